@@ -1,0 +1,3 @@
+//! The program `imnn`.
+
+fn main() {}

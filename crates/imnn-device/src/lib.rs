@@ -1,0 +1,1 @@
+//! Where networks run: leaves of simulations spread over the threads of a CPU.

@@ -1,0 +1,1 @@
+//! Networks with exact tangents: layers, parameters, initialisers, dfdx autodiff and optimisers.

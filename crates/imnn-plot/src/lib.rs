@@ -1,0 +1,1 @@
+//! Plots of training histories, as PNG and SVG.

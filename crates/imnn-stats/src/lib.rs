@@ -1,0 +1,1 @@
+//! Fisher information, covariance, regularisation, loss with exact gradients and quasi-maximum-likelihood estimates.
