@@ -1,0 +1,170 @@
+//! What a simulator is.
+
+use std::sync::Arc;
+
+use crate::{Key, SimError};
+
+/// A simulator of data: a pure function of a key and the parameters, with its derivative.
+///
+/// # Shapes
+///
+/// With `p = n_params()` and `F` the product of `data_shape()` (row-major, channels last):
+///
+/// - `theta`: `p`
+/// - `data`: `F`
+/// - `derivative`: `(p, F)` row-major; row `a` is `d data / d theta_a` at fixed key
+///
+/// # Contract
+///
+/// - The result depends on `(key, theta)` only, not on earlier calls nor on the calling thread.
+/// - `simulate` and `simulate_with_derivative` write the same `data`, to the last bit.
+/// - Every element of the outputs is written; what the buffers held before does not matter.
+/// - The caller has passed `theta` to [`check`](Simulator::check) and brings buffers of the right
+///   length. [`draw`](Simulator::draw) and [`draw_with_derivative`](Simulator::draw_with_derivative)
+///   do both.
+pub trait Simulator: Send + Sync {
+    /// The number of parameters `p`.
+    fn n_params(&self) -> usize;
+
+    /// The shape of one simulation, channels last.
+    fn data_shape(&self) -> Vec<usize>;
+
+    /// Refuses parameter values where the simulator is not defined (variance <= 0, ...).
+    ///
+    /// By default it asks for `p` finite values ([`check_parameters`]).
+    ///
+    /// # Errors
+    ///
+    /// A [`SimError`] that names the parameter, its value and the allowed range.
+    fn check(&self, theta: &[f64]) -> Result<(), SimError> {
+        check_parameters(self.n_params(), theta)
+    }
+
+    /// Simulates `data` with the randomness of `key` at `theta`.
+    fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]);
+
+    /// Simulates `data` and its derivative with respect to every parameter at fixed `key`.
+    fn simulate_with_derivative(
+        &self,
+        key: Key,
+        theta: &[f64],
+        data: &mut [f64],
+        derivative: &mut [f64],
+    );
+
+    /// One simulation in a new vector, with parameters and result checked.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`check`](Simulator::check); [`SimError::NotFinite`] when the data hold a NaN or an
+    /// infinity.
+    fn draw(&self, key: Key, theta: &[f64]) -> Result<Vec<f64>, SimError> {
+        self.check(theta)?;
+        let mut data = vec![0.0; self.data_shape().iter().product()];
+        self.simulate(key, theta, &mut data);
+        check_finite("data", &data, theta)?;
+        Ok(data)
+    }
+
+    /// One simulation and its derivative `(p, F)` in new vectors, with parameters and results
+    /// checked.
+    ///
+    /// # Errors
+    ///
+    /// As [`draw`](Simulator::draw).
+    fn draw_with_derivative(
+        &self,
+        key: Key,
+        theta: &[f64],
+    ) -> Result<(Vec<f64>, Vec<f64>), SimError> {
+        self.check(theta)?;
+        let n_elements: usize = self.data_shape().iter().product();
+        let mut data = vec![0.0; n_elements];
+        let mut derivative = vec![0.0; self.n_params() * n_elements];
+        self.simulate_with_derivative(key, theta, &mut data, &mut derivative);
+        check_finite("data", &data, theta)?;
+        check_finite("derivative", &derivative, theta)?;
+        Ok((data, derivative))
+    }
+}
+
+/// Asks for `n_params` finite values.
+///
+/// # Errors
+///
+/// [`SimError::ParameterCount`], [`SimError::ParameterNotFinite`].
+pub fn check_parameters(n_params: usize, theta: &[f64]) -> Result<(), SimError> {
+    if theta.len() != n_params {
+        return Err(SimError::ParameterCount {
+            expected: n_params,
+            found: theta.len(),
+        });
+    }
+    match theta.iter().position(|value| !value.is_finite()) {
+        Some(index) => Err(SimError::ParameterNotFinite {
+            index,
+            value: theta[index],
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses the first NaN or infinity in `values`.
+fn check_finite(what: &'static str, values: &[f64], theta: &[f64]) -> Result<(), SimError> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(element) => Err(SimError::NotFinite {
+            what,
+            element,
+            value: values[element],
+            theta: theta.to_vec(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// A pointer to a simulator is a simulator: every method goes to the one behind it.
+macro_rules! simulate_through {
+    ($($pointer:ty),+) => {$(
+        impl<S: Simulator + ?Sized> Simulator for $pointer {
+            fn n_params(&self) -> usize {
+                (**self).n_params()
+            }
+
+            fn data_shape(&self) -> Vec<usize> {
+                (**self).data_shape()
+            }
+
+            fn check(&self, theta: &[f64]) -> Result<(), SimError> {
+                (**self).check(theta)
+            }
+
+            fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]) {
+                (**self).simulate(key, theta, data);
+            }
+
+            fn simulate_with_derivative(
+                &self,
+                key: Key,
+                theta: &[f64],
+                data: &mut [f64],
+                derivative: &mut [f64],
+            ) {
+                (**self).simulate_with_derivative(key, theta, data, derivative);
+            }
+
+            fn draw(&self, key: Key, theta: &[f64]) -> Result<Vec<f64>, SimError> {
+                (**self).draw(key, theta)
+            }
+
+            fn draw_with_derivative(
+                &self,
+                key: Key,
+                theta: &[f64],
+            ) -> Result<(Vec<f64>, Vec<f64>), SimError> {
+                (**self).draw_with_derivative(key, theta)
+            }
+        }
+    )+};
+}
+
+simulate_through!(&S, Box<S>, Arc<S>);
