@@ -1,0 +1,275 @@
+//! What can be wrong with simulations, and what to do about it.
+
+use std::path::PathBuf;
+
+use crate::text::{keys, one_per, plural, tuple};
+
+/// Why simulations could not be read, checked or made.
+///
+/// Messages name the array (its file and key where it has one), what was found, what was expected and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// There is no file at the path.
+    #[error("{}: no such file{hint}", path.display())]
+    Missing {
+        /// The path that was asked for.
+        path: PathBuf,
+        /// What else is there, starting with a separator; empty when nothing is.
+        hint: String,
+    },
+    /// The path is that of a folder.
+    #[error("{}: is a folder; give the path of a .npy file, or of one array of an archive as file.npz:key", path.display())]
+    Folder {
+        /// The path that was asked for.
+        path: PathBuf,
+    },
+    /// The operating system refused to read or write.
+    #[error("cannot {action} {label}: {source}")]
+    Io {
+        /// `"read"` or `"write"`.
+        action: &'static str,
+        /// The file, with the key of the array.
+        label: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The bytes do not start as a `.npy` file does.
+    #[error("{label}: not a .npy array: it starts with {found}, a .npy file with \\x93NUMPY{advice}")]
+    NotAnArray {
+        /// The array: its file and key.
+        label: String,
+        /// The first bytes.
+        found: String,
+        /// What the file may be instead, starting with a separator; may be empty.
+        advice: &'static str,
+    },
+    /// The header of the `.npy` bytes cannot be understood.
+    #[error("{label}: the .npy header is malformed: {reason}")]
+    Header {
+        /// The array: its file and key.
+        label: String,
+        /// What is wrong with the header.
+        reason: String,
+    },
+    /// There are fewer bytes than the header promises.
+    #[error(
+        "{label}: truncated: {} of {dtype} need {expected} bytes, {found} are there; copy or write the file again",
+        tuple(shape)
+    )]
+    Truncated {
+        /// The array: its file and key.
+        label: String,
+        /// The element type in the header.
+        dtype: String,
+        /// The shape in the header.
+        shape: Vec<usize>,
+        /// The bytes of data the header promises.
+        expected: u64,
+        /// The bytes of data there are.
+        found: u64,
+    },
+    /// There are more bytes than the header promises.
+    #[error(
+        "{label}: {found} bytes of data where {} of {dtype} need {expected}; the header and the data do not belong together",
+        tuple(shape)
+    )]
+    Trailing {
+        /// The array: its file and key.
+        label: String,
+        /// The element type in the header.
+        dtype: String,
+        /// The shape in the header.
+        shape: Vec<usize>,
+        /// The bytes of data the header promises.
+        expected: u64,
+        /// The bytes of data there are (for a compressed member: at least).
+        found: u64,
+    },
+    /// The elements are of a type that cannot be read as real numbers.
+    #[error("{label}: cannot read elements of type {dtype} as real numbers: {advice}")]
+    Dtype {
+        /// The array: its file and key.
+        label: String,
+        /// The type as the header writes it.
+        dtype: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A finite value of the file is beyond the range of the precision it is read in.
+    #[error(
+        "{label}{index:?}: {value:e} is beyond the range of {precision}; use precision = \"f64\" or scale the data"
+    )]
+    Overflow {
+        /// The array: its file and key.
+        label: String,
+        /// Where the first such value is.
+        index: Vec<usize>,
+        /// The value in the file.
+        value: f64,
+        /// The precision asked for.
+        precision: &'static str,
+    },
+    /// A `.npz` file cannot be read as a zip archive.
+    #[error("{}: not a readable .npz archive: {reason}", path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The archive has no array of that name.
+    #[error("{}: has no array `{key}`; {}", path.display(), keys(there))]
+    MissingKey {
+        /// The archive.
+        path: PathBuf,
+        /// The name asked for.
+        key: String,
+        /// The names it has.
+        there: Vec<String>,
+    },
+    /// The archive does not hold exactly one array, and none was named.
+    #[error("{}: name one array of the archive as {}:key; {}", path.display(), path.display(), keys(there))]
+    KeyNeeded {
+        /// The archive.
+        path: PathBuf,
+        /// The names it has.
+        there: Vec<String>,
+    },
+    /// A key was given for a file that is not an archive.
+    #[error("{}: holds one array, so `:{key}` names nothing; leave it out", path.display())]
+    KeyOfOneArray {
+        /// The `.npy` file.
+        path: PathBuf,
+        /// The key that was given.
+        key: String,
+    },
+    /// An array to be written cannot be stored under that name.
+    #[error("cannot write an array named `{key}` into {}: {reason}", path.display())]
+    WriteKey {
+        /// The archive.
+        path: PathBuf,
+        /// The name.
+        key: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An array has the wrong rank or shape.
+    #[error("{label} has shape {}, expected {expected}: {advice}", tuple(found))]
+    Shape {
+        /// The array: its file and key, or its role.
+        label: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The shape that fits, with its meaning.
+        expected: String,
+        /// What to do.
+        advice: String,
+    },
+    /// Two descriptions of the parameters disagree on how many there are.
+    #[error("{label} has {}, {} has {}", plural(*found, "parameter"), other, plural(*expected, "parameter"))]
+    NParams {
+        /// The array or vector at fault.
+        label: String,
+        /// How many parameters it has.
+        found: usize,
+        /// What it is compared with.
+        other: String,
+        /// How many parameters that has.
+        expected: usize,
+    },
+    /// Values that are not finite.
+    #[error(
+        "{label}{index:?} is {value}: {} not finite; remove or replace {}",
+        one_per(*count, *len),
+        if *count == 1 { "it" } else { "them" }
+    )]
+    NonFinite {
+        /// The array: its file and key, or its role.
+        label: String,
+        /// Where the first such value is.
+        index: Vec<usize>,
+        /// The first such value.
+        value: f64,
+        /// How many there are.
+        count: usize,
+        /// How many values the array has.
+        len: usize,
+    },
+    /// The distance between the simulations below and above is not a positive number.
+    #[error("{name}[{parameter}] = {value}: {advice}")]
+    Step {
+        /// `delta_theta`, or `theta_above - theta_below`.
+        name: &'static str,
+        /// The parameter.
+        parameter: usize,
+        /// The value found.
+        value: f64,
+        /// What to do.
+        advice: String,
+    },
+    /// The description of the distance between below and above is missing, incomplete or contradicts itself.
+    #[error("{reason}")]
+    Steps {
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// More rows were asked for than there are.
+    #[error("{name} = {asked}, but {label} has {}; lower {name} or leave it out", plural(*available, "row"))]
+    TooFewRows {
+        /// `n_s` or `n_d`.
+        name: &'static str,
+        /// The array.
+        label: String,
+        /// The rows asked for.
+        asked: usize,
+        /// The rows there are.
+        available: usize,
+    },
+    /// A number of simulations is zero.
+    #[error("{name} = 0: at least one simulation is needed")]
+    NoRows {
+        /// `n_s` or `n_d`.
+        name: &'static str,
+    },
+    /// There are more simulations with derivatives than simulations.
+    #[error(
+        "n_d = {n_d} simulations with derivatives ({derivative}) but only n_s = {n_s} simulations ({fiducial}): row i of the derivatives belongs to row i of the simulations, so n_d <= n_s; set n_d = {n_s} to use the first rows"
+    )]
+    MoreDerivatives {
+        /// The array of derivatives.
+        derivative: String,
+        /// The array of simulations.
+        fiducial: String,
+        /// The simulations with derivatives.
+        n_d: usize,
+        /// The simulations.
+        n_s: usize,
+    },
+    /// An input shape of another size was asked for.
+    #[error("{label}: simulations of shape {} ({}) cannot be viewed as {} ({})", tuple(found), plural(found.iter().product(), "value"), tuple(asked), plural(crate::text::saturating_product(asked), "value"))]
+    Reshape {
+        /// The array of simulations.
+        label: String,
+        /// The input shape there is.
+        found: Vec<usize>,
+        /// The input shape asked for.
+        asked: Vec<usize>,
+    },
+    /// Rows were asked for that do not exist or of which only some have derivatives.
+    #[error(
+        "cannot read rows {start}..{end} at once of n_s = {n_s} simulations of which the first n_d = {n_d} have derivatives: {reason}"
+    )]
+    Rows {
+        /// The first row.
+        start: usize,
+        /// One past the last row.
+        end: usize,
+        /// The simulations there are.
+        n_s: usize,
+        /// The simulations with derivatives.
+        n_d: usize,
+        /// What is wrong.
+        reason: &'static str,
+    },
+}

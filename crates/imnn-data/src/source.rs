@@ -1,0 +1,165 @@
+//! The contract between simulations, wherever they come from, and whatever reads them.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use imnn_sim::{Key, Real};
+
+use crate::DataError;
+
+/// How the change of a simulation with the parameters is given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Derivatives {
+    /// As derivatives of the data with respect to each parameter.
+    Exact,
+    /// As simulations with each parameter below and above the fiducial, with the same random seed.
+    Numerical {
+        /// The full distance `theta_above[a] - theta_below[a]` for each parameter, positive.
+        widths: Vec<f64>,
+    },
+}
+
+impl Derivatives {
+    /// How many arrays of data go with each parameter of a simulation: 1 (the derivative) or 2 (below, above).
+    pub fn sides(&self) -> usize {
+        match self {
+            Self::Exact => 1,
+            Self::Numerical { .. } => 2,
+        }
+    }
+}
+
+/// A few consecutive simulations as the network reads them; the buffers are reused between reads.
+///
+/// With F the product of the input shape (row-major, channels last) and p the number of parameters:
+///
+/// # Shapes
+/// * `values`: `(n, F)`
+/// * `derivatives`: `(n, p, F)` where they are exact, `(n, 2, p, F)` with 0 = below and 1 = above where they are
+///   numerical, empty where the rows have none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Leaf<E> {
+    /// The number of simulations.
+    pub n: usize,
+    /// The simulations.
+    pub values: Vec<E>,
+    /// How they change with the parameters.
+    pub derivatives: Vec<E>,
+}
+
+impl<E> Leaf<E> {
+    /// An empty leaf.
+    pub fn new() -> Self {
+        Self { n: 0, values: Vec::new(), derivatives: Vec::new() }
+    }
+
+    /// Whether the rows come with derivatives.
+    pub fn has_derivatives(&self) -> bool {
+        !self.derivatives.is_empty()
+    }
+}
+
+/// Simulations at the fiducial, the first of them with derivatives with respect to the parameters.
+///
+/// A source is read many times, by several threads at once, a few rows at a time. With the same key, the same row is the
+/// same simulation whatever other rows are read with it.
+pub trait Source<E: Real>: Send + Sync {
+    /// The number of simulations.
+    fn n_s(&self) -> usize;
+
+    /// How many of them, from the first, have derivatives; at most `n_s`.
+    fn n_d(&self) -> usize;
+
+    /// The number of parameters.
+    fn n_params(&self) -> usize;
+
+    /// The shape of one simulation, channels last.
+    fn input_shape(&self) -> &[usize];
+
+    /// How the derivatives are given.
+    fn derivatives(&self) -> &Derivatives;
+
+    /// Reads `rows` into `leaf`.
+    ///
+    /// All of the rows are below `n_d`, or all of them at or above it: the caller cuts there.
+    /// `key` belongs to the iteration; sources without randomness ignore it.
+    ///
+    /// # Errors
+    /// [`DataError::Rows`] where the rows are not there or not on one side of `n_d`, and whatever reading or simulating
+    /// the rows can fail with. The contents of `leaf` are then unspecified.
+    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError>;
+}
+
+/// Checks `rows` for [`Source::read`] and says whether they have derivatives.
+///
+/// No rows at all are allowed anywhere up to `n_s`, and have no derivatives.
+///
+/// # Errors
+/// [`DataError::Rows`] where rows are out of range, reversed, or on both sides of `n_d`.
+pub fn check_rows(rows: &Range<usize>, n_s: usize, n_d: usize) -> Result<bool, DataError> {
+    let reason = if rows.start > rows.end {
+        "the end is before the start"
+    } else if rows.end > n_s {
+        "they are out of range"
+    } else if rows.start < n_d && n_d < rows.end {
+        "cut the range at n_d"
+    } else {
+        return Ok(!rows.is_empty() && rows.end <= n_d);
+    };
+    Err(DataError::Rows { start: rows.start, end: rows.end, n_s, n_d, reason })
+}
+
+/// Passes a [`Source`] through a pointer to it.
+macro_rules! through_pointer {
+    ($pointer:ty) => {
+        impl<E: Real, T: Source<E> + ?Sized> Source<E> for $pointer {
+            fn n_s(&self) -> usize {
+                (**self).n_s()
+            }
+
+            fn n_d(&self) -> usize {
+                (**self).n_d()
+            }
+
+            fn n_params(&self) -> usize {
+                (**self).n_params()
+            }
+
+            fn input_shape(&self) -> &[usize] {
+                (**self).input_shape()
+            }
+
+            fn derivatives(&self) -> &Derivatives {
+                (**self).derivatives()
+            }
+
+            fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+                (**self).read(rows, key, leaf)
+            }
+        }
+    };
+}
+
+through_pointer!(&T);
+through_pointer!(Box<T>);
+through_pointer!(Arc<T>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_on_one_side_of_n_d() {
+        assert!(check_rows(&(0..5), 10, 5).unwrap());
+        assert!(!check_rows(&(5..10), 10, 5).unwrap());
+        assert!(!check_rows(&(5..5), 10, 5).unwrap());
+        let reason = |rows, n_d| check_rows(&rows, 10, n_d).unwrap_err().to_string();
+        assert!(reason(4..6, 5).ends_with("cut the range at n_d"));
+        assert!(reason(9..11, 5).ends_with("they are out of range"));
+        assert!(reason(6..usize::MAX, 5).ends_with("they are out of range"));
+        #[allow(clippy::reversed_empty_ranges)]
+        let reversed = 6..5;
+        assert!(reason(reversed, 5).ends_with("the end is before the start"));
+        assert!(reason(4..6, 5).contains("rows 4..6 at once of n_s = 10"));
+    }
+}
