@@ -1,0 +1,282 @@
+//! Activation functions with their first and second derivatives.
+//!
+//! A tangent passes an activation as `t' = f'(v) t`. The gradient of the loss flows through this product too, hence
+//! the second derivative: `g_v = f'(v) g_y + f''(v) sum_a t_a g_t'_a`.
+
+use imnn_sim::Real;
+
+/// A function applied to each element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Activation {
+    /// `max(v, 0)`, with derivative 0 at 0.
+    Relu,
+    /// `v` where `v >= 0`, else `0.01 v`.
+    LeakyRelu,
+    /// `tanh v`.
+    Tanh,
+    /// `1 / (1 + exp(-v))`.
+    Sigmoid,
+    /// `ln(1 + exp v)`.
+    Softplus,
+    /// `v` where `v > 0`, else `exp(v) - 1`.
+    Elu,
+    /// `v/2 (1 + tanh(sqrt(2/pi) (v + 0.044715 v^3)))`, the usual approximation of `v Phi(v)`.
+    Gelu,
+    /// `s v` where `v > 0`, else `s a (exp(v) - 1)`, with `s = 1.0507...`, `a = 1.6732...`.
+    Selu,
+    /// `exp v`.
+    Exp,
+    /// `asinh v`: logarithmic for large values of either sign.
+    Asinh,
+    /// `ln(1 + v)`, for data above -1 such as a density contrast.
+    Log1p,
+    /// `v`.
+    Identity,
+}
+
+/// Slope of the leaky ReLU below zero.
+const LEAK: f64 = 0.01;
+/// Scale and negative saturation of SELU (Klambauer et al. 2017, arXiv:1706.02515, eq. 14).
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+/// Coefficient of the cubic term in GELU (Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2).
+const GELU_CUBIC: f64 = 0.044_715;
+
+impl Activation {
+    /// Every activation, in the order of the documentation.
+    pub const ALL: [Activation; 12] = [
+        Activation::Relu,
+        Activation::LeakyRelu,
+        Activation::Tanh,
+        Activation::Sigmoid,
+        Activation::Softplus,
+        Activation::Elu,
+        Activation::Gelu,
+        Activation::Selu,
+        Activation::Exp,
+        Activation::Asinh,
+        Activation::Log1p,
+        Activation::Identity,
+    ];
+
+    /// The name in run files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Activation::Relu => "relu",
+            Activation::LeakyRelu => "leaky_relu",
+            Activation::Tanh => "tanh",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Softplus => "softplus",
+            Activation::Elu => "elu",
+            Activation::Gelu => "gelu",
+            Activation::Selu => "selu",
+            Activation::Exp => "exp",
+            Activation::Asinh => "asinh",
+            Activation::Log1p => "log1p",
+            Activation::Identity => "identity",
+        }
+    }
+
+    /// `f(v)`.
+    ///
+    /// ```
+    /// use imnn_models::Activation;
+    /// assert_eq!(Activation::LeakyRelu.value(-2.0_f64), -0.02);
+    /// assert_eq!(Activation::Softplus.value(800.0_f64), 800.0); // no overflow
+    /// ```
+    #[inline]
+    pub fn value<E: Real>(self, v: E) -> E {
+        let (zero, one) = (E::zero(), E::one());
+        match self {
+            // Comparisons are written so that a NaN stays a NaN.
+            Activation::Relu => {
+                if v <= zero {
+                    zero
+                } else {
+                    v
+                }
+            }
+            Activation::LeakyRelu => {
+                if v >= zero {
+                    v
+                } else {
+                    E::of(LEAK) * v
+                }
+            }
+            Activation::Tanh => v.tanh(),
+            Activation::Sigmoid => sigmoid(v),
+            Activation::Softplus => v.max(zero) + (-v.abs()).exp().ln_1p() + (v - v),
+            Activation::Elu => {
+                if v > zero {
+                    v
+                } else {
+                    v.exp_m1()
+                }
+            }
+            Activation::Gelu => E::of(0.5) * v * (one + gelu_argument(v).tanh()),
+            Activation::Selu => E::of(SELU_SCALE) * if v > zero { v } else { E::of(SELU_ALPHA) * v.exp_m1() },
+            Activation::Exp => v.exp(),
+            Activation::Asinh => v.asinh(),
+            Activation::Log1p => v.ln_1p(),
+            Activation::Identity => v,
+        }
+    }
+
+    /// `f'(v)`.
+    #[inline]
+    pub fn slope<E: Real>(self, v: E) -> E {
+        let (zero, one) = (E::zero(), E::one());
+        match self {
+            Activation::Relu => {
+                if v > zero {
+                    one
+                } else {
+                    zero
+                }
+            }
+            Activation::LeakyRelu => {
+                if v >= zero {
+                    one
+                } else {
+                    E::of(LEAK)
+                }
+            }
+            Activation::Tanh => one - v.tanh().powi(2),
+            Activation::Sigmoid => sigmoid(v) * sigmoid(-v),
+            Activation::Softplus => sigmoid(v),
+            Activation::Elu => {
+                if v > zero {
+                    one
+                } else {
+                    v.exp()
+                }
+            }
+            Activation::Gelu => {
+                let t = gelu_argument(v).tanh();
+                E::of(0.5) * (one + t + v * (one - t * t) * gelu_argument_slope(v))
+            }
+            Activation::Selu => E::of(SELU_SCALE) * if v > zero { one } else { E::of(SELU_ALPHA) * v.exp() },
+            Activation::Exp => v.exp(),
+            Activation::Asinh => one / one.hypot(v),
+            Activation::Log1p => one / (one + v),
+            Activation::Identity => one,
+        }
+    }
+
+    /// `f''(v)`.
+    #[inline]
+    pub fn curvature<E: Real>(self, v: E) -> E {
+        let (zero, one, two) = (E::zero(), E::one(), E::of(2.0));
+        match self {
+            Activation::Relu | Activation::LeakyRelu | Activation::Identity => zero,
+            Activation::Tanh => {
+                let t = v.tanh();
+                -two * t * (one - t * t)
+            }
+            Activation::Sigmoid => {
+                let s = sigmoid(v);
+                s * sigmoid(-v) * (one - two * s)
+            }
+            Activation::Softplus => sigmoid(v) * sigmoid(-v),
+            Activation::Elu => {
+                if v > zero {
+                    zero
+                } else {
+                    v.exp()
+                }
+            }
+            Activation::Gelu => {
+                let t = gelu_argument(v).tanh();
+                let (d, dd) = (gelu_argument_slope(v), gelu_argument_curvature(v));
+                let sech2 = one - t * t;
+                sech2 * (d + E::of(0.5) * v * (dd - two * t * d * d))
+            }
+            Activation::Selu => {
+                if v > zero {
+                    zero
+                } else {
+                    E::of(SELU_SCALE * SELU_ALPHA) * v.exp()
+                }
+            }
+            Activation::Exp => v.exp(),
+            Activation::Asinh => {
+                let h = one.hypot(v);
+                -(v / h) / (h * h)
+            }
+            Activation::Log1p => -one / ((one + v) * (one + v)),
+        }
+    }
+
+    /// Whether the curvature is zero everywhere, so that values do not feel the tangents' gradients.
+    pub fn is_piecewise_linear(self) -> bool {
+        matches!(self, Activation::Relu | Activation::LeakyRelu | Activation::Identity)
+    }
+}
+
+/// `1 / (1 + exp(-v))` without overflow: the exponential of a negative number only.
+fn sigmoid<E: Real>(v: E) -> E {
+    let e = (-v.abs()).exp();
+    if v >= E::zero() { E::one() / (E::one() + e) } else { e / (E::one() + e) }
+}
+
+/// `u(v) = sqrt(2/pi) (v + 0.044715 v^3)`.
+fn gelu_argument<E: Real>(v: E) -> E {
+    gelu_scale::<E>() * (v + E::of(GELU_CUBIC) * v * v * v)
+}
+
+/// `u'(v)`.
+fn gelu_argument_slope<E: Real>(v: E) -> E {
+    gelu_scale::<E>() * (E::one() + E::of(3.0 * GELU_CUBIC) * v * v)
+}
+
+/// `u''(v)`.
+fn gelu_argument_curvature<E: Real>(v: E) -> E {
+    gelu_scale::<E>() * E::of(6.0 * GELU_CUBIC) * v
+}
+
+/// `sqrt(2/pi)`.
+fn gelu_scale<E: Real>() -> E {
+    E::of(std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Slopes and curvatures against central differences, away from the kinks.
+    #[test]
+    fn derivatives_are_those_of_the_value() {
+        let points = [-3.0, -0.7, -0.2, 0.3, 0.9, 2.5];
+        for activation in Activation::ALL {
+            for v in points.into_iter().filter(|v| activation != Activation::Log1p || *v > -1.0) {
+                let h = 1e-5;
+                let difference = |f: &dyn Fn(f64) -> f64| (f(v + h) - f(v - h)) / (2.0 * h);
+                let slope = difference(&|v| activation.value(v));
+                let curvature = difference(&|v| activation.slope(v));
+                approx::assert_relative_eq!(activation.slope(v), slope, epsilon = 1e-8, max_relative = 1e-8);
+                approx::assert_relative_eq!(activation.curvature(v), curvature, epsilon = 1e-8, max_relative = 1e-8);
+            }
+        }
+    }
+
+    #[test]
+    fn large_arguments_neither_overflow_nor_lose_the_sign() {
+        for v in [-1e4_f64, 1e4] {
+            for activation in
+                [Activation::Sigmoid, Activation::Softplus, Activation::Tanh, Activation::Gelu, Activation::Asinh]
+            {
+                assert!(activation.value(v).is_finite(), "{activation:?} at {v}");
+                assert!(activation.slope(v).is_finite(), "{activation:?} at {v}");
+                assert!(activation.curvature(v).is_finite(), "{activation:?} at {v}");
+            }
+        }
+    }
+
+    #[test]
+    fn nan_passes_through_every_activation() {
+        for activation in Activation::ALL {
+            assert!(activation.value(f64::NAN).is_nan(), "{activation:?}");
+        }
+    }
+}
