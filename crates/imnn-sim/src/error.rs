@@ -7,9 +7,7 @@ use std::borrow::Cow;
 #[non_exhaustive]
 pub enum SimError {
     /// The parameter vector has the wrong length.
-    #[error(
-        "found {found} parameter value(s), expected {expected}: give one value per parameter of the simulator"
-    )]
+    #[error("found {found} parameter value(s), expected {expected}: give one value per parameter of the simulator")]
     ParameterCount {
         /// The simulator's number of parameters.
         expected: usize,

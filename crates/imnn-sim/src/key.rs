@@ -136,10 +136,7 @@ impl FromStr for Key {
     ///
     /// [`SimError::KeyText`] for anything else.
     fn from_str(text: &str) -> Result<Self, SimError> {
-        let refuse = || SimError::KeyText {
-            text: text.to_owned(),
-            found: text.chars().count(),
-        };
+        let refuse = || SimError::KeyText { text: text.to_owned(), found: text.chars().count() };
         let digits = text
             .chars()
             .map(|c| c.to_digit(16))
@@ -147,9 +144,7 @@ impl FromStr for Key {
             .filter(|digits| digits.len() == 64)
             .ok_or_else(refuse)?;
         // A pair of hexadecimal digits is below 256, so the cast loses nothing.
-        Ok(Key(std::array::from_fn(|i| {
-            (16 * digits[2 * i] + digits[2 * i + 1]) as u8
-        })))
+        Ok(Key(std::array::from_fn(|i| (16 * digits[2 * i] + digits[2 * i + 1]) as u8)))
     }
 }
 
@@ -166,3 +161,150 @@ const ROOT: &[u8; 32] = b"imnn: 256-bit root key of a seed";
 
 /// A ChaCha block is sixteen 32-bit words.
 const WORDS_PER_BLOCK: u128 = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{assert_auto_traits, kolmogorov_smirnov};
+
+    /// Computed with an independent ChaCha8 written from RFC 8439 and Bernstein's 64-bit counter.
+    #[test]
+    fn the_first_values_are_pinned() {
+        let key = Key::new(0);
+        assert_eq!(key.to_string(), "7eb3a255df1ba7e8e7a9497cc318f3befc90689f95121380cc503c822ae474a0");
+        assert_eq!(Key::new(u64::MAX).to_string(), "1b3d0176e97cb388037b84c7ff61b85f8d78b6e414d84a92dba15734fcdb6158");
+        assert_eq!(key.fold_in(0).to_string(), "794fcd6a8382877c940f611558375dc75ca9b2899e2072f7a388546c15e6fce0");
+        assert_eq!(
+            key.fold_in(u64::MAX).to_string(),
+            "0d352edd1a83206827bbe9113eda5dac13527bda93d5c3035baee8c3f40267ff"
+        );
+        let [first, second] = key.split();
+        assert_eq!(first.to_string(), "7922a5319db86b7d5655041fb766d17456547afd094341ab8a73c71a0cbf4658");
+        assert_eq!(second.to_string(), "0a0a348b9fcb3562a272c5fae7a393890df938a239f8e04894881fe0e2c52d07");
+        let mut rng = key.rng();
+        assert_eq!([rng.next_u64(), rng.next_u64()], [0x89cd27821205d126, 0x6712a6949b61a3c4]);
+    }
+
+    /// Pins the ziggurat tables and the order in which they use the stream.
+    #[test]
+    fn the_first_normals_are_pinned() {
+        let mut draws = [0.0; 4];
+        Key::new(0).fill_normal(&mut draws);
+        assert_eq!(draws, [0.1769523698912268, -0.2075863898957417, -1.6210063289095622, 1.4923731840298502]);
+    }
+
+    #[test]
+    fn domains_do_not_overlap() {
+        let key = Key::new(42);
+        let mut stream = vec![0; 64 * 500];
+        key.rng().fill_bytes(&mut stream);
+        let mut seen: HashSet<[u8; 32]> = stream.chunks_exact(32).map(|half| half.try_into().unwrap()).collect();
+        seen.extend(key.split::<500>().map(Key::to_bytes));
+        seen.extend((0..500).map(|i| key.fold_in(i).to_bytes()));
+        seen.extend((0..500).map(|i| Key::new(i).to_bytes()));
+        // 500 blocks are 1000 halves; with the key itself nothing may coincide.
+        assert!(seen.insert(key.fold_in(500).to_bytes()));
+        assert!(!seen.insert(key.to_bytes()), "42 is among the seeds");
+        assert_eq!(seen.len(), 1000 + 3 * 500 + 1);
+    }
+
+    #[test]
+    fn folded_keys_do_not_collide() {
+        let parents = [Key::new(0), Key::new(0).fold_in(0), Key::new(0).split::<1>()[0]];
+        let mut seen = HashSet::new();
+        for parent in parents {
+            // Half a key is enough to tell them apart, which asks more than whole keys would.
+            let half = |key: Key| -> [u8; 16] { key.to_bytes()[..16].try_into().unwrap() };
+            seen.extend((0..50_000).map(|i| half(parent.fold_in(i))));
+            seen.extend((0..1000).map(|i| half(parent.fold_in(u64::MAX - i))));
+        }
+        assert_eq!(seen.len(), 3 * 51_000);
+    }
+
+    #[test]
+    fn neighbouring_keys_share_half_their_bits() {
+        let key = Key::new(7);
+        let n = 4000;
+        let distance: u32 = (0..n)
+            .map(|i| {
+                let (a, b) = (key.fold_in(i).to_bytes(), key.fold_in(i + 1).to_bytes());
+                a.iter().zip(b).map(|(x, y)| (x ^ y).count_ones()).sum::<u32>()
+            })
+            .sum();
+        // Binomial(256, 1/2) has variance 64; five standard errors.
+        let mean = f64::from(distance) / n as f64;
+        assert!((mean - 128.0).abs() < 5.0 * 8.0 / (n as f64).sqrt(), "{mean}");
+    }
+
+    #[test]
+    fn splitting_is_a_prefix_of_splitting_further() {
+        let key = Key::new(3);
+        assert_eq!(key.split::<2>(), key.split::<5>()[..2]);
+        assert_eq!(key.split::<0>(), []);
+    }
+
+    #[test]
+    fn draws_of_one_key_are_normal() {
+        for seed in 0..4 {
+            let mut draws = vec![0.0; 50_000];
+            Key::new(seed).fill_normal(&mut draws);
+            assert!(kolmogorov_smirnov(draws) < 1.95, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn first_draws_of_many_keys_are_normal_and_uncorrelated() {
+        let key = Key::new(11);
+        let n = 50_000;
+        let draws: Vec<f64> = (0..n)
+            .map(|i| {
+                let mut draw = [0.0];
+                key.fold_in(i).fill_normal(&mut draw);
+                draw[0]
+            })
+            .collect();
+        let correlation: f64 = draws.windows(2).map(|pair| pair[0] * pair[1]).sum();
+        assert!(correlation.abs() < 4.0 * (n as f64).sqrt(), "{correlation}");
+        assert!(kolmogorov_smirnov(draws) < 1.95);
+    }
+
+    #[test]
+    fn debug_shows_hexadecimal_digits() {
+        assert_eq!(format!("{:?}", Key::from_bytes([0x0a; 32])), format!("Key({})", "0a".repeat(32)));
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        let error = "xyz".parse::<Key>().unwrap_err().to_string();
+        assert_eq!(error, "\"xyz\" is not a key: expected 64 hexadecimal digits, found 3 character(s)");
+        for text in ["0".repeat(63), "0".repeat(65), "g".repeat(64), "+0".repeat(32), "é".repeat(32), String::new()] {
+            assert!(text.parse::<Key>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_and_text_come_back(bytes: [u8; 32]) {
+            let key = Key::from_bytes(bytes);
+            prop_assert_eq!(key.to_bytes(), bytes);
+            prop_assert_eq!(key.to_string().parse::<Key>().unwrap(), key);
+            prop_assert_eq!(key.to_string().to_uppercase().parse::<Key>().unwrap(), key);
+        }
+
+        #[test]
+        fn children_depend_on_the_index(bytes: [u8; 32], i: u64, j: u64) {
+            let key = Key::from_bytes(bytes);
+            prop_assert_eq!(i == j, key.fold_in(i) == key.fold_in(j));
+        }
+    }
+
+    #[test]
+    fn auto_traits() {
+        assert_auto_traits::<Key>();
+        assert_auto_traits::<KeyRng>();
+    }
+}

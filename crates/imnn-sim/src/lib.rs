@@ -10,18 +10,42 @@
 //!
 //! is what an information maximising neural network is trained on.
 //!
+//! A simulator is written in one of three ways:
+//!
+//! | How | Derivative | Cost beside `simulate` |
+//! | --- | --- | --- |
+//! | [`DualSimulator`], generic over dual numbers, wrapped in [`ForwardMode`] | exact | one pass per parameter and one for the values |
+//! | [`Simulator`] by hand | exact, as written | often almost nothing |
+//! | a plain function, wrapped in [`FiniteDifferences`] | seed-matched central differences | two passes per parameter and one for the values |
+//!
+//! Built in are [`GaussianMeanVariance`], [`NoisyLine`] and [`PowerLawField`], each with its exact
+//! Fisher information.
+//!
 //! The crates whose types appear in the interface are re-exported, so that a simulator compiles
 //! against the versions used here: [`num_dual`], [`rand`], [`rand_distr`].
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod error;
+mod field;
+mod finite;
+mod forward;
 mod key;
+mod line;
+mod mean_variance;
 mod real;
+mod scratch;
 mod simulator;
+#[cfg(test)]
+mod testing;
 
 pub use error::SimError;
+pub use field::PowerLawField;
+pub use finite::FiniteDifferences;
+pub use forward::{DualSimulator, ForwardMode};
 pub use key::{Key, KeyRng};
+pub use line::NoisyLine;
+pub use mean_variance::GaussianMeanVariance;
 pub use real::Real;
 pub use simulator::{Simulator, check_parameters};
 

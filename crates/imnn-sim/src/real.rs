@@ -6,9 +6,7 @@ use std::iter::Sum;
 /// `f32` or `f64`: what a simulation, a weight or an activation is stored as.
 ///
 /// The trait is sealed: the autodiff engine and the file formats know these two types.
-pub trait Real:
-    num_traits::Float + Default + Debug + Display + Send + Sync + Sum + sealed::Sealed + 'static
-{
+pub trait Real: num_traits::Float + Default + Debug + Display + Send + Sync + Sum + sealed::Sealed + 'static {
     /// The name used in run files and error messages, `"f32"` or `"f64"`.
     const NAME: &'static str;
 

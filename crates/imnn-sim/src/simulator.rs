@@ -44,13 +44,7 @@ pub trait Simulator: Send + Sync {
     fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]);
 
     /// Simulates `data` and its derivative with respect to every parameter at fixed `key`.
-    fn simulate_with_derivative(
-        &self,
-        key: Key,
-        theta: &[f64],
-        data: &mut [f64],
-        derivative: &mut [f64],
-    );
+    fn simulate_with_derivative(&self, key: Key, theta: &[f64], data: &mut [f64], derivative: &mut [f64]);
 
     /// One simulation in a new vector, with parameters and result checked.
     ///
@@ -72,11 +66,7 @@ pub trait Simulator: Send + Sync {
     /// # Errors
     ///
     /// As [`draw`](Simulator::draw).
-    fn draw_with_derivative(
-        &self,
-        key: Key,
-        theta: &[f64],
-    ) -> Result<(Vec<f64>, Vec<f64>), SimError> {
+    fn draw_with_derivative(&self, key: Key, theta: &[f64]) -> Result<(Vec<f64>, Vec<f64>), SimError> {
         self.check(theta)?;
         let n_elements: usize = self.data_shape().iter().product();
         let mut data = vec![0.0; n_elements];
@@ -95,16 +85,10 @@ pub trait Simulator: Send + Sync {
 /// [`SimError::ParameterCount`], [`SimError::ParameterNotFinite`].
 pub fn check_parameters(n_params: usize, theta: &[f64]) -> Result<(), SimError> {
     if theta.len() != n_params {
-        return Err(SimError::ParameterCount {
-            expected: n_params,
-            found: theta.len(),
-        });
+        return Err(SimError::ParameterCount { expected: n_params, found: theta.len() });
     }
     match theta.iter().position(|value| !value.is_finite()) {
-        Some(index) => Err(SimError::ParameterNotFinite {
-            index,
-            value: theta[index],
-        }),
+        Some(index) => Err(SimError::ParameterNotFinite { index, value: theta[index] }),
         None => Ok(()),
     }
 }
@@ -112,12 +96,7 @@ pub fn check_parameters(n_params: usize, theta: &[f64]) -> Result<(), SimError> 
 /// Refuses the first NaN or infinity in `values`.
 fn check_finite(what: &'static str, values: &[f64], theta: &[f64]) -> Result<(), SimError> {
     match values.iter().position(|value| !value.is_finite()) {
-        Some(element) => Err(SimError::NotFinite {
-            what,
-            element,
-            value: values[element],
-            theta: theta.to_vec(),
-        }),
+        Some(element) => Err(SimError::NotFinite { what, element, value: values[element], theta: theta.to_vec() }),
         None => Ok(()),
     }
 }
@@ -168,3 +147,70 @@ macro_rules! simulate_through {
 }
 
 simulate_through!(&S, Box<S>, Arc<S>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::assert_auto_traits;
+    use crate::{FiniteDifferences, GaussianMeanVariance, NoisyLine, PowerLawField};
+
+    #[test]
+    fn pointers_are_simulators() {
+        let plain = GaussianMeanVariance { n_data: 3 };
+        let by_hand = plain.draw_with_derivative(Key::new(1), &[0.5, 2.0]).unwrap();
+        let boxed: Box<dyn Simulator> = Box::new(plain);
+        let shared: Arc<dyn Simulator> = Arc::new(plain);
+        fn through(simulator: impl Simulator) -> (Vec<f64>, Vec<f64>) {
+            assert_eq!(simulator.n_params(), 2);
+            assert_eq!(simulator.data_shape(), [3]);
+            assert!(simulator.check(&[0.0, -1.0]).is_err());
+            let (data, derivative) = simulator.draw_with_derivative(Key::new(1), &[0.5, 2.0]).unwrap();
+            assert_eq!(simulator.draw(Key::new(1), &[0.5, 2.0]).unwrap(), data);
+            (data, derivative)
+        }
+        assert_eq!(through(plain), by_hand);
+        assert_eq!(through(&plain), by_hand);
+        assert_eq!(through(&boxed), by_hand);
+        assert_eq!(through(boxed), by_hand);
+        assert_eq!(through(Arc::clone(&shared)), by_hand);
+        assert_eq!(through(&*shared), by_hand);
+    }
+
+    #[test]
+    fn parameters_are_checked() {
+        let message = |theta: &[f64]| check_parameters(2, theta).unwrap_err().to_string();
+        assert_eq!(
+            message(&[1.0]),
+            "found 1 parameter value(s), expected 2: give one value per parameter of the simulator"
+        );
+        assert_eq!(message(&[0.0, f64::NAN]), "parameter 1 is NaN, expected a finite number");
+        assert_eq!(message(&[f64::INFINITY, 0.0]), "parameter 0 is inf, expected a finite number");
+        assert_eq!(check_parameters(2, &[1.0, 2.0]), Ok(()));
+    }
+
+    #[test]
+    fn a_simulation_that_is_not_finite_is_refused() {
+        /// A simulator whose second element, and whose derivative there, is ln theta.
+        fn logarithm(_: Key, theta: &[f64], data: &mut [f64]) {
+            data.copy_from_slice(&[0.0, theta[0].ln()]);
+        }
+        let simulator = FiniteDifferences::new(1, vec![2], vec![0.5], logarithm).unwrap();
+        assert_eq!(
+            simulator.draw(Key::new(0), &[0.0]).unwrap_err().to_string(),
+            "the simulator returned -inf as element 1 of its data at theta = [0.0]: \
+             check the simulator at these parameter values"
+        );
+        let error = simulator.draw_with_derivative(Key::new(0), &[0.1]).unwrap_err();
+        assert!(error.to_string().contains("NaN as element 1 of its derivative"), "{error}");
+    }
+
+    #[test]
+    fn auto_traits() {
+        assert_auto_traits::<SimError>();
+        assert_auto_traits::<GaussianMeanVariance>();
+        assert_auto_traits::<NoisyLine>();
+        assert_auto_traits::<PowerLawField>();
+        assert_auto_traits::<FiniteDifferences<fn(Key, &[f64], &mut [f64])>>();
+        assert_auto_traits::<crate::ForwardMode<GaussianMeanVariance>>();
+    }
+}
