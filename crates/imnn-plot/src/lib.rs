@@ -1,1 +1,46 @@
 //! Plots of training histories, as PNG and SVG.
+//!
+//! One call draws the three panels by which a training run is judged: `det F` with the expected value, `det C` and
+//! `det C⁻¹`, and the regularisation `Λ₂` with its strength `r`. The format follows from the file's extension.
+//!
+//! ```
+//! use imnn_fit::{History, Trace};
+//! use imnn_plot::{HistoryPlot, plot_history};
+//!
+//! let rise: Vec<f64> = (0..200).map(|i| 50.0 * (1.0 - (-f64::from(i) / 30.0).exp())).collect();
+//! let training = Trace {
+//!     det_c: rise.iter().map(|f| 51.0 - f).collect(),
+//!     det_inv_c: rise.iter().map(|f| 1.0 / (51.0 - f)).collect(),
+//!     lambda2: rise.iter().map(|f| 50.1 - f).collect(),
+//!     r: vec![10.0; 200],
+//!     det_f: rise,
+//! };
+//! let history = History { training, validation: None, best_iteration: Some(199) };
+//!
+//! let folder = tempfile::tempdir()?;
+//! let settings = HistoryPlot { expected_det_f: Some(50.0), ..HistoryPlot::default() };
+//! plot_history(&history, &settings, folder.path().join("history.png"))?;
+//! plot_history(&history, &settings, folder.path().join("history.svg"))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Nothing is asked of the machine: the font is part of the crate, and so is the rasteriser. Everything is drawn through
+//! the drawing interface of the plotters family (`plotters-backend`), by its own backend for SVG and by a smooth one of
+//! this crate for PNG.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod axis;
+mod canvas;
+mod decimate;
+mod error;
+mod font;
+mod history;
+mod output;
+mod panel;
+mod raster;
+mod style;
+mod ticks;
+
+pub use error::PlotError;
+pub use history::{HistoryPlot, plot_history};

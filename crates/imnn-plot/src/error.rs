@@ -1,0 +1,56 @@
+//! What can go wrong with a plot.
+
+use std::path::PathBuf;
+
+/// Why a plot was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlotError {
+    /// The history has no entry.
+    #[error("the history has no iterations, so there is nothing to plot; plot after a fit of at least one iteration")]
+    Empty,
+    /// The expected det F is not a positive number.
+    #[error("the expected det F is {found}, but it must be a positive finite number; leave it out if it is unknown")]
+    Expected {
+        /// The value given.
+        found: f64,
+    },
+    /// A length of the plot is outside its range.
+    #[error("the {what} of the plot is {found}, but it must be from {least} to {most}")]
+    Size {
+        /// Which length: `width`, `height` or `pixel_ratio`.
+        what: &'static str,
+        /// The value given.
+        found: u32,
+        /// The least value allowed.
+        least: u32,
+        /// The greatest value allowed.
+        most: u32,
+    },
+    /// The extension of the path is not one of the formats.
+    #[error("{}: {} is no format for plots; end the file name in .png or .svg", path.display(), described(extension))]
+    Format {
+        /// The path given.
+        path: PathBuf,
+        /// Its extension, empty if it has none.
+        extension: String,
+    },
+    /// The file could not be written.
+    #[error("{}: the plot could not be written: {source}; check that the folder exists and is writable", path.display())]
+    Write {
+        /// The path given.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The drawing backend or the encoder refused.
+    #[error("the plot could not be drawn: {reason}")]
+    Draw {
+        /// What the backend says.
+        reason: String,
+    },
+}
+
+fn described(extension: &str) -> String {
+    if extension.is_empty() { "a name without an extension".to_owned() } else { format!("\".{extension}\"") }
+}

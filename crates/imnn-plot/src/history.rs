@@ -1,0 +1,463 @@
+//! The history of a training run in three panels.
+
+use std::path::Path;
+
+use imnn_fit::{History, Trace};
+use plotters_backend::DrawingBackend;
+
+use crate::PlotError;
+use crate::axis::Axis;
+use crate::canvas::{Align, Canvas, Lettering, UNITS};
+use crate::font::text_width;
+use crate::output::{self, Format};
+use crate::panel::{self, Area, Curve, Panel};
+use crate::raster::Raster;
+use crate::style::{
+    BAND_OPACITY, BAND_WIDTH, BLUE, CURVE_WIDTH, DASHED, DOTTED, Dash, GREEN, INK, LABEL_SIZE, LONG_DASHED, MUTED,
+    PURPLE, Rgb, Stroke, TICK_SIZE, TITLE_SIZE, VERMILION, WHITE, light,
+};
+use crate::ticks::{grouped, number};
+
+/// How the history is plotted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryPlot {
+    /// The det F to be reached, drawn as a dashed line: from theory, for instance. By default there is none.
+    pub expected_det_f: Option<f64>,
+    /// A line above the panels. By default there is none.
+    pub title: Option<String>,
+    /// Width in logical pixels, 500 to 5000; by default 960.
+    pub width: u32,
+    /// Height in logical pixels, 400 to 5000; by default 860.
+    pub height: u32,
+    /// Pixels of a PNG per logical pixel and direction, 1 to 4; by default 2. An SVG needs none.
+    pub pixel_ratio: u32,
+}
+
+impl Default for HistoryPlot {
+    fn default() -> Self {
+        Self { expected_det_f: None, title: None, width: 960, height: 860, pixel_ratio: 2 }
+    }
+}
+
+/// Plots a training history into the file `path`, `.png` or `.svg`.
+///
+/// Above, det F of the training and validation simulations, with the expected value and the iteration whose weights are
+/// the best; its axis is logarithmic if the values span more than three decades. In the middle, det C and det C⁻¹. Below,
+/// Λ₂ with r on the axis at the right. Values that an axis cannot hold (not finite, or not positive on a logarithmic axis)
+/// are left out and leave a gap. Runs longer than the plot is wide are reduced to their outline per pixel.
+///
+/// # Errors
+///
+/// If the history is empty, a setting is out of its range, the extension is neither `.png` nor `.svg`, or the file cannot
+/// be written. A file that was there before stays as it is then.
+pub fn plot_history(history: &History, settings: &HistoryPlot, path: impl AsRef<Path>) -> Result<(), PlotError> {
+    let path = path.as_ref();
+    let format = output::format(path)?;
+    check(history, settings)?;
+    let bytes = match format {
+        Format::Png => png(history, settings)?,
+        Format::Svg => svg(history, settings)?.into_bytes(),
+    };
+    output::write(path, &bytes)
+}
+
+fn png(history: &History, settings: &HistoryPlot) -> Result<Vec<u8>, PlotError> {
+    let mut raster = Raster::new(settings.width, settings.height, settings.pixel_ratio);
+    draw(&mut Canvas::new(&mut raster), history, settings)?;
+    raster.png().map_err(|reason| PlotError::Draw { reason: reason.to_string() })
+}
+
+fn svg(history: &History, settings: &HistoryPlot) -> Result<String, PlotError> {
+    let (width, height) = (settings.width * UNITS as u32, settings.height * UNITS as u32);
+    let mut text = String::new();
+    {
+        let mut backend = plotters_svg::SVGBackend::with_string(&mut text, (width, height));
+        draw(&mut Canvas::new(&mut backend), history, settings)?;
+        backend.present().map_err(|reason| PlotError::Draw { reason: reason.to_string() })?;
+    }
+    // The backend draws in sixteenths of a pixel; the picture is to be shown at its logical size.
+    let (fine, logical) = (
+        format!("<svg width=\"{width}\" height=\"{height}\""),
+        format!(
+            "<svg width=\"{}\" height=\"{}\" stroke-linejoin=\"round\" stroke-linecap=\"round\"",
+            settings.width, settings.height
+        ),
+    );
+    Ok(text.replacen(&fine, &logical, 1))
+}
+
+fn check(history: &History, settings: &HistoryPlot) -> Result<(), PlotError> {
+    if n_iterations(history) == 0 {
+        return Err(PlotError::Empty);
+    }
+    if let Some(found) = settings.expected_det_f.filter(|f| !(f.is_finite() && *f > 0.0)) {
+        return Err(PlotError::Expected { found });
+    }
+    for (what, found, least, most) in [
+        ("width", settings.width, 500, 5000),
+        ("height", settings.height, 400, 5000),
+        ("pixel_ratio", settings.pixel_ratio, 1, 4),
+    ] {
+        if !(least..=most).contains(&found) {
+            return Err(PlotError::Size { what, found, least, most });
+        }
+    }
+    Ok(())
+}
+
+/// The longest of all traces: nothing forbids them to differ.
+fn n_iterations(history: &History) -> usize {
+    let traces = std::iter::once(&history.training).chain(&history.validation);
+    traces.flat_map(|t| [&t.det_f, &t.det_c, &t.det_inv_c, &t.lambda2, &t.r]).map(Vec::len).max().unwrap_or(0)
+}
+
+fn draw<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    history: &History,
+    settings: &HistoryPlot,
+) -> Result<(), PlotError> {
+    let (width, height) = (f64::from(settings.width), f64::from(settings.height));
+    canvas.rectangle((0.0, 0.0), (width, height), WHITE)?;
+
+    let top = if settings.title.is_some() { 46.0 } else { 24.0 };
+    let (gap, foot) = (24.0, 50.0);
+    let panel_height = ((height - top - foot - 2.0 * gap) / 3.0).floor();
+    let count = (panel_height / 38.0).clamp(2.0, 7.0) as usize;
+    let mut panels = [fisher(history, settings, count), covariance(history, count), regularisation(history, count)];
+
+    let tick_labels = panels.iter().map(|p| panel::labels_width(p.axis.as_ref())).fold(0.0, f64::max);
+    let second_labels = panels.iter().map(|p| panel::labels_width(p.second_axis.as_ref())).fold(0.0, f64::max);
+    let legend = panels.iter().map(panel::legend_width).fold(0.0, f64::max);
+    let left = (14.0 + LABEL_SIZE + 10.0 + tick_labels + 6.0).ceil();
+    // The second axis takes its labels, the name of the axis and some air between the frame and the legends.
+    let beside = (6.0 + second_labels + 12.0 + LABEL_SIZE + 14.0).ceil();
+    let right = (width - 14.0 - legend - beside).max(left + 120.0).floor();
+    let legend_left = right + beside;
+
+    let iterations = Axis::iterations(n_iterations(history), ((right - left) / 80.0) as usize);
+    let columns = (right - left) as usize;
+    for curve in panels.iter_mut().flat_map(|panel| &mut panel.curves).filter(|curve| curve.values.len() > columns) {
+        // Dashes along the ups and downs of a band would be dust.
+        let colour = curve.stroke.colour;
+        curve.stroke = Stroke { opacity: BAND_OPACITY, ..Stroke::solid(colour, BAND_WIDTH) };
+    }
+    for (k, panel) in panels.iter().enumerate() {
+        let top = top + k as f64 * (panel_height + gap);
+        let area = Area { left, top, right, bottom: top + panel_height };
+        best_line(canvas, history, area, &iterations)?;
+        panel::draw(canvas, panel, area, &iterations, legend_left, columns)?;
+        let middle = 0.5 * (area.top + area.bottom);
+        panel::axis_label(canvas, &panel.label, (14.0 + LABEL_SIZE, middle))?;
+        panel::axis_label(canvas, &panel.second_label, (right + 6.0 + second_labels + 12.0 + LABEL_SIZE, middle))?;
+    }
+
+    let bottom = top + 3.0 * panel_height + 2.0 * gap;
+    for tick in &iterations.ticks {
+        let x = left + iterations.place(tick.value) * (right - left);
+        if let Some(label) = &tick.label {
+            canvas.text((x, bottom + 6.0 + TICK_SIZE), label, Lettering::new(TICK_SIZE, INK, Align::Centre))?;
+        }
+    }
+    let centre = 0.5 * (left + right);
+    canvas.text((centre, bottom + 40.0), "iteration", Lettering::new(LABEL_SIZE, INK, Align::Centre))?;
+    if let Some(title) = &settings.title {
+        let title = fitted(title, width - left - 14.0);
+        canvas.text((left, 24.0), &title, Lettering::new(TITLE_SIZE, INK, Align::Left))?;
+    }
+    Ok(())
+}
+
+/// A dotted line at the best iteration, through all panels.
+fn best_line<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    history: &History,
+    area: Area,
+    iterations: &Axis,
+) -> Result<(), PlotError> {
+    let Some(best) = history.best_iteration.filter(|&best| best < n_iterations(history)) else { return Ok(()) };
+    let x = area.left + iterations.place(best as f64) * (area.right - area.left);
+    canvas.line(&[(x, area.top), (x, area.bottom)], Stroke::solid(MUTED, 1.0).dashed(DOTTED))
+}
+
+fn fisher<'a>(history: &'a History, settings: &HistoryPlot, count: usize) -> Panel<'a> {
+    let curves = curves(history, |trace| &trace.det_f, "", [BLUE, VERMILION], false);
+    let values = curves.iter().flat_map(|curve| curve.values).copied().chain(settings.expected_det_f);
+    // The best iteration is chosen on the validation simulations where there are any.
+    let judged = history.validation.as_ref().unwrap_or(&history.training);
+    let colour = if history.validation.is_some() { VERMILION } else { BLUE };
+    let best = history.best_iteration.and_then(|i| Some((i, *judged.det_f.get(i).filter(|value| value.is_finite())?)));
+    Panel {
+        label: vec![("det F".to_owned(), INK)],
+        axis: Axis::suited(values, count),
+        second_label: Vec::new(),
+        second_axis: None,
+        reference: settings
+            .expected_det_f
+            .map(|value| (value, format!("expected, {}", number(value)), Stroke::solid(INK, 1.2).dashed(LONG_DASHED))),
+        marker: best.map(|(i, value)| (i, value, format!("best, {} at {}", number(value), grouped(i as u64)), colour)),
+        curves,
+    }
+}
+
+fn covariance(history: &History, count: usize) -> Panel<'_> {
+    let mut curves = curves(history, |trace| &trace.det_c, "det C", [GREEN, light(GREEN)], false);
+    curves.extend(self::curves(history, |trace| &trace.det_inv_c, "det C⁻¹", [PURPLE, light(PURPLE)], false));
+    Panel {
+        label: vec![("det C,  ".to_owned(), GREEN), ("det C⁻¹".to_owned(), PURPLE)],
+        axis: Axis::logarithmic(curves.iter().flat_map(|curve| curve.values).copied(), count),
+        second_label: Vec::new(),
+        second_axis: None,
+        curves,
+        reference: None,
+        marker: None,
+    }
+}
+
+fn regularisation(history: &History, count: usize) -> Panel<'_> {
+    let mut curves = curves(history, |trace| &trace.lambda2, "Λ₂", [BLUE, light(BLUE)], false);
+    curves.extend(self::curves(history, |trace| &trace.r, "r", [VERMILION, light(VERMILION)], true));
+    let values = |second: bool| curves.iter().filter(move |c| c.second == second).flat_map(|c| c.values).copied();
+    Panel {
+        label: vec![("Λ₂".to_owned(), BLUE)],
+        axis: Axis::logarithmic(values(false), count),
+        second_label: vec![("r".to_owned(), VERMILION)],
+        second_axis: Axis::linear(values(true), count),
+        curves,
+        reference: None,
+        marker: None,
+    }
+}
+
+/// One quantity on the training and, if there are any, the validation simulations.
+fn curves<'a>(
+    history: &'a History,
+    quantity: impl Fn(&'a Trace) -> &'a Vec<f64>,
+    name: &str,
+    [colour, validation]: [Rgb; 2],
+    second: bool,
+) -> Vec<Curve<'a>> {
+    let label = |set: &str| if name.is_empty() { set.to_owned() } else { format!("{name}, {set}") };
+    let training = Curve {
+        values: quantity(&history.training),
+        label: label("training"),
+        stroke: Stroke::solid(colour, CURVE_WIDTH),
+        second,
+        behind: false,
+    };
+    // Alone in its panel, a quantity has a colour for each set, and a broken line would only cost detail.
+    let alone = name.is_empty();
+    let validation = history.validation.as_ref().map(|trace| Curve {
+        values: quantity(trace),
+        label: label("validation"),
+        stroke: Stroke::solid(validation, CURVE_WIDTH).dashed(if alone { Dash::Solid } else { DASHED }),
+        second,
+        behind: !alone,
+    });
+    std::iter::once(training).chain(validation).collect()
+}
+
+/// A title without control characters, which no SVG may hold, shortened to `width`.
+fn fitted(title: &str, width: f64) -> String {
+    let mut text: String = title.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text_width(&text, TITLE_SIZE) > width {
+        while !text.is_empty() && text_width(&text, TITLE_SIZE) + text_width("…", TITLE_SIZE) > width {
+            text.pop();
+        }
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A run of `n` iterations towards det F = 50, with a deterministic ripple.
+    fn trace(n: usize) -> Trace {
+        let mut trace = Trace::default();
+        for i in 0..n {
+            let time = i as f64 / n as f64;
+            let ripple = 1.0 + 0.03 * (i as f64 * 12.9898).sin();
+            let covariance = (2.0 * (-20.0 * time).exp()).exp() * ripple;
+            let lambda2 = (covariance - 1.0).abs() + (1.0 / covariance - 1.0).abs();
+            trace.det_f.push(50.0 * (1.0 - (-6.0 * time).exp()) * ripple);
+            trace.det_c.push(covariance);
+            trace.det_inv_c.push(1.0 / covariance);
+            trace.lambda2.push(lambda2);
+            trace.r.push(10.0 * lambda2 / (lambda2 + (-0.95 * lambda2).exp()));
+        }
+        trace
+    }
+
+    fn settings() -> HistoryPlot {
+        HistoryPlot {
+            expected_det_f: Some(50.0),
+            title: Some("a < b & \"c\"\u{0}".to_owned()),
+            ..HistoryPlot::default()
+        }
+    }
+
+    /// Plots in both formats; returns the decoded PNG's size and pixels, and the SVG.
+    #[track_caller]
+    fn check(history: &History, settings: &HistoryPlot) -> ((u32, u32), Vec<u8>, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let (png, svg) = (folder.path().join("h.png"), folder.path().join("h.svg"));
+        plot_history(history, settings, &png).unwrap();
+        plot_history(history, settings, &svg).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside the plots");
+
+        let decoder = png::Decoder::new(std::io::BufReader::new(fs::File::open(&png).unwrap()));
+        let mut reader = decoder.read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut pixels).unwrap();
+        assert_eq!((info.color_type, info.bit_depth), (png::ColorType::Rgb, png::BitDepth::Eight));
+        let text = fs::read_to_string(&svg).unwrap();
+        well_formed(&text);
+        for number in text.split(|c: char| !c.is_ascii_alphanumeric()) {
+            assert!(!["NaN", "inf"].contains(&number), "a coordinate is no number");
+        }
+        ((info.width, info.height), pixels, text)
+    }
+
+    /// Every tag is closed in order, and no character is one that XML forbids.
+    #[track_caller]
+    fn well_formed(svg: &str) {
+        assert!(svg.chars().all(|c| !c.is_control() || c == '\n'));
+        let mut open = Vec::new();
+        for tag in svg.split('<').skip(1) {
+            let (tag, text) = tag.split_once('>').unwrap();
+            assert!(!text.replace("&lt;", "").replace("&gt;", "").contains('>'));
+            if let Some(name) = tag.strip_prefix('/') {
+                assert_eq!(open.pop(), Some(name));
+            } else if !tag.ends_with('/') {
+                open.push(tag.split_whitespace().next().unwrap());
+            }
+        }
+        assert!(open.is_empty(), "{open:?} not closed");
+    }
+
+    /// The share of pixels in a part of the image (shares of its size) that are not white.
+    fn inked(size: (u32, u32), pixels: &[u8], x: std::ops::Range<f64>, y: std::ops::Range<f64>) -> f64 {
+        let (width, height) = (f64::from(size.0), f64::from(size.1));
+        let (mut dark, mut all) = (0.0, 0.0);
+        for row in (y.start * height) as usize..(y.end * height) as usize {
+            for column in (x.start * width) as usize..(x.end * width) as usize {
+                all += 1.0;
+                dark += f64::from(u8::from(pixels[3 * (row * size.0 as usize + column)] < 200));
+            }
+        }
+        dark / all
+    }
+
+    #[test]
+    fn both_formats_have_all_labels() {
+        let history = History { training: trace(300), validation: Some(trace(300)), best_iteration: Some(250) };
+        let (size, pixels, svg) = check(&history, &settings());
+        assert_eq!(size, (1920, 1720));
+        for label in [
+            "det F",
+            "det C⁻¹",
+            "Λ₂",
+            "iteration",
+            "training",
+            "validation",
+            "det C, training",
+            "det C⁻¹, validation",
+            "Λ₂, validation",
+            "r, training",
+            "expected, 50",
+            " at 250",
+            "a &lt; b &amp; &quot;c&quot;",
+        ] {
+            assert!(svg.contains(label), "no {label:?}");
+        }
+        assert!(svg.contains("font-family=\"DejaVu Sans, Helvetica, Arial, sans-serif\""));
+        assert!(svg.starts_with("<svg width=\"960\" height=\"860\""), "{}", &svg[..80]);
+        // The title, the legend at the right and the name of the iterations are text in the bitmap as well.
+        assert!(inked(size, &pixels, 0.07..0.14, 0.01..0.03) > 0.02);
+        assert!(inked(size, &pixels, 0.86..0.95, 0.05..0.08) > 0.02);
+        assert!(inked(size, &pixels, 0.2..0.8, 0.97..0.99) > 0.001);
+        // Outside the panels, at the very edge, there is nothing.
+        assert_eq!(inked(size, &pixels, 0.995..1.0, 0.0..1.0), 0.0);
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_named() {
+        let history = History { training: trace(40), validation: None, best_iteration: None };
+        let (_, _, svg) = check(&history, &HistoryPlot::default());
+        for label in ["validation", "expected", "best"] {
+            assert!(!svg.contains(label), "{label}");
+        }
+    }
+
+    #[test]
+    fn hostile_histories_are_plotted() {
+        let one = trace(1);
+        let constant = Trace {
+            det_f: vec![50.0; 9],
+            det_c: vec![1.0; 9],
+            det_inv_c: vec![1.0; 9],
+            lambda2: vec![0.0; 9],
+            r: vec![10.0; 9],
+        };
+        let nothing = Trace {
+            det_f: vec![f64::NAN; 5],
+            det_c: vec![0.0; 5],
+            det_inv_c: vec![f64::INFINITY; 5],
+            lambda2: vec![-1.0; 5],
+            r: vec![f64::NEG_INFINITY; 5],
+        };
+        let mut extreme = trace(50);
+        for (i, value) in [f64::MAX, f64::MIN, f64::MIN_POSITIVE, -0.0, f64::NAN, 1e249, -1e249].into_iter().enumerate()
+        {
+            for values in
+                [&mut extreme.det_f, &mut extreme.det_c, &mut extreme.det_inv_c, &mut extreme.lambda2, &mut extreme.r]
+            {
+                values[3 * i] = value;
+            }
+        }
+        let uneven = Trace { det_f: trace(7).det_f, r: trace(3).r, ..Trace::default() };
+        let all = [one, constant, nothing, extreme, uneven];
+        for training in &all {
+            for validation in std::iter::once(None).chain(all.iter().map(Some)) {
+                for best_iteration in [None, Some(0), Some(1000)] {
+                    let history =
+                        History { training: training.clone(), validation: validation.cloned(), best_iteration };
+                    let small = HistoryPlot { width: 500, height: 400, pixel_ratio: 1, ..settings() };
+                    check(&history, &small);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn long_runs_are_small_files() {
+        let history =
+            History { training: trace(100_000), validation: Some(trace(100_000)), best_iteration: Some(99_000) };
+        let (_, _, svg) = check(&history, &settings());
+        assert!(svg.len() < 500_000, "{} bytes", svg.len());
+    }
+
+    #[test]
+    fn mistakes_are_named_and_harm_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("h.png");
+        fs::write(&path, "before").unwrap();
+        let history = History { training: trace(5), ..History::default() };
+        let message =
+            |history: &History, settings: &HistoryPlot| plot_history(history, settings, &path).unwrap_err().to_string();
+        let default = HistoryPlot::default();
+        assert!(message(&History::default(), &default).contains("the history has no iterations"));
+        let expected = |f| HistoryPlot { expected_det_f: Some(f), ..HistoryPlot::default() };
+        assert!(message(&history, &expected(-1.0)).contains("the expected det F is -1, but"));
+        assert!(message(&history, &expected(f64::NAN)).contains("positive finite number"));
+        let narrow = HistoryPlot { width: 10, ..HistoryPlot::default() };
+        assert!(message(&history, &narrow).contains("the width of the plot is 10, but it must be from 500 to 5000"));
+        assert_eq!(fs::read(&path).unwrap(), b"before");
+        let missing = folder.path().join("no/folder.svg");
+        let message = plot_history(&history, &default, missing).unwrap_err().to_string();
+        assert!(message.contains("folder.svg: the plot could not be written"), "{message}");
+    }
+}

@@ -1,0 +1,228 @@
+//! One panel: a frame with one or two vertical axes, curves, and a legend at its right.
+
+use plotters_backend::DrawingBackend;
+
+use crate::PlotError;
+use crate::axis::Axis;
+use crate::canvas::{Align, Canvas, Lettering};
+use crate::decimate::pieces;
+use crate::font::text_width;
+use crate::style::{
+    CURVE_WIDTH, FRAME_WIDTH, GRID, INK, LABEL_SIZE, LEGEND_SIZE, MAJOR_TICK, MARKER_RADIUS, MINOR_TICK, MUTED, Rgb,
+    Stroke, TICK_SIZE, WHITE,
+};
+use crate::ticks::superscript;
+
+/// One quantity over the iterations.
+pub(crate) struct Curve<'a> {
+    pub(crate) values: &'a [f64],
+    pub(crate) label: String,
+    pub(crate) stroke: Stroke,
+    /// Whether it belongs to the second axis, at the right.
+    pub(crate) second: bool,
+    /// Whether it is drawn before the others.
+    pub(crate) behind: bool,
+}
+
+/// The parts of an axis label, each in its colour.
+pub(crate) type Label = Vec<(String, Rgb)>;
+
+/// What one panel shows.
+pub(crate) struct Panel<'a> {
+    pub(crate) label: Label,
+    pub(crate) axis: Option<Axis>,
+    pub(crate) second_label: Label,
+    pub(crate) second_axis: Option<Axis>,
+    pub(crate) curves: Vec<Curve<'a>>,
+    /// A horizontal line: value, legend, stroke.
+    pub(crate) reference: Option<(f64, String, Stroke)>,
+    /// A marked point: iteration, value, legend, colour.
+    pub(crate) marker: Option<(usize, f64, String, Rgb)>,
+}
+
+/// Where a panel's data area is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Area {
+    pub(crate) left: f64,
+    pub(crate) top: f64,
+    pub(crate) right: f64,
+    pub(crate) bottom: f64,
+}
+
+impl Area {
+    fn x(&self, axis: &Axis, value: f64) -> f64 {
+        self.left + axis.place(value) * (self.right - self.left)
+    }
+
+    fn y(&self, axis: &Axis, value: f64) -> f64 {
+        self.bottom - axis.place(value) * (self.bottom - self.top)
+    }
+}
+
+/// Width that the tick labels of an axis take.
+pub(crate) fn labels_width(axis: Option<&Axis>) -> f64 {
+    let widths =
+        axis.into_iter().flat_map(|a| &a.ticks).filter_map(|t| t.label.as_deref()).map(|l| text_width(l, TICK_SIZE));
+    widths.fold(0.0, f64::max)
+}
+
+/// Width of the widest entry of a panel's legend.
+pub(crate) fn legend_width(panel: &Panel<'_>) -> f64 {
+    let texts = legend(panel).into_iter().map(|(_, text)| text_width(&text, LEGEND_SIZE));
+    SAMPLE + 8.0 + texts.fold(0.0, f64::max)
+}
+
+/// Draws a panel into `area`; its legend begins at `legend_left`. `columns` is the resolution for long curves.
+pub(crate) fn draw<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    panel: &Panel<'_>,
+    area: Area,
+    iterations: &Axis,
+    legend_left: f64,
+    columns: usize,
+) -> Result<(), PlotError> {
+    grid(canvas, panel, area, iterations)?;
+    let layer = |behind| panel.curves.iter().filter(move |curve| curve.behind == behind);
+    for curve in layer(true).chain(layer(false)) {
+        let axis = if curve.second { &panel.second_axis } else { &panel.axis };
+        let Some(axis) = axis else { continue };
+        for piece in pieces(curve.values, columns, |value| axis.holds(value)) {
+            let points: Vec<(f64, f64)> =
+                piece.iter().map(|&(i, value)| (area.x(iterations, i as f64), area.y(axis, value))).collect();
+            match points[..] {
+                // A single value between gaps is no line, but it is there.
+                [point] => canvas.disc(point, 1.4 * CURVE_WIDTH, curve.stroke.colour)?,
+                _ => canvas.line(&points, curve.stroke)?,
+            }
+        }
+    }
+    // The reference lies above the curves: theirs is the ink that would hide it.
+    if let Some((value, _, stroke)) = panel.reference.as_ref()
+        && let Some(axis) = panel.axis.as_ref().filter(|axis| axis.holds(*value))
+    {
+        let y = area.y(axis, *value);
+        canvas.line(&[(area.left, y), (area.right, y)], *stroke)?;
+    }
+    if let Some((iteration, value, _, colour)) = &panel.marker
+        && let Some(axis) = panel.axis.as_ref().filter(|axis| axis.holds(*value))
+    {
+        marker(canvas, (area.x(iterations, *iteration as f64), area.y(axis, *value)), *colour)?;
+    }
+    frame(canvas, panel, area, iterations)?;
+    if panel.axis.is_none() && panel.second_axis.is_none() {
+        let centre = (0.5 * (area.left + area.right), 0.5 * (area.top + area.bottom));
+        canvas.text(centre, "no value that can be shown", Lettering::new(LABEL_SIZE, MUTED, Align::Centre))?;
+    }
+    let mut y = area.top + 0.5 * LEGEND_LINE;
+    for (sample, text) in legend(panel) {
+        match sample {
+            Sample::Line(stroke) => canvas.line(&[(legend_left, y), (legend_left + SAMPLE, y)], stroke)?,
+            Sample::Marker(colour) => marker(canvas, (legend_left + 0.5 * SAMPLE, y), colour)?,
+        }
+        let at = (legend_left + SAMPLE + 8.0, y + 0.36 * LEGEND_SIZE);
+        canvas.text(at, &text, Lettering::new(LEGEND_SIZE, INK, Align::Left))?;
+        y += LEGEND_LINE;
+    }
+    Ok(())
+}
+
+/// Draws the label of a vertical axis, centred at `y`: a symbol as it is, a longer text upright with its baseline at `x`.
+pub(crate) fn axis_label<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    label: &Label,
+    (x, y): (f64, f64),
+) -> Result<(), PlotError> {
+    if let [(symbol, colour)] = &label[..]
+        && symbol.chars().count() <= 2
+    {
+        let at = (x - 0.4 * LABEL_SIZE, y + 0.36 * LABEL_SIZE);
+        return canvas.text(at, symbol, Lettering::new(LABEL_SIZE + 1.0, *colour, Align::Centre));
+    }
+    let width: f64 = label.iter().map(|(text, _)| text_width(text, LABEL_SIZE)).sum();
+    let mut pen = y + 0.5 * width;
+    for (text, colour) in label {
+        let lettering = Lettering { upright: true, ..Lettering::new(LABEL_SIZE, *colour, Align::Left) };
+        canvas.text((x, pen), text.trim_end(), lettering)?;
+        pen -= text_width(text, LABEL_SIZE);
+    }
+    Ok(())
+}
+
+const SAMPLE: f64 = 28.0;
+const LEGEND_LINE: f64 = 20.0;
+
+enum Sample {
+    Line(Stroke),
+    Marker(Rgb),
+}
+
+fn legend(panel: &Panel<'_>) -> Vec<(Sample, String)> {
+    let curves = panel.curves.iter().map(|curve| {
+        // A sample is a line even where the curve is a band.
+        let sample = Stroke { width: CURVE_WIDTH + 0.3, opacity: 1.0, ..curve.stroke };
+        (Sample::Line(sample), curve.label.clone())
+    });
+    let reference = panel.reference.iter().map(|(_, text, stroke)| (Sample::Line(*stroke), text.clone()));
+    let marker = panel.marker.iter().map(|(_, _, text, colour)| (Sample::Marker(*colour), text.clone()));
+    curves.chain(reference).chain(marker).collect()
+}
+
+fn marker<B: DrawingBackend>(canvas: &mut Canvas<'_, B>, at: (f64, f64), colour: Rgb) -> Result<(), PlotError> {
+    canvas.disc(at, MARKER_RADIUS + 1.5, WHITE)?;
+    canvas.disc(at, MARKER_RADIUS, colour)
+}
+
+fn grid<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    panel: &Panel<'_>,
+    area: Area,
+    iterations: &Axis,
+) -> Result<(), PlotError> {
+    let stroke = Stroke::solid(GRID, FRAME_WIDTH);
+    for tick in panel.axis.iter().flat_map(|axis| &axis.ticks).filter(|tick| tick.label.is_some()) {
+        if let Some(axis) = &panel.axis {
+            let y = area.y(axis, tick.value).round();
+            canvas.line(&[(area.left, y), (area.right, y)], stroke)?;
+        }
+    }
+    for tick in &iterations.ticks {
+        let x = area.x(iterations, tick.value).round();
+        canvas.line(&[(x, area.top), (x, area.bottom)], stroke)?;
+    }
+    Ok(())
+}
+
+fn frame<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    panel: &Panel<'_>,
+    area: Area,
+    iterations: &Axis,
+) -> Result<(), PlotError> {
+    let stroke = Stroke::solid(INK, FRAME_WIDTH);
+    let Area { left, top, right, bottom } = area;
+    canvas.line(&[(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], stroke)?;
+    for tick in &iterations.ticks {
+        let x = area.x(iterations, tick.value).round();
+        canvas.line(&[(x, bottom), (x, bottom - MAJOR_TICK)], stroke)?;
+    }
+    for (axis, x, inwards, align) in
+        [(&panel.axis, left, 1.0, Align::Right), (&panel.second_axis, right, -1.0, Align::Left)]
+    {
+        let Some(axis) = axis else { continue };
+        for tick in &axis.ticks {
+            let y = area.y(axis, tick.value).round();
+            let length = if tick.label.is_some() { MAJOR_TICK } else { MINOR_TICK };
+            canvas.line(&[(x, y), (x + inwards * length, y)], stroke)?;
+            if let Some(label) = &tick.label {
+                let at = (x - inwards * 6.0, y + 0.36 * TICK_SIZE);
+                canvas.text(at, label, Lettering::new(TICK_SIZE, INK, align))?;
+            }
+        }
+        if axis.power != 0 {
+            let align = if inwards > 0.0 { Align::Left } else { Align::Right };
+            let text = format!("×10{}", superscript(axis.power));
+            canvas.text((x, top - 5.0), &text, Lettering::new(TICK_SIZE, INK, align))?;
+        }
+    }
+    Ok(())
+}
