@@ -1,0 +1,150 @@
+//! The loss and its exact gradients with respect to the summaries and their derivatives.
+
+use ndarray::{Array2, Array3, ArrayView1, ArrayView2, ArrayView3};
+
+use crate::covariance::{centred, symmetrise};
+use crate::derivative::below_above_cotangents;
+use crate::error::{Result, StatsError};
+use crate::fisher::Statistics;
+use crate::regularisation::{Regularisation, lambda2, lambda2_derivative};
+
+/// The loss that an IMNN minimises.
+///
+/// ```text
+/// loss = -ln det F + r(L2) L2
+/// ```
+///
+/// Its gradients are closed forms, with the gradient flowing through `r`, `C` and `C^-1`:
+///
+/// ```text
+/// G_dmu = -2 C^-1 dmu F^-1
+/// G_C   = C^-1 dmu F^-1 dmu^T C^-1 + (r + L2 r') dL2/dC
+/// dL2/dC = (C - I) / ‖C - I‖ - C^-1 (C^-1 - I) C^-1 / ‖C^-1 - I‖       each term 0 where its norm is 0
+/// dloss/dx_i  = 2 / (n_s - 1) G_C (x_i - mu)
+/// dloss/ddx_i = G_dmu / n_d                                            the same for every i
+/// ```
+///
+/// # References
+/// Charnock, Lavaux & Wandelt 2018, [arXiv:1802.03537](https://arxiv.org/abs/1802.03537).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Loss {
+    /// The second term.
+    pub regularisation: Regularisation,
+}
+
+/// The loss and what it is made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Terms {
+    /// The loss.
+    pub value: f64,
+    /// Distance of the covariance from the identity.
+    pub lambda2: f64,
+    /// Strength of the regularisation there.
+    pub r: f64,
+}
+
+/// The loss, its statistics and its gradients.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Evaluation {
+    /// The loss.
+    pub value: f64,
+    /// Distance of the covariance from the identity.
+    pub lambda2: f64,
+    /// Strength of the regularisation there.
+    pub r: f64,
+    /// Mean, covariance and Fisher information.
+    pub statistics: Statistics,
+    /// Gradient with respect to the summaries, `(n_s, n_summaries)`.
+    pub dloss_dx: Array2<f64>,
+    /// Gradient with respect to the derivative of the summaries of one simulation, `(n_summaries, n_params)`: the same
+    /// for each of the `n_d`.
+    pub dloss_ddx: Array2<f64>,
+}
+
+impl Loss {
+    /// The loss with a [`Regularisation`] of largest strength `lambda` and closeness `epsilon`.
+    ///
+    /// # Errors
+    /// Settings for which `alpha` is undefined.
+    pub fn new(lambda: f64, epsilon: f64) -> Result<Self> {
+        Ok(Loss { regularisation: Regularisation::new(lambda, epsilon)? })
+    }
+
+    /// The loss without its gradients, for validation.
+    ///
+    /// # Errors
+    /// A covariance so far from the identity that f64 cannot hold the loss.
+    pub fn terms(&self, statistics: &Statistics) -> Result<Terms> {
+        let lambda2 = lambda2(statistics.c.view(), statistics.inv_c.view());
+        let r = self.regularisation.strength(lambda2);
+        let value = -statistics.log_det_f + r * lambda2;
+        if !value.is_finite() {
+            return Err(StatsError::OutOfRange { what: "the loss" });
+        }
+        Ok(Terms { value, lambda2, r })
+    }
+
+    /// The loss and its gradients, from summaries and their derivatives.
+    ///
+    /// # Shapes
+    /// `x` `(n_s, n_summaries)`, `dx` `(n_d, n_summaries, n_params)`.
+    ///
+    /// # Errors
+    /// As [`Statistics::new`].
+    pub fn evaluate(&self, x: ArrayView2<'_, f64>, dx: ArrayView3<'_, f64>) -> Result<Evaluation> {
+        self.with_gradients(x, Statistics::new(x, dx)?, dx.dim().0)
+    }
+
+    /// The loss and its gradients, from summaries and the mean derivative of `n_d` of them.
+    ///
+    /// # Shapes
+    /// `x` `(n_s, n_summaries)`, `dmu_dtheta` `(n_summaries, n_params)`.
+    ///
+    /// # Errors
+    /// As [`Statistics::new`].
+    pub fn evaluate_mean(
+        &self,
+        x: ArrayView2<'_, f64>,
+        dmu_dtheta: ArrayView2<'_, f64>,
+        n_d: usize,
+    ) -> Result<Evaluation> {
+        if n_d == 0 || n_d > x.nrows() {
+            return Err(StatsError::DerivativeCount { n_d, n_s: x.nrows() });
+        }
+        self.with_gradients(x, Statistics::from_mean_derivative(x, dmu_dtheta)?, n_d)
+    }
+
+    fn with_gradients(&self, x: ArrayView2<'_, f64>, statistics: Statistics, n_d: usize) -> Result<Evaluation> {
+        let Terms { value, lambda2, r } = self.terms(&statistics)?;
+        let Statistics { mu, c, inv_c, score, inv_f, .. } = &statistics;
+
+        let weighted = score.dot(inv_f); // C^-1 dmu F^-1
+        let dloss_ddx = &weighted * (-2.0 / n_d as f64);
+
+        let mut g_c = weighted.dot(&score.t());
+        let slope = self.regularisation.term_derivative(lambda2);
+        if slope != 0.0 {
+            g_c.scaled_add(slope, &lambda2_derivative(c.view(), inv_c.view()));
+        }
+        symmetrise(&mut g_c);
+        let mut dloss_dx = centred(x, mu.view()).dot(&g_c);
+        dloss_dx *= 2.0 / (x.nrows() as f64 - 1.0);
+
+        if dloss_dx.iter().chain(&dloss_ddx).any(|value| !value.is_finite()) {
+            return Err(StatsError::OutOfRange { what: "the gradient of the loss" });
+        }
+        Ok(Evaluation { value, lambda2, r, statistics, dloss_dx, dloss_ddx })
+    }
+}
+
+impl Evaluation {
+    /// Gradient with respect to the summaries of one simulation below and above, `(2, n_params, n_summaries)`: the same
+    /// for each of the `n_d`.
+    ///
+    /// # Errors
+    /// As [`below_above_cotangents`].
+    pub fn dloss_dx_mp(&self, delta_theta: ArrayView1<'_, f64>) -> Result<Array3<f64>> {
+        below_above_cotangents(self.dloss_ddx.view(), delta_theta)
+    }
+}
