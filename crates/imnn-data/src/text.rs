@@ -40,9 +40,33 @@ pub(crate) fn saturating_product(shape: &[usize]) -> usize {
     shape.iter().fold(1, |product, &axis| product.saturating_mul(axis))
 }
 
+/// The index of the element at `at` in an array of this shape, row-major or Fortran order.
+pub(crate) fn unravel(mut at: usize, shape: &[usize], fortran_order: bool) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    let mut next = |axis: usize| {
+        let length = shape[axis].max(1);
+        index[axis] = at % length;
+        at /= length;
+    };
+    if fortran_order {
+        (0..shape.len()).for_each(&mut next);
+    } else {
+        (0..shape.len()).rev().for_each(&mut next);
+    }
+    index
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn indices_in_either_order() {
+        assert_eq!(unravel(5, &[2, 3], false), [1, 2]);
+        assert_eq!(unravel(3, &[2, 3], false), [1, 0]);
+        assert_eq!(unravel(3, &[2, 3], true), [1, 1]);
+        assert_eq!(unravel(0, &[], false), []);
+    }
 
     #[test]
     fn shapes_read_as_in_python() {

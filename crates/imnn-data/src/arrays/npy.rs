@@ -1,0 +1,143 @@
+//! The bytes of a `.npy` file, wherever they come from, as an array.
+
+use std::io::{ErrorKind, Read};
+
+use imnn_sim::Real;
+use ndarray::{ArrayD, Axis, IxDyn, ShapeBuilder};
+
+use super::header::{Header, HeaderError};
+use crate::DataError;
+use crate::text::unravel;
+
+/// The bytes of one `.npy` file.
+pub(super) struct Npy<R> {
+    /// The file and key, for messages.
+    pub(super) label: String,
+    pub(super) reader: R,
+    /// How many bytes there should be in all.
+    pub(super) len: u64,
+    /// How many bytes there can be at most; bounds the memory taken in advance.
+    pub(super) at_most: u64,
+}
+
+impl<R: Read> Npy<R> {
+    /// Reads the array, or its first `n_rows` rows, in row-major order.
+    pub(super) fn read<E: Real>(mut self, n_rows: Option<usize>) -> Result<ArrayD<E>, DataError> {
+        let header = self.header()?;
+        let size = header.dtype.size();
+        let expected = header.len as u64 * size as u64;
+        let found = self.len.saturating_sub(header.data_offset);
+        if found < expected {
+            return Err(self.truncated(header, expected, found));
+        }
+        if found > expected {
+            return Err(self.trailing(header, expected, found));
+        }
+        let mut shape = header.shape.clone();
+        // In Fortran order the first rows are spread over the whole file, which is then read.
+        if let (Some(n_rows), false, Some(rows)) = (n_rows, header.fortran_order, shape.first_mut()) {
+            *rows = n_rows.min(*rows);
+        }
+        let all = shape == header.shape;
+        let len: usize = shape.iter().product();
+        let mut values: Vec<E> = Vec::new();
+        let in_advance = len.min(usize::try_from(self.at_most).unwrap_or(usize::MAX) / size);
+        values.try_reserve_exact(in_advance).map_err(|_| self.io(ErrorKind::OutOfMemory.into()))?;
+        let mut chunk = [0; CHUNK];
+        while values.len() < len {
+            let wanted = (len - values.len()).min(CHUNK / size) * size;
+            let n_bytes = fill(&mut self.reader, &mut chunk[..wanted]).map_err(|e| self.io(e))?;
+            if n_bytes < wanted {
+                let found = (values.len() * size + n_bytes) as u64;
+                return Err(self.truncated(header, expected, found));
+            }
+            let decoded = header.dtype.decode(&chunk[..wanted], &mut values);
+            decoded.map_err(|(value, at)| DataError::Overflow {
+                label: self.label.clone(),
+                index: unravel(at, &shape, header.fortran_order),
+                value,
+                precision: E::NAME,
+            })?;
+        }
+        // Reading on to the end makes an archive compare its checksum.
+        if all && fill(&mut self.reader, &mut chunk[..1]).map_err(|e| self.io(e))? > 0 {
+            return Err(self.trailing(header, expected, expected + 1));
+        }
+        let order = IxDyn(&shape).set_f(header.fortran_order);
+        let array = ArrayD::from_shape_vec(order, values)
+            .map_err(|error| DataError::Header { label: self.label.clone(), reason: error.to_string() })?;
+        Ok(if header.fortran_order { rows_first(array, n_rows) } else { array })
+    }
+
+    fn header(&mut self) -> Result<Header, DataError> {
+        let label = self.label.clone();
+        Header::read(&mut self.reader).map_err(|error| match error {
+            HeaderError::Magic(found) => DataError::NotAnArray {
+                label,
+                advice: resembles(&found),
+                found: match found.is_empty() {
+                    true => "nothing (it is empty)".to_owned(),
+                    false => found.escape_ascii().to_string(),
+                },
+            },
+            HeaderError::Malformed(reason) => DataError::Header { label, reason },
+            HeaderError::Dtype(dtype, advice) => DataError::Dtype { label, dtype, advice },
+            HeaderError::Io(source) => self.io(source),
+        })
+    }
+
+    fn truncated(self, header: Header, expected: u64, found: u64) -> DataError {
+        let Header { descr: dtype, shape, .. } = header;
+        DataError::Truncated { label: self.label, dtype, shape, expected, found }
+    }
+
+    fn trailing(self, header: Header, expected: u64, found: u64) -> DataError {
+        let Header { descr: dtype, shape, .. } = header;
+        DataError::Trailing { label: self.label, dtype, shape, expected, found }
+    }
+
+    fn io(&self, source: std::io::Error) -> DataError {
+        DataError::Io { action: "read", label: self.label.clone(), source }
+    }
+}
+
+/// The bytes read at once; a multiple of every element's size.
+const CHUNK: usize = 1 << 16;
+
+/// Fills `bytes` as far as the reader goes and returns how far that is.
+fn fill(reader: &mut impl Read, bytes: &mut [u8]) -> std::io::Result<usize> {
+    let mut n = 0;
+    while n < bytes.len() {
+        match reader.read(&mut bytes[n..]) {
+            Ok(0) => break,
+            Ok(more) => n += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(n)
+}
+
+/// The first rows of an array in Fortran order, in row-major order.
+fn rows_first<E: Real>(mut array: ArrayD<E>, n_rows: Option<usize>) -> ArrayD<E> {
+    if let (Some(n_rows), true) = (n_rows, array.ndim() > 0) {
+        let n_rows = n_rows.min(array.len_of(Axis(0)));
+        array.slice_axis_inplace(Axis(0), (0..n_rows).into());
+    }
+    array.as_standard_layout().into_owned()
+}
+
+/// What a file with these first bytes may be.
+fn resembles(magic: &[u8]) -> &'static str {
+    match magic {
+        [0x89, b'H', b'D', b'F', ..] => "; this is an HDF5 file, save the array with np.save(file, h5py_dataset[:])",
+        [b'P', b'K', ..] => "; this is a zip archive inside an archive",
+        [b'S', b'I', b'M', b'P', b'L', b'E'] => "; this is a FITS file, save the array with np.save",
+        [0x80, 2..=5, ..] => "; this is a Python pickle, save the array with np.save",
+        [0x1f, 0x8b, ..] => "; this is gzipped, unpack it first",
+        _ if !magic.is_empty() && magic.iter().all(|&b| b.is_ascii_graphic() || b.is_ascii_whitespace()) => {
+            "; if it is text, convert it with np.save('file.npy', np.loadtxt('file'))"
+        }
+        _ => "",
+    }
+}
