@@ -2,7 +2,7 @@
 //! with exact closed-form gradients, and quasi-maximum-likelihood estimates.
 //!
 //! Everything here is a function of the network's outputs alone, in f64, without automatic differentiation, threads or
-//! files. Arrays are borrowed [`ndarray`] views; **rows are simulations** everywhere.
+//! files. Arrays are borrowed [`ndarray`] views ([`imnn_stats::ndarray`](ndarray)); **rows are simulations** everywhere.
 //!
 //! # Notation
 //!
@@ -94,6 +94,9 @@ mod fisher;
 mod linalg;
 mod loss;
 mod regularisation;
+
+/// The array crate whose views the functions take, so that a user needs no dependency of their own on it.
+pub use ndarray;
 
 pub use covariance::{covariance, mean};
 pub use derivative::{below_above_cotangents, mean_derivative, numerical_derivative};
