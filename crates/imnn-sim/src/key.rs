@@ -47,9 +47,9 @@ pub type KeyRng = ChaCha8Rng;
 ///
 /// # References
 ///
-/// D. J. Bernstein, *ChaCha, a variant of Salsa20* (2008). The scheme of keys that are split and
-/// folded is that of J. Salmon et al., *Parallel random numbers: as easy as 1, 2, 3* (SC 2011), as
-/// JAX uses it.
+/// D. J. Bernstein, *ChaCha, a variant of Salsa20* (2008), for the generator. Splitting keys by a
+/// cipher is due to K. Claessen and M. Pałka, *Splittable pseudorandom number generators using
+/// cryptographic hashing* (Haskell Symposium 2013).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key([u8; 32]);
 

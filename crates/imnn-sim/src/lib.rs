@@ -27,6 +27,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod error;
+mod fft;
 mod field;
 mod finite;
 mod forward;

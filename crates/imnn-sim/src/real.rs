@@ -47,3 +47,16 @@ mod sealed {
     impl Sealed for f32 {}
     impl Sealed for f64 {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conversions_are_nearest_and_exact() {
+        assert_eq!(<f32 as Real>::of(0.1), 0.1_f32);
+        assert_eq!(0.1_f32.f64(), 0.100_000_001_490_116_12);
+        assert_eq!(<f64 as Real>::of(0.1).f64(), 0.1);
+        assert_eq!((f32::NAME, f64::NAME), ("f32", "f64"));
+    }
+}

@@ -22,6 +22,45 @@ use crate::{Key, SimError};
 /// - The caller has passed `theta` to [`check`](Simulator::check) and brings buffers of the right
 ///   length. [`draw`](Simulator::draw) and [`draw_with_derivative`](Simulator::draw_with_derivative)
 ///   do both.
+///
+/// Written by hand it looks like this:
+///
+/// ```
+/// use imnn_sim::{Key, SimError, Simulator};
+///
+/// /// One number of unknown standard deviation: d = sigma z.
+/// struct Scale;
+///
+/// impl Simulator for Scale {
+///     fn n_params(&self) -> usize {
+///         1
+///     }
+///
+///     fn data_shape(&self) -> Vec<usize> {
+///         vec![1]
+///     }
+///
+///     fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]) {
+///         key.fill_normal(data);
+///         data[0] *= theta[0];
+///     }
+///
+///     fn simulate_with_derivative(
+///         &self,
+///         key: Key,
+///         theta: &[f64],
+///         data: &mut [f64],
+///         derivative: &mut [f64],
+///     ) {
+///         key.fill_normal(derivative);
+///         data[0] = derivative[0] * theta[0];
+///     }
+/// }
+///
+/// let (data, derivative) = Scale.draw_with_derivative(Key::new(0), &[2.0])?;
+/// assert_eq!(data[0], 2.0 * derivative[0]);
+/// # Ok::<(), SimError>(())
+/// ```
 pub trait Simulator: Send + Sync {
     /// The number of parameters `p`.
     fn n_params(&self) -> usize;
@@ -169,7 +208,8 @@ mod tests {
             (data, derivative)
         }
         assert_eq!(through(plain), by_hand);
-        assert_eq!(through(&plain), by_hand);
+        let borrowed: &GaussianMeanVariance = &plain;
+        assert_eq!(through(borrowed), by_hand);
         assert_eq!(through(&boxed), by_hand);
         assert_eq!(through(boxed), by_hand);
         assert_eq!(through(Arc::clone(&shared)), by_hand);
