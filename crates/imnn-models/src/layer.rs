@@ -104,7 +104,7 @@ pub enum Join {
 }
 
 /// The distribution of the initial weights.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Initialiser {
     /// Normal, truncated at two standard deviations, of variance `2 / (fan_in + fan_out)` (Glorot & Bengio 2010, eq. 16).
@@ -119,6 +119,31 @@ pub enum Initialiser {
     Normal(f64),
     /// All the same.
     Constant(f64),
+    /// These values, row-major.
+    Values(Arc<[f64]>),
+}
+
+impl Initialiser {
+    /// Whether it can fill an array of this shape; otherwise says why not.
+    pub(crate) fn check(&self, name: &str, shape: &[usize], len: usize) -> Result<(), String> {
+        match self {
+            Initialiser::Normal(deviation) if !(deviation.is_finite() && *deviation >= 0.0) => {
+                Err(format!("the standard deviation of {name} must be finite and not negative, it is {deviation}"))
+            }
+            Initialiser::Constant(value) if !value.is_finite() => {
+                Err(format!("the constant of {name} must be finite, it is {value}"))
+            }
+            Initialiser::Values(values) if values.len() != len => Err(format!(
+                "{} initial values were given for {name} of shape {shape:?}, which has {len}",
+                values.len()
+            )),
+            Initialiser::Values(values) => match values.iter().position(|v| !v.is_finite()) {
+                Some(at) => Err(format!("initial value {at} of {name} is {}", values[at])),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A dense layer of `features` outputs.

@@ -70,22 +70,43 @@ impl Layout {
         self.len == 0
     }
 
-    /// Appends an array and returns its index.
+    /// Appends the array `name` of layer `k` and returns its index; refuses sizes that no memory holds and initialisers
+    /// that do not fit.
     pub(crate) fn push(
         &mut self,
-        name: String,
+        k: usize,
+        name: &str,
         shape: Vec<usize>,
         initialiser: Initialiser,
         (fan_in, fan_out): (usize, usize),
-    ) -> usize {
-        let entry = Entry { name, shape, offset: self.len, initialiser, fan_in, fan_out };
-        self.len += entry.len();
-        self.entries.push(entry);
-        self.entries.len() - 1
+    ) -> Result<usize, String> {
+        let size = checked_size(&shape);
+        let total = size.and_then(|size| self.len.checked_add(size)).filter(|&total| total <= MAX_WEIGHTS);
+        let (Some(size), Some(total)) = (size, total) else {
+            return Err(format!("too many weights: {name} has the shape {shape:?}"));
+        };
+        initialiser.check(name, &shape, size)?;
+        let name = format!("layers/{k}/{name}");
+        self.entries.push(Entry { name, shape, offset: self.len, initialiser, fan_in, fan_out });
+        self.len = total;
+        Ok(self.entries.len() - 1)
     }
 }
 
+/// The most weights that a network may have: 2^40, beyond any memory, and far from overflow in bytes.
+const MAX_WEIGHTS: usize = 1 << 40;
+
+/// The number of elements of `shape`, unless it overflows.
+pub(crate) fn checked_size(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n))
+}
+
 impl<E: Real> Parameters<E> {
+    /// All weights zero.
+    pub fn zeros(layout: Arc<Layout>) -> Self {
+        Parameters { values: vec![E::zero(); layout.len()], layout }
+    }
+
     /// These weights, in the order of `layout`.
     ///
     /// # Errors

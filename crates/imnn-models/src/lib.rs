@@ -4,12 +4,16 @@
 
 mod activation;
 mod custom;
+mod description;
 mod dfdx_engine;
 mod error;
+mod initialise;
 mod layer;
 mod layout;
 mod model;
 mod network;
+mod optimiser;
+mod whiten;
 mod windows;
 
 pub use activation::Activation;
@@ -24,4 +28,7 @@ pub use layer::{
 pub use layout::{Entry, Layout, Parameters};
 pub use model::{Model, Node, Op};
 pub use network::{Network, serial};
+pub use optimiser::{
+    Adam, AdamW, Clip, Clipped, Method, Optimiser, OptimiserConfig, OptimiserState, RmsProp, Schedule, Sgd,
+};
 pub use windows::{OUTSIDE, Windows};

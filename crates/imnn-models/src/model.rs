@@ -4,7 +4,7 @@ use crate::activation::Activation;
 use crate::custom::ErasedLayer;
 use crate::error::{ModelError, Result};
 use crate::layer::{Conv, Dense, Initialiser, Join, Layer, Parallel, Window};
-use crate::layout::Layout;
+use crate::layout::{Layout, checked_size};
 use crate::network::Network;
 use crate::windows::Windows;
 use std::ops::Range;
@@ -90,6 +90,13 @@ impl Model {
                 reason: "a simulation needs at least one axis, and every axis at least one element".into(),
             });
         }
+        if checked_size(input_shape).is_none_or(|size| size > isize::MAX as usize) {
+            return Err(ModelError::Shape {
+                layer: "layers[0]".into(),
+                input: input_shape.to_vec(),
+                reason: "a simulation of this shape is too large for any memory".into(),
+            });
+        }
         let mut resolver = Resolver::default();
         let nodes = resolver.network(&network, input_shape, "layers")?;
         let output_shape = nodes.last().map_or(input_shape, |node| &node.output).to_vec();
@@ -173,9 +180,15 @@ impl Resolver {
             }
             Layer::Flatten => (Op::Reshape, vec![input.iter().product()]),
             Layer::Reshape(shape) => {
-                let (from, to) = (input.iter().product::<usize>(), shape.iter().product::<usize>());
-                if from != to {
-                    return Err(refuse(format!("it makes {shape:?}, which has {to} elements instead of {from}")));
+                let from = input.iter().product::<usize>();
+                match checked_size(shape) {
+                    _ if shape.is_empty() => return Err(refuse("the shape needs at least one axis".into())),
+                    Some(to) if to == from => {}
+                    Some(to) => {
+                        let reason = format!("it makes {shape:?}, which has {to} elements instead of {from}");
+                        return Err(refuse(reason));
+                    }
+                    None => return Err(refuse(format!("it makes {shape:?}, which is too large"))),
                 }
                 (Op::Reshape, shape.clone())
             }
@@ -188,8 +201,8 @@ impl Resolver {
                 let k = self.n_weighted;
                 self.n_weighted += usize::from(!parameters.is_empty());
                 for p in parameters {
-                    let name = format!("layers/{k}/{}", p.name);
-                    self.layout.push(name, p.shape, p.initialiser, (p.fan_in, p.fan_out));
+                    let fans = (p.fan_in, p.fan_out);
+                    self.layout.push(k, &p.name, p.shape, p.initialiser, fans).map_err(refuse)?;
                 }
                 let op = Op::Custom { layer: layer.clone(), parameters: first..self.layout.entries().len() };
                 (op, output)
@@ -204,7 +217,7 @@ impl Resolver {
         }
         let n_in = input[input.len() - 1];
         let n_out = dense.features;
-        let (weight, bias) = self.weights(vec![n_in, n_out], 1, dense.weight, dense.bias);
+        let (weight, bias) = self.weights(vec![n_in, n_out], 1, &dense.weight, &dense.bias)?;
         let mut output = input.to_vec();
         output[input.len() - 1] = n_out;
         Ok((Op::Dense { weight, bias }, output))
@@ -218,7 +231,7 @@ impl Resolver {
         let windows = Windows::new(spatial, &conv.kernel, &conv.strides, conv.padding)?;
         let mut shape = conv.kernel.clone();
         shape.extend([channels, conv.filters]);
-        let (weight, bias) = self.weights(shape, windows.n_taps, conv.weight, conv.bias);
+        let (weight, bias) = self.weights(shape, windows.n_taps, &conv.weight, &conv.bias)?;
         let mut output = windows.output.clone();
         output.push(conv.filters);
         let windows = Arc::new(windows);
@@ -226,14 +239,20 @@ impl Resolver {
     }
 
     /// The next weight and bias; fans are those of one tap times the number of taps.
-    fn weights(&mut self, shape: Vec<usize>, n_taps: usize, weight: Initialiser, bias: Initialiser) -> (usize, usize) {
+    fn weights(
+        &mut self,
+        shape: Vec<usize>,
+        n_taps: usize,
+        weight: &Initialiser,
+        bias: &Initialiser,
+    ) -> Result<(usize, usize), String> {
         let k = self.n_weighted;
         self.n_weighted += 1;
         let n_out = shape[shape.len() - 1];
-        let fans = (shape[shape.len() - 2] * n_taps, n_out * n_taps);
-        let weight = self.layout.push(format!("layers/{k}/weight"), shape, weight, fans);
-        let bias = self.layout.push(format!("layers/{k}/bias"), vec![n_out], bias, fans);
-        (weight, bias)
+        let fans = (shape[shape.len() - 2].saturating_mul(n_taps), n_out.saturating_mul(n_taps));
+        let weight = self.layout.push(k, "weight", shape, weight.clone(), fans)?;
+        let bias = self.layout.push(k, "bias", vec![n_out], bias.clone(), fans)?;
+        Ok((weight, bias))
     }
 
     fn parallel(&mut self, parallel: &Parallel, input: &[usize], path: &str) -> Result<(Op, Vec<usize>)> {

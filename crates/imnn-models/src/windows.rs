@@ -4,9 +4,13 @@
 //! position under each tap of the window.
 
 use crate::layer::Padding;
+use crate::layout::checked_size;
 
 /// An input position beyond the edge.
 pub const OUTSIDE: u32 = u32::MAX;
+
+/// The largest table: 2^31 entries, 8 GiB.
+const MAX_TAPS: usize = 1 << 31;
 
 /// For each output position the input positions that its window covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +50,7 @@ impl Windows {
         if kernel.iter().chain(&strides).chain(input).any(|&n| n == 0) {
             return Err(format!("sizes must be at least 1: window {kernel:?}, strides {strides:?}"));
         }
-        if input.iter().product::<usize>() >= OUTSIDE as usize {
+        if checked_size(input).is_none_or(|n| n >= OUTSIDE as usize) {
             return Err("more than 2^32 - 2 positions".into());
         }
         let mut output = Vec::new();
@@ -65,12 +69,15 @@ impl Windows {
                 Padding::Same | Padding::Circular => {
                     let out = n.div_ceil(s);
                     output.push(out);
-                    low.push(((out - 1) * s + k).saturating_sub(n) / 2);
+                    low.push((((out - 1) * s).saturating_add(k)).saturating_sub(n) / 2);
                 }
             }
         }
+        // Neither output is larger than the input, whose size was checked.
         let n_outputs: usize = output.iter().product();
-        let n_taps: usize = kernel.iter().product();
+        let n_taps = checked_size(kernel)
+            .filter(|n_taps| n_taps.checked_mul(n_outputs).is_some_and(|n| n <= MAX_TAPS))
+            .ok_or_else(|| format!("the window {kernel:?} over {input:?} positions reads more than 2^31 times"))?;
         let mut taps = Vec::with_capacity(n_outputs * n_taps);
         for o in 0..n_outputs {
             let o = unravel(o, &output);
