@@ -43,4 +43,11 @@ mod tests {
         lend(&BUFFER, 2, |small| assert_eq!(small.len(), 2));
         lend(&BUFFER, 7, |large| assert_eq!(large.len(), 7));
     }
+    #[test]
+    fn the_buffer_is_kept() {
+        let address = |len| lend(&BUFFER, len, |values| values.as_ptr().addr());
+        let first = address(9);
+        assert_eq!(address(4), first);
+        assert_eq!(address(9), first);
+    }
 }
