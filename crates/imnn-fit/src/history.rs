@@ -1,9 +1,11 @@
 //! What a training run records, one entry per iteration.
 
-/// One quantity per iteration on one data set.
+use imnn_stats::{Statistics, Terms};
+
+/// Quantities per iteration on one data set.
 ///
-/// The entry `i` of the training trace is taken before update `i`, that of the validation trace after it, as the
-/// original package does.
+/// Entry `i` of the training trace belongs to the weights before update `i`, that of the validation trace to those after
+/// it, as in the original package.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trace {
     /// `det F`, the determinant of the Fisher information matrix.
@@ -25,7 +27,7 @@ pub struct History {
     pub training: Trace,
     /// On the validation simulations, if there are any.
     pub validation: Option<Trace>,
-    /// The iteration (0-based, over all calls) whose weights are the best ones, if any iteration was.
+    /// The iteration (0-based, over all calls) whose det F is the largest, if any was above 0.
     pub best_iteration: Option<usize>,
 }
 
@@ -38,5 +40,51 @@ impl Trace {
     /// Whether nothing is recorded yet.
     pub fn is_empty(&self) -> bool {
         self.det_f.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, statistics: &Statistics, terms: &Terms) {
+        self.det_f.push(statistics.det_f);
+        self.det_c.push(statistics.det_c);
+        self.det_inv_c.push(statistics.det_inv_c);
+        self.lambda2.push(terms.lambda2);
+        self.r.push(terms.r);
+    }
+
+    /// The names of the columns in `history.npz`, with the columns.
+    pub(crate) fn columns(&self) -> [(&'static str, &Vec<f64>); 5] {
+        [
+            ("detF", &self.det_f),
+            ("detC", &self.det_c),
+            ("detinvC", &self.det_inv_c),
+            ("lambda2", &self.lambda2),
+            ("r", &self.r),
+        ]
+    }
+
+    /// The columns in the order of [`Trace::columns`].
+    pub(crate) fn columns_mut(&mut self) -> [&mut Vec<f64>; 5] {
+        [&mut self.det_f, &mut self.det_c, &mut self.det_inv_c, &mut self.lambda2, &mut self.r]
+    }
+}
+
+impl History {
+    /// Number of iterations done.
+    pub fn len(&self) -> usize {
+        self.training.len()
+    }
+
+    /// Whether no iteration is done yet.
+    pub fn is_empty(&self) -> bool {
+        self.training.is_empty()
+    }
+
+    /// The trace that decides about the best weights: validation where there is one.
+    pub fn deciding(&self) -> &Trace {
+        self.validation.as_ref().unwrap_or(&self.training)
+    }
+
+    /// The largest det F, if any iteration had one above 0.
+    pub fn max_det_f(&self) -> Option<f64> {
+        self.best_iteration.map(|i| self.deciding().det_f[i])
     }
 }

@@ -1,5 +1,23 @@
 //! The trainer: whitened start, iteration, early stopping, history, saved runs and estimates.
 
-mod history;
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod bar;
+mod builder;
+mod compressor;
+mod error;
+mod history;
+mod observer;
+mod settings;
+mod trainer;
+mod whiten;
+
+pub use bar::Bar;
+pub use builder::{ImnnBuilder, Start};
+pub use compressor::Compressor;
+pub use error::{FitError, Result};
 pub use history::{History, Trace};
+pub use imnn_device::Summaries;
+pub use observer::{Observer, Progress, Silent};
+pub use settings::FitSettings;
+pub use trainer::{Imnn, On, Outcome, Stop, Weights};

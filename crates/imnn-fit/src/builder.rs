@@ -1,0 +1,217 @@
+//! Puts an IMNN together and checks that its parts fit.
+
+use crate::error::{FitError, Result};
+use crate::history::History;
+use crate::trainer::{Imnn, Keys};
+use imnn_data::Source;
+use imnn_device::{Cpu, Device};
+use imnn_models::{Adam, Element, Model, Network, Optimiser, OptimiserState, Parameters};
+use imnn_sim::Key;
+use std::sync::Arc;
+
+/// How the weights of a run begin.
+#[derive(Clone, Debug)]
+pub enum Start<E> {
+    /// Drawn from the network's initialisers with the run's key.
+    Key,
+    /// Given weights, such as those of another run; the optimiser begins anew.
+    Parameters(Parameters<E>),
+    /// Given weights and optimiser state: training goes on where it was.
+    State(Parameters<E>, OptimiserState<E>),
+}
+
+/// Puts an [`Imnn`] together. Needed: training simulations and the fiducial; all else has defaults.
+pub struct ImnnBuilder<E: Element> {
+    network: Network,
+    n_summaries: Option<usize>,
+    training: Option<Box<dyn Source<E>>>,
+    validation: Option<Box<dyn Source<E>>>,
+    theta_fid: Option<Vec<f64>>,
+    names: Vec<String>,
+    optimiser: Option<Box<dyn Optimiser<E>>>,
+    device: Option<Arc<dyn Device<E>>>,
+    key: Key,
+    start: Start<E>,
+}
+
+impl<E: Element> ImnnBuilder<E> {
+    pub(crate) fn new(network: Network) -> Self {
+        ImnnBuilder {
+            network,
+            n_summaries: None,
+            training: None,
+            validation: None,
+            theta_fid: None,
+            names: vec![],
+            optimiser: None,
+            device: None,
+            key: Key::new(0),
+            start: Start::Key,
+        }
+    }
+
+    /// The simulations to train on.
+    pub fn training(mut self, source: impl Source<E> + 'static) -> Self {
+        self.training = Some(Box::new(source));
+        self
+    }
+
+    /// Simulations to watch over training with: they decide when to stop and which weights are best.
+    pub fn validation(mut self, source: impl Source<E> + 'static) -> Self {
+        self.validation = Some(Box::new(source));
+        self
+    }
+
+    /// The fiducial parameter values, at which the simulations were made.
+    pub fn theta_fid(mut self, theta_fid: impl Into<Vec<f64>>) -> Self {
+        self.theta_fid = Some(theta_fid.into());
+        self
+    }
+
+    /// The names of the parameters, for tables and plots. By default `theta_0`, `theta_1`, ...
+    pub fn names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The number of summaries. By default that of parameters; more are allowed, fewer are not.
+    pub fn n_summaries(mut self, n_summaries: usize) -> Self {
+        self.n_summaries = Some(n_summaries);
+        self
+    }
+
+    /// The optimiser. By default Adam with a learning rate of 1e-3.
+    pub fn optimiser(mut self, optimiser: impl Optimiser<E> + 'static) -> Self {
+        self.optimiser = Some(Box::new(optimiser));
+        self
+    }
+
+    /// The device. By default all threads of the CPU.
+    pub fn device(mut self, device: impl Device<E> + 'static) -> Self {
+        self.device = Some(Arc::new(device));
+        self
+    }
+
+    /// The key of all that is random in the run. By default `Key::new(0)`.
+    pub fn key(mut self, key: Key) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// How the weights begin. By default drawn from the network's initialisers.
+    pub fn start(mut self, start: Start<E>) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// Checks that everything fits and makes the IMNN.
+    ///
+    /// # Errors
+    /// Says what is missing, or which two things disagree and how.
+    pub fn build(self) -> Result<Imnn<E>> {
+        let training = self.training.ok_or(FitError::Missing { what: "the training set", method: "training" })?;
+        let theta_fid = self.theta_fid.ok_or(FitError::Missing { what: "the fiducial", method: "theta_fid" })?;
+        let n_params = theta_fid.len();
+        if let Some(value) = theta_fid.iter().find(|value| !value.is_finite()) {
+            let range = "finite".into();
+            return Err(FitError::Setting { setting: "theta_fid", value: value.to_string(), range });
+        }
+        let model = Model::new(self.network, training.input_shape())?;
+        let n_summaries = self.n_summaries.unwrap_or(n_params);
+        if n_summaries < n_params {
+            return Err(FitError::Setting {
+                setting: "n_summaries",
+                value: n_summaries.to_string(),
+                range: format!(
+                    "at least the number of parameters, {n_params}: fewer summaries than parameters have a singular Fisher matrix"
+                ),
+            });
+        }
+        if model.n_summaries() != n_summaries {
+            return Err(FitError::Summaries { found: model.output_shape().to_vec(), expected: n_summaries, n_params });
+        }
+        check("training", training.as_ref(), n_params, n_summaries, training.input_shape())?;
+        if let Some(validation) = &self.validation {
+            check("validation", validation.as_ref(), n_params, n_summaries, training.input_shape())?;
+        }
+        let names = names(self.names, n_params)?;
+        let optimiser = match self.optimiser {
+            Some(optimiser) => optimiser,
+            None => Box::new(Adam::new(1e-3)?),
+        };
+        let device = match self.device {
+            Some(device) => device,
+            None => Arc::new(Cpu::all()?),
+        };
+        let keys = Keys::new(self.key);
+        let n_weights = model.layout().len();
+        let (parameters, state) = match self.start {
+            Start::Key => (model.initialise(keys.weights), optimiser.initialise(n_weights)),
+            Start::Parameters(parameters) => (
+                Parameters::new(parameters.values().to_vec(), model.layout().clone())?,
+                optimiser.initialise(n_weights),
+            ),
+            Start::State(parameters, state) => {
+                optimiser.check(&state, n_weights)?;
+                (Parameters::new(parameters.values().to_vec(), model.layout().clone())?, state)
+            }
+        };
+        Ok(Imnn {
+            model,
+            device,
+            training,
+            validation: self.validation,
+            optimiser,
+            theta_fid,
+            names,
+            keys,
+            parameters,
+            state,
+            best: None,
+            history: History::default(),
+            measured: None,
+        })
+    }
+}
+
+/// Checks one set of simulations against the fiducial, the network and the other set.
+fn check<E: Element>(
+    set: &'static str,
+    source: &dyn Source<E>,
+    n_params: usize,
+    n_summaries: usize,
+    input_shape: &[usize],
+) -> Result<()> {
+    let disagree = |what: &str, found: String, expected: String| {
+        Err(FitError::Disagree { what: format!("{what} of the {set} set"), found, expected })
+    };
+    if source.n_params() != n_params {
+        let expected = format!("{n_params}, as theta_fid has,");
+        return disagree("number of parameters", source.n_params().to_string(), expected);
+    }
+    if source.input_shape() != input_shape {
+        let expected = format!("{input_shape:?}, as in the training set,");
+        return disagree("shape of a simulation", format!("{:?}", source.input_shape()), expected);
+    }
+    if source.n_s() <= n_summaries {
+        return Err(FitError::TooFewSimulations { set, n_s: source.n_s(), n_summaries });
+    }
+    if source.n_d() == 0 {
+        return disagree("number of simulations with derivatives, n_d,", "0".into(), "at least 1".into());
+    }
+    Ok(())
+}
+
+fn names(names: Vec<String>, n_params: usize) -> Result<Vec<String>> {
+    if names.is_empty() {
+        return Ok((0..n_params).map(|a| format!("theta_{a}")).collect());
+    }
+    if names.len() != n_params {
+        return Err(FitError::Disagree {
+            what: "number of parameter names".into(),
+            found: format!("{} ({})", names.len(), names.join(", ")),
+            expected: format!("{n_params}, as theta_fid has,"),
+        });
+    }
+    Ok(names)
+}

@@ -1,0 +1,118 @@
+//! What can go wrong while training and with saved runs.
+
+use imnn_data::DataError;
+use imnn_device::DeviceError;
+use imnn_models::ModelError;
+use imnn_stats::StatsError;
+use std::path::PathBuf;
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FitError {
+    /// The statistics of the summaries.
+    #[error(transparent)]
+    Stats(#[from] StatsError),
+
+    /// The device, or the network or data on it.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+
+    /// The network, its parameters or the optimiser.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+
+    /// Something that the builder needs was not given.
+    #[error("{what} is missing: call `{method}` on the builder")]
+    Missing {
+        /// What is missing.
+        what: &'static str,
+        /// The builder's method that gives it.
+        method: &'static str,
+    },
+
+    /// A setting is out of its range.
+    #[error("{setting} is {value}, it must be {range}")]
+    Setting {
+        /// Name of the setting.
+        setting: &'static str,
+        /// The value found.
+        value: String,
+        /// The values allowed.
+        range: String,
+    },
+
+    /// The network does not end in as many numbers as there are to be summaries.
+    #[error(
+        "the network ends in {found:?}, that is {} summaries, and n_summaries is {expected} (the number of parameters is \
+         {n_params}); end the network with dense({expected}), or set n_summaries",
+        found.iter().product::<usize>()
+    )]
+    Summaries {
+        /// Shape of the network's output.
+        found: Vec<usize>,
+        /// Number of summaries wanted.
+        expected: usize,
+        /// Number of physical parameters.
+        n_params: usize,
+    },
+
+    /// Training and validation, or data and fiducial, disagree.
+    #[error("{what}: {found} where {expected} was expected")]
+    Disagree {
+        /// What disagrees.
+        what: String,
+        /// What was found.
+        found: String,
+        /// What was expected.
+        expected: String,
+    },
+
+    /// There are too few simulations for the covariance of the summaries.
+    #[error(
+        "the {set} set has n_s = {n_s} simulations; the covariance of {n_summaries} summaries needs at least {} to have an \
+         inverse, and many more to be known well (n_s = 1000 is usual)",
+        n_summaries + 1
+    )]
+    TooFewSimulations {
+        /// `training` or `validation`.
+        set: &'static str,
+        /// Number of simulations.
+        n_s: usize,
+        /// Number of summaries.
+        n_summaries: usize,
+    },
+
+    /// Training came to a point from which it cannot go on. The history and the best weights up to there are kept.
+    #[error("training stopped at iteration {iteration}: {source}")]
+    Diverged {
+        /// The iteration, over all calls of fit.
+        iteration: usize,
+        /// What happened.
+        source: Box<FitError>,
+    },
+
+    /// Estimates were asked for before there are statistics.
+    #[error("there are no Fisher statistics yet: call `fit` or `set_statistics` first")]
+    NoStatistics,
+
+    /// Best weights were asked for and no iteration was good enough to have any.
+    #[error("there are no best weights: no iteration had det F above 0; use the final weights")]
+    NoBestWeights,
+
+    /// A saved run cannot be written or read.
+    #[error("{}: {message}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What went wrong, and what to do.
+        message: String,
+    },
+}
+
+/// The result type of this crate.
+pub type Result<T, E = FitError> = std::result::Result<T, E>;

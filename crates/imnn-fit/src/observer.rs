@@ -1,0 +1,47 @@
+//! What looks on while a network trains.
+
+use std::ops::ControlFlow;
+
+/// The state of training after an iteration.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Iterations done in this call of fit.
+    pub iteration: usize,
+    /// The most there will be.
+    pub max_iterations: usize,
+    /// det F on the training simulations.
+    pub det_f: f64,
+    /// det F on the validation simulations, if there are any.
+    pub val_det_f: Option<f64>,
+    /// The largest det F so far, of the validation simulations if there are any.
+    pub max_det_f: f64,
+    /// Distance of the covariance from the identity on the training simulations.
+    pub lambda2: f64,
+    /// Iterations since det F was largest.
+    pub waited: usize,
+    /// How many there may be.
+    pub patience: usize,
+}
+
+/// Looks on after every iteration and may end training by breaking.
+pub trait Observer {
+    /// Called after every iteration.
+    fn iteration(&mut self, progress: &Progress) -> ControlFlow<()>;
+}
+
+/// Looks at nothing and costs nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn iteration(&mut self, _: &Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+impl<F: FnMut(&Progress) -> ControlFlow<()>> Observer for F {
+    fn iteration(&mut self, progress: &Progress) -> ControlFlow<()> {
+        self(progress)
+    }
+}
