@@ -146,9 +146,30 @@ impl Initialiser {
     }
 }
 
+impl Dense {
+    /// `features` outputs with the default initialisers.
+    pub fn new(features: usize) -> Self {
+        Dense { features, weight: Initialiser::GlorotNormal, bias: Initialiser::Normal(0.01) }
+    }
+}
+
+impl Conv {
+    /// `filters` output channels with the default initialisers.
+    pub fn new(filters: usize, kernel: &[usize], strides: &[usize], padding: Padding) -> Self {
+        Conv {
+            filters,
+            kernel: kernel.to_vec(),
+            strides: strides.to_vec(),
+            padding,
+            weight: Initialiser::GlorotNormal,
+            bias: Initialiser::Normal(1e-6),
+        }
+    }
+}
+
 /// A dense layer of `features` outputs.
 pub fn dense(features: usize) -> Layer {
-    Layer::Dense(Dense { features, weight: Initialiser::GlorotNormal, bias: Initialiser::Normal(0.01) })
+    Layer::Dense(Dense::new(features))
 }
 
 /// A convolution with `filters` output channels; one kernel and stride entry per spatial axis.
@@ -159,14 +180,7 @@ pub fn dense(features: usize) -> Layer {
 /// # let _ = layer;
 /// ```
 pub fn conv(filters: usize, kernel: &[usize], strides: &[usize], padding: Padding) -> Layer {
-    Layer::Conv(Conv {
-        filters,
-        kernel: kernel.to_vec(),
-        strides: strides.to_vec(),
-        padding,
-        weight: Initialiser::GlorotNormal,
-        bias: Initialiser::Normal(1e-6),
-    })
+    Layer::Conv(Conv::new(filters, kernel, strides, padding))
 }
 
 /// A max-pool.

@@ -7,6 +7,7 @@ mod custom;
 mod description;
 mod dfdx_engine;
 mod error;
+mod grammar;
 mod initialise;
 mod layer;
 mod layout;

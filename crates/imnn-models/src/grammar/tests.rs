@@ -1,0 +1,260 @@
+use super::*;
+use crate::{
+    Dual, Element, Model, ParameterSpec, UserLayer, Vector, concat, conv, custom, dense, flatten, global_avg_pool,
+    leaky_relu, max_pool, reshape, serial, sum, tanh,
+};
+use dfdx::tensor::Cpu;
+use dfdx::tensor_ops::Device;
+use proptest::prelude::*;
+
+fn read(layers: &str) -> Result<Network> {
+    let table: Table = format!("layers = {layers}").parse().unwrap();
+    Network::from_toml(&table["layers"])
+}
+
+fn same(text: &str, expected: &Network) {
+    assert_eq!(format!("{:?}", read(text).unwrap()), format!("{expected:?}"));
+}
+
+#[test]
+fn the_example_of_the_documentation() {
+    same(
+        r#"[
+          { dense = 128 }, "leaky_relu",
+          { conv = { filters = 8, kernel = [3, 3], strides = [2, 2], padding = "same" } },
+          { max_pool = { window = [3, 3], strides = [1, 1], padding = "same" } },
+          { parallel = { branches = [[{ dense = 8 }], [{ dense = 8 }, "tanh"]], join = "concat" } },
+          "global_avg_pool", "flatten", { reshape = [4, 4, 1] },
+        ]"#,
+        &serial([
+            dense(128),
+            leaky_relu(),
+            conv(8, &[3, 3], &[2, 2], Padding::Same),
+            max_pool(&[3, 3], &[1, 1], Padding::Same),
+            concat([serial([dense(8)]), serial([dense(8), tanh()])]),
+            global_avg_pool(),
+            flatten(),
+            reshape(&[4, 4, 1]),
+        ]),
+    );
+}
+
+#[test]
+fn settings_that_may_be_left_out() {
+    same(
+        r#"[{ conv = { filters = 2, kernel = [5], padding = "circular" } }, { residual = ["tanh"] },
+            { parallel = { branches = [[], ["tanh"]], join = "sum" } }, { dense = { features = 3 } }]"#,
+        &serial([
+            conv(2, &[5], &[], Padding::Circular),
+            residual(serial([tanh()])),
+            sum([serial([]), serial([tanh()])]),
+            dense(3),
+        ]),
+    );
+    same("[]", &serial([]));
+}
+
+#[test]
+fn initialisers() {
+    let weight =
+        |text: &str| match &read(&format!("[{{ dense = {{ features = 2, weight = {text} }} }}]")).unwrap().layers[0] {
+            Layer::Dense(dense) => dense.weight.clone(),
+            other => panic!("{other:?}"),
+        };
+    assert_eq!(weight("\"glorot_uniform\""), Initialiser::GlorotUniform);
+    assert_eq!(weight("\"lecun_normal\""), Initialiser::LecunNormal);
+    assert_eq!(weight("\"zeros\""), Initialiser::Constant(0.0));
+    assert_eq!(weight("{ normal = 1 }"), Initialiser::Normal(1.0));
+    assert_eq!(weight("{ constant = -0.5 }"), Initialiser::Constant(-0.5));
+    assert_eq!(weight("{ values = [1, 2.5] }"), Initialiser::Values([1.0, 2.5].into()));
+}
+
+#[test]
+fn mistakes_are_named() {
+    let refuse = |text: &str, message: &str| assert_eq!(read(text).unwrap_err().to_string(), message, "{text}");
+    refuse(r#"["tanh", "tanh", { dens = 3 }]"#, "layers[2]: unknown layer \"dens\"; did you mean \"dense\"?");
+    refuse(r#"["leakyrelu"]"#, "layers[0]: unknown layer \"leakyrelu\"; did you mean \"leaky_relu\"?");
+    refuse(r#"["ReLU"]"#, "layers[0]: unknown layer \"ReLU\"; did you mean \"relu\"?");
+    refuse(
+        r#"["xyzzy"]"#,
+        "layers[0]: unknown layer \"xyzzy\"; known are dense, conv, max_pool, avg_pool, reshape, parallel, residual, \
+         global_avg_pool, global_max_pool, flatten, relu, leaky_relu, tanh, sigmoid, softplus, elu, gelu, selu, exp, \
+         asinh, log1p, identity",
+    );
+    refuse(r#"["dense"]"#, "layers[0]: \"dense\" needs settings: { dense = 128 }");
+    refuse(r#"[{ tanh = {} }]"#, "layers[0]: \"tanh\" has no settings: write \"tanh\"");
+    refuse("[3]", "layers[0]: expected a layer such as { dense = 128 } or \"leaky_relu\", found the integer 3");
+    refuse("[{}]", "layers[0]: an empty table is no layer; write for instance { dense = 128 }");
+    refuse(
+        "[{ dense = 3, conv = 4 }]",
+        "layers[0]: a layer is one key with its settings, such as { dense = 128 }; found the keys conv, dense",
+    );
+    refuse("\"dense\"", "layers: expected an array of layers, found the string \"dense\"");
+    refuse("[{ dense = 0 }]", "layers[0].dense: expected an integer of at least 1, found the integer 0");
+    refuse(
+        "[{ dense = 2.5 }]",
+        "layers[0].dense: expected the number of features, or a table with features, weight and bias, found the number 2.5",
+    );
+    refuse("[{ dense = { feature = 3 } }]", "layers[0].dense: unknown key \"feature\"; did you mean \"features\"?");
+    refuse("[{ dense = {} }]", "layers[0].dense: the key \"features\" is missing, for instance features = 128");
+    refuse(
+        r#"[{ conv = { filters = 3, kernel = 3, padding = "same" } }]"#,
+        "layers[0].conv.kernel: expected an array of sizes such as [3, 3], found the integer 3",
+    );
+    refuse(
+        r#"[{ conv = { filters = 3, kernel = [3, -1], padding = "same" } }]"#,
+        "layers[0].conv.kernel[1]: expected an integer of at least 1, found the integer -1",
+    );
+    refuse(
+        r#"[{ conv = { filters = 3, kernel = [3, 3] } }]"#,
+        "layers[0].conv: the key \"padding\" is missing, for instance padding = \"same\"",
+    );
+    refuse(
+        r#"[{ conv = { filters = 3, kernel = [3, 3], padding = "periodic" } }]"#,
+        "layers[0].conv.padding: unknown padding \"periodic\"; known are same, valid, circular",
+    );
+    refuse(
+        r#"[{ max_pool = { window = [], padding = "same" } }]"#,
+        "layers[0].max_pool.window: expected one size per axis, found an empty array",
+    );
+    refuse(
+        r#"[{ parallel = { branches = [["tanh"], ["tan"]], join = "concat" } }]"#,
+        "layers[0].parallel.branches[1][0]: unknown layer \"tan\"; did you mean \"tanh\"?",
+    );
+    refuse(
+        r#"[{ parallel = { branches = [["tanh"]], join = "add" } }]"#,
+        "layers[0].parallel.join: unknown join \"add\"; known are concat, sum",
+    );
+    refuse(
+        r#"[{ dense = { features = 3, weight = "he" } }]"#,
+        "layers[0].dense.weight: unknown initialiser \"he\"; did you mean \"he_normal\"?",
+    );
+    refuse(
+        r#"[{ dense = { features = 3, bias = 0 } }]"#,
+        "layers[0].dense.bias: expected an initialiser such as \"he_normal\" or { normal = 0.01 }, found the integer 0",
+    );
+    refuse(
+        r#"[{ dense = { features = 3, bias = { normal = nan } } }]"#,
+        "layers[0].dense.bias: the standard deviation of bias must be finite and not negative, it is NaN",
+    );
+    // Inline tables this deep pass the TOML parser only up to its own limit, so the value is made directly.
+    let mut deep = Value::Array(vec![]);
+    for _ in 0..1000 {
+        deep = Value::Array(vec![table([("residual", deep)])]);
+    }
+    let error = Network::from_toml(&deep).unwrap_err().to_string();
+    assert!(error.ends_with("branches are nested more than 16 deep"), "{error}");
+}
+
+/// serde gives the same messages.
+#[test]
+fn mistakes_are_named_through_serde() {
+    #[derive(Debug, serde::Deserialize)]
+    struct Section {
+        #[expect(dead_code, reason = "only the error is of interest")]
+        layers: Network,
+    }
+    let error = toml::from_str::<Section>("layers = [{ dens = 3 }]").unwrap_err().to_string();
+    assert!(error.contains("layers[0]: unknown layer \"dens\"; did you mean \"dense\"?"), "{error}");
+}
+
+#[test]
+fn layers_of_the_program_cannot_be_written() {
+    #[derive(Debug)]
+    struct Twice;
+    impl UserLayer for Twice {
+        fn name(&self) -> &str {
+            "twice"
+        }
+        fn output_shape(&self, input: &[usize]) -> std::result::Result<Vec<usize>, String> {
+            Ok(input.to_vec())
+        }
+        fn parameters(&self, _: &[usize]) -> Vec<ParameterSpec> {
+            vec![]
+        }
+        fn forward<E: Element>(&self, _: &[Vector<E>], input: Dual<E>) -> Result<Dual<E>>
+        where
+            Cpu: Device<E>,
+        {
+            input.linear(|x| Ok(x.clone() + x))
+        }
+    }
+    let network = serial([residual(serial([custom(Twice)]))]);
+    assert_eq!(
+        network.to_toml().unwrap_err().to_string(),
+        "layers[0].parallel.branches[1][0]: the layer \"twice\" is the program's own; a run file cannot describe it"
+    );
+    assert!(Model::new(network, &[3]).is_ok());
+}
+
+fn initialiser() -> impl Strategy<Value = Initialiser> {
+    prop_oneof![
+        Just(Initialiser::GlorotNormal),
+        Just(Initialiser::GlorotUniform),
+        Just(Initialiser::HeNormal),
+        Just(Initialiser::LecunNormal),
+        (0.0..1e3).prop_map(Initialiser::Normal),
+        (-1e3..1e3).prop_map(Initialiser::Constant),
+        prop::collection::vec(-1e-3..1e3, 1..4).prop_map(|values| Initialiser::Values(values.into())),
+    ]
+}
+
+fn window() -> impl Strategy<Value = (Vec<usize>, Vec<usize>, Padding)> {
+    (1..4_usize).prop_flat_map(|rank| {
+        let sizes = prop::collection::vec(1..9_usize, rank);
+        let padding = prop_oneof![Just(Padding::Same), Just(Padding::Valid), Just(Padding::Circular)];
+        (sizes.clone(), prop_oneof![Just(vec![]), sizes], padding)
+    })
+}
+
+fn layer() -> impl Strategy<Value = Layer> {
+    let leaf = prop_oneof![
+        (1..1000_usize, initialiser(), initialiser()).prop_map(|(features, weight, bias)| Layer::Dense(Dense {
+            features,
+            weight,
+            bias
+        })),
+        (1..1000_usize).prop_map(dense),
+        (1..100_usize, window(), initialiser(), initialiser()).prop_map(
+            |(filters, (kernel, strides, padding), weight, bias)| Layer::Conv(Conv {
+                filters,
+                kernel,
+                strides,
+                padding,
+                weight,
+                bias
+            })
+        ),
+        window().prop_map(|(window, strides, padding)| Layer::MaxPool(Window { window, strides, padding })),
+        window().prop_map(|(window, strides, padding)| Layer::AvgPool(Window { window, strides, padding })),
+        Just(Layer::GlobalAvgPool),
+        Just(Layer::GlobalMaxPool),
+        Just(Layer::Flatten),
+        prop::collection::vec(1..50_usize, 1..4).prop_map(Layer::Reshape),
+        (0..Activation::ALL.len()).prop_map(|k| Activation::ALL[k].into()),
+    ];
+    leaf.prop_recursive(3, 20, 4, |inner| {
+        let network = || prop::collection::vec(inner.clone(), 0..4).prop_map(Network::from);
+        prop_oneof![
+            (prop::collection::vec(network(), 0..4), prop_oneof![Just(Join::Concat), Just(Join::Sum)])
+                .prop_map(|(branches, join)| Layer::Parallel(Parallel { branches, join })),
+            network().prop_map(residual),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whatever can be written comes back, through text too.
+    #[test]
+    fn descriptions_come_back(layers in prop::collection::vec(layer(), 0..6)) {
+        #[derive(serde::Serialize, serde::Deserialize)]
+        struct Section { layers: Network }
+        let network = Network::from(layers);
+        let expected = format!("{network:?}");
+        let text = toml::to_string(&Section { layers: network }).unwrap();
+        let back: Section = toml::from_str(&text).unwrap();
+        prop_assert_eq!(format!("{:?}", back.layers), expected, "{}", text);
+    }
+}
