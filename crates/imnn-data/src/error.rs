@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use imnn_sim::SimError;
+
 use crate::text::{keys, one_per, plural, tuple};
 
 /// Why simulations could not be read, checked or made.
@@ -271,5 +273,46 @@ pub enum DataError {
         n_d: usize,
         /// What is wrong.
         reason: &'static str,
+    },
+    /// The simulator refuses the parameter values.
+    #[error("the simulator cannot simulate at theta = {theta:?}: {source}")]
+    Simulator {
+        /// The parameter values.
+        theta: Vec<f64>,
+        /// What the simulator says.
+        source: SimError,
+    },
+    /// The simulator made a value that is not finite.
+    #[error(
+        "simulation {row} at theta = {theta:?}: {what} at {index:?} is {value} in {precision}; {} not finite",
+        one_per(*count, *len)
+    )]
+    Simulation {
+        /// The row of the simulation.
+        row: usize,
+        /// The parameter values.
+        theta: Vec<f64>,
+        /// The data, or the derivative with respect to which parameter.
+        what: String,
+        /// Where in one simulation the first such value is.
+        index: Vec<usize>,
+        /// The first such value.
+        value: f64,
+        /// How many there are.
+        count: usize,
+        /// How many values there are.
+        len: usize,
+        /// The precision of the data.
+        precision: &'static str,
+    },
+    /// An augmentation does not fit the shape of the simulations.
+    #[error("cannot augment simulations of shape {} by {what}: {advice}", tuple(input_shape))]
+    Augmentation {
+        /// The shape of one simulation.
+        input_shape: Vec<usize>,
+        /// `shift`, `flip`, `transpose` or the axes.
+        what: String,
+        /// What is wrong and what to do.
+        advice: &'static str,
     },
 }

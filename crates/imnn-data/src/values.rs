@@ -1,0 +1,88 @@
+//! The values of arrays: checked, and brought into the order in which they are used.
+
+use imnn_sim::Real;
+use ndarray::ArrayD;
+
+use crate::DataError;
+use crate::text::unravel;
+
+/// The values in row-major order, all of them finite.
+pub(crate) fn finite<E: Real>(label: &str, array: ArrayD<E>) -> Result<Vec<E>, DataError> {
+    let shape = array.shape().to_vec();
+    let values = if array.is_standard_layout() {
+        let len = array.len();
+        let (mut values, offset) = array.into_raw_vec_and_offset();
+        // An array that was sliced may have a longer vector behind it.
+        values.truncate(offset.unwrap_or(0) + len);
+        values.drain(..offset.unwrap_or(0));
+        values
+    } else {
+        array.iter().copied().collect()
+    };
+    let Some(first) = values.iter().position(|value| !value.is_finite()) else {
+        return Ok(values);
+    };
+    Err(DataError::NonFinite {
+        label: label.to_owned(),
+        index: unravel(first, &shape, false),
+        value: values[first].f64(),
+        count: values[first..].iter().filter(|value| !value.is_finite()).count(),
+        len: values.len(),
+    })
+}
+
+/// Turns rows of `(len, n_params)` into rows of `(n_params, len)`.
+pub(crate) fn parameters_first<E: Real>(values: Vec<E>, n_params: usize, len: usize) -> Vec<E> {
+    if n_params == 1 || len == 1 {
+        return values;
+    }
+    let mut turned = Vec::with_capacity(values.len());
+    for row in values.chunks_exact((n_params * len).max(1)) {
+        for a in 0..n_params {
+            turned.extend(row[a..].iter().step_by(n_params));
+        }
+    }
+    turned
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Axis, IxDyn, ShapeBuilder};
+
+    use super::*;
+
+    #[test]
+    fn values_come_in_row_major_order() {
+        let counting = ArrayD::from_shape_fn(IxDyn(&[3, 2]), |i| (2 * i[0] + i[1]) as f64);
+        let expected: Vec<f64> = (0..6).map(f64::from).collect();
+        assert_eq!(finite("x", counting.clone()).unwrap(), expected);
+        let mut fortran = ArrayD::zeros(IxDyn(&[3, 2]).f());
+        fortran.assign(&counting);
+        assert_eq!(finite("x", fortran).unwrap(), expected);
+        let mut sliced = counting.clone();
+        sliced.slice_axis_inplace(Axis(0), (1..2).into());
+        assert_eq!(finite("x", sliced).unwrap(), [2.0, 3.0]);
+        let mut reversed = counting;
+        reversed.invert_axis(Axis(0));
+        assert_eq!(finite("x", reversed).unwrap(), [4.0, 5.0, 2.0, 3.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn the_first_value_that_is_not_finite_is_named() {
+        let mut array = ArrayD::<f32>::zeros(IxDyn(&[3, 2]));
+        array[[1, 1].as_slice()] = f32::NAN;
+        let message = |array| finite("x.npy", array).unwrap_err().to_string();
+        assert_eq!(message(array.clone()), "x.npy[1, 1] is NaN: 1 of 6 values is not finite; remove or replace it");
+        array[[1, 0].as_slice()] = f32::NEG_INFINITY;
+        assert_eq!(message(array), "x.npy[1, 0] is -inf: 2 of 6 values are not finite; remove or replace them");
+    }
+
+    #[test]
+    fn parameters_move_before_the_data() {
+        let values = vec![0.0, 10.0, 1.0, 11.0, 2.0, 12.0, 100.0, 110.0, 101.0, 111.0, 102.0, 112.0];
+        let turned = parameters_first(values.clone(), 2, 3);
+        assert_eq!(turned[..6], [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]);
+        assert_eq!(turned[6..], [100.0, 101.0, 102.0, 110.0, 111.0, 112.0]);
+        assert_eq!(parameters_first(turned, 3, 2), values);
+    }
+}
