@@ -14,6 +14,7 @@ mod layout;
 mod model;
 mod network;
 mod optimiser;
+mod weights;
 mod whiten;
 mod windows;
 
