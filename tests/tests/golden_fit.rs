@@ -8,7 +8,7 @@ use imnn::fit::{FitSettings, Imnn, On, Start, Stop, Weights};
 use imnn::models::{Adam, Element, Parameters, dense, leaky_relu, serial};
 use imnn::stats::Statistics;
 use imnn_tests::{Golden, cases, difference};
-use ndarray::{Array1, ArrayD, Ix1};
+use ndarray::{Array1, Array2, ArrayD, Ix1};
 
 /// Largest differences allowed: relative for histories and statistics, absolute for weights.
 #[derive(Clone, Copy)]
@@ -82,25 +82,42 @@ fn without_last_bias<E: Element>(weights: &[E], n_summaries: usize) -> Vec<f64> 
     weights[..weights.len() - n_summaries].iter().map(|w| w.f64()).collect()
 }
 
-fn weights_agree<E: Element>(found: &Parameters<E>, expected: &[f64], n_summaries: usize, tolerance: f64, what: &str) {
+/// The weights differ by at most `tolerance` from those of one of the golden runs; see [`history_agrees`].
+fn weights_agree<E: Element>(
+    found: &Parameters<E>,
+    expected: [&[f64]; 2],
+    n_summaries: usize,
+    tolerance: f64,
+    what: &str,
+) {
     let found = without_last_bias(found.values(), n_summaries);
-    let expected = &expected[..expected.len() - n_summaries];
-    let worst = found.iter().zip(expected).fold(0.0_f64, |worst, (a, b)| worst.max((a - b).abs()));
-    assert!(worst <= tolerance, "{what}: {worst:e} > {tolerance:e}");
+    let worst = |run: &[f64]| found.iter().zip(run).fold(0.0_f64, |worst, (a, b)| worst.max((a - b).abs()));
+    assert!(expected.iter().all(|run| run.len() == found.len() + n_summaries), "{what}: number of weights");
+    let nearest = worst(expected[0]).min(worst(expected[1]));
+    assert!(nearest <= tolerance, "{what}: {nearest:e} > {tolerance:e}");
 }
 
-/// Histories differ by at most `tolerance`, each entry relative to itself.
-fn history_agrees(found: &[f64], expected: &ArrayD<f64>, tolerance: f64, what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}: number of iterations");
-    for (i, (a, b)) in found.iter().zip(expected).enumerate() {
-        let relative = (a - b).abs() / b.abs();
-        assert!(relative <= tolerance, "{what}[{i}]: {a} for {b}, {relative:e} > {tolerance:e}");
+/// Each entry differs by at most `tolerance`, relative to itself, from that of one of the golden runs.
+///
+/// For a run in single precision these are the original's in single and in double precision: where an input of a leaky
+/// ReLU is within rounding of its kink, dx jumps, and a correct run in single precision may fall on either side.
+fn history_agrees(found: &[f64], expected: &[ArrayD<f64>], tolerance: f64, what: &str) {
+    for (i, a) in found.iter().enumerate() {
+        let relative = |b: &ArrayD<f64>| (a - b[i]).abs() / b[i].abs();
+        let nearest = expected.iter().map(relative).fold(f64::INFINITY, f64::min);
+        assert!(nearest <= tolerance, "{what}[{i}]: {a} for {}, {nearest:e} > {tolerance:e}", expected[0][i]);
     }
+}
+
+/// The difference from that of the golden runs which is nearer; see [`history_agrees`].
+fn nearest(found: &Array2<f64>, runs: &mut [Golden; 2], key: &str) -> f64 {
+    let [a, b] = runs.each_mut().map(|run| difference(found, &run.array(key)));
+    a.min(b)
 }
 
 /// F, C, their inverses, dmu and mu (apart from the last bias) of a golden file.
 fn statistics_agree<E: Element>(
-    golden: &mut Golden,
+    runs: &mut [Golden; 2],
     found: &Statistics,
     weights: &Parameters<E>,
     golden_bias: &[f64],
@@ -115,22 +132,23 @@ fn statistics_agree<E: Element>(
         ("dmu_dtheta", &found.dmu_dtheta, t.statistics),
     ];
     for (key, array, tolerance) in pairs {
-        let worst = difference(array, &golden.array(key));
+        let worst = nearest(array, runs, key);
         assert!(worst <= tolerance, "{what} {key}: {worst:e} > {tolerance:e}");
     }
     let n = found.mu.len();
     let bias: Vec<f64> = weights.values()[weights.values().len() - n..].iter().map(|b| b.f64()).collect();
     let ours = &found.mu - &Array1::from(bias);
-    let theirs = golden.array("mu").into_dimensionality::<Ix1>().unwrap() - Array1::from(golden_bias.to_vec());
+    let theirs = runs[0].array("mu").into_dimensionality::<Ix1>().unwrap() - Array1::from(golden_bias.to_vec());
     // mu is of the order of the summaries, whose covariance is of order one.
     let worst = (&ours - &theirs).iter().fold(0.0_f64, |worst, v| worst.max(v.abs()));
     assert!(worst <= 10.0 * t.statistics.max(1e-10), "{what} mu: {worst:e}");
 }
 
 fn check<E: Element>(file: &str, name: &str, t: Tolerance) {
-    let mut golden = Golden::open(file);
-    let mut imnn = prepare::<E>(&mut golden, "initial");
-    let settings = settings(&mut golden);
+    let mut runs = [Golden::open(file), Golden::open(&format!("fit_{name}.npz"))];
+    let golden = &mut runs[0];
+    let mut imnn = prepare::<E>(golden, "initial");
+    let settings = settings(golden);
     let calls = golden.count("calls");
     let outcomes: Vec<_> = (0..calls).map(|_| imnn.fit(&settings).unwrap()).collect();
 
@@ -152,30 +170,38 @@ fn check<E: Element>(file: &str, name: &str, t: Tolerance) {
         ];
         for (key, found, tolerance) in columns {
             let key = format!("history/{prefix}{key}");
-            history_agrees(found, &golden.array(&key), tolerance, &format!("{file} {key}"));
+            let expected = runs.each_mut().map(|run| run.array(&key));
+            assert!(expected.iter().all(|run| run.len() == found.len()), "{file} {key}: number of iterations");
+            history_agrees(found, &expected, tolerance, &format!("{file} {key}"));
         }
     }
 
-    let n_summaries = golden.count("n_summaries");
-    weights_agree(imnn.weights(Weights::Final).unwrap(), &golden.weights("final"), n_summaries, t.weights, file);
-    let which = if settings.best { Weights::Best } else { Weights::Final };
-    if name == "no_validation" {
-        return check_without_validation(&mut golden, imnn, t, file);
+    let n_summaries = runs[0].count("n_summaries");
+    for (which, key) in [(Weights::Final, "final"), (Weights::Best, "best_w")] {
+        // Without a validation set the original's best weights are others; see below.
+        if which == Weights::Final || runs[0].count("validation") == 1 {
+            let [a, b] = runs.each_mut().map(|run| run.weights::<f64>(key));
+            let ours = imnn.weights(which).unwrap();
+            weights_agree(ours, [&a, &b], n_summaries, t.weights, &format!("{file} {key}"));
+        }
     }
-    let best_w = golden.weights::<f64>("best_w");
-    weights_agree(imnn.weights(Weights::Best).unwrap(), &best_w, n_summaries, t.weights, file);
-    let used = if settings.best { best_w } else { golden.weights("final") };
+    let which = if settings.best { Weights::Best } else { Weights::Final };
+    if runs[0].count("validation") == 0 {
+        return check_without_validation(&mut runs, imnn, t, file);
+    }
+    let used = runs[0].weights::<f64>(if settings.best { "best_w" } else { "final" });
     let bias = &used[used.len() - n_summaries..];
     let ours = imnn.weights(which).unwrap().clone();
-    statistics_agree(&mut golden, imnn.statistics().unwrap(), &ours, bias, t, file);
-    let estimate = imnn.estimate(&golden.real("target")).unwrap();
-    let worst = difference(&estimate, &golden.array("estimate"));
+    statistics_agree(&mut runs, imnn.statistics().unwrap(), &ours, bias, t, file);
+    let estimate = imnn.estimate(&runs[0].real("target")).unwrap();
+    let worst = nearest(&estimate, &mut runs, "estimate");
     assert!(worst <= t.estimate, "{file} estimate: {worst:e}");
 }
 
 /// Without a validation set the original measures det F before the update and keeps the weights after it: its best weights
 /// are one update late. Ours are those that had the largest det F.
-fn check_without_validation<E: Element>(golden: &mut Golden, mut imnn: Imnn<E>, t: Tolerance, file: &str) {
+fn check_without_validation<E: Element>(runs: &mut [Golden; 2], mut imnn: Imnn<E>, t: Tolerance, file: &str) {
+    let golden = &mut runs[0];
     let n_summaries = golden.count("n_summaries");
     let best = imnn.history().best_iteration.unwrap();
     let statistics = imnn.set_statistics(Weights::Best, On::Training).unwrap();
@@ -190,9 +216,9 @@ fn check_without_validation<E: Element>(golden: &mut Golden, mut imnn: Imnn<E>, 
     let statistics = theirs.set_statistics(Weights::Final, On::Training).unwrap().clone();
     assert!(statistics.det_f < measured, "{file}: one update late is no longer the best");
     let weights = theirs.weights(Weights::Final).unwrap().clone();
-    statistics_agree(golden, &statistics, &weights, &late[late.len() - n_summaries..], t, file);
     let estimate = theirs.estimate(&golden.real("target")).unwrap();
-    assert!(difference(&estimate, &golden.array("estimate")) <= t.estimate, "{file} estimate");
+    statistics_agree(runs, &statistics, &weights, &late[late.len() - n_summaries..], t, file);
+    assert!(nearest(&estimate, runs, "estimate") <= t.estimate, "{file} estimate");
 }
 
 #[test]
