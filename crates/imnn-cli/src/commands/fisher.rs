@@ -1,0 +1,137 @@
+//! `imnn fisher`: statistics, loss and gradients from summaries made elsewhere.
+
+use imnn::data::{ArrayPath, arrays};
+use imnn::stats::{Evaluation, Loss, numerical_derivative};
+use ndarray::{Array, Array1, Array3, ArrayViewD, Dimension};
+use serde_json::json;
+
+use crate::output::{self, Table, json_number, matrix, number};
+use crate::{CliError, FisherArguments};
+
+pub(crate) fn fisher(arguments: &FisherArguments) -> Result<String, CliError> {
+    let x = read(&arguments.summaries, "n_s, n_summaries", "a single summary is saved as x[:, None]")?;
+    let Derivatives { dx, delta_theta, files } = read_derivatives(arguments)?;
+    let stats = |source| CliError::Stats { place: format!("{}, {files}", arguments.summaries), source };
+    let loss = Loss::new(arguments.lambda, arguments.epsilon).map_err(|source| CliError::Stats {
+        place: format!("--lambda {} --epsilon {}", arguments.lambda, arguments.epsilon),
+        source,
+    })?;
+    let evaluation = loss.evaluate(x.view(), dx.view()).map_err(stats)?;
+
+    let (n_s, n_d) = (x.nrows(), dx.dim().0);
+    if let Some(path) = &arguments.gradients {
+        let per_simulation = match &delta_theta {
+            None => evaluation.dloss_ddx.clone().into_dyn(),
+            Some(widths) => evaluation.dloss_dx_mp(widths.view()).map_err(stats)?.into_dyn(),
+        };
+        let name = if delta_theta.is_none() { "dloss_ddx" } else { "dloss_dx_mp" };
+        let shape: Vec<usize> = std::iter::once(n_d).chain(per_simulation.shape().iter().copied()).collect();
+        // The gradient is the same for every simulation; adding a first axis cannot fail.
+        let all: ArrayViewD<'_, f64> = per_simulation.broadcast(shape).unwrap_or_else(|| per_simulation.view());
+        let dloss_dx = evaluation.dloss_dx.view().into_dyn();
+        arrays::write_npz(path, &[("dloss_dx", dloss_dx.into()), (name, all.into())])?;
+    }
+    let alpha = loss.regularisation.alpha();
+    Ok(if arguments.json { as_json(&evaluation, alpha, (n_s, n_d)) } else { as_tables(&evaluation, alpha, (n_s, n_d)) })
+}
+
+/// Derivatives of the summaries, as they were given.
+struct Derivatives {
+    dx: Array3<f64>,
+    /// The widths they were formed with, if they are numerical.
+    delta_theta: Option<Array1<f64>>,
+    /// Their files, for messages.
+    files: String,
+}
+
+fn read_derivatives(arguments: &FisherArguments) -> Result<Derivatives, CliError> {
+    if let Some(path) = &arguments.derivatives {
+        let axes = "n_d, n_summaries, n_params";
+        let dx = read(path, axes, "simulations come first and parameters last, also where there is only one")?;
+        return Ok(Derivatives { dx, delta_theta: None, files: path.to_string() });
+    }
+    // The command line asks for one or the other, and for both of these together.
+    let (Some(path), Some(widths)) = (&arguments.below_above, &arguments.delta_theta) else {
+        return Err(CliError::NoDerivatives);
+    };
+    let axes = "n_d, 2, n_params, n_summaries";
+    let x_mp = read(path, axes, "index 0 of the second axis is below the fiducial, index 1 above")?;
+    let delta_theta = Array1::from(arrays::read_vector::<f64>(widths)?);
+    let files = format!("{path}, {widths}");
+    let dx = numerical_derivative(x_mp.view(), delta_theta.view())
+        .map_err(|source| CliError::Stats { place: files.clone(), source })?;
+    Ok(Derivatives { dx, delta_theta: Some(delta_theta), files })
+}
+
+fn read<D: Dimension>(path: &ArrayPath, axes: &'static str, advice: &'static str) -> Result<Array<f64, D>, CliError> {
+    let array = arrays::read::<f64>(path)?;
+    let found = array.shape().to_vec();
+    array.into_dimensionality().map_err(|_| CliError::Axes { label: path.to_string(), found, axes, advice })
+}
+
+fn as_json(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) -> String {
+    let s = &evaluation.statistics;
+    output::json_line(&json!({
+        "n_s": n_s,
+        "n_d": n_d,
+        "n_summaries": s.n_summaries(),
+        "n_params": s.n_params(),
+        "F": output::array(s.f.view().into_dyn()),
+        "invF": output::array(s.inv_f.view().into_dyn()),
+        "C": output::array(s.c.view().into_dyn()),
+        "invC": output::array(s.inv_c.view().into_dyn()),
+        "mu": output::array(s.mu.view().into_dyn()),
+        "dmu_dtheta": output::array(s.dmu_dtheta.view().into_dyn()),
+        "lambda2": json_number(evaluation.lambda2),
+        "r": json_number(evaluation.r),
+        "alpha": json_number(alpha),
+        "loss": json_number(evaluation.value),
+        "lndetF": json_number(s.log_det_f),
+        "detF": json_number(s.det_f),
+        "detC": json_number(s.det_c),
+        "detinvC": json_number(s.det_inv_c),
+        "errors": output::array(s.errors().view().into_dyn()),
+    }))
+}
+
+fn as_tables(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) -> String {
+    let s = &evaluation.statistics;
+    let scalars = [
+        ("det F", s.det_f),
+        ("ln det F", s.log_det_f),
+        ("loss", evaluation.value),
+        ("lambda2", evaluation.lambda2),
+        ("r", evaluation.r),
+        ("alpha", alpha),
+        ("det C", s.det_c),
+        ("det C^-1", s.det_inv_c),
+    ];
+    let scalars =
+        scalars.into_iter().fold(Table::default(), |table, (name, value)| table.row([name.to_owned(), number(value)]));
+    let row = |values: &Array1<f64>| values.clone().insert_axis(ndarray::Axis(0));
+    let mut text = format!(
+        "{n_s} simulations, {n_d} with derivatives; {} summaries, {} parameters\n\n{scalars}\n",
+        s.n_summaries(),
+        s.n_params()
+    );
+    for (title, values) in [
+        ("F: Fisher information (parameters x parameters)", s.f.view()),
+        ("F^-1: covariance of the estimates", s.inv_f.view()),
+        ("standard errors: sqrt diag F^-1", row(&s.errors()).view()),
+        ("C: covariance of the summaries", s.c.view()),
+        ("C^-1", s.inv_c.view()),
+        ("mu: mean of the summaries", row(&s.mu).view()),
+        ("dmu/dtheta (summaries x parameters)", s.dmu_dtheta.view()),
+    ] {
+        text.push_str(&matrix(title, values));
+        text.push('\n');
+    }
+    if alpha < 0.0 {
+        text.push_str(
+            "note: alpha is negative, so that r falls to 0 far from C = I and does not hold the covariance there;\n      \
+             choose lambda and epsilon with epsilon (lambda - 1) + epsilon^2 / (1 + epsilon) < 1\n\n",
+        );
+    }
+    text.pop();
+    text
+}

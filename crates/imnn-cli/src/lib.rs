@@ -1,0 +1,27 @@
+//! The program `imnn`: its commands, its run files and what it prints.
+//!
+//! The program itself is only [`run`] on the parsed [`Arguments`]. [`run_file`] reads the TOML file that describes a
+//! training run, for programs that want to take the same files.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod arguments;
+mod commands;
+mod error;
+mod output;
+pub mod run_file;
+
+pub use arguments::{Arguments, Command, FisherArguments, PlotArguments};
+pub use error::CliError;
+
+/// Runs one command, printing to standard output.
+///
+/// # Errors
+/// Whatever is wrong with the files named or their contents, or standard output that cannot be written.
+pub fn run(arguments: Arguments) -> Result<(), CliError> {
+    let text = match arguments.command {
+        Command::Fisher(arguments) => commands::fisher(&arguments)?,
+        Command::Plot(arguments) => commands::plot(&arguments)?,
+    };
+    output::print(&text)
+}

@@ -1,0 +1,144 @@
+//! The TOML file that describes a training run.
+//!
+//! ```toml
+//! seed = 0
+//! theta_fid = [0.0, 1.0]
+//! parameters = ["mu", "sigma2"]        # names, for tables and plots
+//!
+//! [simulations]
+//! kind = "simulator"                   # or "exact", "numerical": from files
+//! simulator = "mean_variance"
+//! n_s = 1000
+//!
+//! [network]
+//! layers = [{ dense = 128 }, "leaky_relu", { dense = 2 }]
+//!
+//! [optimiser]
+//! adam = { learning_rate = 1e-3 }
+//!
+//! [fit]
+//! max_iterations = 1000
+//! ```
+//!
+//! Every key that is there is checked before anything is done: an unknown one is refused with the line it is on and the
+//! key that was probably meant. [`RunFile`] holds the values with all defaults filled in and paths resolved; written with
+//! [`RunFile::to_toml`], it is a run file again.
+
+mod error;
+mod optimiser;
+mod reader;
+mod settings;
+mod simulations;
+
+use std::path::Path;
+
+use imnn::data::ArrayPath;
+use serde::{Serialize, Serializer};
+
+pub use error::RunFileError;
+pub use optimiser::{Optimiser, Rate, Rule, Schedule};
+pub use settings::{Device, DeviceKind, Fit, Network, Precision};
+pub use simulations::{Augment, Kind, Line, MeanVariance, PowerLawField, Simulations, Simulator, Validation};
+
+use reader::{Section, Source};
+
+/// Everything a run file says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct RunFile {
+    /// Seed of the run's key; 0 by default.
+    pub seed: u64,
+    /// The fiducial parameters.
+    pub theta_fid: Vec<f64>,
+    /// Names of the parameters; `theta_0`, `theta_1`, ... by default.
+    pub parameters: Vec<String>,
+    /// `[simulations]`: what to train on.
+    pub simulations: Simulations,
+    /// `[network]`.
+    pub network: Network,
+    /// `[optimiser]`; Adam with a learning rate of 1e-3 by default.
+    pub optimiser: Optimiser,
+    /// `[fit]`.
+    pub fit: Fit,
+    /// `[device]`.
+    pub device: Device,
+}
+
+impl RunFile {
+    /// Reads a run file; paths in it are taken from the folder it is in.
+    ///
+    /// # Errors
+    /// A file that cannot be read, that is not TOML, or in which a key is unknown, missing or has a value of no use.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, RunFileError> {
+        let path = path.as_ref();
+        let text =
+            std::fs::read_to_string(path).map_err(|source| RunFileError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a run file; `path` is its name in messages, and paths are taken from the folder of `path`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, RunFileError> {
+        let path = path.as_ref();
+        let source = Source { path, text };
+        let table = source.parse()?;
+        let root = Section::root(&source, table.as_ref());
+        root.only(&["seed", "theta_fid", "parameters", "simulations", "network", "optimiser", "fit", "device"])?;
+
+        let theta_fid: Vec<f64> =
+            root.required("theta_fid", "write the fiducial parameters, as theta_fid = [0.0, 1.0]")?;
+        if theta_fid.is_empty() {
+            return Err(root.invalid("theta_fid", "there must be at least one parameter"));
+        }
+        let names = |n| (0..n).map(|i| format!("theta_{i}")).collect();
+        let parameters: Vec<String> = root.optional("parameters")?.unwrap_or_else(|| names(theta_fid.len()));
+        if parameters.len() != theta_fid.len() {
+            let reason = format!("{} names for the {} values of theta_fid", parameters.len(), theta_fid.len());
+            return Err(root.invalid("parameters", reason));
+        }
+        let simulations = root.section("simulations")?.ok_or_else(|| {
+            root.missing(
+                "simulations",
+                "write a table [simulations] with kind = \"exact\", \"numerical\" or \"simulator\"",
+            )
+        })?;
+        let network = root.section("network")?.ok_or_else(|| {
+            root.missing(
+                "network",
+                "write a table [network] with layers = [{ dense = 128 }, \"leaky_relu\", { dense = 2 }]",
+            )
+        })?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        Ok(Self {
+            seed: root.or("seed", 0)?,
+            simulations: simulations::read(&simulations, theta_fid.len(), base)?,
+            network: settings::read_network(&network, base)?,
+            optimiser: optimiser::read(root.section("optimiser")?.as_ref())?,
+            fit: settings::read_fit(root.section("fit")?.as_ref())?,
+            device: settings::read_device(root.section("device")?.as_ref())?,
+            theta_fid,
+            parameters,
+        })
+    }
+
+    /// The resolved run file: all defaults written out, paths as they were resolved.
+    ///
+    /// # Errors
+    /// A seed beyond the integers of TOML.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+}
+
+fn as_text<S: Serializer>(path: &ArrayPath, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(path)
+}
+
+fn as_optional_text<S: Serializer>(path: &Option<ArrayPath>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(path.as_ref().map_or(&"" as &dyn std::fmt::Display, |path| path))
+}
+
+#[cfg(test)]
+mod tests;

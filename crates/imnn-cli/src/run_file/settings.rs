@@ -1,0 +1,226 @@
+//! `[network]`, `[fit]` and `[device]`.
+
+use std::path::Path;
+
+use imnn::data::ArrayPath;
+use imnn::stats::Regularisation;
+use serde::Serialize;
+
+use super::reader::Section;
+use super::{RunFileError, as_optional_text};
+
+/// The network and where its weights start.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Network {
+    /// In which numbers it is run; f32 by default.
+    pub precision: Precision,
+    /// Weights to start from; drawn by default.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
+    pub initial: Option<ArrayPath>,
+    /// The list of layers as it is in the file.
+    pub layers: toml::Value,
+    /// The line on which it begins.
+    #[serde(skip)]
+    pub layers_line: usize,
+}
+
+/// Numbers of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Single precision.
+    F32,
+    /// Double precision.
+    F64,
+}
+
+/// How long to train, and towards what.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Fit {
+    /// Largest strength of the regularisation; 10 by default.
+    pub lambda: f64,
+    /// How close to the identity the covariance should come; 0.1 by default.
+    pub epsilon: f64,
+    /// Iterations without a new best det F before stopping; 100 by default.
+    pub patience: usize,
+    /// Iterations before patience counts; 100 by default.
+    pub min_iterations: usize,
+    /// The largest number of iterations; 100 000 by default.
+    pub max_iterations: usize,
+    /// Whether the result has the best weights rather than the last; true by default.
+    pub best: bool,
+    /// Whether the summaries are whitened before training; true by default.
+    pub whiten: bool,
+}
+
+/// Where the network runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Device {
+    /// The kind of device; the CPU by default.
+    pub kind: DeviceKind,
+    /// Threads of the CPU; all by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
+    /// GPUs by number; the first by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub devices: Option<Vec<usize>>,
+    /// Simulations that a device takes at once; chosen by the device by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_per_device: Option<usize>,
+    /// Bytes for activations kept between forward and backward pass, in the file as `"4 GiB"`; chosen by the device by
+    /// default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+}
+
+/// Kinds of device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum DeviceKind {
+    /// Threads of the processor.
+    Cpu,
+    /// NVIDIA GPUs.
+    Cuda,
+}
+
+pub(super) fn read_network(section: &Section<'_>, base: &Path) -> Result<Network, RunFileError> {
+    section.only(&["precision", "initial", "layers"])?;
+    let name = section.or("precision", "f32".to_owned())?;
+    let precision = match name.as_str() {
+        "f32" => Precision::F32,
+        "f64" => Precision::F64,
+        _ => return Err(section.unknown_name("precision", &name, &["f32", "f64"])),
+    };
+    let initial = section.optional::<ArrayPath>("initial")?.map(|path| path.resolve(base));
+    let (layers, layers_line) =
+        section.raw("layers", "write layers = [{ dense = 128 }, \"leaky_relu\", { dense = 2 }]")?;
+    match layers.as_array() {
+        None => Err(section
+            .invalid("layers", format!("expected a list of layers, found a value of type {}", layers.type_str()))),
+        Some(list) if list.is_empty() => Err(section.invalid("layers", "there must be at least one layer")),
+        Some(_) => Ok(Network { precision, initial, layers, layers_line }),
+    }
+}
+
+pub(super) fn read_fit(section: Option<&Section<'_>>) -> Result<Fit, RunFileError> {
+    let mut fit = Fit {
+        lambda: 10.0,
+        epsilon: 0.1,
+        patience: 100,
+        min_iterations: 100,
+        max_iterations: 100_000,
+        best: true,
+        whiten: true,
+    };
+    let Some(section) = section else { return Ok(fit) };
+    section.only(&["lambda", "epsilon", "patience", "min_iterations", "max_iterations", "best", "whiten"])?;
+    fit.lambda = section.or("lambda", fit.lambda)?;
+    fit.epsilon = section.or("epsilon", fit.epsilon)?;
+    if let Err(error) = Regularisation::new(fit.lambda, fit.epsilon) {
+        let key = if section.has("lambda") { "lambda" } else { "epsilon" };
+        return Err(section.invalid(key, error.to_string()));
+    }
+    fit.patience = section.or("patience", fit.patience)?;
+    fit.max_iterations = section.or("max_iterations", fit.max_iterations)?;
+    if fit.max_iterations == 0 {
+        return Err(section.invalid("max_iterations", "0 is too few, at least 1"));
+    }
+    // A short run needs only its length: the default least number does not stand against it.
+    fit.min_iterations = section.or("min_iterations", fit.min_iterations.min(fit.max_iterations))?;
+    if fit.min_iterations > fit.max_iterations {
+        let reason = format!("{} is more than max_iterations = {}", fit.min_iterations, fit.max_iterations);
+        return Err(section.invalid("min_iterations", reason));
+    }
+    fit.best = section.or("best", fit.best)?;
+    fit.whiten = section.or("whiten", fit.whiten)?;
+    Ok(fit)
+}
+
+pub(super) fn read_device(section: Option<&Section<'_>>) -> Result<Device, RunFileError> {
+    let mut device = Device { kind: DeviceKind::Cpu, threads: None, devices: None, n_per_device: None, memory: None };
+    let Some(section) = section else { return Ok(device) };
+    section.only(&["kind", "threads", "devices", "n_per_device", "memory"])?;
+    let name = section.or("kind", "cpu".to_owned())?;
+    device.kind = match name.as_str() {
+        "cpu" => DeviceKind::Cpu,
+        "cuda" => DeviceKind::Cuda,
+        _ => return Err(section.unknown_name("kind", &name, &["cpu", "cuda"])),
+    };
+    device.threads = section.optional("threads")?;
+    device.devices = section.optional("devices")?;
+    device.n_per_device = section.optional("n_per_device")?;
+    for (key, value) in [("threads", device.threads), ("n_per_device", device.n_per_device)] {
+        if value == Some(0) {
+            return Err(section.invalid(key, "0 is too few, at least 1"));
+        }
+    }
+    match (device.kind, &device.devices) {
+        (DeviceKind::Cpu, Some(_)) => return Err(section.invalid("devices", "belongs to kind = \"cuda\"")),
+        (_, Some(list)) if list.is_empty() => return Err(section.invalid("devices", "there must be at least one")),
+        _ => {}
+    }
+    if section.has("memory") {
+        device.memory = Some(read_memory(section)?);
+    }
+    Ok(device)
+}
+
+/// A number of bytes, or a text such as `"4 GiB"` or `"500 MB"`.
+fn read_memory(section: &Section<'_>) -> Result<u64, RunFileError> {
+    if let Ok(Some(bytes)) = section.optional::<u64>("memory") {
+        return Ok(bytes);
+    }
+    let text: String = section.or("memory", String::new())?;
+    bytes(&text).ok_or_else(|| {
+        section.invalid(
+            "memory",
+            format!("cannot read \"{text}\" as an amount of memory; write it as \"4 GiB\" or \"500 MB\""),
+        )
+    })
+}
+
+fn bytes(text: &str) -> Option<u64> {
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let number: f64 = text[..split].trim().parse().ok()?;
+    let unit: f64 = match text[split..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024f64.powi(2),
+        "gib" => 1024f64.powi(3),
+        "tib" => 1024f64.powi(4),
+        _ => return None,
+    };
+    let bytes = number * unit;
+    (bytes.is_finite() && (0.0..9.0e18).contains(&bytes)).then_some(bytes as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn amounts_of_memory() {
+        for (text, expected) in [
+            ("4 GiB", Some(4 << 30)),
+            ("1.5GB", Some(1_500_000_000)),
+            ("512mib", Some(512 << 20)),
+            ("1000", Some(1000)),
+            ("7 B", Some(7)),
+            ("", None),
+            ("GiB", None),
+            ("4 GiBs", None),
+            ("-1 GB", None),
+            ("1e400 B", None),
+        ] {
+            assert_eq!(bytes(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Tests of run files: what is read, and what every mistake is answered with.
+
+use super::*;
+
+/// The run file of the documentation, with everything written out.
+const FULL: &str = r#"seed = 7
+theta_fid = [0.0, 1.0]
+parameters = ["mu", "sigma2"]
+
+[simulations]
+kind = "numerical"
+fiducial = "train/fiducial.npy"
+derivative = "train.npz:derivative"
+delta_theta = [0.1, 0.1]
+n_s = 1000
+n_d = 500
+input_shape = [32, 32, 1]
+[simulations.augment]
+shift = true
+flip = true
+[simulations.validation]
+fiducial = "/data/fiducial.npy"
+derivative = "validation/derivative.npy"
+
+[network]
+precision = "f64"
+initial = "weights.npz"
+layers = [
+  { conv = { filters = 8, kernel = [3, 3], strides = [2, 2], padding = "same" } }, "leaky_relu",
+  "flatten", { dense = 2 },
+]
+
+[optimiser]
+adam = { schedule = { cosine = { start = 3e-3, iterations = 3000 } } }
+
+[fit]
+lambda = 10
+epsilon = 0.1
+patience = 100
+max_iterations = 2000
+
+[device]
+kind = "cpu"
+threads = 2
+n_per_device = 100
+memory = "4 GiB"
+"#;
+
+const SHORT: &str = r#"theta_fid = [0.0, 1.0]
+[simulations]
+kind = "simulator"
+simulator = "mean_variance"
+[network]
+layers = [{ dense = 2 }]
+"#;
+
+fn parse(text: &str) -> Result<RunFile, RunFileError> {
+    RunFile::parse(text, "runs/run.toml")
+}
+
+#[test]
+fn every_key_is_read() {
+    let run = parse(FULL).unwrap();
+    assert_eq!((run.seed, &run.theta_fid[..], run.parameters[1].as_str()), (7, &[0.0, 1.0][..], "sigma2"));
+    let Kind::Numerical { fiducial, derivative, delta_theta, theta_below, .. } = &run.simulations.kind else {
+        panic!()
+    };
+    assert_eq!(fiducial, &ArrayPath::from("runs/train/fiducial.npy"));
+    assert_eq!(derivative, &ArrayPath::with_key("runs/train.npz", "derivative"));
+    assert_eq!((delta_theta.as_deref(), theta_below), (Some(&[0.1, 0.1][..]), &None));
+    assert_eq!((run.simulations.n_s, run.simulations.n_d), (Some(1000), Some(500)));
+    assert_eq!(run.simulations.input_shape.as_deref(), Some(&[32, 32, 1][..]));
+    assert_eq!(run.simulations.augment, Augment { shift: true, flip: true, transpose: false });
+    let Some(Validation::Files { fiducial, .. }) = &run.simulations.validation else { panic!() };
+    assert_eq!(fiducial, &ArrayPath::from("/data/fiducial.npy"));
+    assert_eq!(run.network.precision, Precision::F64);
+    assert_eq!((run.network.layers.as_array().unwrap().len(), run.network.layers_line), (4, 23));
+    assert_eq!(run.network.layers[3]["dense"].as_integer(), Some(2));
+    let Rule::Adam { rate: Rate::Schedule(schedule), b1, .. } = &run.optimiser.rule else { panic!() };
+    assert_eq!(schedule, &Schedule::Cosine { start: 3e-3, end: 0.0, iterations: 3000 });
+    assert_eq!(*b1, 0.9);
+    assert_eq!((run.fit.lambda, run.fit.max_iterations, run.fit.best), (10.0, 2000, true));
+    assert_eq!((run.device.threads, run.device.memory), (Some(2), Some(4 << 30)));
+}
+
+#[test]
+fn defaults_are_those_of_the_documentation() {
+    let run = parse(SHORT).unwrap();
+    assert_eq!((run.seed, run.parameters.join(" ").as_str()), (0, "theta_0 theta_1"));
+    assert_eq!(run.simulations.kind, Kind::Simulator(Simulator::MeanVariance(MeanVariance { n_data: 10 })));
+    assert_eq!((run.simulations.n_s, &run.simulations.validation), (None, &None));
+    assert_eq!((run.network.precision, &run.network.initial), (Precision::F32, &None));
+    let adam = Rule::Adam { rate: Rate::LearningRate(1e-3), b1: 0.9, b2: 0.999, eps: 1e-8 };
+    assert_eq!(run.optimiser, Optimiser { rule: adam, clip_norm: None });
+    let fit = Fit {
+        lambda: 10.0,
+        epsilon: 0.1,
+        patience: 100,
+        min_iterations: 100,
+        max_iterations: 100_000,
+        best: true,
+        whiten: true,
+    };
+    assert_eq!(run.fit, fit);
+    assert_eq!((run.device.kind, run.device.threads), (DeviceKind::Cpu, None));
+}
+
+#[test]
+fn the_resolved_file_is_a_run_file() {
+    let files = ["exact", "numerical"].map(|kind| {
+        format!(
+            "theta_fid = [1.5]\n[simulations]\nkind = \"{kind}\"\nfiducial = \"a.npz:b\"\nderivative = \"/c.npy\"\n{}\
+             [network]\nlayers = [\"flatten\", {{ dense = 1 }}]\n[optimiser]\nclip_norm = 1.0\n{}",
+            if kind == "exact" { "" } else { "theta_below = [1.4]\ntheta_above = [1.6]\n" },
+            if kind == "exact" { "sgd = { momentum = 0.9 }" } else { "adamw = { weight_decay = 1e-2 }\n" },
+        )
+    });
+    let line = "theta_fid = [1]\n[simulations]\nkind = \"simulator\"\nsimulator = \"line\"\nslope_variance = 0.1\n\
+                [simulations.validation]\nn_s = 50\n[network]\nlayers = [\"exp\"]\n[optimiser]\nrmsprop = {}\n";
+    let field = SHORT.replace("mean_variance\"", "power_law_field\"\nlength = 2.0");
+    for text in [FULL, SHORT, &files[0], &files[1], line, &field] {
+        let run = parse(text).unwrap();
+        let written = run.to_toml().unwrap();
+        // Paths are resolved already, so that they are taken from here.
+        let again = RunFile::parse(&written, "config.toml").unwrap_or_else(|error| panic!("{error}\n{written}"));
+        assert_eq!(RunFile { network: Network { layers_line: 0, ..again.network }, ..again }, {
+            RunFile { network: Network { layers_line: 0, ..run.network.clone() }, ..run }
+        });
+    }
+}
+
+/// Replaces `from` by `to` in the full file and checks the message.
+#[track_caller]
+fn refused(from: &str, to: &str, message: &str) {
+    assert!(FULL.contains(from), "{from}");
+    let error = parse(&FULL.replacen(from, to, 1)).unwrap_err().to_string();
+    assert_eq!(error, message);
+}
+
+#[test]
+fn unknown_keys_are_refused_with_a_suggestion() {
+    refused(
+        "patience",
+        "patiense",
+        "unknown key \"patiense\" in [fit] (runs/run.toml line 34): did you mean \"patience\"?",
+    );
+    refused(
+        "theta_fid",
+        "theta_fiducial",
+        "unknown key \"theta_fiducial\" at the top of the file (runs/run.toml line 2): there are seed, theta_fid, \
+         parameters, simulations, network, optimiser, fit, device",
+    );
+    refused(
+        "[fit]",
+        "[fits]",
+        "unknown key \"fits\" at the top of the file (runs/run.toml line 31): did you mean \"fit\"?",
+    );
+    refused(
+        "flip",
+        "flips",
+        "unknown key \"flips\" in [simulations.augment] (runs/run.toml line 15): did you mean \"flip\"?",
+    );
+    refused(
+        "start",
+        "star",
+        "unknown key \"star\" in [optimiser.adam.schedule.cosine] (runs/run.toml line 29): did you mean \"start\"?",
+    );
+    refused("adam", "Adam", "unknown key \"Adam\" in [optimiser] (runs/run.toml line 29): did you mean \"adam\"?");
+    refused(
+        "delta_theta = [0.1, 0.1]",
+        "widths = [0.1, 0.1]",
+        "unknown key \"widths\" in [simulations] (runs/run.toml line 9): there are kind, n_s, n_d, input_shape, augment, \
+         validation, fiducial, derivative, delta_theta, theta_below, theta_above",
+    );
+}
+
+#[test]
+fn missing_keys_are_named() {
+    refused(
+        "theta_fid = [0.0, 1.0]\n",
+        "",
+        "missing key \"theta_fid\" at the top of the file (runs/run.toml line 1): write the fiducial parameters, as \
+         theta_fid = [0.0, 1.0]",
+    );
+    refused(
+        "delta_theta = [0.1, 0.1]\n",
+        "",
+        "missing key \"delta_theta\" in [simulations] (runs/run.toml line 5): write the full distance between above and \
+         below for each parameter, or theta_below and theta_above",
+    );
+    refused(
+        "delta_theta = [0.1, 0.1]\n",
+        "theta_below = [0.1, 0.1]\n",
+        "missing key \"theta_above\" in [simulations] (runs/run.toml line 5): theta_below needs it",
+    );
+    let error = parse("theta_fid = [1.0]\n[network]\nlayers = []").unwrap_err().to_string();
+    assert!(error.starts_with("missing key \"simulations\" at the top of the file"), "{error}");
+}
+
+#[test]
+fn wrong_types_are_shown() {
+    refused(
+        "lambda = 10",
+        "lambda = \"ten\"",
+        "\"lambda\" in [fit] (runs/run.toml line 32): expected a finite number, found a string, \"ten\"",
+    );
+    refused(
+        "seed = 7",
+        "seed = -7",
+        "\"seed\" at the top of the file (runs/run.toml line 1): expected a whole number, not negative, found an integer, -7",
+    );
+    refused(
+        "[0.0, 1.0]",
+        "[0.0, nan]",
+        "\"theta_fid\" at the top of the file (runs/run.toml line 2): expected a list of finite numbers, found an array, \
+         [0.0, nan]",
+    );
+    refused(
+        "fiducial = \"train/fiducial.npy\"",
+        "fiducial = 3",
+        "\"fiducial\" in [simulations] (runs/run.toml line 7): expected the path of an array in quotes: file.npy or \
+         file.npz:key, found an integer, 3",
+    );
+    refused(
+        "{ schedule = { cosine = { start = 3e-3, iterations = 3000 } } }",
+        "1e-3",
+        "\"adam\" in [optimiser] (runs/run.toml line 29): expected a table, found a float, 1e-3",
+    );
+    refused(
+        "shift = true",
+        "shift = 1",
+        "\"shift\" in [simulations.augment] (runs/run.toml line 14): expected true or false, found an integer, 1",
+    );
+}
+
+#[test]
+fn useless_values_are_explained() {
+    refused(
+        "\"numerical\"",
+        "\"numeric\"",
+        "\"kind\" in [simulations] (runs/run.toml line 6): unknown name \"numeric\": did you mean \"numerical\"?",
+    );
+    refused(
+        "[0.1, 0.1]",
+        "[0.1, -0.1]",
+        "\"delta_theta\" in [simulations] (runs/run.toml line 9): entry 1 is -0.1: it is the full distance theta_above - \
+         theta_below, and positive",
+    );
+    refused(
+        "[0.1, 0.1]",
+        "[0.1]",
+        "\"delta_theta\" in [simulations] (runs/run.toml line 9): 1 values for the 2 of theta_fid",
+    );
+    refused(
+        "n_d = 500",
+        "n_d = 5000",
+        "\"n_d\" in [simulations] (runs/run.toml line 11): 5000 simulations with derivatives of only n_s = 1000; n_d <= n_s",
+    );
+    refused(
+        "[\"mu\", \"sigma2\"]",
+        "[\"mu\"]",
+        "\"parameters\" at the top of the file (runs/run.toml line 3): 1 names for the 2 values of theta_fid",
+    );
+    refused(
+        "\"4 GiB\"",
+        "\"plenty\"",
+        "\"memory\" in [device] (runs/run.toml line 41): cannot read \"plenty\" as an amount of memory; write it as \
+         \"4 GiB\" or \"500 MB\"",
+    );
+    refused(
+        "patience = 100",
+        "min_iterations = 2001",
+        "\"min_iterations\" in [fit] (runs/run.toml line 34): 2001 is more than max_iterations = 2000",
+    );
+    refused("3e-3", "0.0", "\"start\" in [optimiser.adam.schedule.cosine] (runs/run.toml line 29): 0 is not positive");
+    let error = parse(&FULL.replacen("lambda = 10", "lambda = 0.1", 1)).unwrap_err().to_string();
+    assert!(error.starts_with("\"lambda\" in [fit] (runs/run.toml line 32): "), "{error}");
+    let error = parse(&SHORT.replace("[0.0, 1.0]", "[0.0]")).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "\"simulator\" in [simulations] (runs/run.toml line 4): \"mean_variance\" takes 2 values in theta_fid, not 1"
+    );
+    let error = parse(&SHORT.replace("mean_variance", "mean_varience")).unwrap_err().to_string();
+    assert!(error.ends_with("unknown name \"mean_varience\": did you mean \"mean_variance\"?"), "{error}");
+}
+
+#[test]
+fn broken_toml_is_located() {
+    let error = parse("seed = 1\ntheta_fid = [0.0\n[fit]\n").unwrap_err().to_string();
+    assert!(error.starts_with("runs/run.toml line ") && error.contains("not valid TOML"), "{error}");
+    let error = RunFile::read("no/such/run.toml").unwrap_err().to_string();
+    assert!(error.starts_with("cannot read the run file no/such/run.toml: "), "{error}");
+}

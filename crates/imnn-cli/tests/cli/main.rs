@@ -1,0 +1,36 @@
+//! The program as its users run it.
+
+mod fisher;
+mod plot;
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// Runs the program with these arguments.
+fn imnn(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_imnn")).args(arguments).output().expect("the program starts")
+}
+
+/// Runs the program; returns what it prints.
+#[track_caller]
+fn prints(arguments: &[&str]) -> String {
+    let output = imnn(arguments);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "");
+    text(&output.stdout)
+}
+
+/// Runs the program; returns the message with which it fails.
+#[track_caller]
+fn refuses(arguments: &[&str]) -> String {
+    let output = imnn(arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    String::from_utf8(output.stderr).expect("text")
+}
+
+/// A file of reference numbers, or their folder.
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(name)
+}
