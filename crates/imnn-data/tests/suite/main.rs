@@ -2,9 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+/// Simulations are seen through uniformly drawn symmetries, their partners through the same.
+mod augmented;
 /// Whatever the bytes of a file are, reading answers with an array or an error.
 mod corrupt;
 /// Files written by numpy are read, and refused where they do not hold real numbers.
 mod numpy;
+/// Simulations made when they are read, and drawn into memory.
+mod simulated;
+/// Simulations in memory and in files, and every refusal of them.
+mod stored;
 /// Files written here are read back.
 mod written;
