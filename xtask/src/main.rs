@@ -1,3 +1,56 @@
-//! Developer commands of the workspace.
+//! Developer commands of the workspace: `cargo xtask <command>`.
+//!
+//! A file per command; no dependencies, so that this builds in seconds on a bare machine.
 
-fn main() {}
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+use std::process::ExitCode;
+
+mod check;
+mod demo;
+mod golden;
+mod json;
+mod manifest;
+mod npz;
+mod process;
+mod setup;
+mod test;
+mod tidy;
+mod workspace;
+
+const HELP: &str = "\
+Developer commands of imnn
+
+    cargo xtask demo               install what is missing, train on mean and variance, print a table, draw a plot
+    cargo xtask test [ARGUMENTS]   install what is missing, run all tests (or `cargo test` with these arguments)
+    cargo xtask check              formatting, tidy, clippy, documentation, tests: everything to pass before a change
+    cargo xtask tidy               layering, documents, sources and manifests
+    cargo xtask golden [--check]   how the golden numbers are made; --check verifies the files
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    let result = match command {
+        "demo" => demo::run(rest),
+        "test" => test::run(rest),
+        "check" => check::run(rest),
+        "tidy" => tidy::run(rest),
+        "golden" => golden::run(rest),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        unknown => Err(process::Failure::usage(format!("unknown command `{unknown}`\n\n{HELP}"))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::from(failure.status)
+        }
+    }
+}

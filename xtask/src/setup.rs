@@ -1,0 +1,141 @@
+//! System packages: a C compiler, which Rust links with, and OpenBLAS for the linear algebra.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::process::Command;
+
+use crate::process::{self, Failure, Outcome};
+
+/// How one package manager is asked for what we need.
+struct Manager {
+    program: &'static str,
+    /// Command lines, all run as root.
+    commands: &'static [&'static [&'static str]],
+}
+
+/// Debian and Ubuntu: the ones that we run ourselves.
+const APT: Manager = Manager {
+    program: "apt-get",
+    commands: &[
+        &["apt-get", "update", "--quiet"],
+        &["apt-get", "install", "--yes", "--no-install-recommends", "gcc", "libc6-dev", "libopenblas-dev"],
+    ],
+};
+
+/// The others: the command is only shown.
+const HINTS: &[(&str, &str)] = &[
+    ("dnf", "sudo dnf install gcc openblas-devel"),
+    ("pacman", "sudo pacman -S gcc openblas"),
+    ("zypper", "sudo zypper install gcc openblas-devel"),
+    ("apk", "apk add gcc musl-dev openblas-dev"),
+    ("brew", "brew install openblas libomp"),
+];
+
+/// Installs the packages that are missing, or says how to.
+pub fn run() -> Outcome {
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    eprintln!("missing: {}", missing.join(", "));
+    if !exists(APT.program) {
+        return Err(Failure::new(by_hand()));
+    }
+    let prefix = as_root().ok_or_else(|| {
+        Failure::new(format!("root rights are needed; as root, run\n    {}", shown(APT.commands, &[])))
+    })?;
+    for command in APT.commands {
+        let words = [&prefix[..], command].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive");
+        process::run(&mut command)
+            .map_err(|failure| Failure::new(format!("{failure}; run\n    {}", shown(APT.commands, &["sudo"]))))?;
+    }
+    let missing = self::missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("installed the packages, but still missing: {}", missing.join(", "))))
+}
+
+/// What cannot be linked with.
+fn missing() -> Vec<&'static str> {
+    if !links(&[]) {
+        return vec!["a C compiler (cc)", "OpenBLAS (libopenblas)"];
+    }
+    if links(&["-lopenblas"]) { vec![] } else { vec!["OpenBLAS (libopenblas)"] }
+}
+
+/// Whether a program can be linked with these arguments: what the build will ask of the machine.
+fn links(arguments: &[&str]) -> bool {
+    let folder = std::env::temp_dir();
+    let program = folder.join(format!("xtask-probe-{}", std::process::id()));
+    let mut command = Command::new("cc");
+    command.args(["-x", "c", "-", "-o"]).arg(&program);
+    // Homebrew keeps OpenBLAS outside the linker's path; the build asks it, and so it is accepted here.
+    for prefix in ["/opt/homebrew", "/usr/local"] {
+        let libraries = format!("{prefix}/opt/openblas/lib");
+        if Path::new(&libraries).is_dir() {
+            command.arg(format!("-L{libraries}"));
+        }
+    }
+    command.args(arguments);
+    let linked = process::succeeds(&mut command, "int main(void) { return 0; }\n");
+    // Nothing is lost if a file of the temporary folder stays.
+    let _ = std::fs::remove_file(&program);
+    linked
+}
+
+/// The words before a command that has to run as root; `None` where there is no way.
+fn as_root() -> Option<Vec<&'static str>> {
+    let user = process::output(Command::new("id").arg("-u")).unwrap_or_default();
+    if user.trim() == "0" {
+        return Some(vec![]);
+    }
+    if !exists("sudo") {
+        return None;
+    }
+    // Nobody could type a password without a terminal, so that sudo must not ask then.
+    let quiet: &[&str] = if std::io::stdin().is_terminal() { &[] } else { &["--non-interactive"] };
+    Some([&["sudo"], quiet, &["env", "DEBIAN_FRONTEND=noninteractive"]].concat())
+}
+
+fn by_hand() -> String {
+    let mut message = String::from("no apt-get on this machine; install a C compiler and OpenBLAS with its headers");
+    for (program, hint) in HINTS {
+        if exists(program) {
+            message.push_str(&format!(":\n    {hint}"));
+            return message;
+        }
+    }
+    message
+}
+
+fn exists(program: &str) -> bool {
+    let Some(path) = std::env::var_os("PATH") else { return false };
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn shown(commands: &[&[&str]], prefix: &[&str]) -> String {
+    let lines: Vec<String> = commands.iter().map(|words| [prefix, words].concat().join(" ")).collect();
+    lines.join(" && ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probe_tells_a_library_that_is_there_from_one_that_is_not() {
+        // This test was linked, so that there is a C library.
+        assert!(links(&["-lc"]));
+        assert!(!links(&["-lno_such_library_here"]));
+    }
+
+    #[test]
+    fn commands_to_type_are_complete() {
+        let shown = shown(APT.commands, &["sudo"]);
+        assert!(shown.starts_with("sudo apt-get update --quiet && sudo apt-get install"), "{shown}");
+        assert!(shown.ends_with("libopenblas-dev"), "{shown}");
+    }
+}

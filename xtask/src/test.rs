@@ -1,0 +1,24 @@
+//! `cargo xtask test`: all tests, those of the crate outside the workspace included.
+
+use crate::process::{Outcome, cargo, run as run_command};
+use crate::setup;
+
+pub fn run(arguments: &[String]) -> Outcome {
+    setup::run()?;
+    if arguments.is_empty() {
+        run_command(&mut cargo(&["test", "--workspace"]))?;
+        standalone()
+    } else {
+        run_command(cargo(&["test"]).args(arguments))
+    }
+}
+
+/// The crate that shows that `imnn-stats` can be used alone. Its outputs stay inside ours.
+fn standalone() -> Outcome {
+    let manifest = ["--manifest-path", "tests/standalone/Cargo.toml"];
+    let target = match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(target) => std::path::PathBuf::from(target).join("standalone"),
+        None => "target/standalone".into(),
+    };
+    run_command(cargo(&["test"]).args(manifest).arg("--target-dir").arg(target))
+}

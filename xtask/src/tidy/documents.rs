@@ -1,0 +1,142 @@
+//! ARCHITECTURE.md speaks of every crate and gives the reason for every dependency; README.md gives the versions of the
+//! manifest.
+
+use std::fs;
+
+use crate::manifest::Manifest;
+use crate::process::Outcome;
+use crate::workspace::{self, Member};
+
+pub fn faults() -> Outcome<Vec<String>> {
+    let manifest = workspace::root_manifest()?;
+    let members = workspace::members()?;
+    let mut faults = Vec::new();
+    match fs::read_to_string(workspace::root().join("ARCHITECTURE.md")) {
+        Ok(text) => {
+            faults.extend(architecture(&text, &manifest, &members.iter().map(Member::name).collect::<Vec<_>>()))
+        }
+        Err(_) => faults.push("ARCHITECTURE.md is missing".into()),
+    }
+    match fs::read_to_string(workspace::root().join("README.md")) {
+        Ok(text) => faults.extend(readme(&text, &manifest)),
+        Err(_) => faults.push("README.md is missing".into()),
+    }
+    Ok(faults)
+}
+
+/// Every crate in the section "Code map", every third-party dependency with words beside it.
+fn architecture(text: &str, manifest: &Manifest, members: &[&str]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let Some(map) = section(text, "code map") else {
+        return vec!["ARCHITECTURE.md has no section `Code map`".into()];
+    };
+    for name in members {
+        if !map.contains(&format!("`{name}`")) {
+            faults.push(format!("ARCHITECTURE.md: the code map does not mention `{name}`"));
+        }
+    }
+    for name in manifest.dependencies("workspace.dependencies") {
+        if !members.contains(&name) && !text.lines().any(|line| gives_reason(line, name)) {
+            faults.push(format!("ARCHITECTURE.md: no line gives the reason for the dependency `{name}`"));
+        }
+    }
+    faults
+}
+
+/// Whether a line names a dependency and says at least four words about it.
+fn gives_reason(line: &str, name: &str) -> bool {
+    let is_word = |word: &&str| word.chars().filter(|c| c.is_alphabetic()).count() > 1 && !word.contains('`');
+    line.contains(&format!("`{name}`")) && line.split_whitespace().filter(is_word).count() >= 4
+}
+
+/// The text under a heading, down to the next heading of the same or a higher level.
+fn section<'a>(text: &'a str, title: &str) -> Option<&'a str> {
+    let mut found: Option<(usize, usize)> = None;
+    let mut at = 0;
+    let mut in_code = false;
+    for line in text.split_inclusive('\n') {
+        in_code ^= line.starts_with("```");
+        let level = line.chars().take_while(|&c| c == '#').count();
+        if level > 0 && !in_code {
+            match found {
+                Some((start, own)) if level <= own => return Some(&text[start..at]),
+                None if line[level..].trim().eq_ignore_ascii_case(title) => found = Some((at, level)),
+                _ => {}
+            }
+        }
+        at += line.len();
+    }
+    found.map(|(start, _)| &text[start..])
+}
+
+/// Versions that README.md mentions are those of the manifest.
+fn readme(text: &str, manifest: &Manifest) -> Vec<String> {
+    let mut faults = Vec::new();
+    let rust = manifest.string("workspace.package", "rust-version").unwrap_or_default();
+    for words in ["Rust ", "rustc ", "MSRV ", "rust-version = \""] {
+        for found in versions_after(text, words).into_iter().filter(|found| *found != rust) {
+            faults.push(format!("README.md says `{words}{found}`, the manifest {rust}"));
+        }
+    }
+    let version = manifest.string("workspace.package", "version").unwrap_or_default();
+    for words in ["imnn = \"", "imnn = { version = \"", "tag = \"v"] {
+        for found in versions_after(text, words) {
+            if found != version && !version.starts_with(&format!("{found}.")) {
+                faults.push(format!("README.md says `{words}{found}`, the manifest {version}"));
+            }
+        }
+    }
+    faults
+}
+
+/// The version numbers that follow these words; a number without a dot (Rust 2024) is no version.
+fn versions_after<'a>(text: &'a str, words: &str) -> Vec<&'a str> {
+    text.split(words)
+        .skip(1)
+        .map(|rest| {
+            let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
+            rest[..end].trim_end_matches('.')
+        })
+        .filter(|version| version.contains('.'))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = "[workspace.package]\nversion = \"0.1.0\"\nrust-version = \"1.89\"\n\
+                            [workspace.dependencies]\nimnn = { path = \"crates/imnn\" }\nndarray = \"0.17\"\n";
+
+    #[test]
+    fn crates_and_reasons_are_looked_for() {
+        let manifest = Manifest::parse(MANIFEST);
+        let good = "# A\n## Code map\n### `imnn`\nthe facade\n## B\n| `ndarray` | arrays with views and axes |\n";
+        assert!(architecture(good, &manifest, &["imnn"]).is_empty());
+        let bad = "# A\n## Code map\nnothing\n## B\n`imnn`\n| `ndarray` | `approx` |\n";
+        let faults = architecture(bad, &manifest, &["imnn"]);
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(faults[0].contains("code map does not mention `imnn`"));
+        assert!(faults[1].contains("reason for the dependency `ndarray`"));
+        assert_eq!(architecture("# A\n", &manifest, &[]), ["ARCHITECTURE.md has no section `Code map`"]);
+    }
+
+    #[test]
+    fn sections_end_at_the_next_heading_of_their_level() {
+        let text = "# A\n## Map\none\n### Deeper\n```text\n# no heading\n```\ntwo\n## Next\nthree\n";
+        let found = section(text, "map").unwrap();
+        assert!(found.contains("one") && found.contains("two") && !found.contains("three"), "{found}");
+        assert_eq!(section(text, "absent"), None);
+    }
+
+    #[test]
+    fn versions_in_the_readme_are_compared() {
+        let manifest = Manifest::parse(MANIFEST);
+        assert!(readme("Rust 1.89 or later, in Rust 2024. imnn = \"0.1\" beside imnn 0.3.2", &manifest).is_empty());
+        let faults = readme("Needs Rust 1.81. `imnn = \"0.2\"`", &manifest);
+        assert_eq!(
+            faults,
+            ["README.md says `Rust 1.81`, the manifest 1.89", "README.md says `imnn = \"0.2`, the manifest 0.1.0"]
+        );
+    }
+}
