@@ -2,11 +2,13 @@
 
 use crate::error::{FitError, Result};
 use crate::history::History;
+use crate::saved::Standing;
 use crate::trainer::{Imnn, Keys};
 use imnn_data::Source;
 use imnn_device::{Cpu, Device};
 use imnn_models::{Adam, Element, Model, Network, Optimiser, OptimiserState, Parameters};
 use imnn_sim::Key;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How the weights of a run begin.
@@ -32,6 +34,7 @@ pub struct ImnnBuilder<E: Element> {
     device: Option<Arc<dyn Device<E>>>,
     key: Key,
     start: Start<E>,
+    resume: Option<PathBuf>,
 }
 
 impl<E: Element> ImnnBuilder<E> {
@@ -47,6 +50,7 @@ impl<E: Element> ImnnBuilder<E> {
             device: None,
             key: Key::new(0),
             start: Start::Key,
+            resume: None,
         }
     }
 
@@ -104,6 +108,13 @@ impl<E: Element> ImnnBuilder<E> {
         self
     }
 
+    /// Goes on where the run saved in `folder` stood: weights, optimiser state, history and best weights. The run must have
+    /// been of the same network, optimiser and precision; this takes the place of [`ImnnBuilder::start`].
+    pub fn resume(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.resume = Some(folder.into());
+        self
+    }
+
     /// Checks that everything fits and makes the IMNN.
     ///
     /// # Errors
@@ -145,17 +156,24 @@ impl<E: Element> ImnnBuilder<E> {
         };
         let keys = Keys::new(self.key);
         let n_weights = model.layout().len();
-        let (parameters, state) = match self.start {
-            Start::Key => (model.initialise(keys.weights), optimiser.initialise(n_weights)),
-            Start::Parameters(parameters) => (
-                Parameters::new(parameters.values().to_vec(), model.layout().clone())?,
-                optimiser.initialise(n_weights),
-            ),
-            Start::State(parameters, state) => {
-                optimiser.check(&state, n_weights)?;
-                (Parameters::new(parameters.values().to_vec(), model.layout().clone())?, state)
-            }
+        let resumed = self.resume.map(|folder| Standing::load(&folder, &model)).transpose()?;
+        let fits = |parameters: Parameters<E>| Parameters::new(parameters.values().to_vec(), model.layout().clone());
+        let fresh = |parameters, state| Standing { parameters, state, best: None, history: History::default() };
+        let standing = match (resumed, self.start) {
+            (Some(standing), _) => standing,
+            (None, Start::Key) => fresh(model.initialise(keys.weights), optimiser.initialise(n_weights)),
+            (None, Start::Parameters(parameters)) => fresh(fits(parameters)?, optimiser.initialise(n_weights)),
+            (None, Start::State(parameters, state)) => fresh(fits(parameters)?, state),
         };
+        optimiser.check(&standing.state, n_weights)?;
+        let Standing { parameters, state, best, history } = standing;
+        if !history.is_empty() && history.validation.is_some() != self.validation.is_some() {
+            return Err(FitError::Disagree {
+                what: "validation set of the run to go on with".into(),
+                found: if history.validation.is_some() { "one" } else { "none" }.into(),
+                expected: if self.validation.is_some() { "one" } else { "none" }.into(),
+            });
+        }
         Ok(Imnn {
             model,
             device,
@@ -167,8 +185,8 @@ impl<E: Element> ImnnBuilder<E> {
             keys,
             parameters,
             state,
-            best: None,
-            history: History::default(),
+            best,
+            history,
             measured: None,
         })
     }

@@ -1,13 +1,12 @@
 //! A trained network at work: summaries and estimates of data.
 
 use crate::error::{FitError, Result};
-use imnn_data::{DataError, Derivatives, Leaf, Source, check_rows};
+use imnn_data::Arrays;
 use imnn_device::{Device, Summaries, Task};
 use imnn_models::{Element, Model, Parameters};
 use imnn_sim::Key;
 use imnn_stats::{ScoreCompression, Statistics};
-use ndarray::{Array1, Array2, ArrayD};
-use std::ops::Range;
+use ndarray::{Array1, Array2, ArrayD, Axis};
 use std::sync::Arc;
 
 /// A trained network with its Fisher statistics: compresses data to summaries, and these to quasi-maximum-likelihood
@@ -89,9 +88,7 @@ impl<E: Element> Compressor<E> {
     /// # Errors
     /// If the shape is neither, a number is not finite, or the device fails.
     pub fn summaries(&self, data: &ArrayD<E>) -> Result<Array2<f64>> {
-        let n = self.count(data.shape())?;
-        let values = finite(data)?;
-        Ok(self.run(&Rows { n, n_d: 0, shape: self.model.input_shape(), n_params: 1, values, derivatives: vec![] })?.x)
+        Ok(self.run(Arrays::data(self.batch(data)?, "the data")?)?.x)
     }
 
     /// The summaries of data and their derivatives `(n_d, n_summaries, n_params)`, from the derivatives of the data
@@ -100,27 +97,7 @@ impl<E: Element> Compressor<E> {
     /// # Errors
     /// If a shape does not fit, a number is not finite, or the device fails.
     pub fn summaries_with_derivatives(&self, data: &ArrayD<E>, derivatives: &ArrayD<E>) -> Result<Summaries> {
-        let n = self.count(data.shape())?;
-        let (n_d, n_params) = match derivatives.shape() {
-            [n_d, input @ .., n_params] if self.is_input(input) && *n_d <= n && *n_params > 0 => (*n_d, *n_params),
-            found => {
-                return Err(FitError::Disagree {
-                    what: "shape of the derivatives".into(),
-                    found: format!("{found:?}"),
-                    expected: format!("(n_d, {}, n_params) with n_d at most {n}", text(self.model.input_shape())),
-                });
-            }
-        };
-        let values = finite(data)?;
-        let derivatives = finite(derivatives)?;
-        let size = self.model.input_size();
-        let mut first = Vec::with_capacity(derivatives.len());
-        for row in derivatives.chunks_exact(size * n_params) {
-            for a in 0..n_params {
-                first.extend(row.iter().skip(a).step_by(n_params));
-            }
-        }
-        self.run(&Rows { n, n_d, shape: self.model.input_shape(), n_params, values, derivatives: first })
+        self.run(Arrays::exact(self.batch(data)?, derivatives.clone())?)
     }
 
     /// The quasi-maximum-likelihood estimates from data of shape `(*input)` or `(n, *input)`, as `(n, n_params)`.
@@ -139,18 +116,21 @@ impl<E: Element> Compressor<E> {
         Ok(self.compression.estimates(summaries.view())?)
     }
 
-    fn run(&self, rows: &Rows<'_, E>) -> Result<Summaries> {
-        let task = Task { model: &self.model, weights: self.parameters.values(), source: rows, key: Key::new(0) };
+    fn run(&self, data: Arrays<E>) -> Result<Summaries> {
+        let data = data.reshape_input(self.model.input_shape())?;
+        // The data are what they are: the key is read by nobody.
+        let task = Task { model: &self.model, weights: self.parameters.values(), source: &data, key: Key::new(0) };
         Ok(self.device.forward(&task, false)?.summaries)
     }
 
-    /// Number of simulations in an array of this shape.
-    fn count(&self, shape: &[usize]) -> Result<usize> {
-        match shape {
-            input if self.is_input(input) => Ok(1),
-            [n, input @ ..] if self.is_input(input) => Ok(*n),
+    /// The data with an axis over simulations.
+    fn batch(&self, data: &ArrayD<E>) -> Result<ArrayD<E>> {
+        match data.shape() {
+            input if self.is_input(input) => Ok(data.clone().insert_axis(Axis(0))),
+            [_, input @ ..] if self.is_input(input) => Ok(data.clone()),
             found => {
-                let input = text(self.model.input_shape());
+                let input: Vec<_> = self.model.input_shape().iter().map(usize::to_string).collect();
+                let input = input.join(", ");
                 Err(FitError::Disagree {
                     what: "shape of the data".into(),
                     found: format!("{found:?}"),
@@ -164,68 +144,5 @@ impl<E: Element> Compressor<E> {
     fn is_input(&self, shape: &[usize]) -> bool {
         let input = self.model.input_shape();
         shape == input || matches!(input, [head @ .., 1] if !head.is_empty() && shape == head)
-    }
-}
-
-fn text(shape: &[usize]) -> String {
-    shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// The numbers in row-major order.
-fn finite<E: Element>(data: &ArrayD<E>) -> Result<Vec<E>> {
-    if let Some((index, value)) = data.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        return Err(FitError::Disagree {
-            what: format!("value at {:?} of the data", ndarray::Dimension::slice(&index)),
-            found: value.to_string(),
-            expected: "a finite number".into(),
-        });
-    }
-    // Iteration is in logical order whatever the memory order.
-    Ok(data.iter().copied().collect())
-}
-
-/// Data to be compressed, as a source.
-struct Rows<'a, E> {
-    n: usize,
-    n_d: usize,
-    shape: &'a [usize],
-    n_params: usize,
-    values: Vec<E>,
-    derivatives: Vec<E>,
-}
-
-impl<E: Element> Source<E> for Rows<'_, E> {
-    fn n_s(&self) -> usize {
-        self.n
-    }
-
-    fn n_d(&self) -> usize {
-        self.n_d
-    }
-
-    fn n_params(&self) -> usize {
-        self.n_params
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        self.shape
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        &Derivatives::Exact
-    }
-
-    fn read(&self, rows: Range<usize>, _: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
-        let with_derivatives = check_rows(&rows, self.n, self.n_d)?;
-        let size: usize = self.shape.iter().product();
-        leaf.n = rows.len();
-        leaf.values.clear();
-        leaf.values.extend_from_slice(&self.values[rows.start * size..rows.end * size]);
-        leaf.derivatives.clear();
-        if with_derivatives {
-            let size = size * self.n_params;
-            leaf.derivatives.extend_from_slice(&self.derivatives[rows.start * size..rows.end * size]);
-        }
-        Ok(())
     }
 }
