@@ -106,7 +106,7 @@ impl Activation {
             }
             Activation::Tanh => v.tanh(),
             Activation::Sigmoid => sigmoid(v),
-            Activation::Softplus => v.max(zero) + (-v.abs()).exp().ln_1p() + (v - v),
+            Activation::Softplus => v.max(zero) + (-v.abs()).exp().ln_1p(),
             Activation::Elu => {
                 if v > zero {
                     v

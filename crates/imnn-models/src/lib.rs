@@ -12,6 +12,7 @@ mod initialise;
 mod layer;
 mod layout;
 mod model;
+mod module;
 mod network;
 mod optimiser;
 mod weights;
@@ -29,6 +30,7 @@ pub use layer::{
 };
 pub use layout::{Entry, Layout, Parameters};
 pub use model::{Model, Node, Op};
+pub use module::{Batched, DfdxModule, KnownModule};
 pub use network::{Network, serial};
 pub use optimiser::{
     Adam, AdamW, Clip, Clipped, Method, Optimiser, OptimiserConfig, OptimiserState, RmsProp, Schedule, Sgd,

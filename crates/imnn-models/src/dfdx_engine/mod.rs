@@ -9,6 +9,7 @@ mod tape;
 pub use definition::{Batch, Output};
 pub use dual::{Dual, Matrix, Vector};
 pub use element::Element;
+pub(crate) use ops::{send_gradient, to_vec};
 pub use tape::Tape;
 
 use crate::error::Result;

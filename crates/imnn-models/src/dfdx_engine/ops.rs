@@ -66,7 +66,7 @@ pub(crate) fn scale_tangents<E: Element>(tangents: Matrix<E>, slopes: Matrix<E>)
     let mut output = t.clone();
     for (i, s) in s.chunks_exact(size).enumerate() {
         for row in output[i * per_row * size..(i + 1) * per_row * size].chunks_exact_mut(size) {
-            row.iter_mut().zip(s).for_each(|(t, &s)| *t = *t * s);
+            row.iter_mut().zip(s).for_each(|(t, &s)| *t *= s);
         }
     }
     let (slopes, slope_tape) = slopes.split_tape();
@@ -240,13 +240,8 @@ pub(crate) fn concat<E: Element>(parts: Vec<Matrix<E>>, widths: Vec<usize>) -> R
         }
         low += width;
     }
-    let mut tape = super::tape::Tape::default();
-    let mut inputs = Vec::with_capacity(parts.len());
-    for part in parts {
-        let (input, input_tape) = part.split_tape();
-        tape = dfdx::tensor::Merge::merge(tape, input_tape);
-        inputs.push(input);
-    }
+    let (inputs, tapes): (Vec<_>, Vec<_>) = parts.into_iter().map(SplitTape::split_tape).unzip();
+    let mut tape = tapes.into_iter().reduce(dfdx::tensor::Merge::merge).unwrap_or_default();
     let output = cpu(&inputs[0]).try_tensor_from_vec(output, (n, positions * total))?;
     let output_id = output.clone();
     tape.add_backward_op(move |gradients: &mut Gradients<E, Cpu>| {
@@ -262,6 +257,19 @@ pub(crate) fn concat<E: Element>(parts: Vec<Matrix<E>>, widths: Vec<usize>) -> R
         Ok(())
     });
     Ok(output.put_tape(tape))
+}
+
+/// Adds the gradient of `copy`, which holds the numbers of `weight` in another shape, to that of `weight`.
+///
+/// Recorded before anything is done with the copy, the operation runs after all that: the copy's gradient is complete.
+pub(crate) fn send_gradient<S: Shape, E: Element>(copy: Tensor<S, E, Cpu>, weight: Vector<E>) {
+    let (weight, mut tape) = weight.split_tape();
+    tape.add_backward_op(move |gradients: &mut Gradients<E, Cpu>| {
+        let from = std::mem::take(&mut **gradients.get_or_alloc_mut(&copy)?);
+        let to = gradients.get_or_alloc_mut(&weight)?;
+        to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+        Ok(())
+    });
 }
 
 /// Runs the tape backwards from `outputs`, whose gradients are given.

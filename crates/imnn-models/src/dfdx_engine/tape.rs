@@ -8,31 +8,53 @@ use dfdx::tensor::{Cpu, Gradients, HasErr, Merge, NoneTape, OwnedTape};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// The tape of one pass through a network: shared by its tensors, or absent where no gradient is wanted.
+/// The tape of one pass through a network: shared by its tensors, or off where no gradient is wanted.
 #[derive(Clone)]
-pub struct Tape<E: Element>(Option<Rc<RefCell<OwnedTape<E, Cpu>>>>);
+pub struct Tape<E: Element>(Record<E>);
+
+type Shared<E> = Rc<RefCell<OwnedTape<E, Cpu>>>;
+
+#[derive(Clone)]
+enum Record<E: Element> {
+    /// Nothing is recorded.
+    Off,
+    /// The tape of a pass.
+    Pass(Shared<E>),
+    /// The tape of a tensor that has not met the pass yet, such as a weight that a dfdx module transposes before it uses
+    /// it. What it holds goes to the tape of the pass where the two meet.
+    Loose(Shared<E>),
+}
 
 impl<E: Element> Tape<E> {
-    /// A new tape that records.
+    /// The tape of a pass that records.
     pub fn recording() -> Self {
-        Tape(Some(Rc::default()))
+        Tape(Record::Pass(Rc::default()))
+    }
+
+    /// No tape: nothing is recorded.
+    pub fn off() -> Self {
+        Tape(Record::Off)
     }
 
     /// Whether operations are recorded.
     pub fn is_recording(&self) -> bool {
-        self.0.is_some()
+        !matches!(self.0, Record::Off)
     }
 
     /// Takes the record out, leaving an empty one.
     pub(crate) fn take(&self) -> Option<OwnedTape<E, Cpu>> {
-        self.0.as_ref().map(|tape| tape.take())
+        match &self.0 {
+            Record::Off => None,
+            Record::Pass(tape) | Record::Loose(tape) => Some(tape.take()),
+        }
     }
 }
 
 impl<E: Element> Default for Tape<E> {
-    /// No tape: nothing is recorded.
+    /// A tape of its own, for a tensor that is not part of a pass yet: dfdx makes one for each constant and weight that it
+    /// works on before the data come in.
     fn default() -> Self {
-        Tape(None)
+        Tape(Record::Loose(Rc::default()))
     }
 }
 
@@ -49,9 +71,29 @@ impl<E: Element> Merge<NoneTape> for Tape<E> {
 }
 
 impl<E: Element> Merge<Tape<E>> for Tape<E> {
-    /// All recording tensors of a pass share one tape, so whichever is there is the one.
+    /// The tape of the pass stays and takes over what a loose one holds; where there is none, off wins.
     fn merge(self, other: Tape<E>) -> Self {
-        Tape(self.0.or(other.0))
+        match (&self.0, &other.0) {
+            (Record::Pass(into), Record::Pass(from) | Record::Loose(from))
+            | (Record::Loose(into), Record::Loose(from)) => {
+                absorb(into, from);
+                self
+            }
+            (Record::Loose(from), Record::Pass(into)) => {
+                absorb(into, from);
+                other
+            }
+            (Record::Off, Record::Pass(_)) | (Record::Loose(_), Record::Off) => other,
+            (Record::Off, _) | (Record::Pass(_), Record::Off) => self,
+        }
+    }
+}
+
+/// Moves the operations of `from` to `into`. dfdx sorts operations by the time at which they were recorded.
+fn absorb<E: Element>(into: &Shared<E>, from: &Shared<E>) {
+    if !Rc::ptr_eq(into, from) {
+        let merged = into.take().merge(from.take());
+        into.replace(merged);
     }
 }
 
@@ -62,7 +104,7 @@ impl<E: Element> dfdx::tensor::Tape<E, Cpu> for Tape<E> {
     where
         F: 'static + FnOnce(&mut Gradients<E, Cpu>) -> Result<(), <Cpu as HasErr>::Err>,
     {
-        if let Some(tape) = &self.0 {
+        if let Record::Pass(tape) | Record::Loose(tape) = &self.0 {
             dfdx::tensor::Tape::add_backward_op(&mut *tape.borrow_mut(), operation);
         }
     }
