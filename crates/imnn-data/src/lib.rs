@@ -1,4 +1,21 @@
 //! Sources of simulations: arrays in memory, npy and npz files, simulators on the fly, and symmetry augmentation.
+//!
+//! A [`Source`] hands out simulations at the fiducial, the first of them with their derivatives with respect to the
+//! parameters, a few rows (a [`Leaf`]) at a time:
+//!
+//! | Source | Simulations | Derivatives |
+//! | --- | --- | --- |
+//! | [`Arrays::exact`] | in memory | exact |
+//! | [`Arrays::numerical`] | in memory | simulations below and above |
+//! | [`Files`], loaded into [`Arrays`] | `.npy` and `.npz` files | either |
+//! | [`OnTheFly`] | made by a simulator, new for each key | those of the simulator |
+//! | [`simulate_exact`], [`simulate_numerical`] | drawn once from a simulator into [`Arrays`] | either |
+//! | [`Augmented`] | of another source, seen through random symmetries | of that source, seen through the same |
+//!
+//! Everything is checked where it comes in: whatever is wrong with a file, a shape, a value or a parameter is a
+//! [`DataError`] that says what was found, what was expected and what to do; nothing that is not finite gets through.
+//!
+//! Users of the whole project reach this crate as `imnn::data`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

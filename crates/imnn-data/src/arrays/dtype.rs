@@ -73,7 +73,7 @@ impl Dtype {
     /// Integers of more than 53 bits are rounded.
     ///
     /// # Errors
-    /// The value and its place in `values` where a finite value is not finite in `E`; decoding stops there.
+    /// The value and its place in `values` where a finite value is not finite in `E`.
     pub(super) fn decode<E: Real>(self, bytes: &[u8], values: &mut Vec<E>) -> Result<(), (f64, usize)> {
         /// Goes through the bytes of one type, the choice of byte order outside the loop.
         macro_rules! each {
@@ -107,13 +107,18 @@ fn extend<E: Real, const N: usize>(
     values: &mut Vec<E>,
     to_f64: impl Fn([u8; N]) -> f64,
 ) -> Result<(), (f64, usize)> {
-    for element in bytes.as_chunks::<N>().0 {
+    let elements = bytes.as_chunks::<N>().0;
+    let start = values.len();
+    values.extend(elements.iter().map(|element| E::of(to_f64(*element))));
+    // Rare enough to look twice, which leaves the loop above free of branches.
+    if values[start..].iter().all(|value| value.is_finite()) {
+        return Ok(());
+    }
+    for (i, element) in elements.iter().enumerate() {
         let exact = to_f64(*element);
-        let value = E::of(exact);
-        if exact.is_finite() && !value.is_finite() {
-            return Err((exact, values.len()));
+        if exact.is_finite() && !values[start + i].is_finite() {
+            return Err((exact, start + i));
         }
-        values.push(value);
     }
     Ok(())
 }

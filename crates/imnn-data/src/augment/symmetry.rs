@@ -67,18 +67,23 @@ impl Symmetries {
         let strides = strides(&self.input_shape);
         from.clear();
         from.push(0);
+        let mut offsets = Vec::new();
         let mut longer = Vec::with_capacity(self.len());
         for (axis, &length) in self.input_shape.iter().enumerate() {
             let spatial = self.axes.contains(&axis);
             let flipped = spatial && flip && below(&mut rng, 2) == 1;
             let shifted = if spatial && shift { below(&mut rng, length) } else { 0 };
-            let stride = strides[sources[axis]];
+            if length == 1 {
+                continue;
+            }
+            offsets.clear();
+            offsets.extend((0..length).map(|at| {
+                let at = if flipped { length - 1 - at } else { at };
+                strides[sources[axis]] * ((at + shifted) % length)
+            }));
             longer.clear();
             for &start in from.iter() {
-                longer.extend((0..length).map(|at| {
-                    let at = if flipped { length - 1 - at } else { at };
-                    start + stride * ((at + shifted) % length)
-                }));
+                longer.extend(offsets.iter().map(|offset| start + offset));
             }
             std::mem::swap(from, &mut longer);
         }
