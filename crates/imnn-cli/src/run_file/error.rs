@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use imnn::models::ModelError;
+
 /// Why a run file cannot be used.
 ///
 /// `place` is the table as it is written in the file, such as `[fit]`.
@@ -69,6 +71,16 @@ pub enum RunFileError {
         expected: &'static str,
         /// What there is.
         found: String,
+    },
+    /// A layer or the optimiser is described wrongly.
+    #[error("{} line {line}: {source}", path.display())]
+    Description {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// Where in the description, what was found, and what to write.
+        source: ModelError,
     },
     /// A value of the right type cannot be used.
     #[error("\"{key}\" {place} ({} line {line}): {reason}", path.display())]

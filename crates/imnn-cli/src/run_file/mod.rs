@@ -25,25 +25,27 @@
 //! [`RunFile::to_toml`], it is a run file again.
 
 mod error;
-mod optimiser;
 mod reader;
 mod settings;
 mod simulations;
+mod sources;
 
 use std::path::Path;
 
 use imnn::data::ArrayPath;
+use imnn::fit::FitSettings;
+use imnn::models::OptimiserConfig;
 use serde::{Serialize, Serializer};
 
 pub use error::RunFileError;
-pub use optimiser::{Optimiser, Rate, Rule, Schedule};
-pub use settings::{Device, DeviceKind, Fit, Network, Precision};
-pub use simulations::{Augment, Kind, Line, MeanVariance, PowerLawField, Simulations, Simulator, Validation};
+pub use settings::{Device, DeviceKind, NetworkSettings, Precision};
+pub use simulations::{Kind, Line, MeanVariance, PowerLawField, Simulations, Simulator, Validation};
+pub use sources::{AnySource, SourceError};
 
 use reader::{Section, Source};
 
 /// Everything a run file says.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct RunFile {
     /// Seed of the run's key; 0 by default.
@@ -55,11 +57,11 @@ pub struct RunFile {
     /// `[simulations]`: what to train on.
     pub simulations: Simulations,
     /// `[network]`.
-    pub network: Network,
+    pub network: NetworkSettings,
     /// `[optimiser]`; Adam with a learning rate of 1e-3 by default.
-    pub optimiser: Optimiser,
+    pub optimiser: OptimiserConfig,
     /// `[fit]`.
-    pub fit: Fit,
+    pub fit: FitSettings,
     /// `[device]`.
     pub device: Device,
 }
@@ -115,7 +117,7 @@ impl RunFile {
             seed: root.or("seed", 0)?,
             simulations: simulations::read(&simulations, theta_fid.len(), base)?,
             network: settings::read_network(&network, base)?,
-            optimiser: optimiser::read(root.section("optimiser")?.as_ref())?,
+            optimiser: root.described("optimiser", OptimiserConfig::from_toml)?.unwrap_or_default(),
             fit: settings::read_fit(root.section("fit")?.as_ref())?,
             device: settings::read_device(root.section("device")?.as_ref())?,
             theta_fid,

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use imnn::data::ArrayPath;
+use imnn::models::ModelError;
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
@@ -67,11 +68,6 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The keys of the table, in the order of the alphabet.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.table.keys().map(|key| key.as_ref().as_ref())
-    }
-
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
@@ -103,11 +99,39 @@ impl<'a> Section<'a> {
         Ok(Some(Section { source: self.source, table, keys, line: self.line(key) }))
     }
 
-    /// A value for another reader, and the line it begins on.
-    pub(super) fn raw(&self, key: &'static str, advice: &str) -> Result<(toml::Value, usize), RunFileError> {
-        let value = self.table.get(key).ok_or_else(|| self.missing(key, advice))?;
-        let parsed = toml::Value::deserialize(ValueDeserializer::from(value.clone()));
-        Ok((parsed.map_err(|error| self.invalid(key, error.message()))?, self.line(key)))
+    /// A value that `imnn-models` reads, which says where in it something is wrong, as in `layers[3].conv`.
+    pub(super) fn described<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&toml::Value) -> Result<T, ModelError>,
+    ) -> Result<Option<T>, RunFileError> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        let value = toml::Value::deserialize(ValueDeserializer::from(value.clone()));
+        let value = value.map_err(|error| self.invalid(key, error.message()))?;
+        read(&value).map(Some).map_err(|source| {
+            let line = match &source {
+                ModelError::Description { location, .. } => self.line_within(location),
+                _ => self.line(key),
+            };
+            RunFileError::Description { path: self.path(), line, source }
+        })
+    }
+
+    /// The line of a place such as `layers[3].conv.padding`, or of as much of it as there is.
+    fn line_within(&self, location: &str) -> usize {
+        let steps: Vec<&str> = location.split(['.', '[']).map(|step| step.trim_end_matches(']')).collect();
+        let Some((first, rest)) = steps.split_first() else { return self.line };
+        let Some(mut value) = self.table.get(*first) else { return self.line };
+        for step in rest {
+            let next = match value.as_ref() {
+                DeValue::Array(list) => step.parse().ok().and_then(|k: usize| list.get(k)),
+                DeValue::Table(table) => table.get(*step),
+                _ => None,
+            };
+            let Some(next) = next else { break };
+            value = next;
+        }
+        self.source.line(value.span())
     }
 
     /// The line on which a key's value begins, or that of the table without one.

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use imnn::data::ArrayPath;
+use imnn::fit::FitSettings;
+use imnn::models::Network;
 use imnn::stats::Regularisation;
 use serde::Serialize;
 
@@ -10,19 +12,16 @@ use super::reader::Section;
 use super::{RunFileError, as_optional_text};
 
 /// The network and where its weights start.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
-pub struct Network {
+pub struct NetworkSettings {
     /// In which numbers it is run; f32 by default.
     pub precision: Precision,
     /// Weights to start from; drawn by default.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
     pub initial: Option<ArrayPath>,
-    /// The list of layers as it is in the file.
-    pub layers: toml::Value,
-    /// The line on which it begins.
-    #[serde(skip)]
-    pub layers_line: usize,
+    /// The layers.
+    pub layers: Network,
 }
 
 /// Numbers of a network.
@@ -33,26 +32,6 @@ pub enum Precision {
     F32,
     /// Double precision.
     F64,
-}
-
-/// How long to train, and towards what.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Fit {
-    /// Largest strength of the regularisation; 10 by default.
-    pub lambda: f64,
-    /// How close to the identity the covariance should come; 0.1 by default.
-    pub epsilon: f64,
-    /// Iterations without a new best det F before stopping; 100 by default.
-    pub patience: usize,
-    /// Iterations before patience counts; 100 by default.
-    pub min_iterations: usize,
-    /// The largest number of iterations; 100 000 by default.
-    pub max_iterations: usize,
-    /// Whether the result has the best weights rather than the last; true by default.
-    pub best: bool,
-    /// Whether the summaries are whitened before training; true by default.
-    pub whiten: bool,
 }
 
 /// Where the network runs.
@@ -87,7 +66,7 @@ pub enum DeviceKind {
     Cuda,
 }
 
-pub(super) fn read_network(section: &Section<'_>, base: &Path) -> Result<Network, RunFileError> {
+pub(super) fn read_network(section: &Section<'_>, base: &Path) -> Result<NetworkSettings, RunFileError> {
     section.only(&["precision", "initial", "layers"])?;
     let name = section.or("precision", "f32".to_owned())?;
     let precision = match name.as_str() {
@@ -96,47 +75,37 @@ pub(super) fn read_network(section: &Section<'_>, base: &Path) -> Result<Network
         _ => return Err(section.unknown_name("precision", &name, &["f32", "f64"])),
     };
     let initial = section.optional::<ArrayPath>("initial")?.map(|path| path.resolve(base));
-    let (layers, layers_line) =
-        section.raw("layers", "write layers = [{ dense = 128 }, \"leaky_relu\", { dense = 2 }]")?;
-    match layers.as_array() {
-        None => Err(section
-            .invalid("layers", format!("expected a list of layers, found a value of type {}", layers.type_str()))),
-        Some(list) if list.is_empty() => Err(section.invalid("layers", "there must be at least one layer")),
-        Some(_) => Ok(Network { precision, initial, layers, layers_line }),
+    let layers = section
+        .described("layers", Network::from_toml)?
+        .ok_or_else(|| section.missing("layers", "write layers = [{ dense = 128 }, \"leaky_relu\", { dense = 2 }]"))?;
+    if layers.layers.is_empty() {
+        return Err(section.invalid("layers", "there must be at least one layer"));
     }
+    Ok(NetworkSettings { precision, initial, layers })
 }
 
-pub(super) fn read_fit(section: Option<&Section<'_>>) -> Result<Fit, RunFileError> {
-    let mut fit = Fit {
-        lambda: 10.0,
-        epsilon: 0.1,
-        patience: 100,
-        min_iterations: 100,
-        max_iterations: 100_000,
-        best: true,
-        whiten: true,
-    };
-    let Some(section) = section else { return Ok(fit) };
+pub(super) fn read_fit(section: Option<&Section<'_>>) -> Result<FitSettings, RunFileError> {
+    let default = FitSettings::default();
+    let Some(section) = section else { return Ok(default) };
     section.only(&["lambda", "epsilon", "patience", "min_iterations", "max_iterations", "best", "whiten"])?;
-    fit.lambda = section.or("lambda", fit.lambda)?;
-    fit.epsilon = section.or("epsilon", fit.epsilon)?;
+    let fit = FitSettings {
+        lambda: section.or("lambda", default.lambda)?,
+        epsilon: section.or("epsilon", default.epsilon)?,
+        patience: section.or("patience", default.patience)?,
+        min_iterations: section.or("min_iterations", default.min_iterations)?,
+        max_iterations: section.or("max_iterations", default.max_iterations)?,
+        best: section.or("best", default.best)?,
+        whiten: section.or("whiten", default.whiten)?,
+    };
     if let Err(error) = Regularisation::new(fit.lambda, fit.epsilon) {
         let key = if section.has("lambda") { "lambda" } else { "epsilon" };
         return Err(section.invalid(key, error.to_string()));
     }
-    fit.patience = section.or("patience", fit.patience)?;
-    fit.max_iterations = section.or("max_iterations", fit.max_iterations)?;
-    if fit.max_iterations == 0 {
-        return Err(section.invalid("max_iterations", "0 is too few, at least 1"));
+    for (key, value) in [("patience", fit.patience), ("max_iterations", fit.max_iterations)] {
+        if value == 0 {
+            return Err(section.invalid(key, "0 is too few, at least 1"));
+        }
     }
-    // A short run needs only its length: the default least number does not stand against it.
-    fit.min_iterations = section.or("min_iterations", fit.min_iterations.min(fit.max_iterations))?;
-    if fit.min_iterations > fit.max_iterations {
-        let reason = format!("{} is more than max_iterations = {}", fit.min_iterations, fit.max_iterations);
-        return Err(section.invalid("min_iterations", reason));
-    }
-    fit.best = section.or("best", fit.best)?;
-    fit.whiten = section.or("whiten", fit.whiten)?;
     Ok(fit)
 }
 

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use imnn::data::ArrayPath;
-use serde::Serialize;
+use imnn::data::{ArrayPath, Augmentation};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use super::reader::Section;
 use super::{RunFileError, as_text};
@@ -15,8 +16,7 @@ pub struct Simulations {
     /// Where the simulations and their derivatives come from.
     #[serde(flatten)]
     pub kind: Kind,
-    /// The rows of the file to use, from the first; for a simulator the number to make. All by default, for a simulator
-    /// 1000.
+    /// The rows of the file to use, from the first, all by default; for a simulator the number to make, 1000 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_s: Option<usize>,
     /// How many of them with derivatives; as many as there are by default.
@@ -26,8 +26,9 @@ pub struct Simulations {
     /// channels to maps of 64 x 64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_shape: Option<Vec<usize>>,
-    /// Symmetries drawn anew in each iteration; none by default.
-    pub augment: Augment,
+    /// Symmetries drawn anew in each iteration, for training only; none by default.
+    #[serde(serialize_with = "as_table")]
+    pub augment: Augmentation,
     /// Simulations kept apart to decide when to stop and which weights are best.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
@@ -113,17 +114,6 @@ pub struct PowerLawField {
     pub length: Option<f64>,
 }
 
-/// Symmetries under which the simulations are alike, the same draw for a simulation and its partners.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Augment {
-    /// Periodic shifts over the spatial axes.
-    pub shift: bool,
-    /// Reversal of spatial axes.
-    pub flip: bool,
-    /// Exchange of spatial axes.
-    pub transpose: bool,
-}
-
 /// Simulations for validation, of the same kind as those for training.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -178,6 +168,10 @@ pub(super) fn read(section: &Section<'_>, n_params: usize, base: &Path) -> Resul
     }
     let augment = section.section("augment")?.map(|section| read_augment(&section)).transpose()?.unwrap_or_default();
     let simulated = matches!(kind, Kind::Simulator(_));
+    if simulated && input_shape.is_some() {
+        let reason = "a simulator has the shape it has; to change it, begin the network with { reshape = [...] }";
+        return Err(section.invalid("input_shape", reason));
+    }
     let validation =
         section.section("validation")?.map(|section| read_validation(&section, simulated, base)).transpose()?;
     Ok(Simulations { kind, n_s, n_d, input_shape, augment, validation })
@@ -268,9 +262,9 @@ fn read_simulator(section: &Section<'_>, n_params: usize) -> Result<Simulator, R
     Ok(simulator)
 }
 
-fn read_augment(section: &Section<'_>) -> Result<Augment, RunFileError> {
+fn read_augment(section: &Section<'_>) -> Result<Augmentation, RunFileError> {
     section.only(&["shift", "flip", "transpose"])?;
-    Ok(Augment {
+    Ok(Augmentation {
         shift: section.or("shift", false)?,
         flip: section.or("flip", false)?,
         transpose: section.or("transpose", false)?,
@@ -313,4 +307,12 @@ fn at_least(section: &Section<'_>, key: &str, value: usize, least: usize) -> Res
 fn only(section: &Section<'_>, keys: &[&str]) -> Result<(), RunFileError> {
     let known: Vec<&str> = COMMON.iter().chain(keys).copied().collect();
     section.only(&known)
+}
+
+fn as_table<S: Serializer>(augment: &Augmentation, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut table = serializer.serialize_struct("augment", 3)?;
+    table.serialize_field("shift", &augment.shift)?;
+    table.serialize_field("flip", &augment.flip)?;
+    table.serialize_field("transpose", &augment.transpose)?;
+    table.end()
 }
