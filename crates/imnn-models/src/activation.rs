@@ -21,7 +21,8 @@ pub enum Activation {
     Softplus,
     /// `v` where `v > 0`, else `exp(v) - 1`.
     Elu,
-    /// `v/2 (1 + tanh(sqrt(2/pi) (v + 0.044715 v^3)))`, the usual approximation of `v Phi(v)`.
+    /// `v/2 (1 + tanh(sqrt(2/pi) (v + 0.044715 v^3)))`, the usual approximation of `v Phi(v)`; with
+    /// `(1 + tanh u)/2 = 1/(1 + exp(-2u))` only one exponential is needed.
     Gelu,
     /// `s v` where `v > 0`, else `s a (exp(v) - 1)`, with `s = 1.0507...`, `a = 1.6732...`.
     Selu,
@@ -87,7 +88,7 @@ impl Activation {
     /// ```
     #[inline]
     pub fn value<E: Real>(self, v: E) -> E {
-        let (zero, one) = (E::zero(), E::one());
+        let zero = E::zero();
         match self {
             // Comparisons are written so that a NaN stays a NaN.
             Activation::Relu => {
@@ -114,7 +115,7 @@ impl Activation {
                     v.exp_m1()
                 }
             }
-            Activation::Gelu => E::of(0.5) * v * (one + gelu_argument(v).tanh()),
+            Activation::Gelu => v * sigmoid(gelu_argument(v)),
             Activation::Selu => E::of(SELU_SCALE) * if v > zero { v } else { E::of(SELU_ALPHA) * v.exp_m1() },
             Activation::Exp => v.exp(),
             Activation::Asinh => v.asinh(),
@@ -153,8 +154,8 @@ impl Activation {
                 }
             }
             Activation::Gelu => {
-                let t = gelu_argument(v).tanh();
-                E::of(0.5) * (one + t + v * (one - t * t) * gelu_argument_slope(v))
+                let s = sigmoid(gelu_argument(v));
+                s + v * s * (one - s) * gelu_argument_slope(v)
             }
             Activation::Selu => E::of(SELU_SCALE) * if v > zero { one } else { E::of(SELU_ALPHA) * v.exp() },
             Activation::Exp => v.exp(),
@@ -187,10 +188,9 @@ impl Activation {
                 }
             }
             Activation::Gelu => {
-                let t = gelu_argument(v).tanh();
+                let s = sigmoid(gelu_argument(v));
                 let (d, dd) = (gelu_argument_slope(v), gelu_argument_curvature(v));
-                let sech2 = one - t * t;
-                sech2 * (d + E::of(0.5) * v * (dd - two * t * d * d))
+                s * (one - s) * (two * d + v * (dd + d * d * (one - two * s)))
             }
             Activation::Selu => {
                 if v > zero {
@@ -208,6 +208,20 @@ impl Activation {
         }
     }
 
+    /// `f(v)`, `f'(v)` and `f''(v)` together, for what the three have in common.
+    #[inline]
+    pub fn with_derivatives<E: Real>(self, v: E) -> [E; 3] {
+        match self {
+            Activation::Tanh => {
+                let (one, t) = (E::one(), v.tanh());
+                let slope = one - t * t;
+                [t, slope, -E::of(2.0) * t * slope]
+            }
+            // What the others share are exponentials, which the compiler sees for itself.
+            _ => [self.value(v), self.slope(v), self.curvature(v)],
+        }
+    }
+
     /// Whether the curvature is zero everywhere, so that values do not feel the tangents' gradients.
     pub fn is_piecewise_linear(self) -> bool {
         matches!(self, Activation::Relu | Activation::LeakyRelu | Activation::Identity)
@@ -220,7 +234,7 @@ fn sigmoid<E: Real>(v: E) -> E {
     if v >= E::zero() { E::one() / (E::one() + e) } else { e / (E::one() + e) }
 }
 
-/// `u(v) = sqrt(2/pi) (v + 0.044715 v^3)`.
+/// `u(v) = 2 sqrt(2/pi) (v + 0.044715 v^3)`.
 fn gelu_argument<E: Real>(v: E) -> E {
     gelu_scale::<E>() * (v + E::of(GELU_CUBIC) * v * v * v)
 }
@@ -235,9 +249,9 @@ fn gelu_argument_curvature<E: Real>(v: E) -> E {
     gelu_scale::<E>() * E::of(6.0 * GELU_CUBIC) * v
 }
 
-/// `sqrt(2/pi)`.
+/// `2 sqrt(2/pi)`.
 fn gelu_scale<E: Real>() -> E {
-    E::of(std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2)
+    E::of(std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::SQRT_2)
 }
 
 #[cfg(test)]
@@ -256,6 +270,16 @@ mod tests {
                 let curvature = difference(&|v| activation.slope(v));
                 approx::assert_relative_eq!(activation.slope(v), slope, epsilon = 1e-8, max_relative = 1e-8);
                 approx::assert_relative_eq!(activation.curvature(v), curvature, epsilon = 1e-8, max_relative = 1e-8);
+            }
+        }
+    }
+
+    #[test]
+    fn together_or_one_by_one_they_are_the_same() {
+        for activation in Activation::ALL {
+            for v in [-0.9, -1e-3, 0.0, 0.4, 3.0] {
+                let one_by_one = [activation.value(v), activation.slope(v), activation.curvature(v)];
+                assert_eq!(activation.with_derivatives(v), one_by_one, "{activation:?} at {v}");
             }
         }
     }

@@ -136,7 +136,11 @@ where
         }
         Op::AvgPool(windows) => input.linear(|x| ops::window_mean(x, windows)),
         Op::Reshape => Ok(input),
-        Op::Activation(activation) => input.chain(|x| ops::map(x, *activation, 0), |x| ops::map(x, *activation, 1)),
+        Op::Activation(activation) => {
+            let (values, tangents) = input.into_parts();
+            let (values, tangents) = ops::activate(values, tangents, *activation)?;
+            Dual::new(values, tangents)
+        }
         Op::Parallel { branches, join } => {
             let outputs = branches
                 .iter()

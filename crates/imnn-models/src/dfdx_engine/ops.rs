@@ -41,18 +41,71 @@ fn cpu<S: Shape, E: Element, T>(tensor: &Tensor<S, E, Cpu, T>) -> Cpu {
     tensor.device().clone()
 }
 
-/// `f(x)` of each element; backward `f'(x) g`. With `order` 1 the function is `f'` itself and its slope `f''`.
-pub(crate) fn map<E: Element>(x: Matrix<E>, activation: Activation, order: usize) -> Result<Matrix<E>> {
-    let shape = *x.shape();
-    let data = to_vec(&x);
-    let output = match order {
-        0 => data.iter().map(|&v| activation.value(v)).collect(),
-        _ => data.iter().map(|&v| activation.slope(v)).collect(),
+/// `y = f(v)` of each element and `t' = f'(v) t` of each tangent; backward
+///
+/// ```text
+/// g_v = f'(v) g_y + f''(v) sum_a t_a g_t'_a,   g_t = f'(v) g_t'
+/// ```
+///
+/// Values `(n, size)`, tangents `(n * n_params, size)`.
+pub(crate) fn activate<E: Element>(
+    values: Matrix<E>,
+    tangents: Option<Matrix<E>>,
+    activation: Activation,
+) -> Result<(Matrix<E>, Option<Matrix<E>>)> {
+    let (n, size) = *values.shape();
+    let v = to_vec(&values);
+    let (values, mut tape) = values.split_tape();
+    let Some(tangents) = tangents else {
+        let y = v.iter().map(|&v| activation.value(v)).collect();
+        return Ok((
+            unary(values.put_tape(tape), (n, size), y, move |g, gv| {
+                v.iter().zip(g).zip(gv).for_each(|((&v, &g), gv)| *gv += activation.slope(v) * g);
+            })?,
+            None,
+        ));
     };
-    unary(x, shape, output, move |g, gx| match order {
-        0 => data.iter().zip(g).zip(gx).for_each(|((&v, &g), gx)| *gx += activation.slope(v) * g),
-        _ => data.iter().zip(g).zip(gx).for_each(|((&v, &g), gx)| *gx += activation.curvature(v) * g),
-    })
+
+    let (mut y, mut slopes, mut curvatures) = (v.clone(), v.clone(), v);
+    for ((y, slope), curvature) in y.iter_mut().zip(&mut slopes).zip(&mut curvatures) {
+        [*y, *slope, *curvature] = activation.with_derivatives(*y);
+    }
+    let rows = tangents.shape().0;
+    let per_row = rows / n;
+    let t = to_vec(&tangents);
+    let (tangents, _) = tangents.split_tape();
+    let device = cpu(&values);
+    let y = device.try_tensor_from_vec(y, (n, size))?;
+    let pushed = device.try_tensor_from_vec(scaled(&t, &slopes, size, per_row), (rows, size))?;
+    let (y_id, pushed_id) = (y.clone(), pushed.clone());
+    tape.add_backward_op(move |gradients: &mut Gradients<E, Cpu>| {
+        let g_y = std::mem::take(&mut **gradients.get_or_alloc_mut(&y_id)?);
+        let g_pushed = std::mem::take(&mut **gradients.get_or_alloc_mut(&pushed_id)?);
+        let g_v = gradients.get_or_alloc_mut(&values)?;
+        g_v.iter_mut().zip(&g_y).zip(&slopes).for_each(|((gv, &g), &slope)| *gv += slope * g);
+        if !activation.is_piecewise_linear() {
+            for (row, (t, g)) in t.chunks_exact(size).zip(g_pushed.chunks_exact(size)).enumerate() {
+                let at = row / per_row * size..(row / per_row + 1) * size;
+                let (g_v, curvatures) = (&mut g_v[at.clone()], &curvatures[at]);
+                g_v.iter_mut().zip(curvatures).zip(t).zip(g).for_each(|(((gv, &c), &t), &g)| *gv += c * t * g);
+            }
+        }
+        let g_t = gradients.get_or_alloc_mut(&tangents)?;
+        g_t.iter_mut().zip(scaled(&g_pushed, &slopes, size, per_row)).for_each(|(gt, g)| *gt += g);
+        Ok(())
+    });
+    Ok((y.put_tape(tape.clone()), Some(pushed.put_tape(tape))))
+}
+
+/// Each row times the row of `factors` that it belongs to, `per_row` rows to each.
+fn scaled<E: Element>(rows: &[E], factors: &[E], size: usize, per_row: usize) -> Vec<E> {
+    let mut scaled = rows.to_vec();
+    for (rows, factors) in scaled.chunks_exact_mut(per_row * size).zip(factors.chunks_exact(size)) {
+        for row in rows.chunks_exact_mut(size) {
+            row.iter_mut().zip(factors).for_each(|(value, &factor)| *value = *value * factor);
+        }
+    }
+    scaled
 }
 
 /// `t'[i, a] = s[i] t[i, a]`, element by element: the chain rule of an activation.
@@ -63,12 +116,7 @@ pub(crate) fn scale_tangents<E: Element>(tangents: Matrix<E>, slopes: Matrix<E>)
     let n = slopes.shape().0;
     let per_row = rows / n;
     let (t, s) = (to_vec(&tangents), to_vec(&slopes));
-    let mut output = t.clone();
-    for (i, s) in s.chunks_exact(size).enumerate() {
-        for row in output[i * per_row * size..(i + 1) * per_row * size].chunks_exact_mut(size) {
-            row.iter_mut().zip(s).for_each(|(t, &s)| *t *= s);
-        }
-    }
+    let output = scaled(&t, &s, size, per_row);
     let (slopes, slope_tape) = slopes.split_tape();
     let (tangents, tangent_tape) = tangents.split_tape();
     let mut tape = dfdx::tensor::Merge::merge(tangent_tape, slope_tape);
@@ -77,11 +125,7 @@ pub(crate) fn scale_tangents<E: Element>(tangents: Matrix<E>, slopes: Matrix<E>)
     tape.add_backward_op(move |gradients: &mut Gradients<E, Cpu>| {
         let g = std::mem::take(&mut **gradients.get_or_alloc_mut(&output_id)?);
         let g_t = gradients.get_or_alloc_mut(&tangents)?;
-        for row in 0..rows {
-            let s = &s[row / per_row * size..][..size];
-            let at = row * size..(row + 1) * size;
-            g_t[at.clone()].iter_mut().zip(&g[at]).zip(s).for_each(|((gt, &g), &s)| *gt += s * g);
-        }
+        g_t.iter_mut().zip(scaled(&g, &s, size, per_row)).for_each(|(gt, g)| *gt += g);
         let g_s = gradients.get_or_alloc_mut(&slopes)?;
         for row in 0..rows {
             let gs = &mut g_s[row / per_row * size..][..size];

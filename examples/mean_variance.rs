@@ -1,0 +1,90 @@
+//! Mean and variance of ten Gaussian draws: the network learns to compress ten numbers to two, and nearly all of the exact
+//! Fisher information survives.
+//!
+//! ```sh
+//! cargo run --release -p imnn-examples --example mean_variance -- --out results
+//! ```
+//!
+//! The data are `d_i = mu + sqrt(Sigma) z_i`, `i = 1..10`, at the fiducial `(mu, Sigma) = (0, 1)`. They are simulated anew in
+//! every iteration, with exact derivatives, so the network cannot learn the simulations by heart. The exact Fisher matrix is
+//! `diag(n / Sigma, n / (2 Sigma^2)) = diag(10, 5)`, its determinant 50.
+
+use imnn::data::OnTheFly;
+use imnn::fit::{Bar, FitSettings, Imnn, Weights};
+use imnn::models::{Adam, Schedule, dense, gelu, serial};
+use imnn::plot::{HistoryPlot, plot_history};
+use imnn::sim::{GaussianMeanVariance, Key, Simulator};
+use ndarray::{Array2, ArrayD, Axis};
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Instant;
+
+const THETA_FID: [f64; 2] = [0.0, 1.0];
+const N_DATA: usize = 10;
+const ITERATIONS: usize = 3000;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let out = output_folder()?;
+    let simulator = GaussianMeanVariance { n_data: N_DATA };
+    let network = serial([dense(128), gelu(), dense(128), gelu(), dense(128), gelu(), dense(2)]);
+    let schedule = Schedule::Cosine { start: 3e-3, iterations: ITERATIONS as u64, end: 0.0 };
+    let mut imnn = Imnn::<f32>::builder(network)
+        .theta_fid(THETA_FID)
+        .names(["mean", "variance"])
+        .training(OnTheFly::new(simulator.clone(), &THETA_FID, 1000, 1000)?)
+        .optimiser(Adam::new(schedule)?)
+        .key(Key::new(0))
+        .build()?;
+
+    println!("Training on 1000 fresh simulations of {N_DATA} draws in each of {ITERATIONS} iterations ...");
+    let begin = Instant::now();
+    let settings = FitSettings { max_iterations: ITERATIONS, patience: ITERATIONS, best: false, ..Default::default() };
+    imnn.fit_with(&settings, &mut Bar::new())?;
+    println!("... {:.1} s.\n", begin.elapsed().as_secs_f64());
+
+    // What the training set shows is biased by training on it: measure on simulations that nobody has seen.
+    let fresh = OnTheFly::new(simulator.clone(), &THETA_FID, 100_000, 100_000)?;
+    let found = imnn.measure(Weights::Final, &fresh, Key::new(1))?;
+    let exact = simulator.fisher(&THETA_FID)?;
+    let exact = Array2::from_shape_vec((2, 2), exact)?;
+    let det_exact = exact[[0, 0]] * exact[[1, 1]] - exact[[0, 1]] * exact[[1, 0]];
+    println!("Fisher information on 100,000 fresh simulations");
+    println!("                   found                 exact");
+    for a in 0..2 {
+        println!("  F[{a}]    {:9.4} {:9.4}   {:9.4} {:9.4}", found.f[[a, 0]], found.f[[a, 1]], exact[[a, 0]], exact[[a, 1]]);
+    }
+    println!("  det F   {:9.4}             {det_exact:9.4}    ({:.1} %)\n", found.det_f, 100.0 * found.det_f / det_exact);
+
+    println!("Quasi-maximum-likelihood estimates from one data set each");
+    println!("  true mean  variance      estimated mean         estimated variance");
+    let errors = imnn.compressor()?.errors();
+    for (k, truth) in [[0.0, 1.0], [0.3, 1.2], [-0.5, 0.8]].into_iter().enumerate() {
+        let data = simulator.draw(Key::new(2).fold_in(k as u64), &truth)?;
+        let data = ArrayD::from_shape_vec(vec![N_DATA], data.iter().map(|&d| d as f32).collect())?;
+        let estimate = imnn.estimate(&data)?;
+        let [mean, variance] = [estimate[[0, 0]], estimate[[0, 1]]];
+        let sample_mean = data.mean_axis(Axis(0)).map_or(f64::NAN, |mean| f64::from(mean.sum()));
+        println!(
+            "  {:9.2} {:9.2}    {mean:8.3} +- {:.3}      {variance:8.3} +- {:.3}       (mean of the draws {sample_mean:.3})",
+            truth[0], truth[1], errors[0], errors[1],
+        );
+    }
+
+    let plot = out.join("mean_variance.png");
+    let settings = HistoryPlot { expected_det_f: Some(det_exact), ..HistoryPlot::default() };
+    plot_history(imnn.history(), &settings, &plot)?;
+    println!("\nThe training history is drawn in {}", plot.display());
+    Ok(())
+}
+
+/// The folder after `--out`, by default the present one.
+fn output_folder() -> Result<PathBuf, Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let folder = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => PathBuf::from("."),
+        ["--out", folder] => PathBuf::from(folder),
+        _ => return Err("usage: mean_variance [--out FOLDER]".into()),
+    };
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
