@@ -105,7 +105,7 @@ impl Activation {
                     E::of(LEAK) * v
                 }
             }
-            Activation::Tanh => v.tanh(),
+            Activation::Tanh => tanh(v)[0],
             Activation::Sigmoid => sigmoid(v),
             Activation::Softplus => v.max(zero) + (-v.abs()).exp().ln_1p(),
             Activation::Elu => {
@@ -143,8 +143,8 @@ impl Activation {
                     E::of(LEAK)
                 }
             }
-            Activation::Tanh => one - v.tanh().powi(2),
-            Activation::Sigmoid => sigmoid(v) * sigmoid(-v),
+            Activation::Tanh => tanh(v)[1],
+            Activation::Sigmoid => sigmoid_slope(v),
             Activation::Softplus => sigmoid(v),
             Activation::Elu => {
                 if v > zero {
@@ -154,8 +154,8 @@ impl Activation {
                 }
             }
             Activation::Gelu => {
-                let s = sigmoid(gelu_argument(v));
-                s + v * s * (one - s) * gelu_argument_slope(v)
+                let u = gelu_argument(v);
+                sigmoid(u) + v * sigmoid_slope(u) * gelu_argument_slope(v)
             }
             Activation::Selu => E::of(SELU_SCALE) * if v > zero { one } else { E::of(SELU_ALPHA) * v.exp() },
             Activation::Exp => v.exp(),
@@ -172,14 +172,11 @@ impl Activation {
         match self {
             Activation::Relu | Activation::LeakyRelu | Activation::Identity => zero,
             Activation::Tanh => {
-                let t = v.tanh();
-                -two * t * (one - t * t)
+                let [t, slope] = tanh(v);
+                -two * t * slope
             }
-            Activation::Sigmoid => {
-                let s = sigmoid(v);
-                s * sigmoid(-v) * (one - two * s)
-            }
-            Activation::Softplus => sigmoid(v) * sigmoid(-v),
+            Activation::Sigmoid => sigmoid_slope(v) * (one - two * sigmoid(v)),
+            Activation::Softplus => sigmoid_slope(v),
             Activation::Elu => {
                 if v > zero {
                     zero
@@ -188,9 +185,9 @@ impl Activation {
                 }
             }
             Activation::Gelu => {
-                let s = sigmoid(gelu_argument(v));
+                let u = gelu_argument(v);
                 let (d, dd) = (gelu_argument_slope(v), gelu_argument_curvature(v));
-                s * (one - s) * (two * d + v * (dd + d * d * (one - two * s)))
+                sigmoid_slope(u) * (two * d + v * (dd + d * d * (one - two * sigmoid(u))))
             }
             Activation::Selu => {
                 if v > zero {
@@ -213,8 +210,7 @@ impl Activation {
     pub fn with_derivatives<E: Real>(self, v: E) -> [E; 3] {
         match self {
             Activation::Tanh => {
-                let (one, t) = (E::one(), v.tanh());
-                let slope = one - t * t;
+                let [t, slope] = tanh(v);
                 [t, slope, -E::of(2.0) * t * slope]
             }
             // What the others share are exponentials, which the compiler sees for itself.
@@ -232,6 +228,31 @@ impl Activation {
 fn sigmoid<E: Real>(v: E) -> E {
     let e = (-v.abs()).exp();
     if v >= E::zero() { E::one() / (E::one() + e) } else { e / (E::one() + e) }
+}
+
+/// `exp(v) / (1 + exp(v))^2`, without the cancellation of `s (1 - s)` where s is near 1.
+fn sigmoid_slope<E: Real>(v: E) -> E {
+    let e = (-v.abs()).exp();
+    e / ((E::one() + e) * (E::one() + e))
+}
+
+/// `tanh v` and its derivative, without the cancellation of `1 - t^2` where t is near 1.
+///
+/// ```text
+/// e = exp(-2 |v|),   tanh |v| = (1 - e) / (1 + e),   tanh' = 4 e / (1 + e)^2
+/// ```
+fn tanh<E: Real>(v: E) -> [E; 2] {
+    let (one, u) = (E::one(), E::of(-2.0) * v.abs());
+    // Near zero the digits of 1 - e count, elsewhere those of e.
+    let (e, rest) = if u > -one {
+        let m = u.exp_m1();
+        (one + m, -m)
+    } else {
+        let e = u.exp();
+        (e, one - e)
+    };
+    let t = rest / (one + e);
+    [if v < E::zero() { -t } else { t }, E::of(4.0) * e / ((one + e) * (one + e))]
 }
 
 /// `u(v) = 2 sqrt(2/pi) (v + 0.044715 v^3)`.
@@ -294,6 +315,20 @@ mod tests {
                 assert!(activation.slope(v).is_finite(), "{activation:?} at {v}");
                 assert!(activation.curvature(v).is_finite(), "{activation:?} at {v}");
             }
+        }
+    }
+
+    /// Where a sigmoid is nearly flat, f32 keeps the digits of what is left of the slope.
+    #[test]
+    fn saturated_slopes_keep_their_digits() {
+        for activation in [Activation::Tanh, Activation::Sigmoid] {
+            for v in [-9.0_f32, -7.5, -2.0, -0.3, 1e-3, 0.5, 3.0, 8.0] {
+                let (slope, wide) = (activation.slope(v), activation.slope(f64::from(v)));
+                approx::assert_relative_eq!(f64::from(slope), wide, max_relative = 2e-6);
+            }
+        }
+        for v in [-1.5_f64, -1e-9, 0.0, 2e-5, 0.7, 20.0] {
+            approx::assert_relative_eq!(Activation::Tanh.value(v), v.tanh(), max_relative = 4e-16);
         }
     }
 

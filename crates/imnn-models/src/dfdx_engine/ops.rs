@@ -102,7 +102,7 @@ fn scaled<E: Element>(rows: &[E], factors: &[E], size: usize, per_row: usize) ->
     let mut scaled = rows.to_vec();
     for (rows, factors) in scaled.chunks_exact_mut(per_row * size).zip(factors.chunks_exact(size)) {
         for row in rows.chunks_exact_mut(size) {
-            row.iter_mut().zip(factors).for_each(|(value, &factor)| *value = *value * factor);
+            row.iter_mut().zip(factors).for_each(|(value, &factor)| *value *= factor);
         }
     }
     scaled

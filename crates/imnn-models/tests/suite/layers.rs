@@ -119,6 +119,9 @@ fn differences(f: impl Fn(f64) -> Vec<f64>) -> Option<(Vec<f64>, f64)> {
 }
 
 /// Whether the network gives the same in f32, relative to the largest entry, unless rounding alone moves it so far.
+///
+/// All that goes in is of order one, hence errors of smaller results are measured in ones: the slope `1 - t^2` of a
+/// saturated tanh, say, has the rounding error of 1.
 fn single_precision(case: &Case) -> Result<(), TestCaseError> {
     let narrow = |values: &[f64]| -> Vec<f32> { values.iter().map(|&v| v as f32).collect() };
     let wide = |values: &[f32]| -> Vec<f64> { values.iter().map(|v| v.f64()).collect() };
@@ -138,21 +141,26 @@ fn single_precision(case: &Case) -> Result<(), TestCaseError> {
     let cotangents = Output { values: narrow(&case.cotangents.values), tangents: narrow(&case.cotangents.tangents) };
     let single = all(case, &narrow(&case.weights), &narrow(&case.values), &narrow(&case.tangents), &cotangents);
     let double = all(case, &case.weights, &case.values, &case.tangents, &case.cotangents);
-    // What roundings of the size of f32's do in f64: up and down by one part in 2^22, weight by weight, value by value.
-    for sign in [1.0, -1.0] {
-        let shake = |values: &[f64]| -> Vec<f64> {
-            let factor = |k: usize| 1.0 + sign * if k.is_multiple_of(2) { 2.4e-7 } else { -2.4e-7 };
-            values.iter().enumerate().map(|(k, v)| v * factor(k)).collect()
+    // What random roundings a little above those of f32 do in f64: where terms of the sums cancel, or a kink is near, f32
+    // cannot do better.
+    for round in 0..3 {
+        let shake = |purpose: u64, values: &[f64]| -> Vec<f64> {
+            let mut noise = vec![0.0; values.len()];
+            Key::new(round).fold_in(purpose).fill_normal(&mut noise);
+            values.iter().zip(noise).map(|(v, z)| v * (1.0 + 2.4e-7 * z)).collect()
         };
-        let shaken = all(case, &shake(&case.weights), &shake(&case.values), &case.tangents, &case.cotangents);
+        let cotangents =
+            Output { values: shake(0, &case.cotangents.values), tangents: shake(1, &case.cotangents.tangents) };
+        let (weights, values, tangents) = (shake(2, &case.weights), shake(3, &case.values), shake(4, &case.tangents));
+        let shaken = all(case, &weights, &values, &tangents, &cotangents);
         for (a, b) in double.iter().zip(&shaken) {
             let change = a.iter().zip(b).fold(0.0_f64, |m, (a, b)| m.max((a - b).abs()));
-            prop_assume!(change <= 1e-5 * largest(a).max(1e-3));
+            prop_assume!(change <= 1e-5 * largest(a).max(1.0));
         }
     }
     for (name, (double, single)) in ["values", "tangents", "gradient"].into_iter().zip(double.iter().zip(&single)) {
         let single = wide(single);
-        let scale = largest(double).max(1e-3);
+        let scale = largest(double).max(1.0);
         for (k, (d, s)) in double.iter().zip(&single).enumerate() {
             prop_assert!((d - s).abs() <= 1e-4 * scale, "{name} {k}: {s} in f32, {d} in f64, scale {scale}");
         }
@@ -164,7 +172,7 @@ fn numbers() -> impl Strategy<Value = Vec<u16>> {
     prop::collection::vec(any::<u16>(), 60)
 }
 
-const CASES: u32 = 400;
+const CASES: u32 = 1000;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: CASES, max_global_rejects: CASES / 4, ..ProptestConfig::default() })]
