@@ -144,7 +144,7 @@ impl Statistics {
         check::mean_derivative(&dmu_dtheta.view(), mu.len())?;
         let covariance = Positive::new(Matrix::Covariance, c.view())?;
         // F is formed as a Gram matrix, which cannot lose its sign to rounding.
-        let whitened = covariance.whiten(Matrix::Covariance, dmu_dtheta.view())?;
+        let whitened = covariance.whiten(dmu_dtheta.view());
         let mut f = whitened.t().dot(&whitened);
         symmetrise(&mut f);
         if f.iter().any(|value| !value.is_finite()) {
