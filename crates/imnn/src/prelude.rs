@@ -1,0 +1,20 @@
+//! What a program that trains a network needs, in one line: `use imnn::prelude::*;`.
+
+pub use imnn_data::{
+    ArrayPath, Arrays, Augmentation, Augmented, Files, FilesKind, OnTheFly, Source, Steps, simulate_exact,
+    simulate_numerical,
+};
+pub use imnn_device::{Cpu, Device};
+pub use imnn_fit::{Bar, Compressor, FitSettings, History, Imnn, Observer, On, Progress, Start, Weights};
+pub use imnn_models::{
+    Adam, AdamW, Clip, Clipped, Element, Initialiser, Layer, Model, Network, Optimiser, OptimiserConfig, Padding,
+    Parameters, RmsProp, Schedule, Sgd, UserLayer, asinh, avg_pool, concat, conv, custom, dense, elu, exp, flatten,
+    gelu, global_avg_pool, global_max_pool, identity, leaky_relu, log1p, max_pool, relu, reshape, residual, selu,
+    serial, sigmoid, softplus, sum, tanh,
+};
+#[cfg(feature = "plot")]
+pub use imnn_plot::{HistoryPlot, plot_history};
+pub use imnn_sim::{
+    DualSimulator, FiniteDifferences, ForwardMode, GaussianMeanVariance, Key, NoisyLine, PowerLawField, Simulator,
+};
+pub use imnn_stats::Statistics;
