@@ -138,12 +138,12 @@ impl<E: Element> ImnnBuilder<E> {
                 ),
             });
         }
-        if model.n_summaries() != n_summaries {
-            return Err(FitError::Summaries { found: model.output_shape().to_vec(), expected: n_summaries, n_params });
-        }
         check("training", training.as_ref(), n_params, n_summaries, training.input_shape())?;
         if let Some(validation) = &self.validation {
             check("validation", validation.as_ref(), n_params, n_summaries, training.input_shape())?;
+        }
+        if model.n_summaries() != n_summaries {
+            return Err(FitError::Summaries { found: model.output_shape().to_vec(), expected: n_summaries, n_params });
         }
         let names = names(self.names, n_params)?;
         let optimiser = match self.optimiser {

@@ -45,7 +45,7 @@ pub struct Description {
     /// Key of the run, in hexadecimal.
     pub key: String,
     /// The network; absent if it has layers of the user's own, which cannot be written down.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "layers", default, skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
 }
 

@@ -1,0 +1,74 @@
+//! Saved runs give back what was saved, and training goes on as if it had not stopped.
+
+use crate::small::{Kind, THETA_FID, dense_network, draws, imnn, settings};
+use imnn::device::Cpu;
+use imnn::fit::{Compressor, Description, History, Imnn, Weights};
+use imnn::sim::Key;
+use ndarray::{ArrayD, Axis};
+use std::fs;
+
+#[test]
+fn a_saved_run_estimates_as_the_one_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let mut imnn = imnn::<f32>(Kind::Numerical, 2);
+    imnn.fit(&settings(5)).unwrap();
+    imnn.save(&path).unwrap();
+
+    let loaded = Compressor::<f32>::load(&path, Cpu::new(1).unwrap()).unwrap();
+    let data = ArrayD::from_shape_fn(vec![7, 10], |index| (index[0] as f32 - index[1] as f32) / 5.0);
+    assert_eq!(loaded.estimate(&data).unwrap(), imnn.estimate(&data).unwrap());
+    assert_eq!(loaded.statistics(), imnn.statistics().unwrap());
+    assert_eq!(loaded.names(), imnn.names());
+    assert_eq!(&History::load(path.join("history.npz")).unwrap(), imnn.history());
+    assert_eq!(Description::load(&path).unwrap().precision, "f32");
+    // One data set gives what it gives among others, up to rounding: a product with one row is summed in another order.
+    let one = loaded.estimate(&data.index_axis(Axis(0), 3).to_owned()).unwrap();
+    let among = loaded.estimate(&data).unwrap();
+    approx::assert_relative_eq!(one.row(0), among.row(3), epsilon = 1e-5);
+}
+
+#[test]
+fn training_goes_on_as_if_it_had_not_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let mut whole = imnn::<f32>(Kind::OnTheFly, 1);
+    whole.fit(&settings(6)).unwrap();
+    whole.save(&path).unwrap();
+    whole.fit(&settings(6)).unwrap();
+
+    let mut resumed = Imnn::<f32>::builder(dense_network())
+        .theta_fid(THETA_FID)
+        .training(draws(Kind::OnTheFly, 300, 1))
+        .validation(draws(Kind::OnTheFly, 200, 2))
+        .key(Key::new(3))
+        .resume(&path)
+        .build()
+        .unwrap();
+    resumed.fit(&settings(6)).unwrap();
+    assert_eq!(resumed.history(), whole.history());
+    for which in [Weights::Best, Weights::Final] {
+        assert_eq!(resumed.weights(which).unwrap(), whole.weights(which).unwrap());
+    }
+}
+
+#[test]
+fn broken_folders_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let load = || Compressor::<f32>::load(&path, Cpu::new(1).unwrap()).err().unwrap().to_string();
+    assert!(load().contains("model.toml"), "{}", load());
+
+    let mut imnn = imnn::<f32>(Kind::Exact, 1);
+    imnn.fit(&settings(2)).unwrap();
+    imnn.save(&path).unwrap();
+    let again = imnn.save(&path).unwrap_err().to_string();
+    assert!(again.contains("there already"), "{again}");
+    for file in ["weights.safetensors", "statistics.npz", "model.toml"] {
+        let whole = fs::read(path.join(file)).unwrap();
+        fs::write(path.join(file), &whole[..whole.len() / 2]).unwrap();
+        assert!(load().contains(file), "{}", load());
+        fs::write(path.join(file), whole).unwrap();
+    }
+    assert!(Compressor::<f32>::load(&path, Cpu::new(1).unwrap()).is_ok());
+}
