@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut imnn = Imnn::<f32>::builder(network)
         .theta_fid(THETA_FID)
         .names(["mean", "variance"])
-        .training(OnTheFly::new(simulator.clone(), &THETA_FID, 1000, 1000)?)
+        .training(OnTheFly::new(simulator, &THETA_FID, 1000, 1000)?)
         .optimiser(Adam::new(schedule)?)
         .key(Key::new(0))
         .build()?;
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("... {:.1} s.\n", begin.elapsed().as_secs_f64());
 
     // What the training set shows is biased by training on it: measure on simulations that nobody has seen.
-    let fresh = OnTheFly::new(simulator.clone(), &THETA_FID, 100_000, 100_000)?;
+    let fresh = OnTheFly::new(simulator, &THETA_FID, 100_000, 100_000)?;
     let found = imnn.measure(Weights::Final, &fresh, Key::new(1))?;
     let exact = simulator.fisher(&THETA_FID)?;
     let exact = Array2::from_shape_vec((2, 2), exact)?;
@@ -51,9 +51,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("Fisher information on 100,000 fresh simulations");
     println!("                   found                 exact");
     for a in 0..2 {
-        println!("  F[{a}]    {:9.4} {:9.4}   {:9.4} {:9.4}", found.f[[a, 0]], found.f[[a, 1]], exact[[a, 0]], exact[[a, 1]]);
+        println!(
+            "  F[{a}]    {:9.4} {:9.4}   {:9.4} {:9.4}",
+            found.f[[a, 0]],
+            found.f[[a, 1]],
+            exact[[a, 0]],
+            exact[[a, 1]]
+        );
     }
-    println!("  det F   {:9.4}             {det_exact:9.4}    ({:.1} %)\n", found.det_f, 100.0 * found.det_f / det_exact);
+    println!(
+        "  det F   {:9.4}             {det_exact:9.4}    ({:.1} %)\n",
+        found.det_f,
+        100.0 * found.det_f / det_exact
+    );
 
     println!("Quasi-maximum-likelihood estimates from one data set each");
     println!("  true mean  variance      estimated mean         estimated variance");

@@ -3,6 +3,7 @@
 use crate::small::{Kind, THETA_FID, dense_network, draws, imnn, settings};
 use imnn::device::Cpu;
 use imnn::fit::{Compressor, Description, History, Imnn, Weights};
+use imnn::models::{dense, leaky_relu, serial, tanh};
 use imnn::sim::Key;
 use ndarray::{ArrayD, Axis};
 use std::fs;
@@ -50,6 +51,26 @@ fn training_goes_on_as_if_it_had_not_stopped() {
     for which in [Weights::Best, Weights::Final] {
         assert_eq!(resumed.weights(which).unwrap(), whole.weights(which).unwrap());
     }
+}
+
+#[test]
+fn only_the_same_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let mut imnn = imnn::<f32>(Kind::Exact, 1);
+    imnn.fit(&settings(2)).unwrap();
+    imnn.save(&path).unwrap();
+
+    let network = serial([dense(16), tanh(), dense(16), leaky_relu(), dense(2)]);
+    let others = [(dense_network(), [0.0, 1.5], "fiducial", "[0.0, 1.5]"), (network, THETA_FID, "network", "tanh")];
+    for (network, theta_fid, what, expected) in others {
+        let builder = Imnn::<f32>::builder(network).theta_fid(theta_fid).training(draws(Kind::Exact, 300, 1));
+        let message = builder.resume(&path).build().err().unwrap().to_string();
+        assert!(message.starts_with(what) && message.contains(expected), "{message}");
+    }
+    let builder = Imnn::<f64>::builder(dense_network()).theta_fid(THETA_FID).training(draws(Kind::Exact, 300, 1));
+    let message = builder.resume(&path).build().err().unwrap().to_string();
+    assert!(message.starts_with("precision") && message.contains("f64"), "{message}");
 }
 
 #[test]

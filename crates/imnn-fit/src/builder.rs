@@ -156,7 +156,7 @@ impl<E: Element> ImnnBuilder<E> {
         };
         let keys = Keys::new(self.key);
         let n_weights = model.layout().len();
-        let resumed = self.resume.map(|folder| Standing::load(&folder, &model)).transpose()?;
+        let resumed = self.resume.map(|folder| Standing::load(&folder, &model, &theta_fid)).transpose()?;
         let fits = |parameters: Parameters<E>| Parameters::new(parameters.values().to_vec(), model.layout().clone());
         let fresh = |parameters, state| Standing { parameters, state, best: None, history: History::default() };
         let standing = match (resumed, self.start) {

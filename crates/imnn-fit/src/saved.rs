@@ -10,7 +10,7 @@
 //! | `statistics.json`, `statistics.npz` | `F invF C invC mu dmu_dtheta` |
 
 use crate::compressor::Compressor;
-use crate::error::Result;
+use crate::error::{FitError, Result};
 use crate::folder::{RunFolder, refuse};
 use crate::history::{History, Trace};
 use crate::trainer::{Imnn, Measured};
@@ -154,8 +154,24 @@ impl<E: Element> Compressor<E> {
 }
 
 impl<E: Element> Standing<E> {
-    /// Where the training of a saved run stood, for a network of this layout.
-    pub(crate) fn load(folder: &Path, model: &Model) -> Result<Self> {
+    /// Where the training of a saved run stood, for a run of the same network, fiducial and precision.
+    pub(crate) fn load(folder: &Path, model: &Model, theta_fid: &[f64]) -> Result<Self> {
+        let saved = Description::load(folder)?;
+        let network = |network: &Network| network.to_toml().map(|layers| layers.to_string()).unwrap_or_default();
+        let saved_network = saved.network.as_ref().map_or_else(String::new, network);
+        for (what, found, expected) in [
+            ("precision", saved.precision, E::NAME.to_owned()),
+            ("fiducial", format!("{:?}", saved.theta_fid), format!("{theta_fid:?}")),
+            ("network", saved_network, network(model.network())),
+        ] {
+            if found != expected {
+                return Err(FitError::Disagree {
+                    what: format!("{what} of the run in {} to go on with", folder.display()),
+                    found,
+                    expected,
+                });
+            }
+        }
         let best = folder.join("best.safetensors");
         Ok(Standing {
             parameters: Parameters::load(folder.join("final.safetensors"), model.layout())?,

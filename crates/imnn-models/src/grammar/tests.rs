@@ -1,3 +1,5 @@
+//! Networks in run files: round trips over random networks, and what is refused in which words.
+
 use super::*;
 use crate::{
     Dual, Element, Model, ParameterSpec, UserLayer, Vector, concat, conv, custom, dense, flatten, global_avg_pool,

@@ -1,3 +1,5 @@
+//! Weights and states in files: round trips, other precisions, weights of another network, broken files.
+
 use super::npz::Header;
 use super::*;
 use crate::{Adam, Model, Optimiser, OptimiserState, Padding, conv, dense, flatten, serial};
