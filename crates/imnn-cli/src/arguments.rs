@@ -5,11 +5,16 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use imnn::data::ArrayPath;
 
+use crate::help;
+
 /// Information maximising neural networks: compress simulations to a few summaries that keep the Fisher information.
 ///
-/// Wherever a path to an array is taken, `file.npz:key` names one array of an archive.
+/// A network is trained at one fiducial point, on simulations there and on how they change with each parameter; it then
+/// turns any data into quasi-maximum-likelihood estimates of the parameters, with their errors.
+///
+/// Wherever a path to an array is taken, here and in run files, `file.npz:key` names one array of an archive.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "imnn", version)]
+#[command(name = "imnn", version, after_help = help::SESSION)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -20,10 +25,104 @@ pub struct Arguments {
 #[derive(Clone, Debug, Subcommand)]
 #[non_exhaustive]
 pub enum Command {
+    /// Train the network that a run file describes, and save the run in a folder
+    ///
+    /// The folder appears whole or not at all. In it are `run.toml` (everything written out, to be run again),
+    /// `model.toml`, the weights (`weights.safetensors`: those that estimates use; `best` and `final`; the optimiser's
+    /// state), `history.npz`, `statistics.json` and `.npz` (F invF C invC mu dmu_dtheta) and `plot.png`.
+    ///
+    /// Ctrl-C ends training after the current iteration and saves what there is; a second one stops at once and leaves
+    /// nothing. If training comes to a point from which it cannot go on, what there is is saved as well, and the program
+    /// ends with an error.
+    #[command(after_long_help = help::RUN_FILE)]
+    Fit(FitArguments),
+    /// Estimate the parameters of data with a trained network
+    ///
+    /// Prints, for every data set, the quasi-maximum-likelihood estimates
+    ///     theta_fid + F^-1 dmu^T C^-1 (x - mu)
+    /// with their one-sigma errors, sqrt diag F^-1. They are good near the fiducial at which the network was trained.
+    #[command(verbatim_doc_comment)]
+    Estimate(EstimateArguments),
+    /// Compress data to summaries with a trained network
+    ///
+    /// Takes one data set `(*input)`, many `(n, *input)`, or an array with any axes in front, as the simulations below and
+    /// above the fiducial, `(n_d, 2, n_params, *input)`: the summaries are `(..., n_summaries)`. An axis of one channel at
+    /// the end of the input may be missing.
+    #[command(after_long_help = help::SUMMARISE)]
+    Summarise(SummariseArguments),
     /// Fisher information, loss and its gradients from summaries and their derivatives
+    ///
+    /// The summaries may come from anywhere. With --json: F invF C invC mu dmu_dtheta lambda2 r alpha loss lndetF detF
+    /// detC detinvC errors, in full precision.
     Fisher(FisherArguments),
     /// Plot the history of a training run
+    ///
+    /// Three panels: det F on training and validation simulations; det C and det C^-1; lambda2, the distance of the
+    /// covariance from the identity, with r, the strength of the regularisation.
     Plot(PlotArguments),
+}
+
+/// Arguments of `imnn fit`.
+#[derive(Args, Clone, Debug)]
+pub struct FitArguments {
+    /// The run file, TOML; paths in it are taken from the folder it is in
+    #[arg(value_name = "RUN.toml")]
+    pub run: PathBuf,
+    /// The folder for the results; it must not be there yet, or be empty
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Replace the run that is in the folder already; a folder with anything else in it is never touched
+    #[arg(long)]
+    pub force: bool,
+    /// The det F to be reached, from theory for instance: a dashed line in the plot, a line in the table
+    #[arg(long, value_name = "DET_F", value_parser = positive)]
+    pub expected: Option<f64>,
+    /// Show no progress
+    #[arg(long)]
+    pub quiet: bool,
+    /// Print JSON for machines in place of tables, and show no progress
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `imnn estimate`.
+#[derive(Args, Clone, Debug)]
+pub struct EstimateArguments {
+    /// The folder that `imnn fit` wrote
+    #[arg(value_name = "DIR")]
+    pub run: PathBuf,
+    /// The data, (*input) or (n, *input); an axis of one channel at the end may be missing
+    #[arg(value_name = "DATA.npy")]
+    pub data: ArrayPath,
+    /// The true parameters, (n, n_params), to compare with: adds the truth and the pull, (estimate - truth) / error
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<ArrayPath>,
+    /// Write estimates, errors, covariance, summaries and theta_fid (with --truth: truth and pulls) to this .npz file
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Print JSON for machines in place of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `imnn summarise`.
+#[derive(Args, Clone, Debug)]
+pub struct SummariseArguments {
+    /// The folder that `imnn fit` wrote
+    #[arg(value_name = "DIR")]
+    pub run: PathBuf,
+    /// The data, (*input), (n, *input) or (..., *input)
+    #[arg(value_name = "DATA.npy")]
+    pub data: ArrayPath,
+    /// Derivatives of the first n_d of the data, (n_d, *input, n_params), for those of the summaries
+    #[arg(long, value_name = "FILE")]
+    pub derivative: Option<ArrayPath>,
+    /// Write the summaries x (with --derivative: and their derivatives dx) to this .npz file
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Print JSON for machines in place of a table
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `imnn fisher`.
@@ -65,14 +164,22 @@ pub struct PlotArguments {
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// The det F to be reached, drawn as a dashed line
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "DET_F")]
     pub expected: Option<f64>,
-    /// A line above the panels
+    /// A line above the panels [default: the names of the run and its parameters]
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
     /// Print JSON for machines in place of text
     #[arg(long)]
     pub json: bool,
+}
+
+/// A number that det F can be.
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
+        _ => Err("a determinant of a Fisher matrix is a positive number".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -84,5 +191,13 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_run_file_of_the_help_is_one() {
+        let text = help::RUN_FILE.split_once("\n\n").unwrap().1;
+        let run = crate::run_file::RunFile::parse(text, "run.toml").unwrap_or_else(|error| panic!("{error}\n{text}"));
+        assert_eq!(run.parameters, ["Omega_c", "sigma_8"]);
+        imnn::models::Model::new(run.network.layers, &run.simulations.input_shape.unwrap()).unwrap();
     }
 }

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use imnn::data::DataError;
+use imnn::fit::FitError;
+use imnn::models::ModelError;
 use imnn::plot::PlotError;
 use imnn::stats::StatsError;
 
-use crate::run_file::RunFileError;
+use crate::run_file::{RunFileError, SourceError};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +17,146 @@ pub enum CliError {
     /// A run file cannot be used.
     #[error(transparent)]
     RunFile(#[from] RunFileError),
+    /// The simulations that a run file names cannot be had.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Simulations, network and settings of a run file do not fit together, or cannot be trained with.
+    #[error("{}: {source}", path.display())]
+    Run {
+        /// The run file.
+        path: PathBuf,
+        /// What does not fit.
+        source: Box<FitError>,
+    },
+    /// The weights that a run file gives to start from are of no use.
+    #[error("network.initial of {}: {source}", path.display())]
+    Initial {
+        /// The run file.
+        path: PathBuf,
+        /// What is wrong with the weights.
+        source: ModelError,
+    },
+    /// A GPU is asked for.
+    #[error(
+        "{}: kind = \"cuda\" in [device], but this build of imnn has no GPU support; write kind = \"cpu\"",
+        path.display()
+    )]
+    NoGpu {
+        /// The run file.
+        path: PathBuf,
+    },
+    /// The run file cannot be written out as it was resolved.
+    #[error("the run file cannot be written out with all its settings: {reason}")]
+    Resolved {
+        /// What is wrong.
+        reason: String,
+    },
+    /// A folder to be replaced holds more than a run.
+    #[error(
+        "{}: will not replace this folder, there is \"{entry}\" in it, which `imnn fit` does not write; move that away, or \
+         choose another folder",
+        path.display()
+    )]
+    NotARun {
+        /// The folder.
+        path: PathBuf,
+        /// What is in it.
+        entry: String,
+    },
+    /// A file cannot be written.
+    #[error("{}: cannot be written: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// Training came to a point from which it cannot go on; what there is was saved.
+    #[error(
+        "{source}\nsaved in {}: history, plot and weights up to there{}",
+        out.display(),
+        if *usable { "; estimates use the best weights" } else { ", but no statistics, so that it is of no use for estimates" }
+    )]
+    Stopped {
+        /// Why.
+        source: Box<FitError>,
+        /// The folder.
+        out: PathBuf,
+        /// Whether there are weights and statistics for estimates.
+        usable: bool,
+    },
+    /// Training came to a point from which it cannot go on, and what there is could not be saved.
+    #[error("{source}\nwhat there was could not be saved: {lost}")]
+    Lost {
+        /// Why.
+        source: Box<FitError>,
+        /// Why it could not be saved.
+        lost: Box<CliError>,
+    },
+    /// A saved run cannot be written or read.
+    #[error(transparent)]
+    Fit(Box<FitError>),
+    /// A saved run has no weights with statistics.
+    #[error(
+        "{}: no such file; give the folder that `imnn fit` wrote (a run that broke off has no statistics to estimate with)",
+        path.display()
+    )]
+    NotTrained {
+        /// The file that should be there.
+        path: PathBuf,
+    },
+    /// A saved run is in a precision that is not known.
+    #[error("{}: precision is \"{precision}\", expected \"f32\" or \"f64\"", path.display())]
+    Precision {
+        /// The file that says so.
+        path: PathBuf,
+        /// What it says.
+        precision: String,
+    },
+    /// Data cannot be compressed.
+    #[error("{label}: {source}")]
+    Of {
+        /// The file, with the key of the array.
+        label: String,
+        /// What is wrong with the data.
+        source: Box<FitError>,
+    },
+    /// The true parameters are not those of the data.
+    #[error(
+        "{label} has shape {found:?}, expected [{n}, {n_params}]: a row of {n_params} parameters for each of the {n} data sets of {data}"
+    )]
+    Truth {
+        /// The file, with the key of the array.
+        label: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The file of the data.
+        data: String,
+        /// Number of data sets.
+        n: usize,
+        /// Number of parameters.
+        n_params: usize,
+    },
+    /// A true parameter is no number.
+    #[error("{label}: row {row} has {value}; true parameters are finite")]
+    TruthNonFinite {
+        /// The file, with the key of the array.
+        label: String,
+        /// The row.
+        row: usize,
+        /// The value.
+        value: f64,
+    },
+    /// Derivatives with respect to another number of parameters.
+    #[error("{label} has derivatives with respect to {found} parameters (its last axis), the run is about {names}")]
+    DerivativeParameters {
+        /// The file, with the key of the array.
+        label: String,
+        /// Number of parameters found.
+        found: usize,
+        /// The parameters of the run.
+        names: String,
+    },
     /// An array cannot be read or written.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -56,6 +198,12 @@ pub enum CliError {
         /// What the operating system said.
         source: std::io::Error,
     },
+}
+
+impl From<FitError> for CliError {
+    fn from(error: FitError) -> Self {
+        Self::Fit(Box::new(error))
+    }
 }
 
 impl CliError {

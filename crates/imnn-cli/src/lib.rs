@@ -8,10 +8,13 @@
 mod arguments;
 mod commands;
 mod error;
+mod help;
 mod output;
 pub mod run_file;
 
-pub use arguments::{Arguments, Command, FisherArguments, PlotArguments};
+pub use arguments::{
+    Arguments, Command, EstimateArguments, FisherArguments, FitArguments, PlotArguments, SummariseArguments,
+};
 pub use error::CliError;
 
 /// Runs one command, printing to standard output.
@@ -20,6 +23,9 @@ pub use error::CliError;
 /// Whatever is wrong with the files named or their contents, or standard output that cannot be written.
 pub fn run(arguments: Arguments) -> Result<(), CliError> {
     let text = match arguments.command {
+        Command::Fit(arguments) => commands::fit(&arguments)?,
+        Command::Estimate(arguments) => commands::estimate(&arguments)?,
+        Command::Summarise(arguments) => commands::summarise(&arguments)?,
         Command::Fisher(arguments) => commands::fisher(&arguments)?,
         Command::Plot(arguments) => commands::plot(&arguments)?,
     };

@@ -1,7 +1,14 @@
 //! The commands, each from its arguments to the text it prints.
 
+mod estimate;
 mod fisher;
+mod fit;
 mod plot;
+mod saved;
+mod summarise;
 
+pub(crate) use estimate::estimate;
 pub(crate) use fisher::fisher;
+pub(crate) use fit::fit;
 pub(crate) use plot::plot;
+pub(crate) use summarise::summarise;

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use imnn::data::{ArrayPath, arrays};
-use imnn::fit::{History, Trace};
+use imnn::fit::{Description, History};
 use imnn::plot::{HistoryPlot, plot_history};
 use serde_json::json;
 
+use super::saved::title;
 use crate::output::{self, json_number};
 use crate::{CliError, PlotArguments};
 
@@ -17,36 +17,25 @@ pub(crate) fn plot(arguments: &PlotArguments) -> Result<String, CliError> {
     }
     let history = read_history(&file)?;
     let out = arguments.out.clone().unwrap_or_else(|| file.with_file_name("plot.png"));
-    let settings =
-        HistoryPlot { expected_det_f: arguments.expected, title: arguments.title.clone(), ..HistoryPlot::default() };
+    let title = arguments.title.clone().or_else(|| title_of(&file));
+    let settings = HistoryPlot { expected_det_f: arguments.expected, title, ..HistoryPlot::default() };
     plot_history(&history, &settings, &out)?;
     Ok(if arguments.json { as_json(&history, &out) } else { as_text(&history, &out) })
 }
 
-/// The history of a run from the file that `imnn fit` writes.
+/// The history of a run; where the file does not say which iteration was the best, that is worked out.
 fn read_history(file: &Path) -> Result<History, CliError> {
-    let training = read_trace(file, "")?;
-    let validation = if arrays::keys(file)?.iter().any(|key| key.starts_with(VALIDATION)) {
-        Some(read_trace(file, VALIDATION)?)
-    } else {
-        None
-    };
-    let judged = validation.as_ref().unwrap_or(&training);
-    let best_iteration = best(&judged.det_f);
-    Ok(History { training, validation, best_iteration })
+    let mut history = History::load(file)?;
+    history.best_iteration = history.best_iteration.or_else(|| best(&history.deciding().det_f));
+    Ok(history)
 }
 
-const VALIDATION: &str = "val_";
-
-fn read_trace(file: &Path, prefix: &str) -> Result<Trace, CliError> {
-    let read = |name: &str| arrays::read_vector::<f64>(&ArrayPath::with_key(file, format!("{prefix}{name}")));
-    Ok(Trace {
-        det_f: read("detF")?,
-        det_c: read("detC")?,
-        det_inv_c: read("detinvC")?,
-        lambda2: read("lambda2")?,
-        r: read("r")?,
-    })
+/// The name of the run that the history belongs to, and of its parameters, if it is one.
+fn title_of(file: &Path) -> Option<String> {
+    let run = file.parent()?;
+    let description = Description::load(run).ok()?;
+    let run = std::path::absolute(run).unwrap_or_else(|_| run.to_owned());
+    Some(title(&run, &description.parameters))
 }
 
 /// The first iteration with the largest det F above 0, as the trainer chooses it.

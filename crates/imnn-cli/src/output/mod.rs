@@ -6,7 +6,7 @@ mod table;
 use std::io::Write;
 
 pub(crate) use json::{array, number as json_number};
-pub(crate) use table::{Table, matrix, number};
+pub(crate) use table::{Table, facts, matrix, number};
 
 use crate::CliError;
 

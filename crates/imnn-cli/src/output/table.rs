@@ -37,6 +37,12 @@ impl fmt::Display for Table {
     }
 }
 
+/// Names with what there is to say about each, both set to the left.
+pub(crate) fn facts(rows: &[(String, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    rows.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect()
+}
+
 /// A matrix under its title.
 pub(crate) fn matrix(title: &str, values: ArrayView2<'_, f64>) -> String {
     let rows = values.rows().into_iter().fold(Table::default(), |table, row| {
@@ -70,6 +76,12 @@ mod tests {
         assert_eq!(table.to_string(), "          F found  exact\nmu           9.98     10\nvariance     4.99      5\n");
         let text = matrix("F", arr2(&[[10.0, -0.25], [0.5, 1e-9]]).view());
         assert_eq!(text, "F\n     10.0000   -0.250000\n    0.500000  1.00000e-9\n");
+    }
+
+    #[test]
+    fn facts_are_set_to_the_left() {
+        let row = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(facts(&[row("a", "long value"), row("name", "b")]), "a     long value\nname  b\n");
     }
 
     #[test]

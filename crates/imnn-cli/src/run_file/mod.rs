@@ -112,9 +112,13 @@ impl RunFile {
                 "write a table [network] with layers = [{ dense = 128 }, \"leaky_relu\", { dense = 2 }]",
             )
         })?;
+        let seed = root.or("seed", 0)?;
+        if i64::try_from(seed).is_err() {
+            return Err(root.invalid("seed", format!("{seed} is too large, at most {}", i64::MAX)));
+        }
         let base = path.parent().unwrap_or(Path::new(""));
         Ok(Self {
-            seed: root.or("seed", 0)?,
+            seed,
             simulations: simulations::read(&simulations, theta_fid.len(), base)?,
             network: settings::read_network(&network, base)?,
             optimiser: root.described("optimiser", OptimiserConfig::from_toml)?.unwrap_or_default(),
@@ -123,6 +127,17 @@ impl RunFile {
             theta_fid,
             parameters,
         })
+    }
+
+    /// The same run with the paths of its arrays seen from the folder `base`, so that it can be kept anywhere.
+    #[must_use]
+    pub fn resolve(mut self, base: impl AsRef<Path>) -> Self {
+        let base = base.as_ref();
+        if let Some(initial) = &mut self.network.initial {
+            *initial = base.join(&*initial);
+        }
+        self.simulations.resolve(base);
+        self
     }
 
     /// The resolved run file: all defaults written out, paths as they were resolved.
@@ -136,10 +151,6 @@ impl RunFile {
 
 fn as_text<S: Serializer>(path: &ArrayPath, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(path)
-}
-
-fn as_optional_text<S: Serializer>(path: &Option<ArrayPath>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(path.as_ref().map_or(&"" as &dyn std::fmt::Display, |path| path))
 }
 
 #[cfg(test)]

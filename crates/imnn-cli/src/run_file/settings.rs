@@ -1,15 +1,14 @@
 //! `[network]`, `[fit]` and `[device]`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use imnn::data::ArrayPath;
 use imnn::fit::FitSettings;
 use imnn::models::Network;
 use imnn::stats::Regularisation;
 use serde::Serialize;
 
+use super::RunFileError;
 use super::reader::Section;
-use super::{RunFileError, as_optional_text};
 
 /// The network and where its weights start.
 #[derive(Clone, Debug, Serialize)]
@@ -17,9 +16,12 @@ use super::{RunFileError, as_optional_text};
 pub struct NetworkSettings {
     /// In which numbers it is run; f32 by default.
     pub precision: Precision,
-    /// Weights to start from; drawn by default.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_optional_text")]
-    pub initial: Option<ArrayPath>,
+    /// Weights to start from, `.safetensors` or `.npz`; drawn by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial: Option<PathBuf>,
+    /// Summaries that it ends in; as many as there are parameters by default, more are allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_summaries: Option<usize>,
     /// The layers.
     pub layers: Network,
 }
@@ -46,11 +48,12 @@ pub struct Device {
     /// GPUs by number; the first by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub devices: Option<Vec<usize>>,
-    /// Simulations that a device takes at once; chosen by the device by default.
+    /// Simulations that a device takes at once; chosen by the device by default. On the CPU nothing depends on it:
+    /// its leaves are cut by the size of the network alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_per_device: Option<usize>,
-    /// Bytes for activations kept between forward and backward pass, in the file as `"4 GiB"`; chosen by the device by
-    /// default.
+    /// Bytes for what is kept between forward and backward pass, in the file as `"4 GiB"`; chosen by the device by
+    /// default. Beyond it, simulations are read or made again. Results do not depend on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
 }
@@ -67,21 +70,30 @@ pub enum DeviceKind {
 }
 
 pub(super) fn read_network(section: &Section<'_>, base: &Path) -> Result<NetworkSettings, RunFileError> {
-    section.only(&["precision", "initial", "layers"])?;
+    section.only(&["precision", "initial", "n_summaries", "layers"])?;
     let name = section.or("precision", "f32".to_owned())?;
     let precision = match name.as_str() {
         "f32" => Precision::F32,
         "f64" => Precision::F64,
         _ => return Err(section.unknown_name("precision", &name, &["f32", "f64"])),
     };
-    let initial = section.optional::<ArrayPath>("initial")?.map(|path| path.resolve(base));
+    let initial: Option<PathBuf> = section.optional::<String>("initial")?.map(|path| base.join(path));
+    if let Some(extension) = initial.as_deref().map(Path::extension)
+        && !extension.is_some_and(|extension| extension == "safetensors" || extension == "npz")
+    {
+        return Err(section.invalid("initial", "give a whole file of weights, .safetensors or .npz"));
+    }
+    let n_summaries = section.optional("n_summaries")?;
+    if n_summaries == Some(0) {
+        return Err(section.invalid("n_summaries", "0 is too few, at least as many as parameters"));
+    }
     let layers = section
         .described("layers", Network::from_toml)?
         .ok_or_else(|| section.missing("layers", "write layers = [{ dense = 128 }, \"leaky_relu\", { dense = 2 }]"))?;
     if layers.layers.is_empty() {
         return Err(section.invalid("layers", "there must be at least one layer"));
     }
-    Ok(NetworkSettings { precision, initial, layers })
+    Ok(NetworkSettings { precision, initial, n_summaries, layers })
 }
 
 pub(super) fn read_fit(section: Option<&Section<'_>>) -> Result<FitSettings, RunFileError> {

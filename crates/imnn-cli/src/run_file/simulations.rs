@@ -145,6 +145,18 @@ pub enum Validation {
     },
 }
 
+impl Simulations {
+    /// Sees the paths of the arrays from the folder `base`.
+    pub(super) fn resolve(&mut self, base: &Path) {
+        if let Kind::Numerical { fiducial, derivative, .. } | Kind::Exact { fiducial, derivative } = &mut self.kind {
+            (*fiducial, *derivative) = (fiducial.resolve(base), derivative.resolve(base));
+        }
+        if let Some(Validation::Files { fiducial, derivative, .. }) = &mut self.validation {
+            (*fiducial, *derivative) = (fiducial.resolve(base), derivative.resolve(base));
+        }
+    }
+}
+
 const COMMON: [&str; 6] = ["kind", "n_s", "n_d", "input_shape", "augment", "validation"];
 const KINDS: [&str; 3] = ["numerical", "exact", "simulator"];
 const SIMULATORS: [&str; 3] = ["mean_variance", "line", "power_law_field"];

@@ -28,9 +28,10 @@ derivative = "validation/derivative.npy"
 [network]
 precision = "f64"
 initial = "weights.npz"
+n_summaries = 3
 layers = [
   { conv = { filters = 8, kernel = [3, 3], strides = [2, 2], padding = "same" } }, "leaky_relu",
-  "flatten", { dense = 2 },
+  "flatten", { dense = 3 },
 ]
 
 [optimiser]
@@ -77,9 +78,9 @@ fn every_key_is_read() {
     let Some(Validation::Files { fiducial, .. }) = &run.simulations.validation else { panic!() };
     assert_eq!(fiducial, &ArrayPath::from("/data/fiducial.npy"));
     assert_eq!(run.network.precision, Precision::F64);
-    assert_eq!(run.network.initial, Some(ArrayPath::from("runs/weights.npz")));
+    assert_eq!(run.network.initial, Some("runs/weights.npz".into()));
     let model = Model::new(run.network.layers, &[32, 32, 1]).unwrap();
-    assert_eq!((model.input_shape(), model.output_shape()), (&[32, 32, 1][..], &[2][..]));
+    assert_eq!((model.input_shape(), model.output_shape()), (&[32, 32, 1][..], &[3][..]));
     let schedule = Schedule::Cosine { start: 3e-3, end: 0.0, iterations: 3000 };
     assert_eq!(run.optimiser, Adam::new(schedule).unwrap().into());
     assert_eq!((run.fit.lambda, run.fit.max_iterations, run.fit.best), (10.0, 2000, true));
@@ -132,7 +133,7 @@ fn unknown_keys_are_refused_with_a_suggestion() {
     refused(
         "patience",
         "patiense",
-        "unknown key \"patiense\" in [fit] (runs/run.toml line 34): did you mean \"patience\"?",
+        "unknown key \"patiense\" in [fit] (runs/run.toml line 35): did you mean \"patience\"?",
     );
     refused(
         "theta_fid",
@@ -143,7 +144,7 @@ fn unknown_keys_are_refused_with_a_suggestion() {
     refused(
         "[fit]",
         "[fits]",
-        "unknown key \"fits\" at the top of the file (runs/run.toml line 31): did you mean \"fit\"?",
+        "unknown key \"fits\" at the top of the file (runs/run.toml line 32): did you mean \"fit\"?",
     );
     refused(
         "flip",
@@ -153,18 +154,18 @@ fn unknown_keys_are_refused_with_a_suggestion() {
     refused(
         "start",
         "star",
-        "runs/run.toml line 29: optimiser.adam.schedule.cosine: unknown key \"star\"; did you mean \"start\"?",
+        "runs/run.toml line 30: optimiser.adam.schedule.cosine: unknown key \"star\"; did you mean \"start\"?",
     );
-    refused("adam", "Adam", "runs/run.toml line 28: optimiser: unknown key \"Adam\"; did you mean \"adam\"?");
+    refused("adam", "Adam", "runs/run.toml line 29: optimiser: unknown key \"Adam\"; did you mean \"adam\"?");
     refused(
         "\"flatten\"",
         "\"flaten\"",
-        "runs/run.toml line 25: layers[2]: unknown layer \"flaten\"; did you mean \"flatten\"?",
+        "runs/run.toml line 26: layers[2]: unknown layer \"flaten\"; did you mean \"flatten\"?",
     );
     refused(
         "strides =",
         "stride =",
-        "runs/run.toml line 24: layers[0].conv: unknown key \"stride\"; did you mean \"strides\"?",
+        "runs/run.toml line 25: layers[0].conv: unknown key \"stride\"; did you mean \"strides\"?",
     );
     refused(
         "delta_theta = [0.1, 0.1]",
@@ -202,7 +203,7 @@ fn wrong_types_are_shown() {
     refused(
         "lambda = 10",
         "lambda = \"ten\"",
-        "\"lambda\" in [fit] (runs/run.toml line 32): expected a finite number, found a string, \"ten\"",
+        "\"lambda\" in [fit] (runs/run.toml line 33): expected a finite number, found a string, \"ten\"",
     );
     refused(
         "seed = 7",
@@ -259,16 +260,16 @@ fn useless_values_are_explained() {
     refused(
         "\"4 GiB\"",
         "\"plenty\"",
-        "\"memory\" in [device] (runs/run.toml line 41): cannot read \"plenty\" as an amount of memory; write it as \
+        "\"memory\" in [device] (runs/run.toml line 42): cannot read \"plenty\" as an amount of memory; write it as \
          \"4 GiB\" or \"500 MB\"",
     );
     refused(
         "patience = 100",
         "patience = 0",
-        "\"patience\" in [fit] (runs/run.toml line 34): 0 is too few, at least 1",
+        "\"patience\" in [fit] (runs/run.toml line 35): 0 is too few, at least 1",
     );
     let error = parse(&FULL.replacen("lambda = 10", "lambda = 0.1", 1)).unwrap_err().to_string();
-    assert!(error.starts_with("\"lambda\" in [fit] (runs/run.toml line 32): "), "{error}");
+    assert!(error.starts_with("\"lambda\" in [fit] (runs/run.toml line 33): "), "{error}");
     let error = parse(&SHORT.replace("[0.0, 1.0]", "[0.0]")).unwrap_err().to_string();
     assert_eq!(
         error,

@@ -1,7 +1,12 @@
 //! The program as its users run it.
 
+mod data;
 mod fisher;
+mod fit;
+mod interrupt;
 mod plot;
+mod refusals;
+mod trained;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

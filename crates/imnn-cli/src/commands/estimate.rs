@@ -1,0 +1,162 @@
+//! `imnn estimate`: parameters of data, with a trained network.
+
+use std::path::Path;
+
+use imnn::data::{ArrayPath, arrays};
+use imnn::fit::Compressor;
+use imnn::models::Element;
+use ndarray::{Array1, Array2, Axis};
+use serde_json::json;
+
+use super::saved;
+use crate::output::{self, Table, number};
+use crate::run_file::Precision;
+use crate::{CliError, EstimateArguments};
+
+pub(crate) fn estimate(arguments: &EstimateArguments) -> Result<String, CliError> {
+    let estimates = match saved::precision(&arguments.run)? {
+        Precision::F32 => estimate_in::<f32>(arguments)?,
+        Precision::F64 => estimate_in::<f64>(arguments)?,
+    };
+    if let Some(path) = &arguments.out {
+        estimates.write(path)?;
+    }
+    Ok(if arguments.json { estimates.json() } else { estimates.text() })
+}
+
+/// Estimates of the parameters of several data sets, all with the same errors.
+struct Estimates {
+    names: Vec<String>,
+    theta_fid: Array1<f64>,
+    /// `(n, n_summaries)`
+    summaries: Array2<f64>,
+    /// `(n, n_params)`
+    estimates: Array2<f64>,
+    errors: Array1<f64>,
+    /// `F^-1`
+    covariance: Array2<f64>,
+    compared: Option<Compared>,
+}
+
+/// The truth beside the estimates.
+struct Compared {
+    /// `(n, n_params)`
+    truth: Array2<f64>,
+    /// `(estimate - truth) / error`
+    pulls: Array2<f64>,
+}
+
+fn estimate_in<E: Element>(arguments: &EstimateArguments) -> Result<Estimates, CliError> {
+    let compressor: Compressor<E> = saved::compressor(&arguments.run)?;
+    let (summaries, estimates) = saved::of_file(&arguments.data, |data| {
+        let summaries = compressor.summaries(&data)?;
+        let estimates = compressor.estimate_from_summaries(&summaries)?;
+        Ok((summaries, estimates))
+    })?;
+    let errors = compressor.errors();
+    let compared = match &arguments.truth {
+        Some(path) => {
+            let truth = read_truth(path, &arguments.data, estimates.dim())?;
+            let pulls = (&estimates - &truth) / &errors;
+            Some(Compared { truth, pulls })
+        }
+        None => None,
+    };
+    Ok(Estimates {
+        names: compressor.names().to_vec(),
+        theta_fid: compressor.theta_fid().into(),
+        summaries,
+        estimates,
+        errors,
+        covariance: compressor.statistics().inv_f.clone(),
+        compared,
+    })
+}
+
+/// The true parameters, one row for each data set; a single row, or the values of a single parameter, may be a vector.
+fn read_truth(path: &ArrayPath, data: &ArrayPath, (n, n_params): (usize, usize)) -> Result<Array2<f64>, CliError> {
+    let truth = arrays::read::<f64>(path)?;
+    let found = truth.shape().to_vec();
+    let vector = found.len() == 1 && (n == 1 || n_params == 1) && found[0] == n * n_params;
+    if found != [n, n_params] && !vector {
+        return Err(CliError::Truth { label: path.to_string(), found, data: data.to_string(), n, n_params });
+    }
+    if let Some((index, value)) = truth.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+        return Err(CliError::TruthNonFinite { label: path.to_string(), row: index / n_params, value: *value });
+    }
+    // The number of values was checked just now.
+    Ok(Array2::from_shape_vec((n, n_params), truth.iter().copied().collect()).unwrap_or_default())
+}
+
+impl Estimates {
+    fn write(&self, path: &Path) -> Result<(), CliError> {
+        let mut arrays = vec![
+            ("estimates", self.estimates.view().into_dyn().into()),
+            ("errors", self.errors.view().into_dyn().into()),
+            ("covariance", self.covariance.view().into_dyn().into()),
+            ("summaries", self.summaries.view().into_dyn().into()),
+            ("theta_fid", self.theta_fid.view().into_dyn().into()),
+        ];
+        if let Some(Compared { truth, pulls }) = &self.compared {
+            arrays.push(("truth", truth.view().into_dyn().into()));
+            arrays.push(("pulls", pulls.view().into_dyn().into()));
+        }
+        Ok(arrays::write_npz(path, &arrays)?)
+    }
+
+    fn json(&self) -> String {
+        let of = |array: &Array2<f64>| output::array(array.view().into_dyn());
+        let of_vector = |array: &Array1<f64>| output::array(array.view().into_dyn());
+        let mut value = json!({
+            "parameters": self.names,
+            "theta_fid": of_vector(&self.theta_fid),
+            "estimates": of(&self.estimates),
+            "errors": of_vector(&self.errors),
+            "covariance": of(&self.covariance),
+        });
+        if let Some(compared) = &self.compared {
+            value["truth"] = of(&compared.truth);
+            value["pulls"] = of(&compared.pulls);
+            value["pull_mean"] = of_vector(&compared.mean());
+            value["pull_rms"] = of_vector(&compared.rms());
+        }
+        output::json_line(&value)
+    }
+
+    fn text(&self) -> String {
+        let mut head = vec!["data set".to_owned()];
+        for name in &self.names {
+            head.extend([name.clone(), "+-".to_owned()]);
+            if self.compared.is_some() {
+                head.extend(["truth".to_owned(), "pull".to_owned()]);
+            }
+        }
+        let mut table = Table::default().row(head);
+        for (i, estimates) in self.estimates.rows().into_iter().enumerate() {
+            let mut row = vec![i.to_string()];
+            for (a, &estimate) in estimates.iter().enumerate() {
+                row.extend([number(estimate), number(self.errors[a])]);
+                if let Some(Compared { truth, pulls }) = &self.compared {
+                    row.extend([number(truth[[i, a]]), format!("{:+.2}", pulls[[i, a]])]);
+                }
+            }
+            table = table.row(row);
+        }
+        let Some(compared) = &self.compared else { return table.to_string() };
+        for (name, values) in [("mean", compared.mean()), ("rms", compared.rms())] {
+            let cells = values.iter().flat_map(|value| ["".into(), "".into(), "".into(), format!("{value:+.2}")]);
+            table = table.row(std::iter::once(name.to_owned()).chain(cells));
+        }
+        format!("{table}\npull: (estimate - truth) / error\n")
+    }
+}
+
+impl Compared {
+    fn mean(&self) -> Array1<f64> {
+        self.pulls.sum_axis(Axis(0)) / self.pulls.nrows() as f64
+    }
+
+    fn rms(&self) -> Array1<f64> {
+        (self.pulls.mapv(|pull| pull * pull).sum_axis(Axis(0)) / self.pulls.nrows() as f64).mapv(f64::sqrt)
+    }
+}

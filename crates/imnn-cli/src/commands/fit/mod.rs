@@ -1,0 +1,156 @@
+//! `imnn fit`: trains what a run file describes and saves the run.
+
+mod folder;
+mod interrupt;
+mod report;
+mod watch;
+
+use std::path::Path;
+
+use imnn::device::Cpu;
+use imnn::fit::{FitError, Imnn, On, Start, Weights};
+use imnn::models::{Element, Model, Parameters};
+use imnn::plot::{HistoryPlot, plot_history};
+use imnn::sim::Key;
+
+use self::folder::OutputFolder;
+use self::report::Report;
+use self::watch::Watch;
+use super::saved::title;
+use crate::run_file::{AnySource, Device, DeviceKind, Precision, RunFile};
+use crate::{CliError, FitArguments};
+
+pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
+    let run = RunFile::read(&arguments.run)?;
+    match run.network.precision {
+        Precision::F32 => fit_in::<f32>(run, arguments),
+        Precision::F64 => fit_in::<f64>(run, arguments),
+    }
+}
+
+fn fit_in<E: Element>(mut run: RunFile, arguments: &FitArguments) -> Result<String, CliError> {
+    let device = cpu::<E>(&run.device, &arguments.run)?;
+    // A place that cannot be written is to be found out before hours of training, not after.
+    let folder = OutputFolder::create(&arguments.out, arguments.force)?;
+    let threads = device.threads();
+    let (training, validation) = (run.training::<E>()?, run.validation::<E>()?);
+    let initial = initial(&run, training.input_shape(), &arguments.run)?;
+    let header = header(&run, &training, validation.as_ref());
+
+    let mut builder = Imnn::<E>::builder(run.network.layers.clone())
+        .training(training)
+        .theta_fid(run.theta_fid.clone())
+        .names(run.parameters.clone())
+        .optimiser(run.optimiser.clone())
+        .device(device)
+        .key(Key::new(run.seed));
+    if let Some(validation) = validation {
+        builder = builder.validation(validation);
+    }
+    if let Some(n_summaries) = run.network.n_summaries {
+        builder = builder.n_summaries(n_summaries);
+    }
+    if let Some(weights) = &initial {
+        builder = builder.start(Start::Parameters(weights.clone()));
+    }
+    let of_run = |source: FitError| CliError::Run { path: arguments.run.clone(), source: source.into() };
+    let mut imnn = builder.build().map_err(of_run)?;
+
+    if let Some(weights) = initial {
+        // The run is to stand alone, and the weights may be those of the very folder that it replaces.
+        weights.save(folder.path().join("initial.safetensors")).map_err(FitError::from)?;
+        run.network.initial = None;
+    }
+    let mut text = absolute(run.clone())?;
+    if folder.path().join("initial.safetensors").exists() {
+        text = text.replacen("[network]\n", "[network]\ninitial = \"initial.safetensors\"\n", 1);
+    }
+    folder.write("run.toml", &text)?;
+
+    let shows = !arguments.quiet && !arguments.json;
+    folder.begin_training();
+    if shows {
+        let weights = imnn.model().layout().len();
+        let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+        eprintln!("{header}; {weights} weights in {}, {threads}; Ctrl-C ends training and saves the run", E::NAME);
+    }
+    let trained = imnn.fit_with(&run.fit, &mut Watch::new(shows));
+    match trained {
+        Ok(outcome) => {
+            save(&imnn, folder, arguments)?;
+            let report = Report { imnn: &imnn, run: &run, outcome, out: &arguments.out, expected: arguments.expected };
+            Ok(if arguments.json { report.json() } else { report.text() })
+        }
+        Err(source) if imnn.history().is_empty() => Err(of_run(source)),
+        Err(source) => Err(rescue(imnn, folder, arguments, source)),
+    }
+}
+
+/// Saves what there is of a run that could not go on; the error says why and where it is.
+fn rescue<E: Element>(mut imnn: Imnn<E>, folder: OutputFolder, arguments: &FitArguments, source: FitError) -> CliError {
+    // Statistics of the best weights make the run one for estimates; without them it is still worth keeping.
+    let validates = imnn.history().validation.is_some();
+    let on = if validates { On::Validation } else { On::Training };
+    let usable = imnn.set_statistics(Weights::Best, on).is_ok();
+    match save(&imnn, folder, arguments) {
+        Ok(()) => CliError::Stopped { source: source.into(), out: arguments.out.clone(), usable },
+        Err(lost) => CliError::Lost { source: source.into(), lost: lost.into() },
+    }
+}
+
+fn save<E: Element>(imnn: &Imnn<E>, folder: OutputFolder, arguments: &FitArguments) -> Result<(), CliError> {
+    imnn.save_into(folder.run())?;
+    let plot = HistoryPlot {
+        expected_det_f: arguments.expected,
+        title: Some(title(&arguments.out, imnn.names())),
+        ..HistoryPlot::default()
+    };
+    plot_history(imnn.history(), &plot, folder.path().join("plot.png"))?;
+    folder.finish()
+}
+
+/// The device of the run.
+fn cpu<E: Element>(device: &Device, path: &Path) -> Result<Cpu<E>, CliError> {
+    if device.kind != DeviceKind::Cpu {
+        return Err(CliError::NoGpu { path: path.to_owned() });
+    }
+    // `n_per_device` is for devices that take many leaves at once: here nothing depends on it.
+    let cpu = match device.threads {
+        Some(threads) => Cpu::new(threads),
+        None => Cpu::all(),
+    };
+    let cpu = cpu.map_err(FitError::from)?;
+    Ok(match device.memory {
+        Some(bytes) => cpu.with_memory(usize::try_from(bytes).unwrap_or(usize::MAX)),
+        None => cpu,
+    })
+}
+
+/// The weights that the run file gives to start from.
+fn initial<E: Element>(run: &RunFile, input: &[usize], path: &Path) -> Result<Option<Parameters<E>>, CliError> {
+    let Some(file) = &run.network.initial else { return Ok(None) };
+    let model = Model::new(run.network.layers.clone(), input)
+        .map_err(|source| CliError::Run { path: path.to_owned(), source: FitError::from(source).into() })?;
+    let weights = Parameters::load(file, model.layout());
+    weights.map(Some).map_err(|source| CliError::Initial { path: path.to_owned(), source })
+}
+
+/// The text of the run file with which the run can be made again from anywhere.
+fn absolute(run: RunFile) -> Result<String, CliError> {
+    let unresolved = |reason: String| CliError::Resolved { reason };
+    let here = std::env::current_dir().map_err(|error| unresolved(error.to_string()))?;
+    run.resolve(here).to_toml().map_err(|error| unresolved(error.to_string()))
+}
+
+/// What is trained on, for people.
+fn header<E: Element>(run: &RunFile, training: &AnySource<E>, validation: Option<&AnySource<E>>) -> String {
+    let shape: Vec<_> = training.input_shape().iter().map(usize::to_string).collect();
+    let counts = |source: &AnySource<E>| format!("{} simulations ({} with derivatives)", source.n_s(), source.n_d());
+    let validation = validation.map_or_else(String::new, |source| format!(", validating on {}", counts(source)));
+    format!(
+        "training on {} of shape {} for {}{validation}",
+        counts(training),
+        shape.join(" x "),
+        run.parameters.join(", ")
+    )
+}

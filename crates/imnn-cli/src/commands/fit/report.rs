@@ -1,0 +1,135 @@
+//! What is printed after training.
+
+use std::path::Path;
+
+use imnn::fit::{Imnn, Outcome, Stop};
+use imnn::models::Element;
+use imnn::stats::Statistics;
+use serde_json::{Value, json};
+
+use crate::output::{self, Table, facts, json_number, number};
+use crate::run_file::{Kind, RunFile};
+
+/// A run that was trained and saved.
+pub(super) struct Report<'a, E: Element> {
+    pub(super) imnn: &'a Imnn<E>,
+    pub(super) run: &'a RunFile,
+    pub(super) outcome: Outcome,
+    pub(super) out: &'a Path,
+    pub(super) expected: Option<f64>,
+}
+
+/// det F at the best iteration, where there is one.
+struct Best {
+    iteration: usize,
+    training: f64,
+    validation: Option<f64>,
+}
+
+impl<E: Element> Report<'_, E> {
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        if let Some(statistics) = self.imnn.statistics() {
+            text.push_str(&self.information(statistics));
+        }
+        let log = |det_f: f64| format!("{}  (det F {})", number(det_f.ln()), number(det_f));
+        let mut rows: Vec<(String, String)> = vec![];
+        let mut say = |name: &str, value: String| rows.push((name.to_owned(), value));
+        if let Some(statistics) = self.imnn.statistics() {
+            say("ln det F", format!("{}  (det F {})", number(statistics.log_det_f), number(statistics.det_f)));
+        }
+        if let Some(expected) = self.expected {
+            say("  expected", log(expected));
+        }
+        match self.best() {
+            Some(best) => {
+                say("best iteration", best.iteration.to_string());
+                say("  ln det F, training", log(best.training));
+                if let Some(validation) = best.validation {
+                    say("  ln det F, validation", log(validation));
+                }
+            }
+            None => say("best iteration", "none: det F was never above 0".to_owned()),
+        }
+        say("iterations", self.outcome.iterations.to_string());
+        say("stopped because", self.stop().1.to_owned());
+        say("whitened start", self.whitened().to_owned());
+        say("saved in", self.out.display().to_string());
+        text.push_str(&facts(&rows));
+        text
+    }
+
+    /// For machines.
+    pub(super) fn json(&self) -> String {
+        let best = self.best();
+        let statistics = self.imnn.statistics();
+        let with = |value: &dyn Fn(&Statistics) -> Value| statistics.map_or(Value::Null, value);
+        output::json_line(&json!({
+            "out": self.out.display().to_string(),
+            "iterations": self.outcome.iterations,
+            "stop": self.stop().0,
+            "whitened": self.outcome.whitened,
+            "parameters": self.imnn.names(),
+            "theta_fid": self.imnn.theta_fid(),
+            "n_summaries": self.imnn.model().n_summaries(),
+            "F": with(&|s| output::array(s.f.view().into_dyn())),
+            "errors": with(&|s| output::array(s.errors().view().into_dyn())),
+            "lndetF": with(&|s| json_number(s.log_det_f)),
+            "detF": with(&|s| json_number(s.det_f)),
+            "measured_on": self.measured_on(),
+            "best_iteration": best.as_ref().map(|best| best.iteration),
+            "lndetF_training": best.as_ref().map(|best| json_number(best.training.ln())),
+            "lndetF_validation": best.as_ref().and_then(|best| best.validation).map(|det_f| json_number(det_f.ln())),
+            "detF_expected": self.expected.map(json_number),
+        }))
+    }
+
+    /// F and the errors, with the names of the parameters.
+    fn information(&self, statistics: &Statistics) -> String {
+        let names = self.imnn.names();
+        let mut f = Table::default().row(std::iter::once("F").chain(names.iter().map(String::as_str)));
+        for (name, row) in names.iter().zip(statistics.f.rows()) {
+            f = f.row(std::iter::once(name.clone()).chain(row.iter().map(|&value| number(value))));
+        }
+        let mut errors = Table::default().row(["parameter", "fiducial", "one-sigma error"]);
+        for ((name, &fiducial), &error) in names.iter().zip(self.imnn.theta_fid()).zip(&statistics.errors()) {
+            errors = errors.row([name.clone(), number(fiducial), number(error)]);
+        }
+        format!("Fisher information, {}\n{f}\n{errors}\n", self.measured_on())
+    }
+
+    fn best(&self) -> Option<Best> {
+        let history = self.imnn.history();
+        let iteration = history.best_iteration?;
+        let at = |values: &[f64]| values.get(iteration).copied();
+        let validation = history.validation.as_ref().and_then(|trace| at(&trace.det_f));
+        Some(Best { iteration, training: at(&history.training.det_f)?, validation })
+    }
+
+    /// The simulations that the statistics are measured on.
+    fn measured_on(&self) -> &'static str {
+        let simulations = &self.run.simulations;
+        match (&simulations.validation, &simulations.kind) {
+            (Some(_), _) => "validation simulations",
+            (None, Kind::Simulator(_)) => "fresh simulations",
+            (None, _) => "training simulations",
+        }
+    }
+
+    fn stop(&self) -> (&'static str, &'static str) {
+        match self.outcome.stop {
+            Stop::Patience => ("patience", "det F did not grow any more (patience)"),
+            Stop::MaxIterations => ("max_iterations", "max_iterations was reached"),
+            Stop::Observer => ("interrupted", "it was interrupted"),
+        }
+    }
+
+    fn whitened(&self) -> &'static str {
+        match (self.outcome.whitened, self.run.fit.whiten) {
+            (true, _) => "yes",
+            (false, true) => "no: the network does not end in a linear layer",
+            (false, false) => "no: whiten = false",
+        }
+    }
+}

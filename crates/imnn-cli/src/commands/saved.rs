@@ -1,0 +1,49 @@
+//! Trained networks as `imnn fit` saved them, at work on arrays in files.
+
+use std::path::Path;
+
+use imnn::data::{ArrayPath, arrays};
+use imnn::device::Cpu;
+use imnn::fit::{Compressor, Description, FitError};
+use imnn::models::Element;
+use ndarray::ArrayD;
+
+use crate::CliError;
+use crate::run_file::Precision;
+
+/// The numbers in which the network of a saved run works.
+pub(super) fn precision(run: &Path) -> Result<Precision, CliError> {
+    let Description { precision, .. } = Description::load(run)?;
+    match precision.as_str() {
+        "f32" => Ok(Precision::F32),
+        "f64" => Ok(Precision::F64),
+        _ => Err(CliError::Precision { path: run.join("model.toml"), precision }),
+    }
+}
+
+/// The trained network of a saved run.
+pub(super) fn compressor<E: Element>(run: &Path) -> Result<Compressor<E>, CliError> {
+    let weights = run.join("weights.safetensors");
+    if !weights.exists() {
+        return Err(CliError::NotTrained { path: weights });
+    }
+    Ok(Compressor::load(run, Cpu::<E>::all().map_err(FitError::from)?)?)
+}
+
+/// Reads data and has it compressed; whatever is wrong is said to be wrong with the file.
+pub(super) fn of_file<E: Element, T>(
+    path: &ArrayPath,
+    compress: impl FnOnce(ArrayD<E>) -> Result<T, Box<FitError>>,
+) -> Result<T, CliError> {
+    let data = arrays::read(path)?;
+    compress(data).map_err(|source| CliError::Of { label: path.to_string(), source })
+}
+
+/// A line above the plot of a run: its name and what it is about.
+pub(super) fn title(run: &Path, names: &[String]) -> String {
+    let about = names.join(", ");
+    match run.file_name() {
+        Some(name) => format!("{}: {about}", name.to_string_lossy()),
+        None => about,
+    }
+}

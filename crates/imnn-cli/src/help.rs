@@ -1,0 +1,84 @@
+//! The longer texts of `--help`.
+
+/// A session, after the list of commands.
+pub(crate) const SESSION: &str = "\
+A session:
+  imnn fit run.toml --out run             train, save the run and its plot
+  imnn estimate run observed.npy          parameters of data, with errors
+  imnn estimate run test.npy --truth theta.npy
+  imnn plot run --expected 50 --out history.svg
+
+`imnn fit --help` shows a run file. Exit codes: 0 done, 1 the reason is printed, 2 wrong usage.";
+
+/// A run file, after the options of `imnn fit`.
+pub(crate) const RUN_FILE: &str = r#"A run file; what has a default may be left out:
+
+seed = 0                                 # the same seed gives the same bits, whatever the number of threads
+theta_fid = [0.4, 0.75]
+parameters = ["Omega_c", "sigma_8"]      # names, for tables and plots
+
+[simulations]
+kind = "numerical"                       # "numerical", "exact" or "simulator"
+fiducial = "train/fiducial.npy"          # (n_s, *input)
+derivative = "train/derivative.npy"      # numerical: (n_d, 2, n_params, *input), 0 = below, 1 = above
+                                         # exact: (n_d, *input, n_params)
+delta_theta = [0.04, 0.03]               # theta_above - theta_below, the full width; or give these two
+n_s = 1000                               # rows to use, all by default; also n_d
+input_shape = [32, 32, 1]                # where it is to differ from the file's, as by an axis of channels
+# kind = "simulator" takes simulator = "mean_variance" (n_data), "line" (n_data, x_min, x_max, slope_variance) or
+# "power_law_field" (n, length), and n_s, n_d in place of files
+
+[simulations.augment]                    # symmetries, drawn anew in each iteration, for training only
+shift = true                             # periodic
+flip = true
+transpose = true
+
+[simulations.validation]                 # decides when to stop and which weights are best; for a simulator n_s, n_d
+fiducial = "validation/fiducial.npy"
+derivative = "validation/derivative.npy"
+
+[network]
+precision = "f32"                        # or "f64"
+# initial = "weights.safetensors"        # start from the weights of another run of this network (or .npz)
+# n_summaries = 2                        # as many as parameters by default, or more
+layers = [
+  "log1p",
+  { conv = { filters = 8, kernel = [3, 3], strides = [2, 2], padding = "circular" } }, "leaky_relu",
+  { parallel = { branches = [[{ dense = 8 }], [{ dense = 8 }, "tanh"]], join = "concat" } },
+  { residual = [{ dense = 16 }, "gelu"] },
+  { max_pool = { window = [2, 2], strides = [2, 2], padding = "valid" } },
+  "global_avg_pool", { dense = 2 },      # also avg_pool, global_max_pool, flatten, { reshape = [4, 4, 1] }
+]
+
+[optimiser]                              # or adamw, sgd, rmsprop
+adam = { learning_rate = 1e-3 }          # or { schedule = { cosine = { start = 3e-3, iterations = 3000 } } }
+clip_norm = 10.0
+
+[fit]
+lambda = 10.0                            # largest strength of the covariance regularisation
+epsilon = 0.1                            # how close to the identity the covariance should come
+patience = 100                           # iterations without a larger det F, counted after min_iterations
+min_iterations = 100
+max_iterations = 100000
+best = true                              # keep the weights with the largest det F, not the last
+whiten = true                            # map the last layer once so that training starts with covariance I
+
+[device]
+kind = "cpu"
+threads = 2                              # all by default
+memory = "1 GiB"                         # kept between the passes; beyond it simulations are read again
+n_per_device = 100                       # for GPUs: on the CPU nothing depends on it
+"#;
+
+/// Where the summaries go, after the options of `imnn summarise`.
+pub(crate) const SUMMARISE: &str = "\
+The Fisher information of any simulations, also those that had no part in training:
+
+  imnn summarise run fiducial.npy --derivative derivative.npy --out x.npz
+  imnn fisher --summaries x.npz:x --derivatives x.npz:dx
+
+and with simulations below and above the fiducial:
+
+  imnn summarise run fiducial.npy --out x.npz
+  imnn summarise run below_above.npy --out mp.npz
+  imnn fisher --summaries x.npz --below-above mp.npz --delta-theta delta_theta.npy";

@@ -1,0 +1,173 @@
+//! `imnn fit`: what it prints and saves.
+
+use imnn::fit::{Description, History};
+use serde_json::Value;
+
+use super::data::{EXACT, Folder, NUMERICAL};
+use super::{imnn, prints, refuses};
+
+const SAVED: [&str; 10] = [
+    "best.safetensors",
+    "final.safetensors",
+    "history.npz",
+    "model.toml",
+    "optimiser.safetensors",
+    "plot.png",
+    "run.toml",
+    "statistics.json",
+    "statistics.npz",
+    "weights.safetensors",
+];
+
+#[test]
+fn a_run_is_saved_whole_and_told() {
+    let folder = Folder::new();
+    let (run, out) = (folder.run_file(NUMERICAL), folder.text("out"));
+    let text = prints(&["fit", &run, "--out", &out, "--quiet", "--expected", "18"]);
+    assert!(text.starts_with("Fisher information, validation simulations\nF "), "{text}");
+    for part in [
+        "\nmu  ",
+        "\nsigma2  ",
+        "parameter  fiducial  one-sigma error\n",
+        "\n  expected              2.89037  (det F 18.0000)\n",
+        "\n  ln det F, training    ",
+        "\n  ln det F, validation  ",
+        "\niterations              8\n",
+        "\nstopped because         max_iterations was reached\n",
+        "\nwhitened start          yes\n",
+        &format!("\nsaved in                {out}\n"),
+    ] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    assert_eq!(folder.names("out"), SAVED);
+    assert!(!folder.names(".").iter().any(|name| name.starts_with('.')), "nothing is left beside it");
+    let description = Description::load(&out).expect("a run");
+    assert_eq!((description.precision.as_str(), &description.input_shape[..]), ("f32", &[6, 1][..]));
+    assert_eq!(description.parameters, ["mu", "sigma2"]);
+    let history = History::load(folder.path("out/history.npz")).expect("a history");
+    assert_eq!((history.len(), history.validation.expect("validation").len()), (8, 8));
+}
+
+#[test]
+fn machines_read_the_same_as_is_saved() {
+    let folder = Folder::new();
+    let (run, out) = (folder.run_file(EXACT), folder.text("out"));
+    let printed: Value = serde_json::from_str(&prints(&["fit", &run, "--out", &out, "--json"])).expect("JSON");
+    let saved = std::fs::read_to_string(folder.path("out/statistics.json")).expect("statistics");
+    let saved: Value = serde_json::from_str(&saved).expect("JSON");
+    for (printed_as, saved_as) in [("F", "F"), ("errors", "errors"), ("lndetF", "log_det_F")] {
+        assert_eq!(printed[printed_as], saved[saved_as], "{printed_as}");
+    }
+    assert_eq!((&printed["iterations"], &printed["stop"]), (&8.into(), &"max_iterations".into()));
+    assert_eq!((&printed["measured_on"], &printed["whitened"]), (&"training simulations".into(), &true.into()));
+    assert_eq!(printed["lndetF_validation"], Value::Null);
+    let history = History::load(folder.path("out/history.npz")).expect("a history");
+    let best = history.best_iteration.expect("a best iteration");
+    assert_eq!(printed["best_iteration"], best);
+    let at_best = printed["lndetF_training"].as_f64().expect("a number");
+    assert_eq!(at_best, history.training.det_f[best].ln());
+    // The weights of the best iteration are those whose det F was measured there.
+    assert!((at_best - printed["lndetF"].as_f64().expect("a number")).abs() < 1e-9);
+}
+
+#[test]
+fn progress_is_on_standard_error_unless_quiet() {
+    let folder = Folder::new();
+    let (run, out) = (folder.run_file(EXACT), folder.text("out"));
+    let output = imnn(&["fit", &run, "--out", &out]);
+    assert!(output.status.success());
+    assert_eq!(
+        String::from_utf8(output.stderr).expect("text"),
+        "training on 80 simulations (60 with derivatives) of shape 6 for mu, sigma2; 47 weights in f64, 1 thread; Ctrl-C \
+         ends training and saves the run\n"
+    );
+}
+
+/// A saved run file makes the same run again, from anywhere and on any number of threads.
+#[test]
+fn a_saved_run_can_be_run_again() {
+    for text in [EXACT, NUMERICAL] {
+        let folder = Folder::new();
+        let (run, out, again) = (folder.run_file(text), folder.text("out"), folder.text("deep/again"));
+        prints(&["fit", &run, "--out", &out, "--quiet"]);
+        let saved = folder.text("out/run.toml");
+        let text = std::fs::read_to_string(&saved).expect("a run file");
+        let threads = text.replace("threads = 1", "threads = 4").replace("threads = 2", "threads = 1");
+        assert_ne!(text, threads);
+        std::fs::write(&saved, threads).expect("written");
+        prints(&["fit", &saved, "--out", &again, "--quiet"]);
+        let bytes = |run: &str, name: &str| std::fs::read(folder.path(&format!("{run}/{name}"))).expect(name);
+        for name in SAVED.iter().filter(|name| !["run.toml", "plot.png"].contains(name)) {
+            assert_eq!(bytes("out", name), bytes("deep/again", name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn training_goes_on_from_given_weights() {
+    let folder = Folder::new();
+    let (run, first) = (folder.run_file(EXACT), folder.text("first"));
+    prints(&["fit", &run, "--out", &first, "--quiet"]);
+    let text = EXACT.replace("[network]", "[network]\ninitial = \"first/final.safetensors\"");
+    let (run, second) = (folder.run_file(&text), folder.text("second"));
+    // The same folder may be replaced, though the weights are in it.
+    prints(&["fit", &run, "--out", &second, "--quiet"]);
+    prints(&["fit", &run, "--out", &first, "--quiet", "--force"]);
+    let bytes = |name: &str| std::fs::read(folder.path(name)).expect(name);
+    assert_eq!(bytes("first/weights.safetensors"), bytes("second/weights.safetensors"));
+    // By now those weights are gone: the run keeps what it started from.
+    let (saved, third) = (folder.text("second/run.toml"), folder.text("third"));
+    prints(&["fit", &saved, "--out", &third, "--quiet"]);
+    assert_eq!(bytes("second/history.npz"), bytes("third/history.npz"));
+    let det_f = |run: &str| History::load(folder.path(run).join("history.npz")).expect("a history").training.det_f[7];
+    assert_eq!(det_f("first"), det_f("third"));
+}
+
+#[test]
+fn only_runs_are_replaced_and_only_by_force() {
+    let folder = Folder::new();
+    let (run, out) = (folder.run_file(EXACT), folder.text("out"));
+    prints(&["fit", &run, "--out", &out, "--quiet"]);
+    assert!(refuses(&["fit", &run, "--out", &out, "--quiet"]).contains("out: the folder is there already"));
+    prints(&["fit", &run, "--out", &out, "--quiet", "--force"]);
+    let data = folder.text(".");
+    let message = refuses(&["fit", &run, "--out", &data, "--quiet", "--force"]);
+    assert!(message.contains("\"") && message.contains("which `imnn fit` does not write"), "{message}");
+    assert!(folder.path("fiducial.npy").exists());
+}
+
+#[test]
+fn more_summaries_than_parameters_are_allowed() {
+    let folder = Folder::new();
+    let text = EXACT.replace("{ dense = 2 }]", "{ dense = 3 }]\nn_summaries = 3");
+    let (run, out) = (folder.run_file(&text), folder.text("out"));
+    let printed: Value = serde_json::from_str(&prints(&["fit", &run, "--out", &out, "--json"])).expect("JSON");
+    assert_eq!(printed["n_summaries"], 3);
+}
+
+/// What there is of a run that cannot go on is saved, and the program says so and fails.
+#[test]
+fn a_run_that_breaks_off_is_saved() {
+    let folder = Folder::new();
+    let text = EXACT.replace("[fit]", "[optimiser]\nsgd = { learning_rate = 1e300 }\n[fit]");
+    let (run, out) = (folder.run_file(&text), folder.text("out"));
+    let message = refuses(&["fit", &run, "--out", &out, "--quiet"]);
+    assert!(message.starts_with("error: training stopped at iteration 1: "), "{message}");
+    assert!(message.contains("the covariance matrix C is not finite"), "{message}");
+    assert!(message.contains(&format!("\nsaved in {out}: history, plot and weights up to there")), "{message}");
+    assert_eq!(folder.names("out"), SAVED);
+    assert_eq!(History::load(folder.path("out/history.npz")).expect("a history").len(), 1);
+    prints(&["estimate", &out, &folder.text("fiducial.npy")]);
+}
+
+#[test]
+fn a_run_that_cannot_begin_leaves_nothing() {
+    let folder = Folder::new();
+    // Both summaries are always 0, so that their covariance has no inverse.
+    let text = EXACT.replace("{ dense = 2 }", "{ dense = { features = 2, weight = \"zeros\" } }");
+    let (run, out) = (folder.run_file(&text), folder.text("out"));
+    let message = refuses(&["fit", &run, "--out", &out, "--quiet"]);
+    assert!(message.contains("run.toml: training stopped at iteration 0: "), "{message}");
+    assert!(!folder.path("out").exists());
+    assert!(!folder.names(".").iter().any(|name| name.starts_with('.')), "nothing is left beside it");
+}
