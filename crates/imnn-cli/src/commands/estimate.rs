@@ -143,9 +143,11 @@ impl Estimates {
             table = table.row(row);
         }
         let Some(compared) = &self.compared else { return table.to_string() };
-        for (name, values) in [("mean", compared.mean()), ("rms", compared.rms())] {
-            let cells = values.iter().flat_map(|value| ["".into(), "".into(), "".into(), format!("{value:+.2}")]);
-            table = table.row(std::iter::once(name.to_owned()).chain(cells));
+        let signed = |value: &f64| format!("{value:+.2}");
+        let unsigned = |value: &f64| format!("{value:.2}");
+        for (name, cells) in [("mean", compared.mean().map(signed)), ("rms", compared.rms().map(unsigned))] {
+            let cells = cells.iter().flat_map(|cell| ["", "", "", cell]);
+            table = table.row(std::iter::once(name).chain(cells));
         }
         format!("{table}\npull: (estimate - truth) / error\n")
     }

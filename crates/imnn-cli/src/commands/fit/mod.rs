@@ -20,6 +20,9 @@ use super::saved::title;
 use crate::run_file::{AnySource, Device, DeviceKind, Precision, RunFile};
 use crate::{CliError, FitArguments};
 
+/// The weights that a run started from, beside its results.
+const INITIAL: &str = "initial.safetensors";
+
 pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
     let run = RunFile::read(&arguments.run)?;
     match run.network.precision {
@@ -28,7 +31,7 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
     }
 }
 
-fn fit_in<E: Element>(mut run: RunFile, arguments: &FitArguments) -> Result<String, CliError> {
+fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, CliError> {
     let device = cpu::<E>(&run.device, &arguments.run)?;
     // A place that cannot be written is to be found out before hours of training, not after.
     let folder = OutputFolder::create(&arguments.out, arguments.force)?;
@@ -56,15 +59,13 @@ fn fit_in<E: Element>(mut run: RunFile, arguments: &FitArguments) -> Result<Stri
     let of_run = |source: FitError| CliError::Run { path: arguments.run.clone(), source: source.into() };
     let mut imnn = builder.build().map_err(of_run)?;
 
+    let mut resolved = absolute(run.clone())?;
     if let Some(weights) = initial {
         // The run is to stand alone, and the weights may be those of the very folder that it replaces.
-        weights.save(folder.path().join("initial.safetensors")).map_err(FitError::from)?;
-        run.network.initial = None;
+        weights.save(folder.path().join(INITIAL)).map_err(FitError::from)?;
+        resolved.network.initial = Some(INITIAL.into());
     }
-    let mut text = absolute(run.clone())?;
-    if folder.path().join("initial.safetensors").exists() {
-        text = text.replacen("[network]\n", "[network]\ninitial = \"initial.safetensors\"\n", 1);
-    }
+    let text = resolved.to_toml().map_err(|error| CliError::Resolved { reason: error.to_string() })?;
     folder.write("run.toml", &text)?;
 
     let shows = !arguments.quiet && !arguments.json;
@@ -135,11 +136,10 @@ fn initial<E: Element>(run: &RunFile, input: &[usize], path: &Path) -> Result<Op
     weights.map(Some).map_err(|source| CliError::Initial { path: path.to_owned(), source })
 }
 
-/// The text of the run file with which the run can be made again from anywhere.
-fn absolute(run: RunFile) -> Result<String, CliError> {
-    let unresolved = |reason: String| CliError::Resolved { reason };
-    let here = std::env::current_dir().map_err(|error| unresolved(error.to_string()))?;
-    run.resolve(here).to_toml().map_err(|error| unresolved(error.to_string()))
+/// The run with paths that are the same from anywhere.
+fn absolute(run: RunFile) -> Result<RunFile, CliError> {
+    let here = std::env::current_dir().map_err(|error| CliError::Resolved { reason: error.to_string() })?;
+    Ok(run.resolve(here))
 }
 
 /// What is trained on, for people.

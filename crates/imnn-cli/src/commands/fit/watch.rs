@@ -57,3 +57,31 @@ fn line(progress: &Progress) -> String {
          {waited}/{patience}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use imnn::data::OnTheFly;
+    use imnn::fit::{FitSettings, Imnn};
+    use imnn::models::{dense, serial};
+    use imnn::sim::GaussianMeanVariance;
+
+    use super::*;
+
+    #[test]
+    fn lines_say_where_training_is() {
+        let simulator = GaussianMeanVariance { n_data: 4 };
+        let training = OnTheFly::new(simulator, &[0.0, 1.0], 20, 20).unwrap();
+        let mut imnn =
+            Imnn::<f32>::builder(serial([dense(2)])).training(training).theta_fid([0.0, 1.0]).build().unwrap();
+        let mut lines = vec![];
+        let settings = FitSettings { max_iterations: 2, ..FitSettings::default() };
+        imnn.fit_with(&settings, &mut |progress: &Progress| {
+            lines.push(line(progress));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        assert_eq!(lines.len(), 2);
+        assert!(lines[1].starts_with("iteration 2 of at most 2: det F "), "{}", lines[1]);
+        assert!(lines[1].ends_with(", patience 0/100") && !lines[1].contains("validation"), "{}", lines[1]);
+    }
+}
