@@ -43,10 +43,15 @@ impl Axis {
         Some(Self { logarithmic: true, low, high, ticks: ticks::logarithmic(low, high, count), power: 0 })
     }
 
-    /// Logarithmic if the positive values span more than three decades, else linear.
+    /// Logarithmic if the positive values span more than three decades, leaving out the lowest tenth of them; else linear.
+    ///
+    /// Training rises through many decades in its first few iterations, and a curve that is drawn for its end should not
+    /// be pressed flat by its beginning.
     pub(crate) fn suited(values: impl Iterator<Item = f64> + Clone, count: usize) -> Option<Self> {
-        match range(values.clone(), true) {
-            Some((least, greatest)) if greatest / least > 1e3 => Self::logarithmic(values, count),
+        let mut positive: Vec<f64> = values.clone().filter(|&value| plottable(value, true)).collect();
+        positive.sort_by(f64::total_cmp);
+        match (positive.get(positive.len() / 10), positive.last()) {
+            (Some(low), Some(greatest)) if greatest / low > 1e3 => Self::logarithmic(values, count),
             _ => Self::linear(values, count),
         }
     }
@@ -96,6 +101,10 @@ mod tests {
         let is_log = |values: &[f64]| Axis::suited(values.iter().copied(), 5).unwrap().logarithmic;
         assert!(!is_log(&[1.0, 50.0]));
         assert!(is_log(&[1e-4, 50.0]));
+        let settles: Vec<f64> = [1e-4, 0.3, 12.0].into_iter().chain([48.0; 40]).collect();
+        assert!(!is_log(&settles), "a quick rise does not press the rest flat");
+        let climbs: Vec<f64> = (0..60).map(|i| 10f64.powf(f64::from(i) / 10.0)).collect();
+        assert!(is_log(&climbs));
         assert!(!is_log(&[-3.0, -1.0]), "there is no logarithm of negative values");
         assert!(Axis::suited([f64::NAN, f64::INFINITY].into_iter(), 5).is_none());
         assert!(Axis::logarithmic([0.0, -1.0].into_iter(), 5).is_none());

@@ -42,8 +42,8 @@ impl Default for HistoryPlot {
 /// Plots a training history into the file `path`, `.png` or `.svg`.
 ///
 /// Above, det F of the training and validation simulations, with the expected value and the iteration whose weights are
-/// the best; its axis is logarithmic if the values span more than three decades. In the middle, det C and det C⁻¹. Below,
-/// Λ₂ with r on the axis at the right. Values that an axis cannot hold (not finite, or not positive on a logarithmic axis)
+/// the best; its axis is logarithmic if the values, but for their lowest tenth, span more than three decades. In the
+/// middle, det C and det C⁻¹. Below, Λ₂ with r on the axis at the right. Values that an axis cannot hold (not finite, or not positive on a logarithmic axis)
 /// are left out and leave a gap. Runs longer than the plot is wide are reduced to their outline per pixel.
 ///
 /// # Errors
