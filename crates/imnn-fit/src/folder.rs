@@ -29,7 +29,7 @@ impl RunFolder {
         if occupied && !replace {
             return Err(refuse(
                 &target,
-                "the folder is there already and is not empty; choose another, or have it replaced",
+                "the folder is there already and is not empty; choose another, or have it replaced (`--force`)",
             ));
         }
         let name = target.file_name().ok_or_else(|| refuse(&target, "this is no name for a folder"))?.to_string_lossy();
