@@ -21,7 +21,7 @@ use std::time::Instant;
 
 const THETA_FID: [f64; 2] = [0.0, 1.0];
 const N_DATA: usize = 10;
-const ITERATIONS: usize = 3000;
+const ITERATIONS: usize = 4000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = output_folder()?;
@@ -32,6 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .theta_fid(THETA_FID)
         .names(["mean", "variance"])
         .training(OnTheFly::new(simulator, &THETA_FID, 1000, 1000)?)
+        .validation(OnTheFly::new(simulator, &THETA_FID, 1000, 1000)?) // with one key throughout: always the same
         .optimiser(Adam::new(schedule)?)
         .key(Key::new(0))
         .build()?;
