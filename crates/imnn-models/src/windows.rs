@@ -115,13 +115,6 @@ impl Windows {
     pub fn window(&self, o: usize) -> &[u32] {
         &self.taps[o * self.n_taps..(o + 1) * self.n_taps]
     }
-
-    /// Whether each output reads exactly the input position of the same number: a 1x1 window of unit stride.
-    pub fn is_identity(&self) -> bool {
-        self.n_taps == 1
-            && self.n_inputs == self.taps.len()
-            && self.taps.iter().enumerate().all(|(o, &t)| o == t as usize)
-    }
 }
 
 /// Row-major index of element `flat` along each axis.
