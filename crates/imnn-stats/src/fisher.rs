@@ -1,6 +1,8 @@
 //! The Fisher statistics of a set of summaries.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayView3, ArrayView4};
+use ndarray_linalg::UPLO;
+use ndarray_linalg::cholesky::Cholesky;
 
 use crate::check;
 use crate::covariance::{covariance, symmetrise};
@@ -133,6 +135,29 @@ impl Statistics {
     /// Number of parameters.
     pub fn n_params(&self) -> usize {
         self.f.nrows()
+    }
+
+    /// The lower triangular `A` with `A A^T = C^-1`: summaries `(x - mu) A` have mean 0 and covariance
+    /// `A^T C A = I`.
+    ///
+    /// # Shapes
+    /// `(n_summaries, n_summaries)`
+    ///
+    /// # Errors
+    /// If LAPACK finds `C^-1` not to be positive definite.
+    ///
+    /// ```
+    /// use imnn_stats::Statistics;
+    /// use ndarray::array;
+    ///
+    /// let (mu, c) = (array![0.0, 0.0], array![[4.0, 0.0], [0.0, 0.25]]);
+    /// let s = Statistics::from_moments(mu.view(), c.view(), array![[2.0], [4.0]].view())?;
+    /// assert_eq!(s.whitening()?, array![[0.5, 0.0], [0.0, 2.0]]);
+    /// # Ok::<(), imnn_stats::StatsError>(())
+    /// ```
+    pub fn whitening(&self) -> Result<Array2<f64>> {
+        let lapack = |source| StatsError::Lapack { matrix: Matrix::Covariance, source };
+        self.inv_c.cholesky(UPLO::Lower).map_err(lapack)
     }
 
     /// Standard errors of the estimates, `sqrt diag F^-1`.
