@@ -1,17 +1,48 @@
 //! The contract between the trainer and whatever runs networks.
 
-use crate::error::{DeviceError, Result};
-use imnn_data::{Leaf, Source};
+use crate::error::Result;
+use imnn_data::Source;
 use imnn_models::{Element, Model};
 use imnn_sim::Key;
-use ndarray::{Array2, Array3};
+use ndarray::{Array2, Array3, ArrayView2};
 
-/// A network with its weights, over simulations.
+/// Whatever runs networks over simulations.
+pub trait Device<E: Element>: Send + Sync {
+    /// Readies a network: what depends on it alone is worked out once, what its passes need is kept and reused.
+    ///
+    /// # Errors
+    /// If the device cannot run the network.
+    fn load(&self, model: &Model) -> Result<Box<dyn Session<E>>>;
+}
+
+/// A network ready to run. Same network, same task, same bits.
+pub trait Session<E: Element>: Send {
+    /// The summaries of all simulations. With `keep`, the pass is prepared for [`Session::backward`].
+    ///
+    /// # Errors
+    /// If simulations cannot be read, shapes do not fit, or the network makes something that is no number. The session
+    /// can be used again.
+    fn forward(&mut self, task: &Task<'_, E>, keep: bool) -> Result<&Summaries>;
+
+    /// The gradient of the loss with respect to the weights, from that with respect to the summaries: overwrites `gradient`,
+    /// which is as long as the weights.
+    ///
+    /// The task must be that of the last [`Session::forward`], to the last weight; without `keep` there, or after none, the
+    /// forward pass is made again.
+    ///
+    /// # Errors
+    /// As [`Session::forward`], and if cotangents, gradient and summaries do not fit. The session can be used again;
+    /// `gradient` is then unspecified.
+    fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()>;
+
+    /// What the user may want to know about how the network is run, such as which layer keeps it from running faster.
+    fn note(&self) -> Option<&str>;
+}
+
+/// Weights and simulations for a network.
 #[derive(Clone, Copy)]
 pub struct Task<'a, E: Element> {
-    /// The network.
-    pub model: &'a Model,
-    /// Its weights, flat, in the order of the model's layout.
+    /// The weights of the network, flat, in the order of the model's layout.
     pub weights: &'a [E],
     /// The simulations.
     pub source: &'a dyn Source<E>,
@@ -20,7 +51,7 @@ pub struct Task<'a, E: Element> {
 }
 
 /// What a network makes of the simulations, in f64 for the statistics.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summaries {
     /// Summaries at the fiducial, `(n_s, n_summaries)`.
     pub x: Array2<f64>,
@@ -28,54 +59,11 @@ pub struct Summaries {
     pub dx: Array3<f64>,
 }
 
-/// A forward pass, with what the device wants to keep for the backward pass.
-pub struct Pass<E> {
-    /// The summaries.
-    pub summaries: Summaries,
-    /// Simulations kept, by leaf; those that are not here are read (or simulated) again.
-    pub(crate) kept: Vec<Option<Leaf<E>>>,
-}
-
 /// The gradient of the loss with respect to the summaries.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cotangents {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cotangents<'a> {
     /// With respect to the summaries, `(n_s, n_summaries)`.
-    pub x: Array2<f64>,
+    pub x: ArrayView2<'a, f64>,
     /// With respect to the derivative of the summaries of one simulation, `(n_summaries, n_params)`: the same for all n_d.
-    pub dx: Array2<f64>,
-}
-
-/// Whatever runs networks over simulations. Same task, same bits.
-pub trait Device<E: Element>: Send + Sync {
-    /// The summaries of all simulations. With `keep`, the pass is prepared for [`Device::backward`].
-    ///
-    /// # Errors
-    /// If simulations cannot be read, shapes do not fit, or the network makes something that is no number.
-    fn forward(&self, task: &Task<'_, E>, keep: bool) -> Result<Pass<E>>;
-
-    /// The gradient of the loss with respect to the weights, from that with respect to the summaries.
-    ///
-    /// # Errors
-    /// As [`Device::forward`], and if cotangents and summaries differ in shape.
-    fn backward(&self, task: &Task<'_, E>, pass: Pass<E>, cotangents: &Cotangents) -> Result<Vec<E>>;
-}
-
-impl<E: Element> Task<'_, E> {
-    /// Checks that source, network and weights belong together.
-    ///
-    /// # Errors
-    /// If shapes differ.
-    pub(crate) fn check(&self) -> Result<()> {
-        if self.source.input_shape() != self.model.input_shape() {
-            return Err(DeviceError::InputShape {
-                network: self.model.input_shape().to_vec(),
-                found: self.source.input_shape().to_vec(),
-            });
-        }
-        let expected = self.model.layout().len();
-        if self.weights.len() != expected {
-            return Err(DeviceError::Weights { expected, found: self.weights.len() });
-        }
-        Ok(())
-    }
+    pub dx: ArrayView2<'a, f64>,
 }

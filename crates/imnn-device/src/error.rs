@@ -45,6 +45,32 @@ pub enum DeviceError {
         found: Vec<usize>,
     },
 
+    /// The gradient has no place for all weights, or too many.
+    #[error("the network has {expected} weights and there is a gradient of {found}")]
+    Gradient {
+        /// Number of weights of the network.
+        expected: usize,
+        /// Length of the gradient given.
+        found: usize,
+    },
+
+    /// The source made something else than it promised.
+    #[error(
+        "reading simulations {start}..{end} gave {} numbers of them and {} of their derivatives, expected {} and {}; the \
+         source's `read` must fill the leaf as its `input_shape`, `n_params` and `derivatives` say",
+        found[0], found[1], expected[0], expected[1]
+    )]
+    Leaf {
+        /// First of the simulations.
+        start: usize,
+        /// Behind the last of them.
+        end: usize,
+        /// How many numbers there should be, of simulations and derivatives.
+        expected: [usize; 2],
+        /// How many there are.
+        found: [usize; 2],
+    },
+
     /// The network made something that is no number.
     #[error(
         "the network made {value} for simulation {row} (of {n_s}); the weights have run away: lower the learning rate, clip the \

@@ -1,4 +1,4 @@
-//! How simulations are cut into leaves, the unit of work and of reduction.
+//! How simulations are cut into leaves, the unit of work, and these into runs, the unit of reduction.
 
 use imnn_models::{Model, Node, Op};
 use std::ops::Range;
@@ -7,22 +7,71 @@ use std::ops::Range;
 const TARGET: usize = 1 << 20;
 /// More simulations than this in a leaf gain nothing: matrix products are large enough.
 const LARGEST: usize = 128;
+/// Gradients are summed in at most this many runs of consecutive leaves, whatever the number of threads.
+pub(crate) const RUNS: usize = 32;
 
-/// Number of simulations of a leaf: a power of two from 1 to 128, a function of the network and its input shape alone.
+/// The largest number of simulations of a leaf: a power of two from 1 to 128, a function of the network and its input shape
+/// alone.
 ///
 /// Results must not depend on the number of threads or devices, and sums of floating-point numbers depend on how they are
 /// cut: so the cut depends on neither.
-pub fn leaf_size(model: &Model) -> usize {
+pub(crate) fn leaf_size(model: &Model) -> usize {
     let per_simulation = model.input_size() + activations(model.nodes());
     let fitting = (TARGET / per_simulation.max(1)).clamp(1, LARGEST);
     1 << fitting.ilog2()
 }
 
-/// The rows of each leaf: no leaf has rows on both sides of `n_d`.
-pub fn leaves(n_s: usize, n_d: usize, size: usize) -> Vec<Range<usize>> {
-    let cut =
-        |from: usize, to: usize| (from..to).step_by(size.max(1)).map(move |start| start..(start + size.max(1)).min(to));
-    cut(0, n_d.min(n_s)).chain(cut(n_d.min(n_s), n_s)).collect()
+/// Leaves of nearly equal size: first those of the simulations with derivatives, then those of the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Leaves {
+    n_s: usize,
+    n_d: usize,
+    with: usize,
+    without: usize,
+}
+
+impl Leaves {
+    /// Cuts `n_s` simulations, the first `n_d` of them with derivatives, into leaves of at most `size`.
+    pub(crate) fn new(n_s: usize, n_d: usize, size: usize) -> Self {
+        let (n_d, size) = (n_d.min(n_s), size.max(1));
+        Leaves { n_s, n_d, with: n_d.div_ceil(size), without: (n_s - n_d).div_ceil(size) }
+    }
+
+    /// The number of leaves.
+    pub(crate) fn len(&self) -> usize {
+        self.with + self.without
+    }
+
+    /// The simulations of leaf `k`.
+    pub(crate) fn rows(&self, k: usize) -> Range<usize> {
+        if k < self.with {
+            share(self.n_d, self.with, k)
+        } else {
+            let rows = share(self.n_s - self.n_d, self.without, k - self.with);
+            self.n_d + rows.start..self.n_d + rows.end
+        }
+    }
+
+    /// Whether the simulations of leaf `k` have derivatives.
+    pub(crate) fn have_derivatives(&self, k: usize) -> bool {
+        k < self.with
+    }
+
+    /// The number of runs of leaves whose gradients are summed on their own.
+    pub(crate) fn n_runs(&self) -> usize {
+        self.len().div_ceil(2).min(RUNS)
+    }
+
+    /// The leaves of run `run`.
+    pub(crate) fn run(&self, run: usize) -> Range<usize> {
+        share(self.len(), self.n_runs(), run)
+    }
+}
+
+/// The `k`-th of `parts` nearly equal parts of `0..n`.
+pub(crate) fn share(n: usize, parts: usize, k: usize) -> Range<usize> {
+    let start = |k: usize| k * (n / parts) + k.min(n % parts);
+    start(k)..start(k + 1)
 }
 
 /// Numbers that one simulation leaves behind in the layers, gathered windows included.
@@ -51,11 +100,28 @@ mod tests {
     use imnn_models::{Padding, conv, dense, serial};
 
     #[test]
-    fn leaves_cover_all_rows_once_and_cut_at_n_d() {
-        assert_eq!(leaves(10, 5, 4), [0..4, 4..5, 5..9, 9..10]);
-        assert_eq!(leaves(4, 4, 8), vec![0..4]);
-        assert_eq!(leaves(3, 0, 2), [0..2, 2..3]);
-        assert!(leaves(0, 0, 2).is_empty());
+    fn leaves_are_even_and_cut_at_n_d() {
+        let all = |n_s, n_d, size| {
+            let leaves = Leaves::new(n_s, n_d, size);
+            (0..leaves.len()).map(|k| (leaves.rows(k), leaves.have_derivatives(k))).collect::<Vec<_>>()
+        };
+        assert_eq!(all(10, 5, 4), [(0..3, true), (3..5, true), (5..8, false), (8..10, false)]);
+        assert_eq!(all(4, 4, 8), [(0..4, true)]);
+        assert_eq!(all(3, 0, 2), [(0..2, false), (2..3, false)]);
+        assert_eq!(all(0, 0, 2), []);
+        let sizes: Vec<_> = all(1000, 1000, 128).into_iter().map(|(rows, _)| rows.len()).collect();
+        assert_eq!(sizes, [125; 8]);
+    }
+
+    #[test]
+    fn runs_cover_all_leaves_once() {
+        for n_s in [1, 2, 3, 7, 64, 65, 66, 1000] {
+            let leaves = Leaves::new(n_s, n_s, 1);
+            let covered: Vec<_> = (0..leaves.n_runs()).flat_map(|run| leaves.run(run)).collect();
+            assert_eq!(covered, (0..leaves.len()).collect::<Vec<_>>());
+            assert_eq!(leaves.n_runs(), n_s.div_ceil(2).min(RUNS));
+        }
+        assert_eq!(Leaves::new(0, 0, 1).n_runs(), 0);
     }
 
     #[test]

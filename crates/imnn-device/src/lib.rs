@@ -1,20 +1,24 @@
 //! Where networks run: leaves of simulations spread over the threads of a CPU.
 //!
-//! A [`Device`] takes a network, its weights and a source of simulations, and gives the summaries and their derivatives;
-//! then, from the gradient of the loss with respect to those, the gradient with respect to the weights. Work is cut into
-//! leaves of a few simulations; an [`Engine`] runs one leaf on one worker.
+//! A [`Device`] readies a network for a [`Session`], which takes weights and a source of simulations and gives the
+//! summaries and their derivatives; then, from the gradient of the loss with respect to those, the gradient with respect to
+//! the weights. Work is cut into leaves of a few simulations; a program runs one leaf on one worker.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod bench;
 mod cpu;
+mod crew;
 mod device;
-mod engine;
+mod dfdx;
 mod error;
 mod leaves;
+mod program;
+mod reduce;
+mod session;
+mod shape;
 mod workers;
 
 pub use cpu::Cpu;
-pub use device::{Cotangents, Device, Pass, Summaries, Task};
-pub use engine::{Dfdx, Engine};
+pub use device::{Cotangents, Device, Session, Summaries, Task};
 pub use error::{DeviceError, Result};
-pub use leaves::{leaf_size, leaves};

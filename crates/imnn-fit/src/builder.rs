@@ -9,7 +9,6 @@ use imnn_device::{Cpu, Device};
 use imnn_models::{Adam, Element, Model, Network, Optimiser, OptimiserState, Parameters};
 use imnn_sim::Key;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// How the weights of a run begin.
 #[derive(Clone, Debug)]
@@ -31,7 +30,7 @@ pub struct ImnnBuilder<E: Element> {
     theta_fid: Option<Vec<f64>>,
     names: Vec<String>,
     optimiser: Option<Box<dyn Optimiser<E>>>,
-    device: Option<Arc<dyn Device<E>>>,
+    device: Option<Box<dyn Device<E>>>,
     key: Key,
     start: Start<E>,
     resume: Option<PathBuf>,
@@ -92,7 +91,7 @@ impl<E: Element> ImnnBuilder<E> {
 
     /// The device. By default all threads of the CPU.
     pub fn device(mut self, device: impl Device<E> + 'static) -> Self {
-        self.device = Some(Arc::new(device));
+        self.device = Some(Box::new(device));
         self
     }
 
@@ -152,7 +151,7 @@ impl<E: Element> ImnnBuilder<E> {
         };
         let device = match self.device {
             Some(device) => device,
-            None => Arc::new(Cpu::all()?),
+            None => Box::new(Cpu::all()?),
         };
         let keys = Keys::new(self.key);
         let n_weights = model.layout().len();
@@ -174,9 +173,12 @@ impl<E: Element> ImnnBuilder<E> {
                 expected: if self.validation.is_some() { "one" } else { "none" }.into(),
             });
         }
+        let session = device.load(&model)?;
+        let gradient = vec![E::zero(); n_weights];
         Ok(Imnn {
             model,
             device,
+            session,
             training,
             validation: self.validation,
             optimiser,
@@ -185,6 +187,7 @@ impl<E: Element> ImnnBuilder<E> {
             keys,
             parameters,
             state,
+            gradient,
             best,
             history,
             measured: None,

@@ -2,12 +2,12 @@
 
 use crate::error::{FitError, Result};
 use imnn_data::Arrays;
-use imnn_device::{Device, Summaries, Task};
+use imnn_device::{Device, Session, Summaries, Task};
 use imnn_models::{Element, Model, Parameters};
 use imnn_sim::Key;
 use imnn_stats::{ScoreCompression, Statistics};
 use ndarray::{Array1, Array2, ArrayD, Axis};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A trained network with its Fisher statistics: compresses data to summaries, and these to quasi-maximum-likelihood
 /// estimates.
@@ -25,21 +25,22 @@ pub struct Compressor<E: Element> {
     statistics: Statistics,
     compression: ScoreCompression,
     names: Vec<String>,
-    device: Arc<dyn Device<E>>,
+    /// Clones take turns.
+    session: Arc<Mutex<Box<dyn Session<E>>>>,
 }
 
 impl<E: Element> Compressor<E> {
     /// Puts a compressor together.
     ///
     /// # Errors
-    /// If the parts do not fit.
+    /// If the parts do not fit, or the device cannot run the network.
     pub fn new(
         model: Model,
         parameters: Parameters<E>,
         statistics: Statistics,
         theta_fid: Vec<f64>,
         names: Vec<String>,
-        device: Arc<dyn Device<E>>,
+        device: &dyn Device<E>,
     ) -> Result<Self> {
         let compression = ScoreCompression::new(Array1::from(theta_fid).view(), &statistics)?;
         if model.n_summaries() != statistics.n_summaries() {
@@ -49,7 +50,8 @@ impl<E: Element> Compressor<E> {
                 expected: format!("{}, as the network has,", model.n_summaries()),
             });
         }
-        Ok(Compressor { model, parameters, statistics, compression, names, device })
+        let session = Arc::new(Mutex::new(device.load(&model)?));
+        Ok(Compressor { model, parameters, statistics, compression, names, session })
     }
 
     /// The network.
@@ -119,8 +121,10 @@ impl<E: Element> Compressor<E> {
     fn run(&self, data: Arrays<E>) -> Result<Summaries> {
         let data = data.reshape_input(self.model.input_shape())?;
         // The data are what they are: the key is read by nobody.
-        let task = Task { model: &self.model, weights: self.parameters.values(), source: &data, key: Key::new(0) };
-        Ok(self.device.forward(&task, false)?.summaries)
+        let task = Task { weights: self.parameters.values(), source: &data, key: Key::new(0) };
+        // A session can be used again whatever happened before.
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(session.forward(&task, false)?.clone())
     }
 
     /// The data with an axis over simulations.

@@ -22,7 +22,6 @@ use imnn_stats::Statistics;
 use ndarray::{Array1, Array2, ArrayD, Ix1, Ix2};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use std::sync::Arc;
 
 /// The version of the format of saved runs.
 const FORMAT: u32 = 1;
@@ -125,7 +124,7 @@ impl<E: Element> Compressor<E> {
     /// # Errors
     /// If a file is missing or broken, or the network has layers of the user's own: then use
     /// [`Compressor::load_with_network`].
-    pub fn load(folder: impl AsRef<Path>, device: impl Device<E> + 'static) -> Result<Self> {
+    pub fn load(folder: impl AsRef<Path>, device: impl Device<E>) -> Result<Self> {
         let folder = folder.as_ref();
         let network = Description::load(folder)?.network.ok_or_else(|| {
             let message = "the network has layers of the user's own: give it with `load_with_network`";
@@ -138,18 +137,14 @@ impl<E: Element> Compressor<E> {
     ///
     /// # Errors
     /// If a file is missing or broken, or the weights are not those of the network.
-    pub fn load_with_network(
-        folder: impl AsRef<Path>,
-        network: Network,
-        device: impl Device<E> + 'static,
-    ) -> Result<Self> {
+    pub fn load_with_network(folder: impl AsRef<Path>, network: Network, device: impl Device<E>) -> Result<Self> {
         let folder = folder.as_ref();
         let description = Description::load(folder)?;
         let model = Model::new(network, &description.input_shape)?;
         let parameters = Parameters::load(folder.join("weights.safetensors"), model.layout())?;
         let statistics = read_statistics(folder)?;
         let Description { theta_fid, parameters: names, .. } = description;
-        Compressor::new(model, parameters, statistics, theta_fid, names, Arc::new(device))
+        Compressor::new(model, parameters, statistics, theta_fid, names, &device)
     }
 }
 

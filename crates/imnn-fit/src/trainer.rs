@@ -8,19 +8,19 @@ use crate::observer::{Observer, Progress, Silent};
 use crate::settings::FitSettings;
 use crate::whiten::whiten;
 use imnn_data::Source;
-use imnn_device::{Cotangents, Device, Task};
+use imnn_device::{Cotangents, Device, Session, Task};
 use imnn_models::{Element, Model, Network, Optimiser, OptimiserState, Parameters};
 use imnn_sim::Key;
 use imnn_stats::{Loss, Statistics, Terms};
 use ndarray::ArrayD;
-use std::sync::Arc;
 
 /// An information maximising neural network with its simulations, its weights and its record.
 ///
 /// One type covers all classes of the Python package: what differs between them is the [`Source`] and the [`Device`].
 pub struct Imnn<E: Element> {
     pub(crate) model: Model,
-    pub(crate) device: Arc<dyn Device<E>>,
+    pub(crate) device: Box<dyn Device<E>>,
+    pub(crate) session: Box<dyn Session<E>>,
     pub(crate) training: Box<dyn Source<E>>,
     pub(crate) validation: Option<Box<dyn Source<E>>>,
     pub(crate) optimiser: Box<dyn Optimiser<E>>,
@@ -29,6 +29,8 @@ pub struct Imnn<E: Element> {
     pub(crate) keys: Keys,
     pub(crate) parameters: Parameters<E>,
     pub(crate) state: OptimiserState<E>,
+    /// Reused from iteration to iteration.
+    pub(crate) gradient: Vec<E>,
     pub(crate) best: Option<Parameters<E>>,
     pub(crate) history: History,
     pub(crate) measured: Option<Measured<E>>,
@@ -168,7 +170,7 @@ impl<E: Element> Imnn<E> {
                 return Err(FitError::Missing { what: "a validation set", method: "validation" });
             }
         };
-        let statistics = self.statistics_of(&parameters, source.as_ref(), key)?;
+        let statistics = statistics(self.session.as_mut(), &parameters, source.as_ref(), key)?;
         Ok(&self.measured.insert(Measured { parameters, statistics }).statistics)
     }
 
@@ -178,7 +180,7 @@ impl<E: Element> Imnn<E> {
     /// # Errors
     /// If there are no such weights, or the statistics cannot be measured.
     pub fn measure(&self, weights: Weights, source: &dyn Source<E>, key: Key) -> Result<Statistics> {
-        self.statistics_of(self.weights(weights)?, source, key)
+        statistics(self.device.load(&self.model)?.as_mut(), self.weights(weights)?, source, key)
     }
 
     /// The Fisher statistics that estimates use, once there are any.
@@ -198,7 +200,7 @@ impl<E: Element> Imnn<E> {
             statistics,
             self.theta_fid.clone(),
             self.names.clone(),
-            self.device.clone(),
+            self.device.as_ref(),
         )
     }
 
@@ -226,6 +228,11 @@ impl<E: Element> Imnn<E> {
     /// The network.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// What there is to say about how the device runs the network, such as which layer keeps it from running faster.
+    pub fn note(&self) -> Option<&str> {
+        self.session.note()
     }
 
     /// The fiducial parameter values.
@@ -258,48 +265,46 @@ impl<E: Element> Imnn<E> {
     fn iterate(&mut self, loss: &Loss, iteration: usize) -> Result<bool> {
         let total = self.history.len();
         let key = self.keys.training.fold_in(total as u64);
-        let task = task(&self.model, &self.parameters, self.training.as_ref(), key);
-        let pass = self.device.forward(&task, true)?;
-        let evaluation = loss.evaluate(pass.summaries.x.view(), pass.summaries.dx.view())?;
-        let cotangents = Cotangents { x: evaluation.dloss_dx, dx: evaluation.dloss_ddx };
-        let gradient = self.device.backward(&task, pass, &cotangents)?;
+        let task = Task { weights: self.parameters.values(), source: self.training.as_ref(), key };
+        let summaries = self.session.forward(&task, true)?;
+        let evaluation = loss.evaluate(summaries.x.view(), summaries.dx.view())?;
+        let cotangents = Cotangents { x: evaluation.dloss_dx.view(), dx: evaluation.dloss_ddx.view() };
+        self.session.backward(&task, &cotangents, &mut self.gradient)?;
 
+        let max_det_f = self.history.max_det_f().unwrap_or(0.0);
         // Without a validation set det F belongs to the weights before the update, so it is those that are kept. (The
         // original keeps the updated ones, whose det F it has not measured.)
-        let before = self.validation.is_none().then(|| self.parameters.clone());
-        self.optimiser.update(iteration as u64, &gradient, &mut self.state, self.parameters.values_mut());
+        let improved_before = self.validation.is_none() && evaluation.statistics.det_f > max_det_f;
+        if improved_before {
+            keep(&mut self.best, &self.parameters);
+        }
+        self.optimiser.update(iteration as u64, &self.gradient, &mut self.state, self.parameters.values_mut());
 
-        let validation = match &self.validation {
-            Some(source) => {
-                let statistics = self.statistics_of(&self.parameters, source.as_ref(), self.keys.validation)?;
-                let terms = loss.terms(&statistics)?;
-                Some((statistics, terms))
+        let mut improved_after = false;
+        if let Some(source) = &self.validation {
+            let session = self.session.as_mut();
+            let statistics = statistics(session, &self.parameters, source.as_ref(), self.keys.validation)?;
+            let terms = loss.terms(&statistics)?;
+            improved_after = statistics.det_f > max_det_f;
+            if improved_after {
+                keep(&mut self.best, &self.parameters);
             }
-            None => None,
-        };
+            self.history.validation.get_or_insert_default().push(&statistics, &terms);
+        }
         let terms = Terms { value: evaluation.value, lambda2: evaluation.lambda2, r: evaluation.r };
         self.history.training.push(&evaluation.statistics, &terms);
-        if let Some((statistics, terms)) = &validation {
-            self.history.validation.get_or_insert_default().push(statistics, terms);
-        }
-        let det_f = validation.map_or(evaluation.statistics.det_f, |(statistics, _)| statistics.det_f);
-        let improved = det_f > self.history.max_det_f().unwrap_or(0.0);
+        let improved = improved_before || improved_after;
         if improved {
             self.history.best_iteration = Some(total);
-            self.best = Some(before.unwrap_or_else(|| self.parameters.clone()));
         }
         Ok(improved)
     }
 
     /// Maps the last linear layer so that the first batch has covariance I.
     fn whiten(&mut self) -> Result<bool> {
-        let statistics = self.statistics_of(&self.parameters, self.training.as_ref(), self.keys.training.fold_in(0))?;
+        let key = self.keys.training.fold_in(0);
+        let statistics = statistics(self.session.as_mut(), &self.parameters, self.training.as_ref(), key)?;
         whiten(&self.model, &mut self.parameters, &statistics)
-    }
-
-    fn statistics_of(&self, parameters: &Parameters<E>, source: &dyn Source<E>, key: Key) -> Result<Statistics> {
-        let pass = self.device.forward(&task(&self.model, parameters, source, key), false)?;
-        Ok(Statistics::new(pass.summaries.x.view(), pass.summaries.dx.view())?)
     }
 
     fn progress(&self, settings: &FitSettings, iteration: usize, waited: usize) -> Progress {
@@ -317,11 +322,20 @@ impl<E: Element> Imnn<E> {
     }
 }
 
-fn task<'a, E: Element>(
-    model: &'a Model,
-    parameters: &'a Parameters<E>,
-    source: &'a dyn Source<E>,
+fn statistics<E: Element>(
+    session: &mut dyn Session<E>,
+    parameters: &Parameters<E>,
+    source: &dyn Source<E>,
     key: Key,
-) -> Task<'a, E> {
-    Task { model, weights: parameters.values(), source, key }
+) -> Result<Statistics> {
+    let summaries = session.forward(&Task { weights: parameters.values(), source, key }, false)?;
+    Ok(Statistics::new(summaries.x.view(), summaries.dx.view())?)
+}
+
+/// Copies weights into those kept, in the memory that these have.
+fn keep<E: Element>(kept: &mut Option<Parameters<E>>, parameters: &Parameters<E>) {
+    match kept {
+        Some(kept) => kept.values_mut().copy_from_slice(parameters.values()),
+        None => *kept = Some(parameters.clone()),
+    }
 }

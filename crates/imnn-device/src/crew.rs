@@ -1,0 +1,151 @@
+//! How tasks are spread over the workers.
+
+use crate::error::{DeviceError, Result};
+use crate::leaves::share;
+use crate::workers::Workers;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// In which order a worker takes its tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// From the first.
+    Up,
+    /// From the last: what was done last by a pass upward is done first, while it is still in the caches.
+    Down,
+}
+
+/// The workers as one session uses them.
+pub(crate) struct Crew {
+    workers: Arc<Workers>,
+    /// How many of each worker's tasks are taken, each on its own cache line.
+    taken: Vec<Taken>,
+}
+
+#[derive(Default)]
+#[repr(align(128))]
+struct Taken(AtomicUsize);
+
+impl Crew {
+    pub(crate) fn new(workers: Arc<Workers>) -> Self {
+        let taken = (0..workers.len()).map(|_| Taken::default()).collect();
+        Crew { workers, taken }
+    }
+
+    /// The number of workers.
+    pub(crate) fn len(&self) -> usize {
+        self.taken.len()
+    }
+
+    /// `f(worker, task)` for all tasks from 0 to `n_tasks`, no two at once for the same worker.
+    ///
+    /// Each worker has a share of consecutive tasks, the same in every pass over as many, and then helps the others. After
+    /// a failure the tasks not yet begun are left out, and of the failures seen the one of the lowest task is returned.
+    pub(crate) fn run(
+        &mut self,
+        n_tasks: usize,
+        order: Order,
+        f: impl Fn(usize, usize) -> Result<()> + Sync,
+    ) -> Result<()> {
+        let n_workers = self.len().min(n_tasks);
+        let taken = &mut self.taken[..n_workers];
+        taken.iter_mut().for_each(|taken| *taken.0.get_mut() = 0);
+        let taken = &*taken;
+        let failed = AtomicBool::new(false);
+        let failure: Mutex<Option<(usize, DeviceError)>> = Mutex::new(None);
+        self.workers.each(n_workers, &|worker| {
+            for other in 0..n_workers {
+                let other = (worker + other) % n_workers;
+                let tasks = share(n_tasks, n_workers, other);
+                while !failed.load(Ordering::Relaxed) {
+                    let k = taken[other].0.fetch_add(1, Ordering::Relaxed);
+                    if k >= tasks.len() {
+                        break;
+                    }
+                    let task = match order {
+                        Order::Up => tasks.start + k,
+                        Order::Down => tasks.end - 1 - k,
+                    };
+                    if let Err(error) = f(worker, task) {
+                        failed.store(true, Ordering::Relaxed);
+                        let mut failure = lock(&failure);
+                        if failure.as_ref().is_none_or(|(lowest, _)| task < *lowest) {
+                            *failure = Some((task, error));
+                        }
+                    }
+                }
+            }
+        });
+        match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some((_, error)) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The lock's contents; a task that panics ends the pass anyway, so its poison says nothing new.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As [`lock`], where nobody else can hold it.
+pub(crate) fn own<T>(mutex: &mut Mutex<T>) -> &mut T {
+    mutex.get_mut().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crew(threads: usize) -> Crew {
+        Crew::new(Arc::new(Workers::new(threads).unwrap()))
+    }
+
+    #[test]
+    fn every_task_is_done_once() {
+        for threads in [1, 2, 4] {
+            let mut crew = crew(threads);
+            for n_tasks in [0, 1, 3, 100] {
+                for order in [Order::Up, Order::Down] {
+                    let done = Mutex::new(vec![]);
+                    crew.run(n_tasks, order, |_, task| {
+                        lock(&done).push(task);
+                        Ok(())
+                    })
+                    .unwrap();
+                    let mut done = done.into_inner().unwrap();
+                    if threads == 1 && order == Order::Down {
+                        done.reverse();
+                    }
+                    if threads > 1 {
+                        done.sort_unstable();
+                    }
+                    assert_eq!(done, (0..n_tasks).collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_worker_does_one_task_at_a_time() {
+        let mut crew = crew(3);
+        let busy: Vec<_> = (0..3).map(|_| AtomicBool::new(false)).collect();
+        crew.run(200, Order::Up, |worker, _| {
+            assert!(!busy[worker].swap(true, Ordering::SeqCst));
+            busy[worker].store(false, Ordering::SeqCst);
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_failure_is_reported_and_the_crew_goes_on() {
+        let mut crew = crew(2);
+        let fails = |_, task| match task {
+            7 => Err(DeviceError::Weights { expected: 7, found: task }),
+            _ => Ok(()),
+        };
+        assert!(matches!(crew.run(20, Order::Up, fails), Err(DeviceError::Weights { expected: 7, .. })));
+        crew.run(20, Order::Up, |_, _| Ok(())).unwrap();
+    }
+}

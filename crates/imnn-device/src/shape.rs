@@ -1,0 +1,183 @@
+//! The numbers that say how simulations and summaries lie in memory.
+
+use crate::device::{Cotangents, Summaries, Task};
+use crate::error::{DeviceError, Result};
+use crate::leaves::Leaves;
+use crate::program::Rows;
+use imnn_data::Derivatives;
+use imnn_models::{Element, Model};
+use ndarray::{Array2, Array3, ArrayView2, Axis};
+
+/// The sizes of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) n_s: usize,
+    pub(crate) n_d: usize,
+    pub(crate) n_params: usize,
+    pub(crate) n_summaries: usize,
+    /// Numbers in one simulation.
+    pub(crate) input: usize,
+    /// Whether derivatives come as tangents, or as simulations below and above.
+    pub(crate) exact: bool,
+    pub(crate) leaves: Leaves,
+}
+
+impl Shape {
+    /// The sizes of `task` for `model`, in leaves of at most `leaf_size` simulations.
+    ///
+    /// # Errors
+    /// If source, network and weights do not belong together.
+    pub(crate) fn new<E: Element>(model: &Model, task: &Task<'_, E>, leaf_size: usize) -> Result<Self> {
+        let source = task.source;
+        if source.input_shape() != model.input_shape() {
+            return Err(DeviceError::InputShape {
+                network: model.input_shape().to_vec(),
+                found: source.input_shape().to_vec(),
+            });
+        }
+        let expected = model.layout().len();
+        if task.weights.len() != expected {
+            return Err(DeviceError::Weights { expected, found: task.weights.len() });
+        }
+        let (n_s, n_d) = (source.n_s(), source.n_d());
+        Ok(Shape {
+            n_s,
+            n_d,
+            n_params: source.n_params(),
+            n_summaries: model.n_summaries(),
+            input: model.input_size(),
+            exact: matches!(source.derivatives(), Derivatives::Exact),
+            leaves: Leaves::new(n_s, n_d, leaf_size),
+        })
+    }
+
+    /// How many rows beside its own each simulation of leaf `k` has.
+    pub(crate) fn beside(&self, k: usize) -> usize {
+        match (self.leaves.have_derivatives(k), self.exact) {
+            (false, _) => 0,
+            (true, true) => self.n_params,
+            (true, false) => 2 * self.n_params,
+        }
+    }
+
+    /// The rows of leaf `k`.
+    pub(crate) fn rows(&self, k: usize) -> Rows {
+        let (n, beside) = (self.leaves.rows(k).len(), self.beside(k));
+        if self.exact { Rows { n, tangents: beside } } else { Rows { n: n * (1 + beside), tangents: 0 } }
+    }
+
+    /// Gives `summaries` this shape, in the memory that they have.
+    pub(crate) fn prepare(&self, summaries: &mut Summaries) {
+        let (x, dx) = ((self.n_s, self.n_summaries), (self.n_d, self.n_summaries, self.n_params));
+        if summaries.x.dim() != x {
+            let values = resized(std::mem::take(&mut summaries.x).into_raw_vec_and_offset().0, x.0 * x.1);
+            summaries.x = Array2::from_shape_vec(x, values).unwrap_or_else(|_| Array2::zeros(x));
+        }
+        if summaries.dx.dim() != dx {
+            let values = resized(std::mem::take(&mut summaries.dx).into_raw_vec_and_offset().0, dx.0 * dx.1 * dx.2);
+            summaries.dx = Array3::from_shape_vec(dx, values).unwrap_or_else(|_| Array3::zeros(dx));
+        }
+    }
+
+    /// Puts what a program made of leaf `k` in its place; derivatives of numerical data are `(above - below) / width`.
+    /// Returns the first number that is none, with its simulation.
+    pub(crate) fn collect<E: Element>(
+        &self,
+        k: usize,
+        derivatives: &Derivatives,
+        made: &[E],
+        summaries: &mut Summaries,
+    ) -> Option<(usize, f64)> {
+        let (rows, beside) = (self.leaves.rows(k), self.beside(k));
+        let (n, n_summaries) = (rows.len(), self.n_summaries);
+        let (values, changes) = made.split_at(n * n_summaries);
+        let x = &mut summaries.x.as_slice_mut().unwrap_or_default()[rows.start * n_summaries..rows.end * n_summaries];
+        for (x, value) in x.iter_mut().zip(values) {
+            *x = value.f64();
+        }
+        if beside > 0 {
+            let per = n_summaries * self.n_params;
+            let dx = &mut summaries.dx.as_slice_mut().unwrap_or_default()[rows.start * per..rows.end * per];
+            for (dx, made) in dx.chunks_exact_mut(per).zip(changes.chunks_exact(beside * n_summaries)) {
+                // The network's rows run over (side, parameter, summary); the statistics want parameters last.
+                for (s, dx) in dx.chunks_exact_mut(self.n_params).enumerate() {
+                    for (a, dx) in dx.iter_mut().enumerate() {
+                        let at = |side: usize| made[(side * self.n_params + a) * n_summaries + s].f64();
+                        *dx = match derivatives {
+                            Derivatives::Exact => at(0),
+                            Derivatives::Numerical { widths } => (at(1) - at(0)) / widths[a],
+                        };
+                    }
+                }
+            }
+        }
+        if made.iter().all(|value| value.is_finite()) {
+            return None;
+        }
+        let first = |i: usize| {
+            let own = &values[i * n_summaries..(i + 1) * n_summaries];
+            let others = &changes[i * beside * n_summaries..(i + 1) * beside * n_summaries];
+            let value = own.iter().chain(others).find(|value| !value.is_finite())?;
+            Some((rows.start + i, value.f64()))
+        };
+        (0..n).find_map(first)
+    }
+
+    /// Checks that cotangents are those of the summaries.
+    ///
+    /// # Errors
+    /// If they have another shape.
+    pub(crate) fn check(&self, cotangents: &Cotangents<'_>) -> Result<()> {
+        let expected = [[self.n_s, self.n_summaries], [self.n_summaries, self.n_params]];
+        for (expected, found) in expected.into_iter().zip([cotangents.x.shape(), cotangents.dx.shape()]) {
+            if expected != found {
+                return Err(DeviceError::Cotangents { expected: expected.to_vec(), found: found.to_vec() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes to `to` the cotangents of the rows beside one simulation: of its tangents `(n_params, n_summaries)`, or of
+    /// its simulations below and above `(2, n_params, n_summaries)`.
+    pub(crate) fn beside_cotangents<E: Element>(
+        &self,
+        derivatives: &Derivatives,
+        dx: ArrayView2<'_, f64>,
+        to: &mut Vec<E>,
+    ) {
+        to.clear();
+        let mut write = |scale: &dyn Fn(usize) -> f64| {
+            for a in 0..self.n_params {
+                to.extend(dx.column(a).iter().map(|c| E::of(c * scale(a))));
+            }
+        };
+        match derivatives {
+            Derivatives::Exact => write(&|_| 1.0),
+            Derivatives::Numerical { widths } => {
+                write(&|a| -1.0 / widths[a]);
+                write(&|a| 1.0 / widths[a]);
+            }
+        }
+    }
+
+    /// Writes to `to` the cotangents of the simulations of leaf `k`, those below and above included.
+    pub(crate) fn cotangents<E: Element>(&self, k: usize, mut x: ArrayView2<'_, f64>, beside: &[E], to: &mut Vec<E>) {
+        let rows = self.leaves.rows(k);
+        x.slice_axis_inplace(Axis(0), rows.into());
+        to.clear();
+        match x.as_slice() {
+            Some(x) => to.extend(x.iter().map(|&c| E::of(c))),
+            None => to.extend(x.iter().map(|&c| E::of(c))),
+        }
+        if !self.exact && self.beside(k) > 0 {
+            for _ in 0..x.nrows() {
+                to.extend_from_slice(beside);
+            }
+        }
+    }
+}
+
+fn resized(mut values: Vec<f64>, len: usize) -> Vec<f64> {
+    values.resize(len, 0.0);
+    values
+}
