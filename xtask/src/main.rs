@@ -6,6 +6,7 @@
 
 use std::process::ExitCode;
 
+mod bench;
 mod check;
 mod demo;
 mod golden;
@@ -26,6 +27,7 @@ Developer commands of imnn
     cargo xtask check              formatting, tidy, clippy, documentation, tests: everything to pass before a change
     cargo xtask tidy               layering, documents, sources and manifests
     cargo xtask golden [--check]   how the golden numbers are made; --check verifies the files
+    cargo xtask bench [ARGUMENTS]  times of training iterations, beside other programs; --help says more
 ";
 
 fn main() -> ExitCode {
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         "check" => check::run(rest),
         "tidy" => tidy::run(rest),
         "golden" => golden::run(rest),
+        "bench" => bench::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())

@@ -55,6 +55,11 @@ impl Manifest {
         quoted.collect()
     }
 
+    /// The keys of a section, as written.
+    pub fn keys(&self, section: &str) -> Vec<&str> {
+        self.entries.iter().filter(|entry| entry.section == section).map(|entry| entry.key.as_str()).collect()
+    }
+
     /// The names of a table of dependencies, whether written `x.workspace = true`, `x = "1"` or `[dependencies.x]`.
     pub fn dependencies(&self, section: &str) -> Vec<&str> {
         let prefix = format!("{section}.");

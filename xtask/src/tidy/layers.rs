@@ -42,6 +42,7 @@ const LAYERS: &[Layer] = &[
         never: &[&["clap"]],
     },
     Layer { name: "imnn-cli", uses: &["imnn"], never: &[] },
+    Layer { name: "imnn-benches", uses: &["imnn"], never: &[] },
     Layer { name: "imnn-examples", uses: &["imnn"], never: &[] },
     Layer { name: "imnn-tests", uses: &["imnn"], never: &[] },
     Layer { name: "xtask", uses: &[], never: &[] },

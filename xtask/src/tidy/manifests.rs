@@ -2,7 +2,7 @@
 
 use crate::manifest::Manifest;
 use crate::process::Outcome;
-use crate::workspace;
+use crate::workspace::{self, Member};
 
 const INHERITED: &[(&str, &str)] = &[
     ("package", "version.workspace"),
@@ -10,12 +10,19 @@ const INHERITED: &[(&str, &str)] = &[
     ("package", "rust-version.workspace"),
     ("package", "license.workspace"),
     ("package", "publish.workspace"),
-    ("lints", "workspace"),
 ];
+
+/// Members that call what is unsafe, each block with its argument. Cargo takes the lints of the workspace as a whole or
+/// not at all; theirs are written out, the same but that unsafe code is denied where it is not expressly allowed.
+const UNSAFE: &[&str] = &["imnn-benches"];
+
+const LINTS: &[&str] = &["rust", "rustdoc", "clippy"];
 
 pub fn faults() -> Outcome<Vec<String>> {
     let members = workspace::members()?;
-    Ok(members.iter().flat_map(|member| of(member.name(), &member.manifest)).collect())
+    let root = workspace::root_manifest()?;
+    let member = |member: &Member| [of(member.name(), &member.manifest), lints(member.name(), &member.manifest, &root)];
+    Ok(members.iter().flat_map(member).flatten().collect())
 }
 
 fn of(name: &str, manifest: &Manifest) -> Vec<String> {
@@ -32,6 +39,33 @@ fn of(name: &str, manifest: &Manifest) -> Vec<String> {
         for dependency in manifest.dependencies(table) {
             if !inherited(manifest, table, dependency) {
                 faults.push(format!("{name}: {dependency} in [{table}] does not take its version from the workspace"));
+            }
+        }
+    }
+    faults
+}
+
+/// Lints are those of the workspace, inherited or written out.
+fn lints(name: &str, manifest: &Manifest, root: &Manifest) -> Vec<String> {
+    if !UNSAFE.contains(&name) {
+        let inherited = manifest.value("lints", "workspace") == Some("true");
+        return if inherited {
+            vec![]
+        } else {
+            vec![format!("{name}: its Cargo.toml lacks `workspace = true` in [lints]")]
+        };
+    }
+    let mut faults = Vec::new();
+    for table in LINTS {
+        for key in root.keys(&format!("workspace.lints.{table}")) {
+            let found = manifest.value(&format!("lints.{table}"), key);
+            let expected = match key {
+                "unsafe_code" => Some("\"deny\""),
+                _ => root.value(&format!("workspace.lints.{table}"), key),
+            };
+            if found != expected {
+                let expected = expected.unwrap_or_default();
+                faults.push(format!("{name}: its Cargo.toml lacks `{key} = {expected}` in [lints.{table}]"));
             }
         }
     }
@@ -56,11 +90,27 @@ mod tests {
              [dependencies]\na.workspace = true\nb = { workspace = true, optional = true }\nc = \"1\"\n\
              [lints]\nworkspace = true\n",
         );
+        assert!(lints("x", &manifest, &manifest).is_empty());
         assert_eq!(
             of("x", &manifest),
             [
                 "x: its Cargo.toml lacks `version.workspace = true` in [package]",
                 "x: c in [dependencies] does not take its version from the workspace",
+            ]
+        );
+    }
+    #[test]
+    fn lints_are_inherited_or_the_same() {
+        let root = Manifest::parse("[workspace.lints.rust]\nmissing_docs = \"deny\"\nunsafe_code = \"forbid\"\n");
+        let own = Manifest::parse("[lints.rust]\nmissing_docs = \"deny\"\nunsafe_code = \"deny\"\n");
+        assert!(lints(UNSAFE[0], &own, &root).is_empty());
+        assert_eq!(lints("x", &own, &root), ["x: its Cargo.toml lacks `workspace = true` in [lints]"]);
+        let lax = Manifest::parse("[lints.rust]\nunsafe_code = \"allow\"\n");
+        assert_eq!(
+            lints(UNSAFE[0], &lax, &root),
+            [
+                format!("{}: its Cargo.toml lacks `missing_docs = \"deny\"` in [lints.rust]", UNSAFE[0]),
+                format!("{}: its Cargo.toml lacks `unsafe_code = \"deny\"` in [lints.rust]", UNSAFE[0]),
             ]
         );
     }

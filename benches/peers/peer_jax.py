@@ -1,0 +1,80 @@
+"""A present-day JAX IMNN, written for speed: one jitted step, forward-mode tangents, no history arrays.
+usage: peer_jax.py {mlp|cnn} {sim|grad|num} n_s [N filters]
+Prints a line of JSON after the first iteration, then one for each line of standard input, a number of iterations."""
+import sys, time, functools, json
+import jax, jax.numpy as jnp
+from jax.example_libraries import stax, optimizers
+net, kind, n_s = sys.argv[1], sys.argv[2], int(sys.argv[3])
+N = int(sys.argv[4]) if len(sys.argv) > 4 else 32
+fs = int(sys.argv[5]) if len(sys.argv) > 5 else 16
+key = jax.random.PRNGKey(0)
+if net == "mlp":
+    shape = (10,)
+    θ = jnp.array([0., 1.]); δ = jnp.array([.1, .1])
+    simulate = lambda k, t: t[0] + jax.random.normal(k, shape) * jnp.sqrt(t[1])
+    init, apply = stax.serial(*(l for _ in range(3) for l in (stax.Dense(128), stax.LeakyRelu)), stax.Dense(2))
+else:
+    shape = (N, N, 1)
+    θ = jnp.array([1., .5]); δ = jnp.array([.1, .1])
+    f = jnp.fft.fftfreq(N) * 2 * jnp.pi
+    kk = jnp.sqrt(f[:, None] ** 2 + f[None] ** 2); kk = kk.at[0, 0].set(1.)
+    def simulate(k, t):
+        amp = jnp.sqrt(t[0] * kk ** (-t[1])).at[0, 0].set(0.)
+        return jnp.real(jnp.fft.ifft2(jnp.fft.fft2(jax.random.normal(k, (N, N))) * amp)).astype(jnp.float32)[..., None]
+    def incept(f, s, full=True):
+        b = [stax.Conv(f, (1, 1), s, padding="SAME")]
+        if full:
+            b += [stax.serial(stax.Conv(f, (1, 1), padding="SAME"), stax.Conv(f, (3, 3), s, padding="SAME")),
+                  stax.serial(stax.Conv(f, (1, 1), padding="SAME"), stax.Conv(f, (5, 5), s, padding="SAME"))]
+        b += [stax.serial(stax.MaxPool((3, 3), padding="SAME"), stax.Conv(f, (1, 1), s, padding="SAME"))]
+        return stax.serial(stax.FanOut(len(b)), stax.parallel(*b), stax.FanInConcat(), stax.LeakyRelu)
+    blocks = []; n = N
+    while n > 2:
+        s = 4 if n >= 8 else 2; blocks.append(incept(fs, (s, s))); n = -(-n // s)
+    if n == 2: blocks.append(incept(fs, (2, 2), False))
+    init, apply = stax.serial(*blocks, stax.Conv(2, (1, 1), padding="SAME"), stax.Flatten)
+_, w = init(key, (1,) + shape if net == "cnn" else shape)
+call = (lambda w, d: apply(w, d))
+opt_init, opt_update, get = optimizers.adam(1e-3)
+λ, ε = 10., .1
+import math
+α = -math.log(ε * (λ - 1) + ε ** 2 / (1 + ε)) / ε
+def loss_from(x, dμ):
+    C = jnp.cov(x, rowvar=False); iC = jnp.linalg.inv(C); F = dμ.T @ iC @ dμ
+    s, l = jnp.linalg.slogdet(F)
+    Λ2 = jnp.linalg.norm(C - jnp.eye(2)) + jnp.linalg.norm(iC - jnp.eye(2))
+    return -s * l + λ * Λ2 / (Λ2 + jnp.exp(-α * Λ2)) * Λ2, F
+eye = jnp.eye(2)
+def batch_sim(k):
+    ks = jax.random.split(k, n_s)
+    def one(k): return jax.jvp(lambda t: simulate(k, t), (θ,), (eye[0],)) + (jax.jvp(lambda t: simulate(k, t), (θ,), (eye[1],))[1],)
+    d, t0, t1 = jax.vmap(one)(ks); return d, jnp.stack([t0, t1])
+def tangent_loss(w, d, t):
+    f = lambda d: call(w, d)
+    x, lin = jax.linearize(f, d)
+    dμ = jnp.stack([lin(t[i]).mean(0) for i in range(2)], -1)
+    return loss_from(x, dμ)
+def num_loss(w, d, dmp):
+    x = call(w, jnp.concatenate([d, dmp.reshape((-1,) + shape)]))
+    mp = x[n_s:].reshape((n_s, 2, 2, 2))
+    dμ = ((mp[:, 1] - mp[:, 0]) / δ[None, :, None]).mean(0).T
+    return loss_from(x[:n_s], dμ)
+if kind == "sim":
+    def step(i, st, k):
+        d, t = batch_sim(k); g, F = jax.grad(tangent_loss, has_aux=True)(get(st), d, t); return opt_update(i, g, st), F
+elif kind == "grad":
+    D, T = jax.jit(batch_sim)(key)
+    def step(i, st, k): g, F = jax.grad(tangent_loss, has_aux=True)(get(st), D, T); return opt_update(i, g, st), F
+else:
+    ks = jax.random.split(key, n_s); D = jax.vmap(lambda k: simulate(k, θ))(ks)
+    lo, hi = θ - jnp.diag(δ) / 2, θ + jnp.diag(δ) / 2
+    MP = jax.vmap(lambda k: jnp.stack([jax.vmap(lambda t: simulate(k, t))(lo), jax.vmap(lambda t: simulate(k, t))(hi)]))(ks)
+    def step(i, st, k): g, F = jax.grad(num_loss, has_aux=True)(get(st), D, MP); return opt_update(i, g, st), F
+step = jax.jit(step)
+st = opt_init(w); jax.block_until_ready(step(0, st, key))
+print(json.dumps({"name": f"JAX {jax.__version__}", "device": jax.devices()[0].platform}), flush=True)
+for line in sys.stdin:
+    t0 = time.perf_counter()
+    for i in range(int(line)): st, F = step(i, st, jax.random.fold_in(key, i))
+    jax.block_until_ready((st, F)); seconds = time.perf_counter() - t0
+    print(json.dumps({"seconds": seconds, "det_f": float(jnp.linalg.det(F))}), flush=True)

@@ -1,0 +1,127 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::Outcome;
+use crate::peers::{Peer, Program};
+use crate::workload::{LIMITED, QUICK, TIMED, Workload};
+
+/// Times whole training iterations, each workload in a process of its own, and prints a table.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "cargo xtask bench", version, args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    /// Time peer_jax.py alternately with ours, with this Python (which has JAX)
+    #[arg(long, value_name = "PYTHON")]
+    pub peers: Option<PathBuf>,
+    /// Time peer_torch.py alternately with ours, with this Python (which has PyTorch)
+    #[arg(long, value_name = "PYTHON")]
+    pub torch: Option<PathBuf>,
+    /// Time original_dense.py alternately with ours, with this Python (which has the package imnn)
+    #[arg(long, value_name = "PYTHON")]
+    pub original: Option<PathBuf>,
+    /// Compare one thread with all threads of the machine
+    #[arg(long, conflicts_with_all = ["memory", "peers", "torch", "original"])]
+    pub scaling: bool,
+    /// Compare the peak memory of workloads with a memory budget with what is promised
+    #[arg(long, conflicts_with_all = ["peers", "torch", "original"])]
+    pub memory: bool,
+    /// Print JSON in place of the table
+    #[arg(long)]
+    pub json: bool,
+    /// Fewer workloads, shorter turns: whether it works, not how fast
+    #[arg(long)]
+    pub quick: bool,
+    /// Only workloads whose name is, or begins with, one of these
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub only: Vec<String>,
+    /// What the process of one workload is started with.
+    #[command(subcommand)]
+    pub worker: Option<Worker>,
+}
+
+/// The process of one workload.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Worker {
+    /// Train one workload in turns, told by standard input
+    #[command(hide = true)]
+    Worker {
+        /// Its name
+        workload: String,
+        /// How many threads
+        #[arg(long)]
+        threads: usize,
+    },
+}
+
+impl Arguments {
+    /// The workloads that are asked for.
+    ///
+    /// # Errors
+    /// If a name fits none of them.
+    pub fn workloads(&self) -> Outcome<Vec<Workload>> {
+        let all = if self.memory { LIMITED } else { TIMED };
+        let fits = |workload: &Workload, name: &str| workload.name().starts_with(name);
+        for name in &self.only {
+            if !all.iter().any(|workload| fits(workload, name)) {
+                let names: Vec<_> = all.iter().map(Workload::name).collect();
+                return Err(format!("no workload is called `{name}`, there are {}", names.join(", ")).into());
+            }
+        }
+        let chosen = |workload: &&Workload| match self.only.is_empty() {
+            true => self.memory || !self.quick || QUICK.contains(workload),
+            false => self.only.iter().any(|name| fits(workload, name)),
+        };
+        Ok(all.iter().filter(chosen).copied().collect())
+    }
+
+    /// The peers that are asked for.
+    pub fn peers(&self) -> Vec<Peer> {
+        let pythons = [(Program::Jax, &self.peers), (Program::Torch, &self.torch), (Program::Original, &self.original)];
+        let peer = |(program, python): (Program, &Option<PathBuf>)| Some(Peer { program, python: python.clone()? });
+        pythons.into_iter().filter_map(peer).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn names(line: &str) -> Vec<String> {
+        let arguments = Arguments::parse_from(line.split(' '));
+        arguments.workloads().unwrap().iter().map(Workload::name).collect()
+    }
+
+    #[test]
+    fn command_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn workloads_are_chosen_by_the_beginning_of_their_names() {
+        assert_eq!(names("bench").len(), TIMED.len());
+        assert_eq!(names("bench --quick").len(), QUICK.len());
+        assert_eq!(names("bench --memory --quick").len(), LIMITED.len());
+        assert_eq!(
+            names("bench --only dense-exact volume"),
+            ["dense-exact-1000", "dense-exact-1000-validated", "volume-16-exact-100"]
+        );
+        assert_eq!(names("bench --quick --only inception-32-fly"), ["inception-32-fly-100"]);
+        let wrong = Arguments::parse_from(["bench", "--only", "dens", "tense"]).workloads().unwrap_err().to_string();
+        assert!(wrong.starts_with("no workload is called `tense`, there are dense-fly-1000, "), "{wrong}");
+    }
+
+    #[test]
+    fn peers_have_their_own_pythons() {
+        let peers = Arguments::parse_from(["bench", "--peers", "a/python", "--original", "b/python"]).peers();
+        assert_eq!(
+            peers,
+            [
+                Peer { program: Program::Jax, python: "a/python".into() },
+                Peer { program: Program::Original, python: "b/python".into() },
+            ]
+        );
+    }
+}

@@ -1,0 +1,58 @@
+//! The program behind `cargo xtask bench`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use imnn_benches::arguments::{Arguments, Worker};
+use imnn_benches::machine::{Machine, threads};
+use imnn_benches::measure::{Effort, measure, scaling_threads};
+use imnn_benches::report::Report;
+use imnn_benches::workload::Workload;
+use imnn_benches::{Outcome, worker};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match &arguments.worker {
+        Some(Worker::Worker { workload, threads }) => run_worker(workload, *threads),
+        None => run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_worker(name: &str, threads: usize) -> Outcome {
+    let workload = Workload::named(name).ok_or_else(|| format!("no workload is called `{name}`"))?;
+    worker::run(&workload, threads)
+}
+
+fn run(arguments: &Arguments) -> Outcome {
+    let workloads = arguments.workloads()?;
+    let peers = arguments.peers();
+    let thread_counts = if arguments.scaling { scaling_threads() } else { vec![threads()] };
+    let effort = match (arguments.quick, arguments.memory) {
+        (true, _) => Effort::QUICK,
+        (_, true) => Effort::FEW,
+        _ => Effort::FULL,
+    };
+    let mut report = Report { machine: Machine::this(), effort, records: vec![] };
+    for (k, workload) in workloads.iter().enumerate() {
+        eprintln!("{}/{} {}", k + 1, workloads.len(), workload.name());
+        report.records.push(measure(workload, &thread_counts, &peers, effort)?);
+    }
+    if arguments.json {
+        println!("{}", report.json()?);
+        return Ok(());
+    }
+    let table = match (arguments.scaling, arguments.memory) {
+        (true, _) => report.scaling(),
+        (_, true) => report.memory(),
+        _ => report.times(),
+    };
+    print!("{}\n{table}", report.head());
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! The process of one workload: trains in turns, as its input tells it.
+//!
+//! It speaks as the programs in `peers/` do: a line of JSON with its name after the first iteration; then for each line of
+//! its input, a number of iterations, a line with the seconds that these took. It ends with its input.
+
+use std::io::{BufRead, StdinLock, Write, stdin, stdout};
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use imnn::fit::{FitSettings, Progress};
+use serde_json::json;
+
+use crate::workload::Workload;
+use crate::{Failure, Outcome};
+
+/// Trains `workload` on this many threads for as long as there is input.
+///
+/// # Errors
+/// Those of the workload, and if the input is not as it should be.
+pub fn run(workload: &Workload, threads: usize) -> Outcome {
+    let mut imnn = workload.imnn(threads)?;
+    let endless = FitSettings {
+        max_iterations: usize::MAX,
+        patience: usize::MAX,
+        min_iterations: usize::MAX,
+        ..Default::default()
+    };
+    let mut turns = Turns { input: stdin().lock(), turn: None, failure: None };
+    imnn.fit_with(&endless, &mut |progress: &Progress| turns.iteration(progress))?;
+    turns.failure.map_or(Ok(()), Err)
+}
+
+struct Turns {
+    input: StdinLock<'static>,
+    /// When the turn began, and how many iterations are still to come.
+    turn: Option<(Instant, usize)>,
+    failure: Option<Failure>,
+}
+
+impl Turns {
+    /// Called after every iteration; breaks when there is nothing more to do.
+    fn iteration(&mut self, progress: &Progress) -> ControlFlow<()> {
+        match &mut self.turn {
+            Some((_, left)) if *left > 1 => {
+                *left -= 1;
+                return ControlFlow::Continue(());
+            }
+            _ => {}
+        }
+        let answer = match self.turn {
+            Some((start, _)) => json!({ "seconds": start.elapsed().as_secs_f64(), "det_f": progress.det_f }),
+            None => json!({ "name": concat!("imnn ", env!("CARGO_PKG_VERSION")), "device": "cpu" }),
+        };
+        match self.next(&answer.to_string()) {
+            Ok(Some(iterations)) => {
+                self.turn = Some((Instant::now(), iterations));
+                ControlFlow::Continue(())
+            }
+            Ok(None) => ControlFlow::Break(()),
+            Err(failure) => {
+                self.failure = Some(failure);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// Answers, and waits for the next turn; `None` when there is none.
+    fn next(&mut self, answer: &str) -> Outcome<Option<usize>> {
+        let mut output = stdout().lock();
+        writeln!(output, "{answer}")?;
+        output.flush()?;
+        let mut line = String::new();
+        if self.input.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        match line.trim().parse() {
+            Ok(iterations) if iterations > 0 => Ok(Some(iterations)),
+            _ => Err(format!("expected a number of iterations, at least 1, found `{}`", line.trim()).into()),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! What is timed: a network with its simulations.
+
+use std::sync::Arc;
+
+use imnn::data::{Arrays, OnTheFly, simulate_exact, simulate_numerical};
+use imnn::device::Cpu;
+use imnn::fit::Imnn;
+use imnn::models::{Adam, Model, Network};
+use imnn::sim::{GaussianMeanVariance, Key, PowerLawField, Simulator};
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::flops::{Flops, Rows};
+use crate::networks;
+
+/// Which network, on which data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Net {
+    /// 3 x 128 with leaky ReLU, on the mean and variance of ten draws.
+    Dense,
+    /// Inception blocks of 16 filters, on Gaussian fields with a power-law spectrum.
+    Inception {
+        /// Pixels along a side.
+        side: usize,
+    },
+    /// Convolutions in three dimensions, on the mean and variance of 16^3 voxels.
+    Volume,
+}
+
+/// Where the simulations come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Feed {
+    /// New ones in each iteration, with exact derivatives.
+    Fly,
+    /// In memory, with exact derivatives.
+    Exact,
+    /// In memory, with simulations below and above.
+    Numerical,
+}
+
+/// An IMNN to train.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Workload {
+    /// The network.
+    pub net: Net,
+    /// The kind of simulations.
+    pub feed: Feed,
+    /// How many, all with derivatives.
+    pub n_s: usize,
+    /// Whether there is a validation set of the same size.
+    pub validated: bool,
+    /// What the device may keep, in bytes, if that is limited.
+    pub memory: Option<usize>,
+    /// The peak memory that is promised, in bytes, if any is.
+    pub limit: Option<u64>,
+}
+
+const MEBIBYTE: usize = 1 << 20;
+
+const DENSE: Net = Net::Dense;
+const FIELD_32: Net = Net::Inception { side: 32 };
+const FIELD_128: Net = Net::Inception { side: 128 };
+
+/// The workloads of the table of times.
+pub const TIMED: &[Workload] = &[
+    Workload::new(DENSE, Feed::Fly, 1000),
+    Workload::new(DENSE, Feed::Exact, 1000),
+    Workload::new(DENSE, Feed::Numerical, 1000),
+    Workload::new(DENSE, Feed::Exact, 1000).validated(),
+    Workload::new(DENSE, Feed::Numerical, 1000).validated(),
+    Workload::new(DENSE, Feed::Fly, 10_000),
+    Workload::new(DENSE, Feed::Fly, 100_000),
+    Workload::new(FIELD_32, Feed::Exact, 100),
+    Workload::new(FIELD_32, Feed::Exact, 1000),
+    Workload::new(FIELD_32, Feed::Fly, 100),
+    Workload::new(FIELD_32, Feed::Numerical, 100),
+    Workload::new(FIELD_128, Feed::Exact, 20),
+    Workload::new(FIELD_128, Feed::Exact, 100),
+    Workload::new(Net::Volume, Feed::Exact, 100),
+];
+
+/// Those that `--quick` times.
+pub const QUICK: &[Workload] = &[
+    Workload::new(DENSE, Feed::Fly, 1000),
+    Workload::new(DENSE, Feed::Exact, 1000),
+    Workload::new(DENSE, Feed::Numerical, 1000),
+    Workload::new(FIELD_32, Feed::Exact, 100),
+];
+
+/// The workloads of the table of memory. The limits are in units of 10^6 bytes.
+pub const LIMITED: &[Workload] = &[
+    Workload::new(DENSE, Feed::Fly, 100_000).within(128 * MEBIBYTE, 300_000_000),
+    Workload::new(FIELD_128, Feed::Fly, 2000).within(1024 * MEBIBYTE, 1_500_000_000),
+];
+
+impl Workload {
+    const fn new(net: Net, feed: Feed, n_s: usize) -> Self {
+        Workload { net, feed, n_s, validated: false, memory: None, limit: None }
+    }
+
+    const fn validated(mut self) -> Self {
+        self.validated = true;
+        self
+    }
+
+    const fn within(mut self, memory: usize, limit: u64) -> Self {
+        self.memory = Some(memory);
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Its name, such as `dense-exact-1000-validated`.
+    pub fn name(&self) -> String {
+        let net = match self.net {
+            Net::Dense => "dense".to_owned(),
+            Net::Inception { side } => format!("inception-{side}"),
+            Net::Volume => "volume-16".to_owned(),
+        };
+        let feed = match self.feed {
+            Feed::Fly => "fly",
+            Feed::Exact => "exact",
+            Feed::Numerical => "numerical",
+        };
+        let validated = if self.validated { "-validated" } else { "" };
+        let memory = self.memory.map_or(String::new(), |bytes| format!("-{}-MiB", bytes / MEBIBYTE));
+        format!("{net}-{feed}-{}{validated}{memory}", self.n_s)
+    }
+
+    /// The workload of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        TIMED.iter().chain(LIMITED).find(|workload| workload.name() == name).copied()
+    }
+
+    /// Rows through the network in one iteration: simulations, and for each of two parameters a tangent or a pair.
+    pub fn rows(&self) -> Rows {
+        let per_simulation = match self.feed {
+            Feed::Fly | Feed::Exact => 1 + 2,
+            Feed::Numerical => 1 + 2 * 2,
+        };
+        let training = (self.n_s * per_simulation) as u64;
+        Rows { training, validation: if self.validated { training } else { 0 } }
+    }
+
+    /// The operations of one iteration, done plainly.
+    ///
+    /// # Errors
+    /// If network and data do not fit.
+    pub fn flops(&self) -> Outcome<u64> {
+        let shape = match self.net {
+            Net::Dense => vec![10],
+            Net::Inception { side } => vec![side, side, 1],
+            Net::Volume => VOLUME.to_vec(),
+        };
+        Ok(Flops::of(&Model::new(self.network(), &shape)?).per_iteration(self.rows()))
+    }
+
+    /// The IMNN, with its simulations made, on this many threads.
+    ///
+    /// # Errors
+    /// Those of its parts.
+    pub fn imnn(&self, threads: usize) -> Outcome<Imnn<f32>> {
+        match self.net {
+            Net::Dense => self.with(GaussianMeanVariance { n_data: 10 }, [0.0, 1.0], threads),
+            Net::Inception { side } => self.with(Arc::new(PowerLawField::new(side)?), [1.0, 0.5], threads),
+            Net::Volume => self.with(Voxels, [0.0, 1.0], threads),
+        }
+    }
+
+    fn network(&self) -> Network {
+        match self.net {
+            Net::Dense => networks::dense_128(),
+            Net::Inception { side } => networks::inception(side),
+            Net::Volume => networks::volume(),
+        }
+    }
+
+    fn with<S: Simulator + Clone + 'static>(
+        &self,
+        simulator: S,
+        theta: [f64; 2],
+        threads: usize,
+    ) -> Outcome<Imnn<f32>> {
+        let n = self.n_s;
+        let (training, validation) = (Key::new(3), Key::new(4));
+        let exact = |key| -> Outcome<Arrays<f32>> { Ok(simulate_exact(&simulator, &theta, n, n, key)?) };
+        let numerical =
+            |key| -> Outcome<Arrays<f32>> { Ok(simulate_numerical(&simulator, &theta, &[0.1, 0.1], n, n, key)?) };
+        let mut device = Cpu::new(threads)?;
+        if let Some(bytes) = self.memory {
+            device = device.with_memory(bytes);
+        }
+        let mut builder =
+            Imnn::builder(self.network()).theta_fid(theta).device(device).optimiser(Adam::new(1e-3)?).key(Key::new(0));
+        builder = match self.feed {
+            Feed::Fly => builder.training(OnTheFly::new(simulator.clone(), &theta, n, n)?),
+            Feed::Exact => builder.training(exact(training)?),
+            Feed::Numerical => builder.training(numerical(training)?),
+        };
+        if self.validated {
+            builder = match self.feed {
+                Feed::Fly => builder.validation(OnTheFly::new(simulator.clone(), &theta, n, n)?),
+                Feed::Exact => builder.validation(exact(validation)?),
+                Feed::Numerical => builder.validation(numerical(validation)?),
+            };
+        }
+        Ok(builder.build()?)
+    }
+}
+
+const VOLUME: [usize; 4] = [16, 16, 16, 1];
+
+/// Independent Gaussian voxels in a box; the parameters are their mean and variance.
+#[derive(Clone, Copy, Debug)]
+struct Voxels;
+
+impl Voxels {
+    const DRAWS: GaussianMeanVariance = GaussianMeanVariance { n_data: 16 * 16 * 16 };
+}
+
+impl Simulator for Voxels {
+    fn n_params(&self) -> usize {
+        2
+    }
+
+    fn data_shape(&self) -> Vec<usize> {
+        VOLUME.to_vec()
+    }
+
+    fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]) {
+        Voxels::DRAWS.simulate(key, theta, data);
+    }
+
+    fn simulate_with_derivative(&self, key: Key, theta: &[f64], data: &mut [f64], derivative: &mut [f64]) {
+        Voxels::DRAWS.simulate_with_derivative(key, theta, data, derivative);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_again_and_belong_to_one_workload_each() {
+        for workload in TIMED.iter().chain(LIMITED).chain(QUICK) {
+            assert_eq!(Workload::named(&workload.name()), Some(*workload));
+        }
+        assert_eq!(TIMED[3].name(), "dense-exact-1000-validated");
+        assert_eq!(LIMITED[1].name(), "inception-128-fly-2000-1024-MiB");
+        assert_eq!(Workload::named("dense"), None);
+    }
+
+    #[test]
+    fn operations_follow_from_rows() {
+        let flops = |name: &str| Workload::named(name).unwrap().flops().unwrap();
+        assert_eq!(flops("dense-fly-1000"), 609_792_000);
+        assert_eq!(flops("dense-exact-1000"), flops("dense-fly-1000"));
+        assert_eq!(flops("dense-numerical-1000"), flops("dense-fly-1000") / 3 * 5);
+        assert_eq!(flops("dense-exact-1000-validated"), flops("dense-fly-1000") + 3 * 68_608_000);
+    }
+
+    #[test]
+    fn small_ones_can_be_built() {
+        for name in ["dense-fly-1000", "dense-numerical-1000-validated", "inception-32-fly-100", "volume-16-exact-100"]
+        {
+            let workload = Workload::named(name).unwrap();
+            let imnn = workload.imnn(1).unwrap();
+            assert_eq!(imnn.model().n_summaries(), 2, "{name}");
+        }
+    }
+}
