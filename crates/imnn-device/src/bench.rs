@@ -12,8 +12,6 @@ use ndarray::ArrayView2;
 #[derive(Default)]
 pub(crate) struct Bench<E> {
     leaf: Leaf<E>,
-    /// For leaves that are not kept.
-    pub(crate) own: Kept<E>,
     scratch: Vec<E>,
     /// What the program makes of a leaf.
     summaries: Vec<E>,

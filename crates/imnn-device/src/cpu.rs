@@ -1,14 +1,15 @@
 //! The threads of a CPU as a device.
 
+use crate::crew::lock;
 use crate::device::{Device, Session};
 use crate::dfdx::DfdxProgram;
-use crate::error::Result;
+use crate::error::{DeviceError, Result};
 use crate::program::Program;
 use crate::session::CpuSession;
 use crate::workers::Workers;
 use imnn_models::{Element, Model};
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// What may be kept between forward and backward unless said otherwise: 1 GiB.
 const MEMORY: usize = 1 << 30;
@@ -18,9 +19,12 @@ const MEMORY: usize = 1 << 30;
 /// The same weights and key give the same bits for any number of threads: leaves are cut by the network's size alone, and
 /// gradients are added in a fixed order within fixed runs of leaves, the runs then in a fixed tree.
 pub struct Cpu<E> {
-    workers: Arc<Workers>,
+    threads: usize,
     memory: usize,
     dfdx: bool,
+    /// Threads in one pool and threads apart, started when a session needs them, for all sessions.
+    together: Mutex<Option<Arc<Workers>>>,
+    apart: Mutex<Option<Arc<Workers>>>,
     element: PhantomData<fn() -> E>,
 }
 
@@ -28,16 +32,19 @@ impl<E: Element> Cpu<E> {
     /// A CPU with this many threads.
     ///
     /// # Errors
-    /// If `threads` is 0 or the threads cannot be started.
+    /// If `threads` is 0.
     pub fn new(threads: usize) -> Result<Self> {
-        let workers = Arc::new(Workers::new(threads)?);
-        Ok(Cpu { workers, memory: MEMORY, dfdx: false, element: PhantomData })
+        if threads == 0 {
+            return Err(DeviceError::Threads { threads, message: "at least one is needed".into() });
+        }
+        let (together, apart) = Default::default();
+        Ok(Cpu { threads, memory: MEMORY, dfdx: false, together, apart, element: PhantomData })
     }
 
     /// A CPU with as many threads as the machine can run at once.
     ///
     /// # Errors
-    /// If the threads cannot be started.
+    /// As [`Cpu::new`].
     pub fn all() -> Result<Self> {
         Cpu::new(std::thread::available_parallelism().map_or(1, usize::from))
     }
@@ -57,18 +64,32 @@ impl<E: Element> Cpu<E> {
 
     /// Number of threads.
     pub fn threads(&self) -> usize {
-        self.workers.len()
+        self.threads
     }
 
-    /// The program that runs `model`, with what there is to say about the choice.
-    fn program(&self, model: &Model) -> (Box<dyn Program<E>>, Option<String>) {
-        (Box::new(DfdxProgram::new(model)), None)
+    /// The fused program, where all layers are known to it; otherwise what is to be said about that.
+    fn fused(&self, _: &Model) -> (Option<Box<dyn Program<E>>>, Option<String>) {
+        (None, None)
+    }
+
+    /// The workers in `slot`, started if this is the first session that needs them.
+    fn workers(&self, slot: &Mutex<Option<Arc<Workers>>>, start: fn(usize) -> Result<Workers>) -> Result<Arc<Workers>> {
+        let mut slot = lock(slot);
+        if let Some(workers) = &*slot {
+            return Ok(workers.clone());
+        }
+        let workers = Arc::new(start(self.threads)?);
+        Ok(slot.insert(workers).clone())
     }
 }
 
 impl<E: Element> Device<E> for Cpu<E> {
     fn load(&self, model: &Model) -> Result<Box<dyn Session<E>>> {
-        let (program, note) = self.program(model);
-        Ok(Box::new(CpuSession::new(model, program, self.workers.clone(), self.memory, note)))
+        let (fused, note) = if self.dfdx { (None, None) } else { self.fused(model) };
+        let (program, workers): (Box<dyn Program<E>>, _) = match fused {
+            Some(plan) => (plan, self.workers(&self.together, Workers::together)?),
+            None => (Box::new(DfdxProgram::new(model)), self.workers(&self.apart, Workers::apart)?),
+        };
+        Ok(Box::new(CpuSession::new(model, program, workers, self.memory, note)))
     }
 }

@@ -32,9 +32,9 @@ impl Crew {
         Crew { workers, taken }
     }
 
-    /// The number of workers.
-    pub(crate) fn len(&self) -> usize {
-        self.taken.len()
+    /// The workers.
+    pub(crate) fn workers(&self) -> &Arc<Workers> {
+        &self.workers
     }
 
     /// `f(worker, task)` for all tasks from 0 to `n_tasks`, no two at once for the same worker.
@@ -47,7 +47,7 @@ impl Crew {
         order: Order,
         f: impl Fn(usize, usize) -> Result<()> + Sync,
     ) -> Result<()> {
-        let n_workers = self.len().min(n_tasks);
+        let n_workers = self.taken.len().min(n_tasks);
         let taken = &mut self.taken[..n_workers];
         taken.iter_mut().for_each(|taken| *taken.0.get_mut() = 0);
         let taken = &*taken;
@@ -97,14 +97,14 @@ pub(crate) fn own<T>(mutex: &mut Mutex<T>) -> &mut T {
 mod tests {
     use super::*;
 
-    fn crew(threads: usize) -> Crew {
-        Crew::new(Arc::new(Workers::new(threads).unwrap()))
+    fn crews(threads: usize) -> [Crew; 2] {
+        [Workers::together(threads), Workers::apart(threads)].map(|workers| Crew::new(Arc::new(workers.unwrap())))
     }
 
     #[test]
     fn every_task_is_done_once() {
-        for threads in [1, 2, 4] {
-            let mut crew = crew(threads);
+        for (threads, mut crew) in [1, 2, 4].into_iter().flat_map(|threads| crews(threads).map(|crew| (threads, crew)))
+        {
             for n_tasks in [0, 1, 3, 100] {
                 for order in [Order::Up, Order::Down] {
                     let done = Mutex::new(vec![]);
@@ -128,24 +128,26 @@ mod tests {
 
     #[test]
     fn a_worker_does_one_task_at_a_time() {
-        let mut crew = crew(3);
-        let busy: Vec<_> = (0..3).map(|_| AtomicBool::new(false)).collect();
-        crew.run(200, Order::Up, |worker, _| {
-            assert!(!busy[worker].swap(true, Ordering::SeqCst));
-            busy[worker].store(false, Ordering::SeqCst);
-            Ok(())
-        })
-        .unwrap();
+        for mut crew in crews(3) {
+            let busy: Vec<_> = (0..3).map(|_| AtomicBool::new(false)).collect();
+            crew.run(200, Order::Up, |worker, _| {
+                assert!(!busy[worker].swap(true, Ordering::SeqCst));
+                busy[worker].store(false, Ordering::SeqCst);
+                Ok(())
+            })
+            .unwrap();
+        }
     }
 
     #[test]
     fn a_failure_is_reported_and_the_crew_goes_on() {
-        let mut crew = crew(2);
         let fails = |_, task| match task {
             7 => Err(DeviceError::Weights { expected: 7, found: task }),
             _ => Ok(()),
         };
-        assert!(matches!(crew.run(20, Order::Up, fails), Err(DeviceError::Weights { expected: 7, .. })));
-        crew.run(20, Order::Up, |_, _| Ok(())).unwrap();
+        for mut crew in crews(2) {
+            assert!(matches!(crew.run(20, Order::Up, fails), Err(DeviceError::Weights { expected: 7, .. })));
+            crew.run(20, Order::Up, |_, _| Ok(())).unwrap();
+        }
     }
 }

@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn the_tree_is_that_of_neighbours_for_any_number_of_threads() {
         for threads in [1, 3] {
-            let mut crew = Crew::new(Arc::new(Workers::new(threads).unwrap()));
+            let mut crew = Crew::new(Arc::new(Workers::together(threads).unwrap()));
             for n_terms in [0, 1, 2, 3, 5, 6, 7, 11, 31, 32] {
                 for len in [0, 1, BLOCK + 1, 2 * CHUNK + 3] {
                     let term = |r: usize| (0..len).map(|i| ((i * 37 + r * 101) % 1009) as f32 / 7.0 - 60.0).collect();

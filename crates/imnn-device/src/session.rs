@@ -22,8 +22,8 @@ pub(crate) struct CpuSession<E: Element> {
     note: Option<String>,
     program: Box<dyn Program<E>>,
     crew: Crew,
-    /// The memory of each worker.
-    benches: Vec<Mutex<Bench<E>>>,
+    /// The memory of each worker, with a place for leaves that are not kept.
+    benches: Vec<Mutex<(Bench<E>, Kept<E>)>>,
     /// What the first leaves keep.
     kept: Vec<Mutex<Kept<E>>>,
     /// Which pass they keep, and how many of them.
@@ -44,15 +44,14 @@ impl<E: Element> CpuSession<E> {
         memory: usize,
         note: Option<String>,
     ) -> Self {
-        let crew = Crew::new(workers);
         CpuSession {
             model: model.clone(),
             leaf_size: leaf_size(model),
             memory,
             note,
             program,
-            benches: (0..crew.len()).map(|_| Mutex::default()).collect(),
-            crew,
+            benches: (0..workers.len()).map(|_| Mutex::default()).collect(),
+            crew: Crew::new(workers),
             kept: vec![],
             pass: None,
             runs: vec![],
@@ -79,10 +78,8 @@ impl<E: Element> CpuSession<E> {
         }
         shape.leaves.len()
     }
-}
 
-impl<E: Element> Session<E> for CpuSession<E> {
-    fn forward(&mut self, task: &Task<'_, E>, keep: bool) -> Result<&Summaries> {
+    fn forward_inside(&mut self, task: &Task<'_, E>, keep: bool) -> Result<()> {
         self.pass = None;
         let shape = Shape::new(&self.model, task, self.leaf_size)?;
         let n_kept = if keep { self.fitting(&shape) } else { 0 };
@@ -97,15 +94,12 @@ impl<E: Element> Session<E> for CpuSession<E> {
         let derivatives = task.source.derivatives();
         let bad: Mutex<Option<(usize, f64)>> = Mutex::new(None);
         self.crew.run(shape.leaves.len(), Order::Up, |worker, k| {
-            let bench = &mut *lock(&benches[worker]);
-            let mut own = std::mem::take(&mut bench.own);
+            let (bench, spare) = &mut *lock(&benches[worker]);
             let made = match kept.get(k) {
-                Some(kept) => bench.forward(&work, k, &mut lock(kept)),
-                None => bench.forward(&work, k, &mut own),
+                Some(kept) => bench.forward(&work, k, &mut lock(kept))?,
+                None => bench.forward(&work, k, spare)?,
             };
-            let found = made.map(|made| shape.collect(k, derivatives, made, &mut lock(summaries)));
-            bench.own = own;
-            if let Some((row, value)) = found? {
+            if let Some((row, value)) = shape.collect(k, derivatives, made, &mut lock(summaries)) {
                 let mut bad = lock(&bad);
                 if bad.is_none_or(|(lowest, _)| row < lowest) {
                     *bad = Some((row, value));
@@ -119,10 +113,10 @@ impl<E: Element> Session<E> for CpuSession<E> {
         if keep {
             self.pass = Some((task.key, shape, n_kept));
         }
-        Ok(own(&mut self.summaries))
+        Ok(())
     }
 
-    fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
+    fn backward_inside(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
         let shape = Shape::new(&self.model, task, self.leaf_size)?;
         shape.check(cotangents)?;
         if gradient.len() != task.weights.len() {
@@ -145,7 +139,7 @@ impl<E: Element> Session<E> for CpuSession<E> {
         let (benches, kept, runs) = (&self.benches, &self.kept[..n_kept], &self.runs);
         let cotangents = (cotangents.x, self.beside.as_slice());
         self.crew.run(n_runs, Order::Down, |worker, run| {
-            let bench = &mut *lock(&benches[worker]);
+            let (bench, spare) = &mut *lock(&benches[worker]);
             let gradient = &mut *lock(&runs[run]);
             gradient.clear();
             gradient.resize(len, E::zero());
@@ -153,11 +147,8 @@ impl<E: Element> Session<E> for CpuSession<E> {
                 if let Some(kept) = kept.get(k) {
                     bench.backward(&work, k, &lock(kept), cotangents, gradient)?;
                 } else {
-                    let mut own = std::mem::take(&mut bench.own);
-                    let done = bench.again(&work, k, &mut own);
-                    let done = done.and_then(|()| bench.backward(&work, k, &own, cotangents, gradient));
-                    bench.own = own;
-                    done?;
+                    bench.again(&work, k, spare)?;
+                    bench.backward(&work, k, spare, cotangents, gradient)?;
                 }
             }
             Ok(())
@@ -167,6 +158,19 @@ impl<E: Element> Session<E> for CpuSession<E> {
         self.program.finish(task.weights, &mut self.total);
         gradient.copy_from_slice(&self.total[..gradient.len()]);
         Ok(())
+    }
+}
+
+impl<E: Element> Session<E> for CpuSession<E> {
+    fn forward(&mut self, task: &Task<'_, E>, keep: bool) -> Result<&Summaries> {
+        let workers = self.crew.workers().clone();
+        workers.enter(|| self.forward_inside(task, keep))?;
+        Ok(own(&mut self.summaries))
+    }
+
+    fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
+        let workers = self.crew.workers().clone();
+        workers.enter(|| self.backward_inside(task, cotangents, gradient))
     }
 
     fn note(&self) -> Option<&str> {

@@ -3,47 +3,83 @@
 use crate::error::{DeviceError, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// A number of rayon pools of one thread each.
-///
-/// One pool of many threads would let the matrix products inside a leaf split themselves over all of them (dfdx asks rayon
-/// how many threads there are); in a pool of one, a leaf runs on its own thread from beginning to end.
-pub(crate) struct Workers(Vec<ThreadPool>);
+/// A number of threads, and how they are woken.
+pub(crate) enum Workers {
+    /// The thread that asks, alone.
+    Caller,
+    /// The threads of one pool. Nobody waits for a thread that is slow to wake: another does its part.
+    Together(ThreadPool),
+    /// Pools of one thread each. In one pool of many, the matrix products inside a leaf would split themselves over all of
+    /// them (dfdx asks rayon how many threads there are); in a pool of one, a leaf runs on its own thread from beginning to
+    /// end.
+    Apart(Vec<ThreadPool>),
+}
 
 impl Workers {
-    pub(crate) fn new(threads: usize) -> Result<Self> {
-        let failed = |message: String| DeviceError::Threads { threads, message };
-        if threads == 0 {
-            return Err(failed("at least one is needed".into()));
-        }
-        (0..threads)
-            .map(|k| {
-                ThreadPoolBuilder::new()
-                    .num_threads(1)
-                    .thread_name(move |_| format!("imnn-worker-{k}"))
-                    .build()
-                    .map_err(|error| failed(error.to_string()))
-            })
-            .collect::<Result<_>>()
-            .map(Workers)
+    /// This many threads for programs that leave rayon alone.
+    pub(crate) fn together(threads: usize) -> Result<Self> {
+        if threads == 1 { Ok(Workers::Caller) } else { pool(threads, "imnn".into()).map(Workers::Together) }
+    }
+
+    /// This many threads of which each sees itself alone.
+    pub(crate) fn apart(threads: usize) -> Result<Self> {
+        (0..threads).map(|k| pool(1, format!("imnn-dfdx-{k}"))).collect::<Result<_>>().map(Workers::Apart)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        match self {
+            Workers::Caller => 1,
+            Workers::Together(pool) => pool.current_num_threads(),
+            Workers::Apart(pools) => pools.len(),
+        }
     }
 
-    /// `work(0)`, ..., `work(n - 1)`, each on a thread of its own, for `n` up to the number of workers.
+    /// Does `work`, which will call [`Workers::each`], where the workers are near: waking a pool from outside takes longer
+    /// than from inside.
+    pub(crate) fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match self {
+            Workers::Together(pool) => pool.install(work),
+            Workers::Caller | Workers::Apart(_) => work(),
+        }
+    }
+
+    /// `work(0)`, ..., `work(n - 1)`, at once as far as there are threads, for `n` up to the number of workers.
     pub(crate) fn each(&self, n: usize, work: &(impl Fn(usize) + Sync)) {
-        each(&self.0[..n], 0, work);
+        match self {
+            Workers::Caller => (0..n).for_each(work),
+            Workers::Together(pool) => pool.install(|| halves(0, n, work)),
+            Workers::Apart(pools) => one_by_one(&pools[..n], 0, work),
+        }
     }
 }
 
-fn each(pools: &[ThreadPool], worker: usize, work: &(impl Fn(usize) + Sync)) {
+fn pool(threads: usize, name: String) -> Result<ThreadPool> {
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(move |k| format!("{name}-{k}"))
+        .build()
+        .map_err(|error| DeviceError::Threads { threads, message: error.to_string() })
+}
+
+/// Each half may go to another thread; a join allocates nothing, unlike what is spawned.
+fn halves(start: usize, end: usize, work: &(impl Fn(usize) + Sync)) {
+    match end - start {
+        0 => {}
+        1 => work(start),
+        n => {
+            let middle = start + n / 2;
+            rayon::join(|| halves(start, middle, work), || halves(middle, end, work));
+        }
+    }
+}
+
+fn one_by_one(pools: &[ThreadPool], worker: usize, work: &(impl Fn(usize) + Sync)) {
     match pools {
         [] => {}
         [last] => last.install(|| work(worker)),
         [first, others @ ..] => first.in_place_scope(|scope| {
             scope.spawn(|_| work(worker));
-            each(others, worker + 1, work);
+            one_by_one(others, worker + 1, work);
         }),
     }
 }
@@ -53,16 +89,31 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
+    /// The workers that were called, and the number of threads that each saw.
+    fn seen(workers: &Workers, n: usize) -> Vec<(usize, usize)> {
+        let seen = Mutex::new(vec![]);
+        let work = |worker| seen.lock().unwrap().push((worker, rayon::current_num_threads()));
+        workers.enter(|| workers.each(n, &work));
+        let mut seen = seen.into_inner().unwrap();
+        seen.sort_unstable();
+        seen
+    }
+
     #[test]
-    fn each_worker_sees_one_thread() {
-        let workers = Workers::new(3).unwrap();
-        for n in 0..=3 {
-            let seen = Mutex::new(vec![]);
-            workers.each(n, &|worker| seen.lock().unwrap().push((worker, rayon::current_num_threads())));
-            let mut seen = seen.into_inner().unwrap();
-            seen.sort_unstable();
-            assert_eq!(seen, (0..n).map(|worker| (worker, 1)).collect::<Vec<_>>());
+    fn every_worker_is_called_once() {
+        for threads in [1, 2, 3] {
+            for workers in [Workers::together(threads).unwrap(), Workers::apart(threads).unwrap()] {
+                assert_eq!(workers.len(), threads);
+                for n in 0..=threads {
+                    let called: Vec<_> = seen(&workers, n).into_iter().map(|(worker, _)| worker).collect();
+                    assert_eq!(called, (0..n).collect::<Vec<_>>());
+                }
+            }
         }
-        assert!(Workers::new(0).is_err());
+    }
+
+    #[test]
+    fn workers_apart_see_one_thread() {
+        assert_eq!(seen(&Workers::apart(3).unwrap(), 3), [(0, 1), (1, 1), (2, 1)]);
     }
 }
