@@ -4,6 +4,7 @@ use crate::crew::lock;
 use crate::device::{Device, Session};
 use crate::dfdx::DfdxProgram;
 use crate::error::{DeviceError, Result};
+use crate::fused::Plan;
 use crate::program::Program;
 use crate::session::CpuSession;
 use crate::workers::Workers;
@@ -68,8 +69,11 @@ impl<E: Element> Cpu<E> {
     }
 
     /// The fused program, where all layers are known to it; otherwise what is to be said about that.
-    fn fused(&self, _: &Model) -> (Option<Box<dyn Program<E>>>, Option<String>) {
-        (None, None)
+    fn fused(&self, model: &Model) -> (Option<Box<dyn Program<E>>>, Option<String>) {
+        match Plan::new(model) {
+            Ok(plan) => (Some(Box::new(plan)), None),
+            Err(reason) => (None, Some(format!("{reason}: the network runs on dfdx, which is slower"))),
+        }
     }
 
     /// The workers in `slot`, started if this is the first session that needs them.

@@ -12,6 +12,7 @@ mod crew;
 mod device;
 mod dfdx;
 mod error;
+mod fused;
 mod leaves;
 mod program;
 mod reduce;

@@ -1,0 +1,104 @@
+//! Windows laid side by side, so that a convolution is a matrix product, and the way back.
+//!
+//! ```text
+//! gather    patch[o, (k, c)] = x[position(o, k), c], 0 beyond the edge
+//! scatter   g_x[position(o, k), c] += g_patch[o, (k, c)]
+//! ```
+//!
+//! Taps that are neighbours in memory are copied as one run: a 5 x 5 window over channels-last data is five runs.
+
+use imnn_models::{Element, OUTSIDE, Windows};
+use std::ops::Range;
+
+/// The runs of a table of windows over data of so many channels.
+#[derive(Clone, Debug)]
+pub(crate) struct Gather {
+    runs: Vec<Run>,
+    /// The first run of each output position, and the end.
+    first: Vec<u32>,
+    /// Numbers of a row of input.
+    size: usize,
+    /// Numbers of a patch.
+    width: usize,
+}
+
+/// Consecutive numbers of a patch that are consecutive in the input too, or all lie outside.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    start: u32,
+    len: u32,
+}
+
+impl Gather {
+    pub(crate) fn new(windows: &Windows, channels: usize) -> Self {
+        let mut runs: Vec<Run> = Vec::new();
+        let mut first = vec![0];
+        for o in 0..windows.n_outputs() {
+            let begin = runs.len();
+            for &tap in windows.window(o) {
+                let (start, len) = (if tap == OUTSIDE { OUTSIDE } else { tap * channels as u32 }, channels as u32);
+                match runs[begin..].last_mut() {
+                    Some(run) if start == OUTSIDE && run.start == OUTSIDE => run.len += len,
+                    Some(run) if start != OUTSIDE && run.start != OUTSIDE && run.start + run.len == start => {
+                        run.len += len
+                    }
+                    _ => runs.push(Run { start, len }),
+                }
+            }
+            first.push(runs.len() as u32);
+        }
+        Gather { runs, first, size: windows.n_inputs * channels, width: windows.n_taps * channels }
+    }
+
+    /// Numbers of a patch.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The patches `range` of all rows of `x`: number `row * n_outputs + o` is that of output position o.
+    pub(crate) fn gather<E: Element>(&self, x: &[E], range: Range<usize>, patches: &mut [E]) {
+        for ((row, runs), patch) in self.windows(range).zip(patches.chunks_exact_mut(self.width)) {
+            let x = &x[row * self.size..][..self.size];
+            let mut at = 0;
+            for run in runs {
+                let (start, len) = (run.start as usize, run.len as usize);
+                let to = &mut patch[at..at + len];
+                if run.start == OUTSIDE {
+                    to.fill(E::zero());
+                } else {
+                    to.copy_from_slice(&x[start..start + len]);
+                }
+                at += len;
+            }
+        }
+    }
+
+    /// Adds the patches `range` to the rows of `x` that they came from.
+    pub(crate) fn scatter<E: Element>(&self, patches: &[E], range: Range<usize>, x: &mut [E]) {
+        for ((row, runs), patch) in self.windows(range).zip(patches.chunks_exact(self.width)) {
+            let x = &mut x[row * self.size..][..self.size];
+            let mut at = 0;
+            for run in runs {
+                let (start, len) = (run.start as usize, run.len as usize);
+                if run.start != OUTSIDE {
+                    x[start..start + len].iter_mut().zip(&patch[at..at + len]).for_each(|(x, &p)| *x += p);
+                }
+                at += len;
+            }
+        }
+    }
+
+    /// The row and the runs of each patch.
+    fn windows(&self, range: Range<usize>) -> impl Iterator<Item = (usize, &[Run])> {
+        let n_outputs = self.first.len() - 1;
+        let (mut row, mut o) = (range.start / n_outputs, range.start % n_outputs);
+        range.map(move |_| {
+            let window = (row, &self.runs[self.first[o] as usize..self.first[o + 1] as usize]);
+            o += 1;
+            if o == n_outputs {
+                (row, o) = (row + 1, 0);
+            }
+            window
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! Networks as the engine sees them: positions and channels, with shapes that only rename numbers forgotten.
+
+use imnn_models::{Activation, Join, Model, Node, OUTSIDE, Op as ModelOp, Windows};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Positions with channels; a row of data has one number for each pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) positions: usize,
+    pub(crate) channels: usize,
+}
+
+/// One layer.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    pub(crate) op: Op,
+    pub(crate) input: Shape,
+    pub(crate) output: Shape,
+}
+
+/// What a layer does.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    /// `y[o] = sum_k x[position(o, k)] W[k] + b`: dense layers and convolutions.
+    Linear(Linear),
+    MaxPool(Arc<Windows>),
+    MeanPool(Arc<Windows>),
+    Activation(Activation),
+    Parallel {
+        branches: Vec<Vec<Layer>>,
+        join: Join,
+    },
+}
+
+/// A linear layer; without windows each position is mapped by itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Linear {
+    pub(crate) windows: Option<Arc<Windows>>,
+    pub(crate) weights: Weights,
+}
+
+/// Places of a weight and a bias in the parameter vector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Affine {
+    pub(crate) weight: Range<usize>,
+    pub(crate) bias: Range<usize>,
+}
+
+/// Where a linear layer has its weights from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Weights {
+    /// From the parameters.
+    Own(Affine),
+    /// Two linear layers in one: first a map of the channels, then windows over it.
+    Composed { first: Affine, between: usize, second: Affine },
+}
+
+impl Shape {
+    /// Numbers of a row.
+    pub(crate) fn size(self) -> usize {
+        self.positions * self.channels
+    }
+}
+
+impl Linear {
+    /// Number of positions that one output sees.
+    pub(crate) fn n_taps(&self) -> usize {
+        self.windows.as_ref().map_or(1, |windows| windows.n_taps)
+    }
+}
+
+/// The layers of a model, or why the engine cannot run it.
+pub(crate) fn layers(model: &Model) -> Result<Vec<Layer>, String> {
+    let affine = |weight: usize, bias: usize| {
+        let entries = model.layout().entries();
+        Weights::Own(Affine { weight: entries[weight].range(), bias: entries[bias].range() })
+    };
+    chain(model.nodes(), &affine)
+}
+
+fn chain(nodes: &[Node], affine: &dyn Fn(usize, usize) -> Weights) -> Result<Vec<Layer>, String> {
+    nodes.iter().filter_map(|node| layer(node, affine).transpose()).collect()
+}
+
+fn layer(node: &Node, affine: &dyn Fn(usize, usize) -> Weights) -> Result<Option<Layer>, String> {
+    let op = match &node.op {
+        ModelOp::Dense { weight, bias } => Op::Linear(Linear { windows: None, weights: affine(*weight, *bias) }),
+        ModelOp::Conv { weight, bias, windows } => {
+            let windows = (!is_identity(windows)).then(|| windows.clone());
+            Op::Linear(Linear { windows, weights: affine(*weight, *bias) })
+        }
+        ModelOp::MaxPool(windows) => Op::MaxPool(windows.clone()),
+        ModelOp::AvgPool(windows) => Op::MeanPool(windows.clone()),
+        ModelOp::Reshape | ModelOp::Activation(Activation::Identity) => return Ok(None),
+        ModelOp::Activation(activation) => Op::Activation(*activation),
+        ModelOp::Parallel { branches, join } => {
+            let branches = branches.iter().map(|nodes| chain(nodes, affine)).collect::<Result<_, _>>()?;
+            Op::Parallel { branches, join: *join }
+        }
+        _ => return Err(format!("{} is not known to the fused engine", node.label)),
+    };
+    let (input, output) = (shape(&node.input), shape(&node.output));
+    if input.size().max(output.size()) > u32::MAX as usize / 2 {
+        return Err(format!("{} is too large for the fused engine", node.label));
+    }
+    Ok(Some(Layer { op, input, output }))
+}
+
+/// Channels are the last axis.
+fn shape(axes: &[usize]) -> Shape {
+    let channels = axes.last().copied().unwrap_or(1);
+    Shape { positions: axes.iter().product::<usize>() / channels, channels }
+}
+
+/// Whether each position sees itself alone.
+fn is_identity(windows: &Windows) -> bool {
+    windows.n_taps == 1
+        && windows.taps.len() == windows.n_inputs
+        && windows.taps.iter().enumerate().all(|(o, &t)| t == o as u32)
+}
+
+/// The positions that windows read, in order.
+pub(crate) fn positions_read(windows: &Windows) -> Vec<u32> {
+    let mut read: Vec<u32> = windows.taps.iter().copied().filter(|&tap| tap != OUTSIDE).collect();
+    read.sort_unstable();
+    read.dedup();
+    read
+}

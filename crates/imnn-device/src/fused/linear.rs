@@ -1,0 +1,167 @@
+//! Dense layers and convolutions.
+//!
+//! ```text
+//! forward   y[o] = P(x)[o] W + b                 P: windows side by side, or the identity
+//! tangent   t'[o] = P(t)[o] W
+//! backward  g_W = sum P(left)^T g_y              left: the rows x and t, or their combinations for each summary
+//!           g_b = sum over values of g_y
+//!           g_x = P^T (g_y W^T)
+//! ```
+//!
+//! Values and tangents are rows of one matrix, so each line is one matrix product; with windows, one for each chunk of
+//! patches.
+
+use super::gather::Gather;
+use super::matrix::{Matrix, MatrixMut, product};
+use super::narrow;
+use super::plan::{LinearStep, chunk_rows};
+use imnn_models::Element;
+use pulp::Arch;
+use std::ops::Range;
+
+/// The weight as a pass needs it.
+#[derive(Clone, Copy)]
+pub(super) struct Weight<'a, E> {
+    /// `(k, g)`.
+    pub(super) plain: &'a [E],
+    /// `(g, k)`, where g is small.
+    pub(super) transposed: Option<&'a [E]>,
+    /// Rows of the weight: numbers of a patch.
+    pub(super) k: usize,
+    /// Columns of the weight: channels that come out.
+    pub(super) g: usize,
+}
+
+/// `y = P(x) W` for `m` positions of all rows together, `ld` numbers from one to the next.
+pub(super) fn forward<E: Element>(
+    step: &LinearStep,
+    weight: Weight<'_, E>,
+    x: &[E],
+    y: &mut [E],
+    (m, ld): (usize, usize),
+    patches: &mut [E],
+) {
+    let Some(gather) = &step.gather else {
+        return multiply(&x[..m * weight.k], weight, y, ld);
+    };
+    for chunk in chunks(gather, m) {
+        let patches = &mut patches[..chunk.len() * weight.k];
+        gather.gather(x, chunk.clone(), patches);
+        multiply(patches, weight, &mut y[chunk.start * ld..], ld);
+    }
+}
+
+/// Adds `P(left)^T g_y` to `gradient`, which is laid out as the weight: transposed where there is a transposed one.
+pub(super) fn weight_gradient<E: Element>(
+    step: &LinearStep,
+    weight: Weight<'_, E>,
+    left: &[E],
+    gy: &[E],
+    (m, ld): (usize, usize),
+    patches: &mut [E],
+    gradient: &mut [E],
+) {
+    let (k, g) = (weight.k, weight.g);
+    let mut add = |left: &[E], gy: &[E], m: usize| {
+        let (left, gy) = (Matrix::new(left, m, k, k), Matrix::new(gy, m, g, ld));
+        if weight.transposed.is_some() {
+            product(MatrixMut::new(gradient, g, k, k), true, gy.t(), left);
+        } else {
+            product(MatrixMut::new(gradient, k, g, g), true, left.t(), gy);
+        }
+    };
+    let Some(gather) = &step.gather else { return add(left, gy, m) };
+    for chunk in chunks(gather, m) {
+        let patches = &mut patches[..chunk.len() * k];
+        gather.gather(left, chunk.clone(), patches);
+        add(patches, &gy[chunk.start * ld..], chunk.len());
+    }
+}
+
+/// `g_x = P^T (g_y W^T)`, or adds it.
+pub(super) fn input_gradient<E: Element>(
+    step: &LinearStep,
+    weight: Weight<'_, E>,
+    gy: &[E],
+    gx: &mut [E],
+    accumulate: bool,
+    (m, ld): (usize, usize),
+    patches: &mut [E],
+) {
+    let Some(gather) = &step.gather else {
+        return multiply_back(gy, ld, weight, &mut gx[..m * weight.k], accumulate);
+    };
+    if !accumulate {
+        gx.fill(E::zero());
+    }
+    for chunk in chunks(gather, m) {
+        let patches = &mut patches[..chunk.len() * weight.k];
+        multiply_back(&gy[chunk.start * ld..], ld, weight, patches, false);
+        gather.scatter(patches, chunk, gx);
+    }
+}
+
+/// Adds the bias, `(g)` or `(positions, g)`, to `m` positions.
+pub(super) fn add_bias<E: Element>(y: &mut [E], ld: usize, m: usize, bias: &[E], g: usize) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for (y, bias) in y.chunks_mut(ld).take(m).zip(bias.chunks_exact(g).cycle()) {
+                y[..g].iter_mut().zip(bias).for_each(|(y, &b)| *y += b);
+            }
+        },
+    );
+}
+
+/// Adds to `gradient`, `(g)` or `(positions, g)`, the cotangents of rows of `positions`, each times its weight (1 where
+/// there are none).
+pub(super) fn bias_gradient<E: Element>(
+    gy: &[E],
+    ld: usize,
+    (rows, positions, g): (usize, usize, usize),
+    weights: Option<&[E]>,
+    gradient: &mut [E],
+) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            let n_bias = gradient.len() / g;
+            for row in 0..rows {
+                let weight = weights.map_or(E::one(), |weights| weights[row]);
+                for position in 0..positions {
+                    let gy = &gy[(row * positions + position) * ld..][..g];
+                    let sum = &mut gradient[position % n_bias * g..][..g];
+                    sum.iter_mut().zip(gy).for_each(|(sum, &gy)| *sum += weight * gy);
+                }
+            }
+        },
+    );
+}
+
+fn multiply<E: Element>(x: &[E], weight: Weight<'_, E>, y: &mut [E], ld: usize) {
+    match weight.transposed {
+        Some(transposed) => narrow::forward(y, ld, x, transposed, weight.k),
+        None => {
+            let m = x.len() / weight.k;
+            let w = Matrix::new(weight.plain, weight.k, weight.g, weight.g);
+            product(MatrixMut::new(y, m, weight.g, ld), false, Matrix::new(x, m, weight.k, weight.k), w);
+        }
+    }
+}
+
+fn multiply_back<E: Element>(gy: &[E], ld: usize, weight: Weight<'_, E>, gx: &mut [E], accumulate: bool) {
+    match weight.transposed {
+        Some(transposed) => narrow::backward(gx, accumulate, gy, ld, transposed, weight.k),
+        None => {
+            let m = gx.len() / weight.k;
+            let w = Matrix::new(weight.plain, weight.k, weight.g, weight.g);
+            let gx = MatrixMut::new(gx, m, weight.k, weight.k);
+            product(gx, accumulate, Matrix::new(gy, m, weight.g, ld), w.t());
+        }
+    }
+}
+
+fn chunks(gather: &Gather, m: usize) -> impl Iterator<Item = Range<usize>> {
+    let rows = chunk_rows(gather.width());
+    (0..m).step_by(rows).map(move |start| start..(start + rows).min(m))
+}

@@ -1,0 +1,139 @@
+//! Matrix products: the one place where this crate leaves safe Rust.
+
+use gemm::{Parallelism, gemm};
+use imnn_models::Element;
+
+/// A matrix inside a slice: element `(i, j)` lies at `i row + j col`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matrix<'a, E> {
+    data: &'a [E],
+    rows: usize,
+    cols: usize,
+    row: usize,
+    col: usize,
+}
+
+/// A matrix to be written, row-major with `ld >= cols` numbers from one row to the next: no two elements share a place.
+#[derive(Debug)]
+pub(crate) struct MatrixMut<'a, E> {
+    data: &'a mut [E],
+    rows: usize,
+    cols: usize,
+    ld: usize,
+}
+
+impl<'a, E> Matrix<'a, E> {
+    /// `rows` rows of `cols` numbers, `ld` numbers from one row to the next.
+    pub(crate) fn new(data: &'a [E], rows: usize, cols: usize, ld: usize) -> Self {
+        assert!(fits(data.len(), rows, cols, ld), "{rows} x {cols} by {ld} in {}", data.len());
+        Matrix { data, rows, cols, row: ld, col: 1 }
+    }
+
+    /// Rows and columns exchanged.
+    pub(crate) fn t(self) -> Self {
+        Matrix { data: self.data, rows: self.cols, cols: self.rows, row: self.col, col: self.row }
+    }
+}
+
+impl<'a, E> MatrixMut<'a, E> {
+    /// `rows` rows of `cols` numbers, `ld` numbers from one row to the next.
+    pub(crate) fn new(data: &'a mut [E], rows: usize, cols: usize, ld: usize) -> Self {
+        assert!(fits(data.len(), rows, cols, ld), "{rows} x {cols} by {ld} in {}", data.len());
+        MatrixMut { data, rows, cols, ld }
+    }
+}
+
+/// Whether the last element of the last row lies inside, and rows do not overlap.
+fn fits(len: usize, rows: usize, cols: usize, ld: usize) -> bool {
+    if rows == 0 || cols == 0 {
+        return true;
+    }
+    let end = (rows - 1).checked_mul(ld).and_then(|start| start.checked_add(cols));
+    ld >= cols && end.is_some_and(|end| end <= len) && len <= isize::MAX as usize
+}
+
+/// `c = a b`, or `c += a b`. Runs on the calling thread; the same shapes and strides give the same bits.
+#[allow(unsafe_code)]
+pub(crate) fn product<E: Element>(c: MatrixMut<'_, E>, accumulate: bool, a: Matrix<'_, E>, b: Matrix<'_, E>) {
+    let (m, n, k) = (a.rows, b.cols, a.cols);
+    assert_eq!((m, n, k), (c.rows, c.cols, b.rows), "shapes of a matrix product");
+    if m == 0 || n == 0 {
+        return;
+    }
+    let alpha = if accumulate { E::one() } else { E::zero() };
+    // SAFETY: `gemm` reads a[i, l] and b[l, j] and writes c[i, j] at the strides given, for i < m, j < n, l < k, which are
+    // the shapes of the three matrices (checked above). The constructors have checked that each matrix lies inside its
+    // slice (and k = 0 touches neither a nor b), and that the elements of c are distinct; strides fit isize because slice
+    // lengths do. c is borrowed mutably, so it overlaps neither a nor b.
+    unsafe {
+        gemm(
+            m,
+            n,
+            k,
+            c.data.as_mut_ptr(),
+            1,
+            c.ld as isize,
+            accumulate,
+            a.data.as_ptr(),
+            a.col as isize,
+            a.row as isize,
+            b.data.as_ptr(),
+            b.col as isize,
+            b.row as isize,
+            alpha,
+            E::one(),
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(n: usize) -> Vec<f64> {
+        (0..n).map(|i| ((i * 37 % 101) as f64 - 50.0) / 17.0).collect()
+    }
+
+    #[test]
+    fn products_of_all_orientations_agree_with_the_definition() {
+        for (m, n, k) in [(1, 1, 1), (3, 2, 5), (17, 16, 9), (40, 3, 130), (5, 33, 1)] {
+            let (lda, ldb, ldc) = (k + 2, n + 1, n + 3);
+            let (a, b) = (numbers(m * lda), numbers(k * ldb));
+            let expected = |i: usize, j: usize| (0..k).map(|l| a[i * lda + l] * b[l * ldb + j]).sum::<f64>();
+            let mut c = numbers(m * ldc);
+            let before = c.clone();
+            product(MatrixMut::new(&mut c, m, n, ldc), true, Matrix::new(&a, m, k, lda), Matrix::new(&b, k, n, ldb));
+            for (i, row) in c.chunks(ldc).enumerate() {
+                for (j, &value) in row.iter().enumerate() {
+                    let sum = before[i * ldc + j] + if j < n { expected(i, j) } else { 0.0 };
+                    assert!((value - sum).abs() < 1e-12 * (1.0 + sum.abs()), "{m} {n} {k}: {value} {sum}");
+                }
+            }
+            let mut t = vec![f64::NAN; n * m];
+            let (at, bt) = (Matrix::new(&a, m, k, lda).t(), Matrix::new(&b, k, n, ldb).t());
+            product(MatrixMut::new(&mut t, n, m, m), false, bt, at);
+            for (j, row) in t.chunks(m).enumerate() {
+                for (i, &value) in row.iter().enumerate() {
+                    assert!((value - expected(i, j)).abs() < 1e-12 * (1.0 + value.abs()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_times_nothing_is_zero() {
+        let mut c = vec![f32::NAN; 6];
+        product(MatrixMut::new(&mut c, 2, 3, 3), false, Matrix::new(&[], 2, 0, 0), Matrix::new(&[], 0, 3, 3));
+        assert_eq!(c, [0.0; 6]);
+    }
+
+    #[test]
+    #[should_panic(expected = "in 5")]
+    fn a_matrix_beyond_its_slice_is_refused() {
+        let _ = Matrix::new(&[0.0_f32; 5], 2, 3, 3);
+    }
+}

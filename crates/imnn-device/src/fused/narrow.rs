@@ -1,0 +1,102 @@
+//! Products with a matrix of few columns, such as the last layer's: too narrow for the tiles of a general product.
+//!
+//! ```text
+//! forward   y[i, j] = sum_l x[i, l] W[l, j]          a dot product each, W transposed
+//! backward  g_x[i, :] = sum_j g_y[i, j] W[:, j]      a sum of a few rows, W transposed
+//! ```
+
+use imnn_models::Element;
+use pulp::Arch;
+
+/// Below this many columns these loops are faster than a general product.
+pub(crate) const NARROW: usize = 8;
+/// Numbers summed side by side in a dot product.
+const LANES: usize = 16;
+
+/// `y = x W` for `x` of `k` numbers per row, from `transposed` = W^T `(n, k)`; rows of `y` lie `ld` apart.
+pub(crate) fn forward<E: Element>(y: &mut [E], ld: usize, x: &[E], transposed: &[E], k: usize) {
+    let n = transposed.len() / k;
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for (y, x) in y.chunks_mut(ld).zip(x.chunks_exact(k)) {
+                for (y, w) in y[..n].iter_mut().zip(transposed.chunks_exact(k)) {
+                    *y = dot(x, w);
+                }
+            }
+        },
+    );
+}
+
+/// `g_x = g_y W^T`, or `g_x += g_y W^T`, for rows of `g_x` of `k` numbers and rows of `g_y` `ld` apart.
+pub(crate) fn backward<E: Element>(gx: &mut [E], accumulate: bool, gy: &[E], ld: usize, transposed: &[E], k: usize) {
+    let n = transposed.len() / k;
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for (gx, gy) in gx.chunks_exact_mut(k).zip(gy.chunks(ld)) {
+                for (j, (&g, w)) in gy[..n].iter().zip(transposed.chunks_exact(k)).enumerate() {
+                    if j == 0 && !accumulate {
+                        gx.iter_mut().zip(w).for_each(|(gx, &w)| *gx = g * w);
+                    } else {
+                        gx.iter_mut().zip(w).for_each(|(gx, &w)| *gx += g * w);
+                    }
+                }
+            }
+        },
+    );
+}
+
+#[inline(always)]
+fn dot<E: Element>(a: &[E], b: &[E]) -> E {
+    let mut lanes = [E::zero(); LANES];
+    let (a, a_rest) = a.as_chunks::<LANES>();
+    let (b, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a.iter().zip(b) {
+        for l in 0..LANES {
+            lanes[l] += a[l] * b[l];
+        }
+    }
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        for l in 0..width {
+            lanes[l] += lanes[l + width];
+        }
+    }
+    a_rest.iter().zip(b_rest).fold(lanes[0], |sum, (&a, &b)| sum + a * b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narrow_products_are_products() {
+        for (m, k, n) in [(1, 1, 1), (5, 16, 2), (7, 130, 3), (4, 17, 7)] {
+            let x: Vec<f64> = (0..m * k).map(|i| (i as f64 * 0.7).sin()).collect();
+            let w: Vec<f64> = (0..n * k).map(|i| (i as f64 * 0.3).cos()).collect();
+            let ld = n + 2;
+            let mut y = vec![f64::NAN; m * ld];
+            forward(&mut y, ld, &x, &w, k);
+            for i in 0..m {
+                for j in 0..n {
+                    let sum: f64 = (0..k).map(|l| x[i * k + l] * w[j * k + l]).sum();
+                    assert!((y[i * ld + j] - sum).abs() < 1e-13 * k as f64);
+                }
+            }
+            y.iter_mut().filter(|y| y.is_nan()).for_each(|y| *y = 0.0);
+            let mut gx = vec![1.0; m * k];
+            backward(&mut gx, true, &y, ld, &w, k);
+            let mut set = vec![f64::NAN; m * k];
+            backward(&mut set, false, &y, ld, &w, k);
+            for i in 0..m {
+                for l in 0..k {
+                    let sum: f64 = (0..n).map(|j| y[i * ld + j] * w[j * k + l]).sum();
+                    assert!((gx[i * k + l] - 1.0 - sum).abs() < 1e-12 * k as f64);
+                    assert!((set[i * k + l] - sum).abs() < 1e-12 * k as f64);
+                }
+            }
+        }
+    }
+}
