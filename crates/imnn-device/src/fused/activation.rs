@@ -165,7 +165,7 @@ impl<E: Element, K: Kink<E>> WithSimd for Slopes<'_, E, K> {
         for (y, cotangents) in y.chunks_exact(width).zip(cotangents.chunks_exact_mut(q * width)) {
             for cotangents in cotangents.chunks_exact_mut(width) {
                 for (c, y) in cotangents.iter_mut().zip(y) {
-                    *c = *c * kink.slope(*y);
+                    *c *= kink.slope(*y);
                 }
             }
         }
@@ -295,10 +295,10 @@ mod tests {
             for j in 0..self.n_values() {
                 let [_, slope, curvature] = self.f.with_derivatives(self.v(j).f64());
                 let c = |k: usize| self.cotangents[k].f64();
-                let (mut sum, mut size) = (slope * c(j), c(j).abs());
+                let (mut sum, mut size) = (slope * c(j), slope.abs().max(1.0) * c(j).abs());
                 for k in self.tangents(j) {
                     let term = self.x[k].f64() * c(k);
-                    (sum, size) = (sum + curvature * term, size + term.abs());
+                    (sum, size) = (sum + curvature * term, size + curvature.abs().max(1.0) * term.abs());
                     expected[k] = (g[k], slope * c(k), c(k).abs());
                 }
                 expected[j] = (g[j], sum, size);

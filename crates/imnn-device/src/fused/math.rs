@@ -140,17 +140,11 @@ fn reduced_exp<L: Lane>(x: L) -> [L; 3] {
 /// `ln(1 + x)`, without cancellation near zero.
 #[inline(always)]
 pub(super) fn log1p<L: Lane>(x: L) -> L {
-    let (zero, one) = (L::zero(), L::one());
+    let one = L::one();
     let inside = log1p_inside(x);
     let inside = if x < L::infinity() { inside } else { x };
-    if x > -one {
-        inside
-    } else if x == -one {
-        L::neg_infinity()
-    } else {
-        // Also where x is a NaN.
-        zero / zero
-    }
+    let edge = if x == -one { L::neg_infinity() } else { L::nan() };
+    if x > -one { inside } else { edge }
 }
 
 /// [`log1p`] for finite `x > -1`, or a NaN.

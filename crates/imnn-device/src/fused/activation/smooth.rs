@@ -155,7 +155,7 @@ impl<E: Element> Pass for SmoothBackward<'_, E> {
                     for ((((g, t), g_value), slope), curvature) in
                         tangents.zip(&mut *g_values).zip(slopes).zip(curvatures)
                     {
-                        *g_value = *g_value + *curvature * (*t * *g);
+                        *g_value += *curvature * (*t * *g);
                         *g = *slope * *g;
                     }
                 }
