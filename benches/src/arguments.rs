@@ -10,7 +10,7 @@ use crate::workload::{LIMITED, QUICK, TIMED, Workload};
 
 /// Times whole training iterations, each workload in a process of its own, and prints a table.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "cargo xtask bench", version, args_conflicts_with_subcommands = true)]
+#[command(bin_name = "cargo xtask bench", version, args_conflicts_with_subcommands = true)]
 pub struct Arguments {
     /// Time peer_jax.py alternately with ours, with this Python (which has JAX)
     #[arg(long, value_name = "PYTHON")]
@@ -21,11 +21,14 @@ pub struct Arguments {
     /// Time original_dense.py alternately with ours, with this Python (which has the package imnn)
     #[arg(long, value_name = "PYTHON")]
     pub original: Option<PathBuf>,
+    /// Time ours by the layers' definitions on dfdx, too
+    #[arg(long)]
+    pub dfdx: bool,
     /// Compare one thread with all threads of the machine
-    #[arg(long, conflicts_with_all = ["memory", "peers", "torch", "original"])]
+    #[arg(long, conflicts_with_all = ["memory", "peers", "torch", "original", "dfdx"])]
     pub scaling: bool,
     /// Compare the peak memory of workloads with a memory budget with what is promised
-    #[arg(long, conflicts_with_all = ["peers", "torch", "original"])]
+    #[arg(long, conflicts_with_all = ["peers", "torch", "original", "dfdx"])]
     pub memory: bool,
     /// Print JSON in place of the table
     #[arg(long)]
@@ -33,7 +36,7 @@ pub struct Arguments {
     /// Fewer workloads, shorter turns: whether it works, not how fast
     #[arg(long)]
     pub quick: bool,
-    /// Only workloads whose name is, or begins with, one of these
+    /// Only the workload of this name; or, as `dense-exact`, those whose names go on with a dash after it
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub only: Vec<String>,
     /// What the process of one workload is started with.
@@ -52,6 +55,9 @@ pub enum Worker {
         /// How many threads
         #[arg(long)]
         threads: usize,
+        /// Each layer by its definition
+        #[arg(long)]
+        dfdx: bool,
     },
 }
 
@@ -62,7 +68,10 @@ impl Arguments {
     /// If a name fits none of them.
     pub fn workloads(&self) -> Outcome<Vec<Workload>> {
         let all = if self.memory { LIMITED } else { TIMED };
-        let fits = |workload: &Workload, name: &str| workload.name().starts_with(name);
+        let fits = |workload: &Workload, name: &str| match all.iter().any(|other| other.name() == name) {
+            true => workload.name() == name,
+            false => workload.name().strip_prefix(name).is_some_and(|rest| rest.starts_with('-')),
+        };
         for name in &self.only {
             if !all.iter().any(|workload| fits(workload, name)) {
                 let names: Vec<_> = all.iter().map(Workload::name).collect();
@@ -76,11 +85,22 @@ impl Arguments {
         Ok(all.iter().filter(chosen).copied().collect())
     }
 
-    /// The peers that are asked for.
-    pub fn peers(&self) -> Vec<Peer> {
-        let pythons = [(Program::Jax, &self.peers), (Program::Torch, &self.torch), (Program::Original, &self.original)];
-        let peer = |(program, python): (Program, &Option<PathBuf>)| Some(Peer { program, python: python.clone()? });
-        pythons.into_iter().filter_map(peer).collect()
+    /// The programs to time beside ours.
+    ///
+    /// # Errors
+    /// If the system does not say where this program is.
+    pub fn peers(&self) -> Outcome<Vec<Peer>> {
+        let ours = if self.dfdx { Some(std::env::current_exe()?) } else { None };
+        let pairs = [
+            (Program::Dfdx, ours.as_ref()),
+            (Program::Jax, self.peers.as_ref()),
+            (Program::Torch, self.torch.as_ref()),
+            (Program::Original, self.original.as_ref()),
+        ];
+        let peer = |(program, executable): (Program, Option<&PathBuf>)| {
+            executable.map(|executable| Peer { program, executable: executable.clone() })
+        };
+        Ok(pairs.into_iter().filter_map(peer).collect())
     }
 }
 
@@ -109,18 +129,19 @@ mod tests {
             ["dense-exact-1000", "dense-exact-1000-validated", "volume-16-exact-100"]
         );
         assert_eq!(names("bench --quick --only inception-32-fly"), ["inception-32-fly-100"]);
-        let wrong = Arguments::parse_from(["bench", "--only", "dens", "tense"]).workloads().unwrap_err().to_string();
+        assert_eq!(names("bench --only dense-fly-1000 dense-exact-1000"), ["dense-fly-1000", "dense-exact-1000"]);
+        let wrong = Arguments::parse_from(["bench", "--only", "dense", "tense"]).workloads().unwrap_err().to_string();
         assert!(wrong.starts_with("no workload is called `tense`, there are dense-fly-1000, "), "{wrong}");
     }
 
     #[test]
     fn peers_have_their_own_pythons() {
-        let peers = Arguments::parse_from(["bench", "--peers", "a/python", "--original", "b/python"]).peers();
+        let peers = Arguments::parse_from(["bench", "--peers", "a/python", "--original", "b/python"]).peers().unwrap();
         assert_eq!(
             peers,
             [
-                Peer { program: Program::Jax, python: "a/python".into() },
-                Peer { program: Program::Original, python: "b/python".into() },
+                Peer { program: Program::Jax, executable: "a/python".into() },
+                Peer { program: Program::Original, executable: "b/python".into() },
             ]
         );
     }

@@ -13,7 +13,7 @@ use imnn_benches::{Outcome, worker};
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.worker {
-        Some(Worker::Worker { workload, threads }) => run_worker(workload, *threads),
+        Some(Worker::Worker { workload, threads, dfdx }) => run_worker(workload, *threads, *dfdx),
         None => run(&arguments),
     };
     match result {
@@ -25,14 +25,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_worker(name: &str, threads: usize) -> Outcome {
+fn run_worker(name: &str, threads: usize, dfdx: bool) -> Outcome {
     let workload = Workload::named(name).ok_or_else(|| format!("no workload is called `{name}`"))?;
-    worker::run(&workload, threads)
+    worker::run(&workload, threads, dfdx)
 }
 
 fn run(arguments: &Arguments) -> Outcome {
     let workloads = arguments.workloads()?;
-    let peers = arguments.peers();
+    let peers = arguments.peers()?;
     let thread_counts = if arguments.scaling { scaling_threads() } else { vec![threads()] };
     let effort = match (arguments.quick, arguments.memory) {
         (true, _) => Effort::QUICK,

@@ -1,13 +1,12 @@
 //! Turns, one after the other: ours, a matrix product, the peers, and again.
 
-use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::machine::threads;
-use crate::peers::Peer;
+use crate::peers::{Peer, ours};
 use crate::process::Process;
 use crate::series::Series;
 use crate::workload::Workload;
@@ -151,8 +150,7 @@ impl Program {
 /// Starts our own program, several times where that is quick.
 fn start_ours(workload: &Workload, threads: usize, effort: Effort) -> Outcome<Program> {
     let label = format!("{} on {threads} threads", workload.name());
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["worker", &workload.name(), "--threads", &threads.to_string()]);
+    let mut command = ours(&std::env::current_exe()?, workload, threads);
     let mut program = Program::new(Process::start(&label, &mut command)?, Some(threads));
     for _ in 1..effort.starts {
         if program.process.first_iteration() > 1.0 {

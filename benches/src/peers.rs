@@ -1,11 +1,12 @@
-//! Which program of `peers/` runs a workload, and with which arguments.
+//! Which program runs a workload beside ours, and with which arguments.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::machine::threads;
 use crate::workload::{Feed, Net, Workload};
 
-/// A program that trains an IMNN without us.
+/// A program that trains an IMNN: those of `peers/`, and ours by another way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
     /// One compiled step in JAX.
@@ -14,15 +15,17 @@ pub enum Program {
     Torch,
     /// The classes of the original package.
     Original,
+    /// Ours with each layer by its definition on dfdx.
+    Dfdx,
 }
 
-/// A program with the Python that has what it needs.
+/// A program with what runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// The program.
     pub program: Program,
-    /// The Python to run it with.
-    pub python: PathBuf,
+    /// A Python that has what it needs; for a program of ours, that program.
+    pub executable: PathBuf,
 }
 
 impl Peer {
@@ -38,13 +41,25 @@ impl Peer {
             Program::Torch if workload.feed != Feed::Fly => ("peer_torch.py", modern(workload, &["", "grad", "num"])?),
             Program::Torch => return None,
             Program::Original => ("original_dense.py", original(workload)?),
+            Program::Dfdx => {
+                let mut command = ours(&self.executable, workload, threads());
+                command.arg("--dfdx");
+                return Some(command);
+            }
         };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
-        let mut command = Command::new(&self.python);
+        let mut command = Command::new(&self.executable);
         // Neither compiled files beside the sources nor what TensorFlow says when it is imported.
         command.arg(path).args(arguments).env("PYTHONDONTWRITEBYTECODE", "1").env("TF_CPP_MIN_LOG_LEVEL", "3");
         Some(command)
     }
+}
+
+/// The process of `workload` in our own program.
+pub fn ours(program: &Path, workload: &Workload, threads: usize) -> Command {
+    let mut command = Command::new(program);
+    command.args(["worker", &workload.name(), "--threads", &threads.to_string()]);
+    command
 }
 
 /// Arguments of the JAX and PyTorch programs, whose words for the kinds of simulations these are.
@@ -81,9 +96,10 @@ fn original(workload: &Workload) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arguments::{Arguments, Worker};
 
     fn arguments(program: Program, name: &str) -> Option<String> {
-        let peer = Peer { program, python: "python".into() };
+        let peer = Peer { program, executable: "python".into() };
         let command = peer.command(&Workload::named(name).unwrap())?;
         let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         assert!(Path::new(&words[0]).is_file(), "{}", words[0]);
@@ -97,6 +113,16 @@ mod tests {
         assert_eq!(arguments(Program::Torch, "inception-32-numerical-100").unwrap(), "cnn num 100 32");
         assert_eq!(arguments(Program::Original, "dense-exact-1000-validated").unwrap(), "grad 1000");
         assert_eq!(arguments(Program::Original, "dense-fly-1000").unwrap(), "sim 1000");
+    }
+
+    #[test]
+    fn our_own_program_reads_what_it_is_started_with() {
+        let peer = Peer { program: Program::Dfdx, executable: "ours".into() };
+        let command = peer.command(&Workload::named("volume-16-exact-100").unwrap()).unwrap();
+        let words = [command.get_program()].into_iter().chain(command.get_args());
+        let arguments = <Arguments as clap::Parser>::try_parse_from(words).unwrap();
+        let Some(Worker::Worker { workload, dfdx, .. }) = arguments.worker else { panic!("{arguments:?}") };
+        assert_eq!((workload.as_str(), dfdx), ("volume-16-exact-100", true));
     }
 
     #[test]

@@ -13,24 +13,27 @@ use serde_json::json;
 use crate::workload::Workload;
 use crate::{Failure, Outcome};
 
-/// Trains `workload` on this many threads for as long as there is input.
+/// Trains `workload` on this many threads, with `dfdx` by the layers' definitions, for as long as there is input.
 ///
 /// # Errors
 /// Those of the workload, and if the input is not as it should be.
-pub fn run(workload: &Workload, threads: usize) -> Outcome {
-    let mut imnn = workload.imnn(threads)?;
+pub fn run(workload: &Workload, threads: usize, dfdx: bool) -> Outcome {
+    let mut imnn = workload.imnn(threads, dfdx)?;
     let endless = FitSettings {
         max_iterations: usize::MAX,
         patience: usize::MAX,
         min_iterations: usize::MAX,
         ..Default::default()
     };
-    let mut turns = Turns { input: stdin().lock(), turn: None, failure: None };
+    let name = concat!("imnn ", env!("CARGO_PKG_VERSION"));
+    let name = if dfdx { format!("{name} on dfdx") } else { name.to_owned() };
+    let mut turns = Turns { name, input: stdin().lock(), turn: None, failure: None };
     imnn.fit_with(&endless, &mut |progress: &Progress| turns.iteration(progress))?;
     turns.failure.map_or(Ok(()), Err)
 }
 
 struct Turns {
+    name: String,
     input: StdinLock<'static>,
     /// When the turn began, and how many iterations are still to come.
     turn: Option<(Instant, usize)>,
@@ -49,7 +52,7 @@ impl Turns {
         }
         let answer = match self.turn {
             Some((start, _)) => json!({ "seconds": start.elapsed().as_secs_f64(), "det_f": progress.det_f }),
-            None => json!({ "name": concat!("imnn ", env!("CARGO_PKG_VERSION")), "device": "cpu" }),
+            None => json!({ "name": self.name, "device": "cpu" }),
         };
         match self.next(&answer.to_string()) {
             Ok(Some(iterations)) => {

@@ -156,15 +156,22 @@ impl Workload {
         Ok(Flops::of(&Model::new(self.network(), &shape)?).per_iteration(self.rows()))
     }
 
-    /// The IMNN, with its simulations made, on this many threads.
+    /// The IMNN, with its simulations made, on this many threads; with `dfdx` each layer by its definition.
     ///
     /// # Errors
     /// Those of its parts.
-    pub fn imnn(&self, threads: usize) -> Outcome<Imnn<f32>> {
+    pub fn imnn(&self, threads: usize, dfdx: bool) -> Outcome<Imnn<f32>> {
+        let mut device = Cpu::new(threads)?;
+        if let Some(bytes) = self.memory {
+            device = device.with_memory(bytes);
+        }
+        if dfdx {
+            device = device.with_dfdx();
+        }
         match self.net {
-            Net::Dense => self.with(GaussianMeanVariance { n_data: 10 }, [0.0, 1.0], threads),
-            Net::Inception { side } => self.with(Arc::new(PowerLawField::new(side)?), [1.0, 0.5], threads),
-            Net::Volume => self.with(Voxels, [0.0, 1.0], threads),
+            Net::Dense => self.with(GaussianMeanVariance { n_data: 10 }, [0.0, 1.0], device),
+            Net::Inception { side } => self.with(Arc::new(PowerLawField::new(side)?), [1.0, 0.5], device),
+            Net::Volume => self.with(Voxels, [0.0, 1.0], device),
         }
     }
 
@@ -180,17 +187,13 @@ impl Workload {
         &self,
         simulator: S,
         theta: [f64; 2],
-        threads: usize,
+        device: Cpu<f32>,
     ) -> Outcome<Imnn<f32>> {
         let n = self.n_s;
         let (training, validation) = (Key::new(3), Key::new(4));
         let exact = |key| -> Outcome<Arrays<f32>> { Ok(simulate_exact(&simulator, &theta, n, n, key)?) };
         let numerical =
             |key| -> Outcome<Arrays<f32>> { Ok(simulate_numerical(&simulator, &theta, &[0.1, 0.1], n, n, key)?) };
-        let mut device = Cpu::new(threads)?;
-        if let Some(bytes) = self.memory {
-            device = device.with_memory(bytes);
-        }
         let mut builder =
             Imnn::builder(self.network()).theta_fid(theta).device(device).optimiser(Adam::new(1e-3)?).key(Key::new(0));
         builder = match self.feed {
@@ -265,7 +268,7 @@ mod tests {
         for name in ["dense-fly-1000", "dense-numerical-1000-validated", "inception-32-fly-100", "volume-16-exact-100"]
         {
             let workload = Workload::named(name).unwrap();
-            let imnn = workload.imnn(1).unwrap();
+            let imnn = workload.imnn(1, false).unwrap();
             assert_eq!(imnn.model().n_summaries(), 2, "{name}");
         }
     }
