@@ -14,7 +14,7 @@ const INHERITED: &[(&str, &str)] = &[
 
 /// Members that call what is unsafe, each block with its argument. Cargo takes the lints of the workspace as a whole or
 /// not at all; theirs are written out, the same but that unsafe code is denied where it is not expressly allowed.
-const UNSAFE: &[&str] = &["imnn-benches"];
+const UNSAFE: &[&str] = &["imnn-benches", "imnn-device"];
 
 const LINTS: &[&str] = &["rust", "rustdoc", "clippy"];
 
@@ -55,21 +55,19 @@ fn lints(name: &str, manifest: &Manifest, root: &Manifest) -> Vec<String> {
             vec![format!("{name}: its Cargo.toml lacks `workspace = true` in [lints]")]
         };
     }
-    let mut faults = Vec::new();
+    let mut expected = vec![("clippy", "undocumented_unsafe_blocks", "\"deny\"")];
     for table in LINTS {
-        for key in root.keys(&format!("workspace.lints.{table}")) {
-            let found = manifest.value(&format!("lints.{table}"), key);
-            let expected = match key {
-                "unsafe_code" => Some("\"deny\""),
-                _ => root.value(&format!("workspace.lints.{table}"), key),
-            };
-            if found != expected {
-                let expected = expected.unwrap_or_default();
-                faults.push(format!("{name}: its Cargo.toml lacks `{key} = {expected}` in [lints.{table}]"));
-            }
+        let section = format!("workspace.lints.{table}");
+        for key in root.keys(&section) {
+            let value = if key == "unsafe_code" { Some("\"deny\"") } else { root.value(&section, key) };
+            expected.extend(value.map(|value| (*table, key, value)));
         }
     }
-    faults
+    expected
+        .into_iter()
+        .filter(|(table, key, value)| manifest.value(&format!("lints.{table}"), key) != Some(value))
+        .map(|(table, key, value)| format!("{name}: its Cargo.toml lacks `{key} = {value}` in [lints.{table}]"))
+        .collect()
 }
 
 fn inherited(manifest: &Manifest, table: &str, dependency: &str) -> bool {
@@ -102,13 +100,20 @@ mod tests {
     #[test]
     fn lints_are_inherited_or_the_same() {
         let root = Manifest::parse("[workspace.lints.rust]\nmissing_docs = \"deny\"\nunsafe_code = \"forbid\"\n");
-        let own = Manifest::parse("[lints.rust]\nmissing_docs = \"deny\"\nunsafe_code = \"deny\"\n");
+        let own = Manifest::parse(
+            "[lints.rust]\nmissing_docs = \"deny\"\nunsafe_code = \"deny\"\n\
+             [lints.clippy]\nundocumented_unsafe_blocks = \"deny\"\n",
+        );
         assert!(lints(UNSAFE[0], &own, &root).is_empty());
         assert_eq!(lints("x", &own, &root), ["x: its Cargo.toml lacks `workspace = true` in [lints]"]);
         let lax = Manifest::parse("[lints.rust]\nunsafe_code = \"allow\"\n");
         assert_eq!(
             lints(UNSAFE[0], &lax, &root),
             [
+                format!(
+                    "{}: its Cargo.toml lacks `undocumented_unsafe_blocks = \"deny\"` in [lints.clippy]",
+                    UNSAFE[0]
+                ),
                 format!("{}: its Cargo.toml lacks `missing_docs = \"deny\"` in [lints.rust]", UNSAFE[0]),
                 format!("{}: its Cargo.toml lacks `unsafe_code = \"deny\"` in [lints.rust]", UNSAFE[0]),
             ]
