@@ -24,8 +24,10 @@ use std::ops::Range;
 pub(super) struct Weight<'a, E> {
     /// `(k, g)`.
     pub(super) plain: &'a [E],
-    /// `(g, k)`, where g is small.
-    pub(super) transposed: Option<&'a [E]>,
+    /// `(g, k)`, for narrow products and for those that flow back.
+    pub(super) transposed: &'a [E],
+    /// Whether products are narrow, and the gradient is laid out as the transposed weight.
+    pub(super) narrow: bool,
     /// Rows of the weight: numbers of a patch.
     pub(super) k: usize,
     /// Columns of the weight: channels that come out.
@@ -51,7 +53,7 @@ pub(super) fn forward<E: Element>(
     }
 }
 
-/// Adds `P(left)^T g_y` to `gradient`, which is laid out as the weight: transposed where there is a transposed one.
+/// Adds `P(left)^T g_y` to `gradient`, which is laid out as the weight, or transposed where products are narrow.
 pub(super) fn weight_gradient<E: Element>(
     step: &LinearStep,
     weight: Weight<'_, E>,
@@ -64,7 +66,7 @@ pub(super) fn weight_gradient<E: Element>(
     let (k, g) = (weight.k, weight.g);
     let mut add = |left: &[E], gy: &[E], m: usize| {
         let (left, gy) = (Matrix::new(left, m, k, k), Matrix::new(gy, m, g, ld));
-        if weight.transposed.is_some() {
+        if weight.narrow {
             product(MatrixMut::new(gradient, g, k, k), true, gy.t(), left);
         } else {
             product(MatrixMut::new(gradient, k, g, g), true, left.t(), gy);
@@ -139,26 +141,22 @@ pub(super) fn bias_gradient<E: Element>(
 }
 
 fn multiply<E: Element>(x: &[E], weight: Weight<'_, E>, y: &mut [E], ld: usize) {
-    match weight.transposed {
-        Some(transposed) => narrow::forward(y, ld, x, transposed, weight.k),
-        None => {
-            let m = x.len() / weight.k;
-            let w = Matrix::new(weight.plain, weight.k, weight.g, weight.g);
-            product(MatrixMut::new(y, m, weight.g, ld), false, Matrix::new(x, m, weight.k, weight.k), w);
-        }
+    let (k, g) = (weight.k, weight.g);
+    if weight.narrow {
+        return narrow::forward(y, ld, x, weight.transposed, k);
     }
+    let m = x.len() / k;
+    product(MatrixMut::new(y, m, g, ld), false, Matrix::new(x, m, k, k), Matrix::new(weight.plain, k, g, g));
 }
 
 fn multiply_back<E: Element>(gy: &[E], ld: usize, weight: Weight<'_, E>, gx: &mut [E], accumulate: bool) {
-    match weight.transposed {
-        Some(transposed) => narrow::backward(gx, accumulate, gy, ld, transposed, weight.k),
-        None => {
-            let m = gx.len() / weight.k;
-            let w = Matrix::new(weight.plain, weight.k, weight.g, weight.g);
-            let gx = MatrixMut::new(gx, m, weight.k, weight.k);
-            product(gx, accumulate, Matrix::new(gy, m, weight.g, ld), w.t());
-        }
+    let (k, g) = (weight.k, weight.g);
+    if weight.narrow {
+        return narrow::backward(gx, accumulate, gy, ld, weight.transposed, k);
     }
+    let m = gx.len() / k;
+    let (gy, w) = (Matrix::new(gy, m, g, ld), Matrix::new(weight.transposed, g, k, k));
+    product(MatrixMut::new(gx, m, k, k), accumulate, gy, w);
 }
 
 fn chunks(gather: &Gather, m: usize) -> impl Iterator<Item = Range<usize>> {

@@ -14,6 +14,8 @@
 //! `imnn-models`.
 
 mod activation;
+#[cfg(test)]
+mod agreement;
 mod arena;
 mod combine;
 mod compose;

@@ -99,8 +99,10 @@ pub(super) struct LinearStep {
     pub(super) gather: Option<Gather>,
     pub(super) weight: Place,
     pub(super) bias: Place,
-    /// W^T among the derived, where W has few columns.
+    /// W^T among the derived, where a product needs it.
     pub(super) transposed: Option<Place>,
+    /// Whether W has few columns, so that its products are those of [`super::narrow`], and its gradient is transposed.
+    pub(super) narrow: bool,
     /// Whether the activation that follows adds the bias.
     pub(super) bias_later: bool,
 }
@@ -118,6 +120,8 @@ pub(super) struct Transposed {
     pub(super) from: Place,
     pub(super) rows: usize,
     pub(super) to: Range<usize>,
+    /// Whether its gradient is transposed too.
+    pub(super) narrow: bool,
 }
 
 /// Patches are gathered this many numbers at a time, which stay in a core's cache; but never fewer rows than [`MIN_ROWS`].
@@ -301,15 +305,11 @@ impl Builder {
                 places
             }
         };
-        let transposed = (g < NARROW).then(|| {
-            let to = self.derive(width * g);
-            self.transposed.push(Transposed { from: weight.clone(), rows: width, to: to.clone() });
-            Place::derived(to)
-        });
         if gather.is_some() {
             self.patches = self.patches.max(width * chunk_rows(width));
         }
-        self.push(StepOp::Linear(LinearStep { gather, weight, bias, transposed, bias_later: false }), input, output);
+        let linear = LinearStep { gather, weight, bias, transposed: None, narrow: g < NARROW, bias_later: false };
+        self.push(StepOp::Linear(linear), input, output);
         output
     }
 
@@ -354,12 +354,32 @@ impl Builder {
         output
     }
 
+    /// Transposed weights for narrow products, and for the products that flow back: a general product reads them as they
+    /// lie, instead of turning W round for every leaf.
+    fn transpose(&mut self, needed: &[bool]) {
+        for step in &mut self.steps {
+            let from = step.input.buffer;
+            let StepOp::Linear(linear) = &mut step.op else { continue };
+            if linear.narrow || needed[from] {
+                let len = linear.weight.range.len();
+                let to = self.derived..self.derived + len;
+                self.derived += len;
+                let rows = len / step.output.shape.channels;
+                let transposed =
+                    Transposed { from: linear.weight.clone(), rows, to: to.clone(), narrow: linear.narrow };
+                self.transposed.push(transposed);
+                linear.transposed = Some(Place::derived(to));
+            }
+        }
+    }
+
     /// Decides what flows back, and gives everything its place.
     fn finish<E: imnn_models::Element>(mut self, output: usize, n_weights: usize) -> Plan<E> {
         let mut needed = vec![false; self.sizes.len()];
         for step in &self.steps {
             needed[step.output.buffer] |= matches!(step.op, StepOp::Linear(_)) || needed[step.input.buffer];
         }
+        self.transpose(&needed);
         // In the order of the backward pass: when gradients and combined rows are first written and last read.
         let mut gradients = vec![None; self.sizes.len()];
         let mut combined = vec![None; self.sizes.len()];

@@ -72,7 +72,7 @@ impl<E: Element> Program<E> for Plan<E> {
 
     fn finish(&self, weights: &[E], gradient: &mut [E]) {
         let (gradient, derived) = gradient.split_at_mut(self.n_weights);
-        for transposed in &self.transposed {
+        for transposed in self.transposed.iter().filter(|transposed| transposed.narrow) {
             let (before, from) = derived.split_at_mut(transposed.to.start);
             let range = transposed.from.range.clone();
             let to = if transposed.from.derived { &mut before[range] } else { &mut gradient[range] };
@@ -135,9 +135,9 @@ impl<E: Element> Plan<E> {
 
     fn weight<'a>(&'a self, linear: &LinearStep, weights: &'a [E], output: View) -> Weight<'a, E> {
         let plain = linear.weight.of(weights, &self.derived);
-        let transposed = linear.transposed.as_ref().map(|place| place.of(weights, &self.derived));
+        let transposed: &[E] = linear.transposed.as_ref().map_or(&[], |place| place.of(weights, &self.derived));
         let g = output.shape.channels;
-        Weight { plain, transposed, k: plain.len() / g, g }
+        Weight { plain, transposed, narrow: linear.narrow, k: plain.len() / g, g }
     }
 
     fn kept_range(&self, buffer: usize, rows: usize) -> Range<usize> {
@@ -260,7 +260,8 @@ impl<E: Element> Backward<'_, E> {
         }
         let gy = &self.arena[self.gradient_range(to.buffer)][to.channel..];
         let left = if per_summary { &self.arena[combined] } else { x };
-        let place = linear.transposed.as_ref().unwrap_or(&linear.weight).gradient(self.plan.n_weights);
+        let place = if linear.narrow { linear.transposed.as_ref() } else { None };
+        let place = place.unwrap_or(&linear.weight).gradient(self.plan.n_weights);
         linear::weight_gradient(linear, weight, left, gy, shape, self.patches, &mut self.gradient[place]);
         let place = linear.bias.gradient(self.plan.n_weights);
         let (n_rows, row_weights) =
@@ -317,11 +318,15 @@ fn put<E: Element>(to: &mut [E], from: &[E], add: bool) {
     }
 }
 
-/// `to[j, i] = from[i, j]` for `rows` rows of `from`.
+/// `to[j, i] = from[i, j]` for `rows` rows of `from`, a square at a time, so that both sides stay in the nearest cache.
 fn transpose<E: Element>(from: &[E], rows: usize, to: &mut [E]) {
+    const SIDE: usize = 16;
     let cols = from.len() / rows;
-    for (i, row) in from.chunks_exact(cols).enumerate() {
-        row.iter().enumerate().for_each(|(j, &x)| to[j * rows + i] = x);
+    for i in (0..rows).step_by(SIDE) {
+        for j in 0..cols {
+            let to = &mut to[j * rows..][i..(i + SIDE).min(rows)];
+            to.iter_mut().enumerate().for_each(|(k, to)| *to = from[(i + k) * cols + j]);
+        }
     }
 }
 
