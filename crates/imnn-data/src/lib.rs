@@ -26,6 +26,7 @@ mod files;
 mod layout;
 mod memory;
 mod on_the_fly;
+mod scratch;
 mod simulate;
 mod source;
 mod steps;

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use imnn_sim::{Key, Real, Simulator};
 
+use crate::scratch::{NUMBERS, first, lend};
 use crate::text::unravel;
 use crate::{DataError, Derivatives, Leaf, Source, check_rows};
 
@@ -91,29 +92,63 @@ impl<E: Real, S: Simulator> Source<E> for OnTheFly<S> {
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
         let with_derivatives = check_rows(&rows, self.n_s, self.n_d)?;
-        let (simulator, theta, shape) = (&self.simulator, &self.theta_fid[..], &self.input_shape);
-        let row_len: usize = shape.iter().product();
-        let mut data = vec![0.0; row_len];
-        let mut derivative = vec![0.0; if with_derivatives { theta.len() * row_len } else { 0 }];
+        let row_len: usize = self.input_shape.iter().product();
+        let change_len = if with_derivatives { self.theta_fid.len() * row_len } else { 0 };
         leaf.n = rows.len();
-        leaf.values.clear();
-        leaf.derivatives.clear();
-        for row in rows {
-            let key = key.fold_in(row as u64);
-            if with_derivatives {
-                simulator.simulate_with_derivative(key, theta, &mut data, &mut derivative);
-            } else {
-                simulator.simulate(key, theta, &mut data);
+        leaf.values.resize(leaf.n * row_len, E::zero());
+        leaf.derivatives.resize(leaf.n * change_len, E::zero());
+        let at_a_time = (AT_A_TIME / (row_len + change_len)).max(1);
+        let mut keys = key.fold_in_each(rows.start as u64..rows.end as u64);
+        lend(&NUMBERS, |numbers| {
+            for first_row in rows.clone().step_by(at_a_time) {
+                let n = at_a_time.min(rows.end - first_row);
+                let (data, changes) = first(numbers, n * (row_len + change_len)).split_at_mut(n * row_len);
+                for (i, key) in keys.by_ref().take(n).enumerate() {
+                    let data = &mut data[i * row_len..(i + 1) * row_len];
+                    if with_derivatives {
+                        let changes = &mut changes[i * change_len..(i + 1) * change_len];
+                        self.simulator.simulate_with_derivative(key, &self.theta_fid, data, changes);
+                    } else {
+                        self.simulator.simulate(key, &self.theta_fid, data);
+                    }
+                }
+                let start = first_row - rows.start;
+                let finite = round(data, &mut leaf.values[start * row_len..]);
+                if !(round(changes, &mut leaf.derivatives[start * change_len..]) && finite) {
+                    for i in 0..n {
+                        let row =
+                            (&data[i * row_len..(i + 1) * row_len], &changes[i * change_len..(i + 1) * change_len]);
+                        self.check_row::<E>(first_row + i, row)?;
+                    }
+                }
             }
-            let at = Place { row, theta, shape };
-            at.append(&data, &mut leaf.values, || "the data".to_owned())?;
-            for (a, derivative) in derivative.chunks_exact(row_len).enumerate() {
-                let what = || format!("the derivative with respect to parameter {a}");
-                at.append(derivative, &mut leaf.derivatives, what)?;
-            }
+            Ok(())
+        })
+    }
+}
+
+impl<S> OnTheFly<S> {
+    /// Refuses a simulation and its derivatives that are not finite in the precision `E`.
+    fn check_row<E: Real>(&self, row: usize, (data, changes): (&[f64], &[f64])) -> Result<(), DataError> {
+        let at = Place { row, theta: &self.theta_fid, shape: &self.input_shape };
+        at.check::<E>(data, || "the data".to_owned())?;
+        for (a, derivative) in changes.chunks_exact(data.len()).enumerate() {
+            at.check::<E>(derivative, || format!("the derivative with respect to parameter {a}"))?;
         }
         Ok(())
     }
+}
+
+/// Numbers simulated before they are rounded to the precision of the leaf: what the first-level cache holds.
+const AT_A_TIME: usize = 1 << 11;
+
+/// Rounds `from` into the beginning of `to`, and says whether all is finite there.
+fn round<E: Real>(from: &[f64], to: &mut [E]) -> bool {
+    // Without leaving early, so that several numbers are looked at together.
+    to.iter_mut().zip(from).fold(true, |finite, (to, &from)| {
+        *to = E::of(from);
+        finite & to.is_finite()
+    })
 }
 
 /// Which simulation values belong to.
@@ -132,10 +167,15 @@ impl Place<'_> {
         to: &mut Vec<E>,
         what: impl Fn() -> String,
     ) -> Result<(), DataError> {
-        let start = to.len();
+        self.check::<E>(values, what)?;
         to.extend(values.iter().map(|&value| E::of(value)));
-        let finite = |value: &E| value.is_finite();
-        let Some(first) = to[start..].iter().position(|value| !finite(value)) else {
+        Ok(())
+    }
+
+    /// Refuses values of which one is not finite in the precision `E`.
+    fn check<E: Real>(self, values: &[f64], what: impl Fn() -> String) -> Result<(), DataError> {
+        let finite = |value: &f64| E::of(*value).is_finite();
+        let Some(first) = values.iter().position(|value| !finite(value)) else {
             return Ok(());
         };
         Err(DataError::Simulation {
@@ -143,8 +183,8 @@ impl Place<'_> {
             theta: self.theta.to_vec(),
             what: what(),
             index: unravel(first, self.shape, false),
-            value: to[start + first].f64(),
-            count: to[start..].iter().filter(|value| !finite(value)).count(),
+            value: E::of(values[first]).f64(),
+            count: values.iter().filter(|value| !finite(value)).count(),
             len: values.len(),
             precision: E::NAME,
         })

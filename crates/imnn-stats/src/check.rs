@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayView, ArrayView2, ArrayView3, Axis, Dimension, RemoveAxis};
 
+use crate::columns::all_finite;
 use crate::error::{Result, StatsError};
 
 /// Refuses an array that does not have the expected shape.
@@ -18,7 +19,11 @@ pub(crate) fn shape<D: Dimension>(
 
 /// Refuses NaN and infinity, naming the first entry and how many rows are affected.
 pub(crate) fn finite<D: Dimension + RemoveAxis>(array: &'static str, values: &ArrayView<'_, f64, D>) -> Result<()> {
-    if values.iter().all(|value| value.is_finite()) {
+    let fine = match values.as_slice_memory_order() {
+        Some(values) => all_finite(values),
+        None => values.iter().all(|value| value.is_finite()),
+    };
+    if fine {
         return Ok(());
     }
     let bad = |row: &ArrayView<'_, f64, D::Smaller>| row.iter().any(|value| !value.is_finite());

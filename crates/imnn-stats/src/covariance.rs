@@ -1,9 +1,9 @@
 //! Mean and covariance of the summaries.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2};
 
-use crate::check;
 use crate::error::{Result, StatsError};
+use crate::{check, columns};
 
 /// Mean of the summaries over the simulations.
 ///
@@ -55,8 +55,7 @@ pub fn mean(x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
 pub fn covariance(x: ArrayView2<'_, f64>) -> Result<(Array1<f64>, Array2<f64>)> {
     check::summaries(&x)?;
     let mu = in_range("the mean of x", mean_of_finite(x))?;
-    let centred = centred(x, mu.view());
-    let mut c = centred.t().dot(&centred);
+    let mut c = columns::gram(x, mu.view());
     c /= (x.nrows() - 1) as f64;
     symmetrise(&mut c);
     if c.iter().any(|value| !value.is_finite()) {
@@ -66,19 +65,11 @@ pub fn covariance(x: ArrayView2<'_, f64>) -> Result<(Array1<f64>, Array2<f64>)> 
     Ok((mu, c))
 }
 
-/// The summaries with their mean subtracted, in row-major order.
-pub(crate) fn centred(x: ArrayView2<'_, f64>, mu: ArrayView1<'_, f64>) -> Array2<f64> {
-    let mut centred = Array2::zeros(x.raw_dim());
-    centred.assign(&x);
-    centred -= &mu;
-    centred
-}
-
 /// Mean over the first axis; the second pass removes most of the first one's rounding error.
 pub(crate) fn mean_of_finite(x: ArrayView2<'_, f64>) -> Array1<f64> {
     let n = x.nrows() as f64;
-    let first = x.sum_axis(Axis(0)) / n;
-    let correction = centred(x, first.view()).sum_axis(Axis(0)) / n;
+    let first = columns::sums(x, Array1::zeros(x.ncols()).view()) / n;
+    let correction = columns::sums(x, first.view()) / n;
     first + correction
 }
 
@@ -95,8 +86,7 @@ pub(crate) fn symmetrise(matrix: &mut Array2<f64>) {
 
 /// Refuses a summary whose variance is no more than the rounding of its values.
 fn constant_summary(x: ArrayView2<'_, f64>, c: &Array2<f64>) -> Result<()> {
-    for (summary, column) in x.columns().into_iter().enumerate() {
-        let largest = column.fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    for (summary, largest) in columns::largest(x).into_iter().enumerate() {
         let variance = c[[summary, summary]];
         if variance.sqrt() <= 4.0 * f64::EPSILON * largest {
             return Err(StatsError::ConstantSummary { summary, variance });

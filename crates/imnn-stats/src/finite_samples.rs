@@ -3,7 +3,6 @@
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
 
 use crate::check;
-use crate::covariance::centred;
 use crate::derivative::mean_derivative;
 use crate::error::{Result, StatsError};
 
@@ -74,8 +73,7 @@ pub fn derivative_noise(dx: ArrayView3<'_, f64>, inv_c: ArrayView2<'_, f64>) -> 
     check::shape("C^-1", &inv_c, &[n_summaries, n_summaries])?;
     check::finite("C^-1", &inv_c)?;
     let mean = mean_derivative(dx)?;
-    let deviations: Vec<Array2<f64>> =
-        (0..n_params).map(|p| centred(dx.index_axis(Axis(2), p), mean.column(p))).collect();
+    let deviations: Vec<Array2<f64>> = (0..n_params).map(|p| &dx.index_axis(Axis(2), p) - &mean.column(p)).collect();
     let divisor = n_d as f64 * (n_d - 1) as f64;
     Ok(Array2::from_shape_fn((n_params, n_params), |(p, q)| {
         (&deviations[p].dot(&inv_c) * &deviations[q]).sum() / divisor

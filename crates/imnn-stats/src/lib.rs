@@ -85,6 +85,7 @@ compile_error!(
 extern crate openblas_src as _;
 
 mod check;
+mod columns;
 mod covariance;
 mod derivative;
 mod error;

@@ -2,7 +2,8 @@
 
 use ndarray::{Array2, Array3, ArrayView1, ArrayView2, ArrayView3};
 
-use crate::covariance::{centred, symmetrise};
+use crate::columns::{all_finite, product};
+use crate::covariance::symmetrise;
 use crate::derivative::below_above_cotangents;
 use crate::error::{Result, StatsError};
 use crate::fisher::Statistics;
@@ -93,7 +94,21 @@ impl Loss {
     /// # Errors
     /// As [`Statistics::new`].
     pub fn evaluate(&self, x: ArrayView2<'_, f64>, dx: ArrayView3<'_, f64>) -> Result<Evaluation> {
-        self.with_gradients(x, Statistics::new(x, dx)?, dx.dim().0)
+        self.evaluate_into(x, dx, Array2::zeros((0, 0)))
+    }
+
+    /// As [`Loss::evaluate`], with the gradient with respect to the summaries in the memory of `dloss_dx`, such as that of
+    /// an earlier evaluation of as many simulations: then nothing is allocated that grows with their number.
+    ///
+    /// # Errors
+    /// As [`Loss::evaluate`].
+    pub fn evaluate_into(
+        &self,
+        x: ArrayView2<'_, f64>,
+        dx: ArrayView3<'_, f64>,
+        dloss_dx: Array2<f64>,
+    ) -> Result<Evaluation> {
+        self.with_gradients(x, Statistics::new(x, dx)?, dx.dim().0, dloss_dx)
     }
 
     /// The loss and its gradients, from summaries and the mean derivative of `n_d` of them.
@@ -112,10 +127,16 @@ impl Loss {
         if n_d == 0 || n_d > x.nrows() {
             return Err(StatsError::DerivativeCount { n_d, n_s: x.nrows() });
         }
-        self.with_gradients(x, Statistics::from_mean_derivative(x, dmu_dtheta)?, n_d)
+        self.with_gradients(x, Statistics::from_mean_derivative(x, dmu_dtheta)?, n_d, Array2::zeros((0, 0)))
     }
 
-    fn with_gradients(&self, x: ArrayView2<'_, f64>, statistics: Statistics, n_d: usize) -> Result<Evaluation> {
+    fn with_gradients(
+        &self,
+        x: ArrayView2<'_, f64>,
+        statistics: Statistics,
+        n_d: usize,
+        dloss_dx: Array2<f64>,
+    ) -> Result<Evaluation> {
         let Terms { value, lambda2, r } = self.terms(&statistics)?;
         let Statistics { mu, c, inv_c, score, inv_f, .. } = &statistics;
 
@@ -128,10 +149,10 @@ impl Loss {
             g_c.scaled_add(slope, &lambda2_derivative(c.view(), inv_c.view()));
         }
         symmetrise(&mut g_c);
-        let mut dloss_dx = centred(x, mu.view()).dot(&g_c);
-        dloss_dx *= 2.0 / (x.nrows() as f64 - 1.0);
+        g_c *= 2.0 / (x.nrows() as f64 - 1.0);
+        let dloss_dx = product(x, mu.view(), g_c.view(), dloss_dx);
 
-        if dloss_dx.iter().chain(&dloss_ddx).any(|value| !value.is_finite()) {
+        if [dloss_dx.as_slice(), dloss_ddx.as_slice_memory_order()].iter().any(|part| !part.is_some_and(all_finite)) {
             return Err(StatsError::OutOfRange { what: "the gradient of the loss" });
         }
         Ok(Evaluation { value, lambda2, r, statistics, dloss_dx, dloss_ddx })

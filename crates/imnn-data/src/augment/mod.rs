@@ -2,11 +2,13 @@
 
 mod symmetry;
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use imnn_sim::{Key, Real};
 
-use self::symmetry::Symmetries;
+use self::symmetry::{Draw, Symmetries};
+use crate::scratch::{NUMBERS, first, lend};
 use crate::{DataError, Derivatives, Leaf, Source};
 
 /// Which symmetries of the grid are drawn from.
@@ -115,22 +117,33 @@ impl<E: Real, Src: Source<E>> Source<E> for Augmented<Src> {
         self.source.read(rows.clone(), key, leaf)?;
         let row_len = self.symmetries.len();
         let per_row = leaf.derivatives.len() / leaf.n.max(1);
-        let mut from = Vec::new();
-        let mut scratch = Vec::with_capacity(row_len);
-        for (i, row) in rows.enumerate() {
-            self.symmetries.draw(own(key).fold_in(row as u64), &mut from);
-            let values = &mut leaf.values[i * row_len..(i + 1) * row_len];
-            let partners = &mut leaf.derivatives[i * per_row..(i + 1) * per_row];
-            for block in std::iter::once(values).chain(partners.chunks_exact_mut(row_len)) {
-                scratch.clear();
-                scratch.extend_from_slice(block);
-                for (to, &from) in block.iter_mut().zip(&from) {
-                    *to = scratch[from];
+        lend(&DRAW, |draw| {
+            lend(&NUMBERS, |numbers| {
+                let plain = first(numbers, row_len);
+                let keys = own(key).fold_in_each(rows.start as u64..rows.end as u64);
+                for (i, key) in keys.enumerate() {
+                    let from = self.symmetries.draw(key, draw);
+                    let values = &mut leaf.values[i * row_len..(i + 1) * row_len];
+                    let partners = &mut leaf.derivatives[i * per_row..(i + 1) * per_row];
+                    for block in std::iter::once(values).chain(partners.chunks_exact_mut(row_len)) {
+                        // To f64 and back is exact, and the one buffer serves both precisions.
+                        for (plain, value) in plain.iter_mut().zip(&*block) {
+                            *plain = value.f64();
+                        }
+                        for (to, &from) in block.iter_mut().zip(from) {
+                            *to = E::of(plain[from]);
+                        }
+                    }
                 }
-            }
-        }
+            });
+        });
         Ok(())
     }
+}
+
+thread_local! {
+    /// The symmetry drawn last.
+    static DRAW: Cell<Draw> = Cell::default();
 }
 
 /// The key of the draws: apart from those of the simulations, which are `key.fold_in(row)`.

@@ -51,12 +51,13 @@ impl Symmetries {
         self.input_shape.iter().product()
     }
 
-    /// Draws a symmetry with `key`: `from[i]` is the place of value i of the simulation as seen.
-    pub(super) fn draw(&self, key: Key, from: &mut Vec<usize>) {
+    /// Draws a symmetry with `key` into `draw`: value i of the simulation as seen is that at place i of the result.
+    pub(super) fn draw<'a>(&self, key: Key, draw: &'a mut Draw) -> &'a [usize] {
         let mut rng = key.rng();
         let Augmentation { shift, flip, transpose } = self.augmentation;
-        // Axis j as seen is axis sources[j] of the data.
-        let mut sources: Vec<usize> = (0..self.input_shape.len()).collect();
+        let Draw { sources, offsets, from, longer } = draw;
+        sources.clear();
+        sources.extend(0..self.input_shape.len());
         if transpose {
             // Fisher and Yates.
             for last in (1..self.axes.len()).rev() {
@@ -64,11 +65,8 @@ impl Symmetries {
                 sources.swap(self.axes[last], self.axes[other]);
             }
         }
-        let strides = strides(&self.input_shape);
         from.clear();
         from.push(0);
-        let mut offsets = Vec::new();
-        let mut longer = Vec::with_capacity(self.len());
         for (axis, &length) in self.input_shape.iter().enumerate() {
             let spatial = self.axes.contains(&axis);
             let flipped = spatial && flip && below(&mut rng, 2) == 1;
@@ -76,18 +74,32 @@ impl Symmetries {
             if length == 1 {
                 continue;
             }
+            let stride = stride(&self.input_shape, sources[axis]);
             offsets.clear();
             offsets.extend((0..length).map(|at| {
                 let at = if flipped { length - 1 - at } else { at };
-                strides[sources[axis]] * ((at + shifted) % length)
+                stride * ((at + shifted) % length)
             }));
             longer.clear();
             for &start in from.iter() {
                 longer.extend(offsets.iter().map(|offset| start + offset));
             }
-            std::mem::swap(from, &mut longer);
+            std::mem::swap(from, longer);
         }
+        from
     }
+}
+
+/// A symmetry as it is drawn, in memory that is used again.
+#[derive(Debug, Default)]
+pub(super) struct Draw {
+    /// Axis j as seen is axis sources[j] of the data.
+    sources: Vec<usize>,
+    /// Of one axis: how far each place is from the beginning.
+    offsets: Vec<usize>,
+    /// The places of the values, over the axes so far.
+    from: Vec<usize>,
+    longer: Vec<usize>,
 }
 
 /// A number below `n`, each with the same probability but for 2^-64 n.
@@ -97,11 +109,7 @@ fn below(rng: &mut impl Rng, n: usize) -> usize {
     (scaled >> 64) as usize
 }
 
-/// How far neighbours along each axis are apart in row-major order.
-fn strides(shape: &[usize]) -> Vec<usize> {
-    let mut strides = vec![1; shape.len()];
-    for axis in (1..shape.len()).rev() {
-        strides[axis - 1] = strides[axis] * shape[axis];
-    }
-    strides
+/// How far neighbours along an axis are apart in row-major order.
+fn stride(shape: &[usize], axis: usize) -> usize {
+    shape[axis + 1..].iter().product()
 }
