@@ -6,11 +6,11 @@ use std::ops::Range;
 /// A leaf's activations should stay near this many numbers, about what a core's second-level cache holds.
 const TARGET: usize = 1 << 20;
 /// More simulations than this in a leaf gain nothing: matrix products are large enough.
-const LARGEST: usize = 128;
+const LARGEST: usize = 64;
 /// Gradients are summed in at most this many runs of consecutive leaves, whatever the number of threads.
 pub(crate) const RUNS: usize = 32;
 
-/// The largest number of simulations of a leaf: a power of two from 1 to 128, a function of the network and its input shape
+/// The largest number of simulations of a leaf: a power of two from 1 to 64, a function of the network and its input shape
 /// alone.
 ///
 /// Results must not depend on the number of threads or devices, and sums of floating-point numbers depend on how they are
@@ -128,7 +128,7 @@ mod tests {
     fn large_data_make_small_leaves() {
         let small = Model::new(serial([dense(128), dense(2)]), &[10]).unwrap();
         let large = Model::new(serial([conv(16, &[3, 3], &[1, 1], Padding::Same)]), &[512, 512, 1]).unwrap();
-        assert_eq!(leaf_size(&small), 128);
+        assert_eq!(leaf_size(&small), 64);
         assert_eq!(leaf_size(&large), 1);
     }
 }

@@ -4,6 +4,7 @@ use super::arena::{Arena, Life};
 use super::compose::Composed;
 use super::gather::Gather;
 use super::layers::{Affine, Layer, Linear, Op, Shape, Weights, layers};
+use super::matrix;
 use super::narrow::NARROW;
 use super::simplify::simplify;
 use crate::program::Rows;
@@ -135,6 +136,7 @@ impl<E: imnn_models::Element> Plan<E> {
     /// # Errors
     /// Says which layer the engine does not know.
     pub(crate) fn new(model: &Model) -> Result<Self, String> {
+        matrix::prepare();
         let layers = simplify(layers(model)?);
         let mut builder = Builder::new(model);
         let output = builder.chain(&layers, 0, None).buffer;
@@ -256,10 +258,11 @@ impl Builder {
     }
 
     fn activation(&mut self, activation: Activation, at: View, input: usize) -> View {
-        let bias = self.take_bias(at);
+        // What comes from outside this chain has other readers, who want it as it is, with its bias.
+        let outside = at.buffer == input;
+        let bias = if outside { None } else { self.take_bias(at) };
         if super::activation::is_piecewise_linear(activation) {
-            // What comes from outside this chain has other readers, who want it as it is.
-            let own = if at.buffer == input {
+            let own = if outside {
                 let own = self.buffer(at.shape);
                 self.push(StepOp::Copy, at, own);
                 own
