@@ -124,17 +124,32 @@ pub(super) fn bias_gradient<E: Element>(
     weights: Option<&[E]>,
     gradient: &mut [E],
 ) {
+    let n_bias = gradient.len() / g;
+    let weight = |at: usize| weights.map_or(E::one(), |weights| weights[at / positions]);
+    let row = |at: usize| &gy[at * ld..][..g];
     Arch::new().dispatch(
         #[inline(always)]
         || {
-            let n_bias = gradient.len() / g;
-            for row in 0..rows {
-                let weight = weights.map_or(E::one(), |weights| weights[row]);
-                for position in 0..positions {
-                    let gy = &gy[(row * positions + position) * ld..][..g];
-                    let sum = &mut gradient[position % n_bias * g..][..g];
-                    sum.iter_mut().zip(gy).for_each(|(sum, &gy)| *sum += weight * gy);
+            if n_bias > 1 {
+                for at in 0..rows * positions {
+                    let (w, sum) = (weight(at), &mut gradient[at % n_bias * g..][..g]);
+                    sum.iter_mut().zip(row(at)).for_each(|(sum, &gy)| *sum += w * gy);
                 }
+                return;
+            }
+            // Four at a time: the sum is read and written less often.
+            let mut at = 0;
+            while at + 4 <= rows * positions {
+                let w = [weight(at), weight(at + 1), weight(at + 2), weight(at + 3)];
+                let (a, b, c, d) = (row(at), row(at + 1), row(at + 2), row(at + 3));
+                for ((((sum, &a), &b), &c), &d) in gradient.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                    *sum += (w[0] * a + w[1] * b) + (w[2] * c + w[3] * d);
+                }
+                at += 4;
+            }
+            for at in at..rows * positions {
+                let w = weight(at);
+                gradient.iter_mut().zip(row(at)).for_each(|(sum, &gy)| *sum += w * gy);
             }
         },
     );

@@ -35,12 +35,21 @@ pub(crate) fn backward<E: Element>(gx: &mut [E], accumulate: bool, gy: &[E], ld:
         #[inline(always)]
         || {
             for (gx, gy) in gx.chunks_exact_mut(k).zip(gy.chunks(ld)) {
-                for (j, (&g, w)) in gy[..n].iter().zip(transposed.chunks_exact(k)).enumerate() {
-                    if j == 0 && !accumulate {
-                        gx.iter_mut().zip(w).for_each(|(gx, &w)| *gx = g * w);
-                    } else {
-                        gx.iter_mut().zip(w).for_each(|(gx, &w)| *gx += g * w);
+                let mut set = !accumulate;
+                // Two rows at a time: the sum is read and written less often.
+                for (gy, w) in gy[..n].chunks(2).zip(transposed.chunks(2 * k)) {
+                    let (first, second) = w.split_at(k);
+                    match (gy, set) {
+                        (&[g, h], true) => {
+                            gx.iter_mut().zip(first).zip(second).for_each(|((gx, &v), &w)| *gx = g * v + h * w);
+                        }
+                        (&[g, h], false) => {
+                            gx.iter_mut().zip(first).zip(second).for_each(|((gx, &v), &w)| *gx += g * v + h * w);
+                        }
+                        (_, true) => gx.iter_mut().zip(first).for_each(|(gx, &v)| *gx = gy[0] * v),
+                        (_, false) => gx.iter_mut().zip(first).for_each(|(gx, &v)| *gx += gy[0] * v),
                     }
+                    set = false;
                 }
             }
         },
