@@ -26,8 +26,9 @@ pub(crate) struct Plan<E> {
     /// Numbers for patches.
     pub(super) patches: usize,
     pub(super) n_weights: usize,
-    /// Weights worked out from others, and how.
+    /// Weights worked out from others, and how; the first `n_folded` have gradients that are folded into those of others.
     pub(super) derived: Vec<E>,
+    pub(super) n_folded: usize,
     pub(super) composed: Vec<Composed>,
     pub(super) transposed: Vec<Transposed>,
     /// Whether all activations are piecewise linear, so that their second derivatives are zero.
@@ -359,11 +360,11 @@ impl Builder {
 
     /// Transposed weights for narrow products, and for the products that flow back: a general product reads them as they
     /// lie, instead of turning W round for every leaf.
-    fn transpose(&mut self, needed: &[bool]) {
+    fn transpose(&mut self, needed: &[bool], narrow: bool) {
         for step in &mut self.steps {
             let from = step.input.buffer;
             let StepOp::Linear(linear) = &mut step.op else { continue };
-            if linear.narrow || needed[from] {
+            if linear.narrow == narrow && (narrow || needed[from]) {
                 let len = linear.weight.range.len();
                 let to = self.derived..self.derived + len;
                 self.derived += len;
@@ -382,7 +383,9 @@ impl Builder {
         for step in &self.steps {
             needed[step.output.buffer] |= matches!(step.op, StepOp::Linear(_)) || needed[step.input.buffer];
         }
-        self.transpose(&needed);
+        self.transpose(&needed, true);
+        let n_folded = self.derived;
+        self.transpose(&needed, false);
         // In the order of the backward pass: when gradients and combined rows are first written and last read.
         let mut gradients = vec![None; self.sizes.len()];
         let mut combined = vec![None; self.sizes.len()];
@@ -431,6 +434,7 @@ impl Builder {
             patches: self.patches,
             n_weights,
             derived: vec![E::zero(); self.derived],
+            n_folded,
             composed: self.composed,
             transposed: self.transposed,
             piecewise_linear,

@@ -20,7 +20,7 @@ impl<E: Element> Program<E> for Plan<E> {
     }
 
     fn gradient(&self) -> usize {
-        self.n_weights + self.derived.len()
+        self.n_weights + self.n_folded
     }
 
     fn load(&mut self, weights: &[E]) {
