@@ -8,6 +8,7 @@ use imnn_data::Source;
 use imnn_device::{Cpu, Device};
 use imnn_models::{Adam, Element, Model, Network, Optimiser, OptimiserState, Parameters};
 use imnn_sim::Key;
+use ndarray::Array2;
 use std::path::PathBuf;
 
 /// How the weights of a run begin.
@@ -188,6 +189,7 @@ impl<E: Element> ImnnBuilder<E> {
             parameters,
             state,
             gradient,
+            dloss_dx: Array2::zeros((0, 0)),
             best,
             history,
             measured: None,

@@ -12,7 +12,7 @@ use imnn_device::{Cotangents, Device, Session, Task};
 use imnn_models::{Element, Model, Network, Optimiser, OptimiserState, Parameters};
 use imnn_sim::Key;
 use imnn_stats::{Loss, Statistics, Terms};
-use ndarray::ArrayD;
+use ndarray::{Array2, ArrayD};
 
 /// An information maximising neural network with its simulations, its weights and its record.
 ///
@@ -29,8 +29,9 @@ pub struct Imnn<E: Element> {
     pub(crate) keys: Keys,
     pub(crate) parameters: Parameters<E>,
     pub(crate) state: OptimiserState<E>,
-    /// Reused from iteration to iteration.
+    /// Gradients with respect to weights and summaries: memory that is used again.
     pub(crate) gradient: Vec<E>,
+    pub(crate) dloss_dx: Array2<f64>,
     pub(crate) best: Option<Parameters<E>>,
     pub(crate) history: History,
     pub(crate) measured: Option<Measured<E>>,
@@ -208,7 +209,7 @@ impl<E: Element> Imnn<E> {
     ///
     /// # Errors
     /// As [`Compressor::summaries`], and if there are no statistics yet.
-    pub fn summaries(&self, data: &ArrayD<E>) -> Result<ndarray::Array2<f64>> {
+    pub fn summaries(&self, data: &ArrayD<E>) -> Result<Array2<f64>> {
         self.compressor()?.summaries(data)
     }
 
@@ -216,7 +217,7 @@ impl<E: Element> Imnn<E> {
     ///
     /// # Errors
     /// As [`Compressor::estimate`], and if there are no statistics yet.
-    pub fn estimate(&self, data: &ArrayD<E>) -> Result<ndarray::Array2<f64>> {
+    pub fn estimate(&self, data: &ArrayD<E>) -> Result<Array2<f64>> {
         self.compressor()?.estimate(data)
     }
 
@@ -267,7 +268,8 @@ impl<E: Element> Imnn<E> {
         let key = self.keys.training.fold_in(total as u64);
         let task = Task { weights: self.parameters.values(), source: self.training.as_ref(), key };
         let summaries = self.session.forward(&task, true)?;
-        let evaluation = loss.evaluate(summaries.x.view(), summaries.dx.view())?;
+        let reused = std::mem::take(&mut self.dloss_dx);
+        let evaluation = loss.evaluate_into(summaries.x.view(), summaries.dx.view(), reused)?;
         let cotangents = Cotangents { x: evaluation.dloss_dx.view(), dx: evaluation.dloss_ddx.view() };
         self.session.backward(&task, &cotangents, &mut self.gradient)?;
 
@@ -293,6 +295,7 @@ impl<E: Element> Imnn<E> {
         }
         let terms = Terms { value: evaluation.value, lambda2: evaluation.lambda2, r: evaluation.r };
         self.history.training.push(&evaluation.statistics, &terms);
+        self.dloss_dx = evaluation.dloss_dx;
         let improved = improved_before || improved_after;
         if improved {
             self.history.best_iteration = Some(total);

@@ -13,9 +13,9 @@ const WIDE: usize = 16;
 /// The sum of each column of `x - shift`.
 pub(crate) fn sums(x: ArrayView2<'_, f64>, shift: ArrayView1<'_, f64>) -> Array1<f64> {
     let mut sums = Array1::zeros(x.ncols());
-    blocks(x, shift, |_, _, columns| {
-        for (sum, column) in sums.iter_mut().zip(columns.rows()) {
-            *sum += sum_of(slice(&column));
+    blocks(x, shift, |_, n, columns| {
+        for (sum, column) in sums.iter_mut().zip(columns.chunks_exact(n)) {
+            *sum += sum_of(column);
         }
     });
     sums
@@ -24,9 +24,9 @@ pub(crate) fn sums(x: ArrayView2<'_, f64>, shift: ArrayView1<'_, f64>) -> Array1
 /// The largest magnitude in each column of `x`.
 pub(crate) fn largest(x: ArrayView2<'_, f64>) -> Array1<f64> {
     let mut largest = Array1::zeros(x.ncols());
-    blocks(x, Array1::zeros(x.ncols()).view(), |_, _, columns| {
-        for (largest, column) in largest.iter_mut().zip(columns.rows()) {
-            *largest = slice(&column).iter().fold(*largest, |largest: f64, value| largest.max(value.abs()));
+    blocks(x, Array1::zeros(x.ncols()).view(), |_, n, columns| {
+        for (largest, column) in largest.iter_mut().zip(columns.chunks_exact(n)) {
+            *largest = column.iter().fold(*largest, |largest: f64, value| largest.max(value.abs()));
         }
     });
     largest
@@ -36,14 +36,15 @@ pub(crate) fn largest(x: ArrayView2<'_, f64>) -> Array1<f64> {
 pub(crate) fn gram(x: ArrayView2<'_, f64>, mu: ArrayView1<'_, f64>) -> Array2<f64> {
     let width = x.ncols();
     let mut gram = Array2::zeros((width, width));
-    blocks(x, mu, |_, _, columns| {
+    blocks(x, mu, |_, n, columns| {
         if width >= WIDE {
+            // The columns are `width` times `n` numbers, as `blocks` makes them.
+            let columns = ArrayView2::from_shape((width, n), columns).expect("columns of a block");
             return general_mat_mul(1.0, &columns, &columns.t(), 1.0, &mut gram);
         }
-        for a in 0..width {
-            for b in a..width {
-                let (first, second) = (columns.row(a), columns.row(b));
-                gram[[a, b]] += dot(slice(&first), slice(&second));
+        for (a, first) in columns.chunks_exact(n).enumerate() {
+            for (b, second) in columns.chunks_exact(n).enumerate().skip(a) {
+                gram[[a, b]] += dot(first, second);
                 gram[[b, a]] = gram[[a, b]];
             }
         }
@@ -71,8 +72,8 @@ pub(crate) fn product(
         for (b, weights) in matrix.columns().into_iter().enumerate() {
             let combined = &mut combined[..n];
             combined.fill(0.0);
-            for (column, &weight) in columns.rows().into_iter().zip(weights) {
-                for (sum, value) in combined.iter_mut().zip(slice(&column)) {
+            for (column, &weight) in columns.chunks_exact(n).zip(weights) {
+                for (sum, value) in combined.iter_mut().zip(column) {
                     *sum += weight * value;
                 }
             }
@@ -89,34 +90,25 @@ pub(crate) fn all_finite(values: &[f64]) -> bool {
     values.iter().fold(true, |finite, value| finite & value.is_finite())
 }
 
-/// Calls `f(start, n, columns)` for consecutive blocks of `n` rows of `x - shift`; `columns` is `(x.ncols(), n)`.
-fn blocks(x: ArrayView2<'_, f64>, shift: ArrayView1<'_, f64>, mut f: impl FnMut(usize, usize, ArrayView2<'_, f64>)) {
+/// Calls `f(start, n, columns)` for consecutive blocks of `n` rows of `x - shift`; `columns` is `(x.ncols(), n)`, row-major.
+fn blocks(x: ArrayView2<'_, f64>, shift: ArrayView1<'_, f64>, mut f: impl FnMut(usize, usize, &[f64])) {
     let (n_rows, width) = x.dim();
     if width == 0 {
         return;
     }
     let x = x.as_standard_layout();
     let x = x.as_slice().unwrap_or_default();
-    let mut columns = Array2::zeros((width, ROWS.min(n_rows)));
-    for start in (0..n_rows).step_by(ROWS) {
-        let n = ROWS.min(n_rows - start);
-        if n < columns.ncols() {
-            columns = Array2::zeros((width, n));
-        }
-        let rows = &x[start * width..(start + n) * width];
-        for (k, (mut column, &shift)) in columns.rows_mut().into_iter().zip(shift).enumerate() {
-            let column = column.as_slice_mut().unwrap_or_default();
+    let mut columns = vec![0.0; width * ROWS.min(n_rows)];
+    for (block, rows) in x.chunks(width * ROWS).enumerate() {
+        let n = rows.len() / width;
+        let columns = &mut columns[..width * n];
+        for (k, (column, &shift)) in columns.chunks_exact_mut(n).zip(shift).enumerate() {
             for (value, row) in column.iter_mut().zip(rows.chunks_exact(width)) {
                 *value = row[k] - shift;
             }
         }
-        f(start, n, columns.view());
+        f(block * ROWS, n, columns);
     }
-}
-
-/// A column of a block, whose rows lie one after the other.
-fn slice<'a>(column: &'a ArrayView1<'_, f64>) -> &'a [f64] {
-    column.as_slice().unwrap_or_default()
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

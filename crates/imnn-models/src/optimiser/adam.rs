@@ -3,6 +3,7 @@
 use super::{Optimiser, OptimiserState, Schedule, decay, not_negative, positive};
 use crate::error::Result;
 use imnn_sim::Real;
+use pulp::Arch;
 
 /// Adam: steps of the mean gradient over its root mean square.
 ///
@@ -104,17 +105,23 @@ impl Adam {
         assert_eq!(gradient.len(), parameters.len(), "one gradient entry per parameter");
         let [m, v] = state.vectors_mut(["m", "v"], parameters.len());
         let i = iteration as f64;
-        let rate: E = E::of(self.learning_rate.rate(iteration));
+        let rate = self.learning_rate.rate(iteration);
         let (b1, b2): (E, E) = (E::of(self.beta1), E::of(self.beta2));
         let (a1, a2): (E, E) = (E::of(1.0 - self.beta1), E::of(1.0 - self.beta2));
-        let c1: E = E::of(1.0 - self.beta1.powf(i + 1.0));
-        let c2: E = E::of(1.0 - self.beta2.powf(i + 1.0));
-        let (epsilon, shrink): (E, E) = (E::of(self.epsilon), rate * E::of(weight_decay));
-        for (((w, &g), m), v) in parameters.iter_mut().zip(gradient).zip(m).zip(v) {
-            *m = a1 * g + b1 * *m;
-            *v = a2 * (g * g) + b2 * *v;
-            *w = *w - rate * (*m / c1) / ((*v / c2).sqrt() + epsilon) - shrink * *w;
-        }
+        // The bias corrections are the same for all weights: one division of each is left.
+        let scale: E = E::of(rate / (1.0 - self.beta1.powf(i + 1.0)));
+        let lift: E = E::of(1.0 / (1.0 - self.beta2.powf(i + 1.0)));
+        let (epsilon, shrink): (E, E) = (E::of(self.epsilon), E::of(rate * weight_decay));
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for (((w, &g), m), v) in parameters.iter_mut().zip(gradient).zip(m).zip(v) {
+                    *m = a1 * g + b1 * *m;
+                    *v = a2 * (g * g) + b2 * *v;
+                    *w = *w - scale * *m / ((lift * *v).sqrt() + epsilon) - shrink * *w;
+                }
+            },
+        );
     }
 }
 

@@ -39,26 +39,58 @@ impl Clip {
     /// assert_eq!(Clip::Value(1.0).apply(&[0.5, -4.0]), [0.5, -1.0]);
     /// ```
     pub fn apply<E: Real>(self, gradient: &[E]) -> Vec<E> {
+        let mut limited = vec![];
+        self.apply_into(gradient, &mut limited);
+        limited
+    }
+
+    /// As [`Clip::apply`], in memory that is used again.
+    fn apply_into<E: Real>(self, gradient: &[E], limited: &mut Vec<E>) {
+        limited.clear();
         match self {
             Clip::Norm(limit) => {
-                // Relative to the largest entry, so that squares do not overflow; in the order of the entries, so that
-                // the bits are always the same.
-                let largest = gradient.iter().fold(0.0_f64, |m, g| m.max(g.f64().abs()));
-                let unit = if largest > 0.0 { largest } else { 1.0 };
-                let norm = unit * gradient.iter().map(|g| (g.f64() / unit).powi(2)).sum::<f64>().sqrt();
+                let norm = norm(gradient);
                 if norm <= limit {
-                    return gradient.to_vec();
+                    return limited.extend_from_slice(gradient);
                 }
                 let scale = limit / norm;
-                gradient.iter().map(|g| E::of(g.f64() * scale)).collect()
+                limited.extend(gradient.iter().map(|g| E::of(g.f64() * scale)));
             }
             Clip::Value(limit) => {
                 let limit: E = E::of(limit);
-                let bring = |g: E| if g.is_nan() { g } else { g.max(-limit).min(limit) };
-                gradient.iter().map(|&g| bring(g)).collect()
+                // Comparisons with NaN are false, so it stays.
+                let low = |g: E| if g < -limit { -limit } else { g };
+                let bring = |g: E| if g > limit { limit } else { low(g) };
+                limited.extend(gradient.iter().map(|&g| bring(g)));
             }
         }
     }
+}
+
+/// The Euclidean norm, relative to the largest entry, so that squares do not overflow; in an order that depends on the
+/// number of entries alone, so that the bits are always the same.
+fn norm<E: Real>(gradient: &[E]) -> f64 {
+    let largest = lanes(gradient, |largest, g| if g.abs() > largest { g.abs() } else { largest });
+    let largest = largest.into_iter().fold(0.0, f64::max);
+    let unit = if largest > 0.0 { largest } else { 1.0 };
+    let squares = lanes(gradient, |sum, g| sum + (g / unit) * (g / unit));
+    unit * squares.iter().sum::<f64>().sqrt()
+}
+
+/// Folds every eighth entry, from 0: so many operations can be under way at once.
+fn lanes<E: Real>(gradient: &[E], f: impl Fn(f64, f64) -> f64) -> [f64; 8] {
+    let mut lanes = [0.0; 8];
+    let chunks = gradient.chunks_exact(8);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for k in 0..8 {
+            lanes[k] = f(lanes[k], chunk[k].f64());
+        }
+    }
+    for (lane, g) in lanes.iter_mut().zip(rest) {
+        *lane = f(*lane, g.f64());
+    }
+    lanes
 }
 
 impl<O> Clipped<O> {
@@ -89,7 +121,10 @@ impl<E: Real, O: Optimiser<E>> Optimiser<E> for Clipped<O> {
     }
 
     fn update(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
-        self.inner.update(iteration, &self.clip.apply(gradient), state, parameters);
+        let mut limited = state.take_scratch();
+        self.clip.apply_into(gradient, &mut limited);
+        self.inner.update(iteration, &limited, state, parameters);
+        state.keep_scratch(limited);
     }
 
     fn check(&self, state: &OptimiserState<E>, n: usize) -> Result<()> {

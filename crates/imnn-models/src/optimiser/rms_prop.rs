@@ -3,6 +3,7 @@
 use super::{Optimiser, OptimiserState, Schedule, decay, positive};
 use crate::error::Result;
 use imnn_sim::Real;
+use pulp::Arch;
 
 /// RMSProp: steps of the gradient over its root mean square.
 ///
@@ -74,10 +75,15 @@ impl<E: Real> Optimiser<E> for RmsProp {
         let rate: E = E::of(self.learning_rate.rate(iteration));
         let (b, a): (E, E) = (E::of(self.decay), E::of(1.0 - self.decay));
         let epsilon: E = E::of(self.epsilon);
-        for ((w, &g), v) in parameters.iter_mut().zip(gradient).zip(v) {
-            *v = a * (g * g) + b * *v;
-            *w = *w - rate * g / (v.sqrt() + epsilon);
-        }
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for ((w, &g), v) in parameters.iter_mut().zip(gradient).zip(v) {
+                    *v = a * (g * g) + b * *v;
+                    *w = *w - rate * g / (v.sqrt() + epsilon);
+                }
+            },
+        );
     }
 }
 

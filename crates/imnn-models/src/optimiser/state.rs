@@ -3,20 +3,28 @@
 use imnn_sim::Real;
 
 /// What an optimiser keeps beside the parameters: named vectors as long as the parameters (Adam: `m`, `v`).
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct OptimiserState<E> {
     slots: Vec<(String, Vec<E>)>,
+    /// Memory for a gradient that is changed before it is used; no part of the state.
+    scratch: Vec<E>,
+}
+
+impl<E: PartialEq> PartialEq for OptimiserState<E> {
+    fn eq(&self, other: &Self) -> bool {
+        self.slots == other.slots
+    }
 }
 
 impl<E: Real> OptimiserState<E> {
     /// These vectors, by name.
     pub fn new(slots: Vec<(String, Vec<E>)>) -> Self {
-        OptimiserState { slots }
+        OptimiserState { slots, scratch: vec![] }
     }
 
     /// Vectors of `n` zeros with these names.
     pub fn zeros(names: &[&str], n: usize) -> Self {
-        OptimiserState { slots: names.iter().map(|name| (name.to_string(), vec![E::zero(); n])).collect() }
+        OptimiserState::new(names.iter().map(|name| (name.to_string(), vec![E::zero(); n])).collect())
     }
 
     /// The vectors with their names.
@@ -27,6 +35,16 @@ impl<E: Real> OptimiserState<E> {
     /// The vector called `name`, if there is one.
     pub fn get(&self, name: &str) -> Option<&[E]> {
         self.slots.iter().find(|(slot, _)| slot == name).map(|(_, vector)| vector.as_slice())
+    }
+
+    /// Memory that is used again at every update; to be given back to [`OptimiserState::keep_scratch`].
+    pub(super) fn take_scratch(&mut self) -> Vec<E> {
+        std::mem::take(&mut self.scratch)
+    }
+
+    /// Keeps memory for the next update.
+    pub(super) fn keep_scratch(&mut self, scratch: Vec<E>) {
+        self.scratch = scratch;
     }
 
     /// The vectors called `names`, to be changed.
