@@ -9,7 +9,7 @@ use crate::layer::Join;
 use crate::model::{Model, Node, Op};
 use dfdx::shapes::HasShape;
 use dfdx::tensor::{Cpu, PutTape, TensorFromVec};
-use dfdx::tensor_ops::{Device, ReshapeTo, TryAdd, TryMatMul};
+use dfdx::tensor_ops::{Device, ReshapeTo, TryMatMul};
 
 /// A few simulations as a network reads them, borrowed.
 #[derive(Clone, Copy, Debug)]
@@ -152,22 +152,25 @@ where
             let tangents: Option<Vec<_>> = tangents.into_iter().collect();
             let joined = |parts: Vec<Matrix<E>>| match join {
                 Join::Concat => ops::concat(parts, widths.clone()),
-                Join::Sum => total(parts),
+                Join::Sum => ops::sum(parts),
             };
             Dual::new(joined(values)?, tangents.map(joined).transpose()?)
         }
         Op::Custom { layer, parameters } => {
             let n = input.values().shape().0;
+            let n_tangents = input.tangents().map(|tangents| tangents.shape().0);
             let output = E::forward_custom(layer.as_ref(), &weights[parameters.clone()], input)?.contiguous();
+            let refuse = |message| Err(ModelError::Custom { layer: node.label.clone(), message });
             let shape = *output.values().shape();
             if shape != (n, output_size) {
-                return Err(ModelError::Custom {
-                    layer: node.label.clone(),
-                    message: format!(
-                        "it made values of shape {shape:?}, its output_shape promised {:?}",
-                        (n, output_size)
-                    ),
-                });
+                let promised = (n, output_size);
+                return refuse(format!("it made values of shape {shape:?}, its output_shape promised {promised:?}"));
+            }
+            let made = output.tangents().map(|tangents| tangents.shape().0);
+            if made != n_tangents {
+                let count = |n: Option<usize>| n.map_or("no tangents".into(), |n| format!("{n} tangents"));
+                let (made, given) = (count(made), count(n_tangents));
+                return refuse(format!("it made {made}, for {given} that came in; each needs one of its own"));
             }
             Ok(output)
         }
@@ -194,16 +197,4 @@ where
         None => None,
     };
     Dual::new(values, tangents)
-}
-
-fn total<E: Element>(parts: Vec<Matrix<E>>) -> Result<Matrix<E>>
-where
-    Cpu: Device<E>,
-{
-    let mut parts = parts.into_iter();
-    // A parallel layer without branches is refused when shapes are resolved.
-    let first = parts
-        .next()
-        .ok_or_else(|| ModelError::Custom { layer: "parallel".into(), message: "it has no branches".into() })?;
-    parts.try_fold(first, |sum, part| Ok(sum.try_add(part)?))
 }

@@ -270,6 +270,30 @@ pub(crate) fn select<E: Element>(x: Matrix<E>, index: Arc<Vec<u32>>, per_row: us
     })
 }
 
+/// The sum of several matrices of one shape.
+///
+/// dfdx's own sum panics if a matrix is added to itself, as two branches without layers would do: both give their input as
+/// it is. Here each part gets its share of the gradient in turn, hence a matrix that comes twice gets it twice.
+pub(crate) fn sum<E: Element>(parts: Vec<Matrix<E>>) -> Result<Matrix<E>> {
+    let shape = *parts[0].shape();
+    let mut output = to_vec(&parts[0]);
+    for part in &parts[1..] {
+        output.iter_mut().zip(to_vec(part)).for_each(|(y, x)| *y += x);
+    }
+    let (inputs, tapes): (Vec<_>, Vec<_>) = parts.into_iter().map(SplitTape::split_tape).unzip();
+    let mut tape = tapes.into_iter().reduce(dfdx::tensor::Merge::merge).unwrap_or_default();
+    let output = cpu(&inputs[0]).try_tensor_from_vec(output, shape)?;
+    let output_id = output.clone();
+    tape.add_backward_op(move |gradients: &mut Gradients<E, Cpu>| {
+        let g = std::mem::take(&mut **gradients.get_or_alloc_mut(&output_id)?);
+        for input in &inputs {
+            gradients.get_or_alloc_mut(input)?.iter_mut().zip(&g).for_each(|(gx, &g)| *gx += g);
+        }
+        Ok(())
+    });
+    Ok(output.put_tape(tape))
+}
+
 /// Rows of several matrices side by side, `widths[k]` numbers of matrix k at a time: joins channels.
 pub(crate) fn concat<E: Element>(parts: Vec<Matrix<E>>, widths: Vec<usize>) -> Result<Matrix<E>> {
     let n = parts[0].shape().0;
