@@ -74,6 +74,9 @@ fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, 
         let weights = imnn.model().layout().len();
         let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
         eprintln!("{header}; {weights} weights in {}, {threads}; Ctrl-C ends training and saves the run", E::NAME);
+        if let Some(note) = imnn.note() {
+            eprintln!("{note}");
+        }
     }
     let trained = imnn.fit_with(&run.fit, &mut Watch::new(shows));
     match trained {
