@@ -1,5 +1,8 @@
-//! The passes of an iteration take memory for single matrix products alone, and training a little beside them, the same for
-//! any number of simulations and any network.
+//! The passes of an iteration allocate nothing once they have run twice, and training a little beside them, the same for any
+//! number of simulations and any network.
+//!
+//! What the crate gemm takes for the time of one product is not counted: a few flags, and where channels are no multiple of
+//! 16 a packed factor.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,22 +24,18 @@ const DRAWS: GaussianMeanVariance = GaussianMeanVariance { n_data: 10 };
 #[test]
 fn what_passes_and_iterations_allocate() {
     let cases = [
-        ("on the fly", dense_network(32), 8, on_the_fly(200)),
-        ("exact", dense_network(32), 8, exact(200)),
-        ("numerical", dense_network(32), 8, numerical(200)),
-        ("augmented fields", field_network(), 20, fields(200)),
+        ("on the fly", dense_network(32), on_the_fly(200)),
+        ("exact", dense_network(32), exact(200)),
+        ("numerical", dense_network(32), numerical(200)),
+        ("augmented fields", field_network(), fields(200)),
     ];
     // Two threads come last: they end some time after their session.
     for (threads, memory) in [(1, 1 << 30), (1, 0), (2, 1 << 30)] {
-        for (what, network, n_products, source) in &cases {
+        for (what, network, source) in &cases {
             let Taken { number, live, peak, .. } = passes(network, source.as_ref(), None, threads, memory);
-            // Each matrix product takes memory twice for its own time. Leaves are of 32 simulations at least, and run
-            // forward once more where nothing is kept.
-            let leaves = source.n_s() / 32;
-            let own = (2 * n_products * leaves * ITERATIONS) as isize;
             // A second thread may come late to its own memory, and a pool makes room for every 63 calls from outside.
             let late = if threads > 1 { 40 } else { 0 };
-            assert!(number <= own + late, "{number} allocations: {what}, {threads} threads, {memory} bytes");
+            assert!(number <= late, "{number} allocations: {what}, {threads} threads, {memory} bytes");
             if threads == 1 {
                 assert_eq!(live, 0, "bytes kept: {what}, {memory} bytes");
                 assert!(peak < 1 << 20, "{peak} bytes at once: {what}, {memory} bytes");
@@ -207,29 +206,36 @@ mod counting {
         PEAK.swap(LIVE.load(Ordering::SeqCst), Ordering::SeqCst)
     }
 
-    fn count(bytes: usize) {
-        NUMBER.fetch_add(1, Ordering::SeqCst);
-        BYTES.fetch_add(bytes as isize, Ordering::SeqCst);
+    fn count(layout: Layout, bytes: usize) {
+        if !of_gemm(layout, bytes) {
+            NUMBER.fetch_add(1, Ordering::SeqCst);
+            BYTES.fetch_add(bytes as isize, Ordering::SeqCst);
+        }
         let live = LIVE.fetch_add(bytes as isize, Ordering::SeqCst) + bytes as isize;
         PEAK.fetch_max(live, Ordering::SeqCst);
+    }
+
+    /// gemm keeps one byte for each tile of a factor, and packed factors begin on cache lines; nothing of ours is like either.
+    fn of_gemm(layout: Layout, bytes: usize) -> bool {
+        (layout.align() == 1 && bytes <= 4096) || layout.align() >= 64
     }
 
     // SAFETY: every call goes to the allocator of the system unchanged; counting does not allocate.
     unsafe impl GlobalAlloc for Counting {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            count(layout.size());
+            count(layout, layout.size());
             // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`.
             unsafe { System.alloc(layout) }
         }
 
         unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-            count(layout.size());
+            count(layout, layout.size());
             // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc_zeroed`.
             unsafe { System.alloc_zeroed(layout) }
         }
 
         unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-            count(size);
+            count(layout, size);
             LIVE.fetch_sub(layout.size() as isize, Ordering::SeqCst);
             // SAFETY: the caller keeps the contract of `GlobalAlloc::realloc`.
             unsafe { System.realloc(pointer, layout, size) }
