@@ -14,6 +14,7 @@ mod json;
 mod manifest;
 mod npz;
 mod process;
+mod sanitise;
 mod setup;
 mod test;
 mod tidy;
@@ -26,6 +27,7 @@ Developer commands of imnn
     cargo xtask test [ARGUMENTS]   install what is missing, run all tests (or `cargo test` with these arguments)
     cargo xtask check              formatting, tidy, clippy, documentation, tests: everything to pass before a change
     cargo xtask tidy               layering, documents, sources and manifests
+    cargo xtask sanitise [FILTERS] tests of the crate with unsafe code under AddressSanitizer; minutes, all is built anew
     cargo xtask golden [--check]   how the golden numbers are made; --check verifies the files
     cargo xtask bench [ARGUMENTS]  times of training iterations, beside other programs; --help says more
 ";
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "check" => check::run(rest),
         "tidy" => tidy::run(rest),
+        "sanitise" => sanitise::run(rest),
         "golden" => golden::run(rest),
         "bench" => bench::run(rest),
         "help" | "--help" | "-h" => {

@@ -130,6 +130,54 @@ mod tests {
         }
     }
 
+    /// Both precisions, all orientations, sums and kernels, on matrices that end with their allocation: a sanitiser sees what
+    /// is read or written behind (`cargo xtask sanitise`).
+    fn products_at_the_end_of_memory<E: Element>() {
+        fn ends<E: Element>(rows: usize, cols: usize, ld: usize) -> Box<[E]> {
+            numbers((rows - 1) * ld + cols).into_iter().map(E::of).collect()
+        }
+        for size in 0..1500_usize {
+            // Sizes around those of the kernels' tiles; now and then many rows.
+            let m = if size % 50 == 0 { 250 + size / 10 } else { 1 + size * 7 % 67 };
+            let (n, k) = (1 + size * 11 % 53, 1 + size * 13 % 59);
+            let [turn_a, turn_b, accumulate, pad] = [1, 2, 4, 8].map(|bit| (size / 3) & bit != 0);
+            let pad = usize::from(pad) * 3;
+            let ((rows_a, cols_a), (rows_b, cols_b)) =
+                (if turn_a { (k, m) } else { (m, k) }, if turn_b { (n, k) } else { (k, n) });
+            let (lda, ldb, ldc) = (cols_a + pad, cols_b + pad, n + pad);
+            let (a, b) = (ends::<E>(rows_a, cols_a, lda), ends::<E>(rows_b, cols_b, ldb));
+            let mut c = ends::<E>(m, n, ldc);
+            let before = c.clone();
+            let a_matrix = Matrix::new(&a, rows_a, cols_a, lda);
+            let b_matrix = Matrix::new(&b, rows_b, cols_b, ldb);
+            let a_matrix = if turn_a { a_matrix.t() } else { a_matrix };
+            let b_matrix = if turn_b { b_matrix.t() } else { b_matrix };
+            product(MatrixMut::new(&mut c, m, n, ldc), accumulate, a_matrix, b_matrix);
+            for (at, (value, before)) in c.iter().zip(&before).enumerate() {
+                let (i, j) = (at / ldc, at % ldc);
+                if j >= n {
+                    assert_eq!(value, before, "between two rows");
+                    continue;
+                }
+                let term = |l: usize| {
+                    let a = if turn_a { a[l * lda + i] } else { a[i * lda + l] };
+                    let b = if turn_b { b[j * ldb + l] } else { b[l * ldb + j] };
+                    a.f64() * b.f64()
+                };
+                let sum = (0..k).map(term).sum::<f64>() + if accumulate { before.f64() } else { 0.0 };
+                let allowed = 16.0 * E::epsilon().f64() * (k as f64 + 1.0) * 9.0;
+                assert!((value.f64() - sum).abs() <= allowed, "{m} {n} {k}, {i} {j}: {value} instead of {sum}");
+            }
+        }
+    }
+
+    #[test]
+    fn products_stay_inside_matrices_that_end_with_their_memory() {
+        prepare();
+        products_at_the_end_of_memory::<f32>();
+        products_at_the_end_of_memory::<f64>();
+    }
+
     #[test]
     fn nothing_times_nothing_is_zero() {
         let mut c = vec![f32::NAN; 6];
