@@ -2,6 +2,7 @@
 
 use crate::device::Task;
 use crate::error::{DeviceError, Result};
+use crate::lines::Lines;
 use crate::program::{Kept, LeafCotangents, Program};
 use crate::shape::Shape;
 use imnn_data::Leaf;
@@ -12,7 +13,7 @@ use ndarray::ArrayView2;
 #[derive(Default)]
 pub(crate) struct Bench<E> {
     leaf: Leaf<E>,
-    scratch: Vec<E>,
+    scratch: Lines<E>,
     /// What the program makes of a leaf.
     summaries: Vec<E>,
     cotangents: Vec<E>,
@@ -31,8 +32,8 @@ impl<E: Element> Bench<E> {
         self.read(work, k, kept)?;
         let rows = work.shape.rows(k);
         let summaries = lengthen(&mut self.summaries, rows.total() * work.shape.n_summaries);
-        let scratch = lengthen(&mut self.scratch, work.program.scratch(rows));
-        work.program.forward(work.task.weights, rows, kept, scratch, summaries)?;
+        self.scratch.resize(work.program.scratch(rows));
+        work.program.forward(work.task.weights, rows, kept, &mut self.scratch, summaries)?;
         Ok(summaries)
     }
 
@@ -59,8 +60,8 @@ impl<E: Element> Bench<E> {
         let rows = work.shape.rows(k);
         let tangents = if rows.tangents > 0 { beside } else { &[] };
         let cotangents = LeafCotangents { values: &self.cotangents, tangents };
-        let scratch = lengthen(&mut self.scratch, work.program.scratch(rows));
-        work.program.backward(work.task.weights, rows, kept, cotangents, scratch, gradient)
+        self.scratch.resize(work.program.scratch(rows));
+        work.program.backward(work.task.weights, rows, kept, cotangents, &mut self.scratch, gradient)
     }
 
     fn read(&mut self, Work { program, task, shape }: &Work<'_, E>, k: usize, kept: &mut Kept<E>) -> Result<()> {
@@ -73,7 +74,7 @@ impl<E: Element> Bench<E> {
             return Err(DeviceError::Leaf { start, end, expected, found });
         }
         let (numbers, indices) = program.kept(shape.rows(k));
-        kept.numbers.resize(numbers, E::zero());
+        kept.numbers.resize(numbers);
         kept.indices.resize(indices, 0);
         let (values, rest) = kept.numbers.split_at_mut(found[0]);
         values.copy_from_slice(&leaf.values);

@@ -14,6 +14,7 @@ mod dfdx;
 mod error;
 mod fused;
 mod leaves;
+mod lines;
 mod program;
 mod reduce;
 mod session;

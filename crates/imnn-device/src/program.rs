@@ -1,6 +1,7 @@
 //! How one worker runs one leaf.
 
 use crate::error::Result;
+use crate::lines::Lines;
 use imnn_models::Element;
 
 /// The rows of a leaf in the order in which programs take them: `n` simulations, then `tangents` rows for each of them,
@@ -21,10 +22,10 @@ impl Rows {
 }
 
 /// What a leaf keeps between its forward and its backward pass.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub(crate) struct Kept<E> {
     /// The input `(rows.total(), F)`, then whatever the program keeps of its layers.
-    pub(crate) numbers: Vec<E>,
+    pub(crate) numbers: Lines<E>,
     /// Where maxima were found.
     pub(crate) indices: Vec<u32>,
 }

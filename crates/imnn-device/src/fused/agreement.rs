@@ -86,7 +86,9 @@ impl Case {
         let (mut values, mut tangents) = (Vec::new(), Vec::new());
         for (leaf, &rows) in self.leaves.iter().enumerate() {
             let (n_numbers, n_indices) = program.kept(rows);
-            let mut kept = Kept { numbers: vec![E::nan(); n_numbers], indices: vec![u32::MAX; n_indices] };
+            let mut kept = Kept { indices: vec![u32::MAX; n_indices], ..Kept::default() };
+            kept.numbers.resize(n_numbers);
+            kept.numbers.fill(E::nan());
             let data = narrow(&self.data[leaf]);
             kept.numbers[..data.len()].copy_from_slice(&data);
             let mut summaries = vec![E::nan(); rows.total() * n_summaries];

@@ -7,6 +7,7 @@ use super::layers::{Affine, Layer, Linear, Op, Shape, Weights, layers};
 use super::matrix;
 use super::narrow::NARROW;
 use super::simplify::simplify;
+use crate::lines;
 use crate::program::Rows;
 use imnn_models::{Activation, Join, Model, Windows};
 use std::ops::Range;
@@ -408,16 +409,18 @@ impl Builder {
                 seen(&mut combined[from], time);
             }
         }
+        // Everything begins on a cache line, for any number of rows.
+        let lines: Vec<usize> = self.sizes.iter().map(|size| size.next_multiple_of(lines::NUMBERS)).collect();
         let mut arena = Arena::default();
-        let gradients = arena.places(&self.sizes, &gradients);
-        let combined = arena.places(&self.sizes, &combined);
+        let gradients = arena.places(&lines, &gradients);
+        let combined = arena.places(&lines, &combined);
         let mut kept = 0;
         let buffers = (0..self.sizes.len())
             .map(|k| {
-                kept += self.sizes[k];
+                kept += lines[k];
                 Buffer {
                     size: self.sizes[k],
-                    kept: kept - self.sizes[k],
+                    kept: kept - lines[k],
                     gradient: gradients[k],
                     combined: combined[k],
                     needed: needed[k],
@@ -431,7 +434,7 @@ impl Builder {
             output,
             kept: (kept, self.indices),
             cotangents: arena.len(),
-            patches: self.patches,
+            patches: self.patches.next_multiple_of(lines::NUMBERS),
             n_weights,
             derived: vec![E::zero(); self.derived],
             n_folded,
