@@ -4,7 +4,7 @@ use imnn_models::{Model, Node, Op};
 use std::ops::Range;
 
 /// A leaf's activations should stay near this many numbers, about what a core's second-level cache holds.
-const TARGET: usize = 1 << 20;
+const TARGET: usize = 1 << 19;
 /// More simulations than this in a leaf gain nothing: matrix products are large enough.
 const LARGEST: usize = 64;
 /// Gradients are summed in at most this many runs of consecutive leaves, whatever the number of threads.
@@ -34,7 +34,12 @@ impl Leaves {
     /// Cuts `n_s` simulations, the first `n_d` of them with derivatives, into leaves of at most `size`.
     pub(crate) fn new(n_s: usize, n_d: usize, size: usize) -> Self {
         let (n_d, size) = (n_d.min(n_s), size.max(1));
-        Leaves { n_s, n_d, with: n_d.div_ceil(size), without: (n_s - n_d).div_ceil(size) }
+        // A multiple of four leaves two or four threads with nothing to wait for.
+        let number = |n: usize| match n.div_ceil(size) {
+            few @ 0..=2 => few,
+            many => many.next_multiple_of(4).min(n),
+        };
+        Leaves { n_s, n_d, with: number(n_d), without: number(n_s - n_d) }
     }
 
     /// The number of leaves.
@@ -59,7 +64,10 @@ impl Leaves {
 
     /// The number of runs of leaves whose gradients are summed on their own.
     pub(crate) fn n_runs(&self) -> usize {
-        self.len().div_ceil(2).min(RUNS)
+        match self.len() {
+            few @ 0..=8 => few,
+            many => many.div_ceil(2).min(RUNS),
+        }
     }
 
     /// The leaves of run `run`.
@@ -111,6 +119,8 @@ mod tests {
         assert_eq!(all(0, 0, 2), []);
         let sizes: Vec<_> = all(1000, 1000, 128).into_iter().map(|(rows, _)| rows.len()).collect();
         assert_eq!(sizes, [125; 8]);
+        let sizes: Vec<_> = all(100, 100, 8).into_iter().map(|(rows, _)| rows.len()).collect();
+        assert_eq!((sizes.len(), sizes[0], sizes[15]), (16, 7, 6));
     }
 
     #[test]
@@ -119,7 +129,7 @@ mod tests {
             let leaves = Leaves::new(n_s, n_s, 1);
             let covered: Vec<_> = (0..leaves.n_runs()).flat_map(|run| leaves.run(run)).collect();
             assert_eq!(covered, (0..leaves.len()).collect::<Vec<_>>());
-            assert_eq!(leaves.n_runs(), n_s.div_ceil(2).min(RUNS));
+            assert!(leaves.n_runs() <= RUNS.min(leaves.len()));
         }
         assert_eq!(Leaves::new(0, 0, 1).n_runs(), 0);
     }
