@@ -36,15 +36,16 @@ pub enum Activation {
     Identity,
 }
 
-/// Slope of the leaky ReLU below zero.
-const LEAK: f64 = 0.01;
-/// Scale and negative saturation of SELU (Klambauer et al. 2017, arXiv:1706.02515, eq. 14).
-const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
-const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
-/// Coefficient of the cubic term in GELU (Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2).
-const GELU_CUBIC: f64 = 0.044_715;
-
 impl Activation {
+    /// Slope of the leaky ReLU below zero.
+    pub const LEAK: f64 = 0.01;
+    /// Scale of SELU (Klambauer et al. 2017, arXiv:1706.02515, eq. 14).
+    pub const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+    /// Negative saturation of SELU before scaling (same equation).
+    pub const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+    /// Coefficient of the cubic term in GELU (Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2).
+    pub const GELU_CUBIC: f64 = 0.044_715;
+
     /// Every activation, in the order of the documentation.
     pub const ALL: [Activation; 12] = [
         Activation::Relu,
@@ -102,7 +103,7 @@ impl Activation {
                 if v >= zero {
                     v
                 } else {
-                    E::of(LEAK) * v
+                    E::of(Activation::LEAK) * v
                 }
             }
             Activation::Tanh => tanh(v)[0],
@@ -116,7 +117,9 @@ impl Activation {
                 }
             }
             Activation::Gelu => v * sigmoid(gelu_argument(v)),
-            Activation::Selu => E::of(SELU_SCALE) * if v > zero { v } else { E::of(SELU_ALPHA) * v.exp_m1() },
+            Activation::Selu => {
+                E::of(Activation::SELU_SCALE) * if v > zero { v } else { E::of(Activation::SELU_ALPHA) * v.exp_m1() }
+            }
             Activation::Exp => v.exp(),
             Activation::Asinh => v.asinh(),
             Activation::Log1p => v.ln_1p(),
@@ -140,7 +143,7 @@ impl Activation {
                 if v >= zero {
                     one
                 } else {
-                    E::of(LEAK)
+                    E::of(Activation::LEAK)
                 }
             }
             Activation::Tanh => tanh(v)[1],
@@ -157,7 +160,9 @@ impl Activation {
                 let u = gelu_argument(v);
                 sigmoid(u) + v * sigmoid_slope(u) * gelu_argument_slope(v)
             }
-            Activation::Selu => E::of(SELU_SCALE) * if v > zero { one } else { E::of(SELU_ALPHA) * v.exp() },
+            Activation::Selu => {
+                E::of(Activation::SELU_SCALE) * if v > zero { one } else { E::of(Activation::SELU_ALPHA) * v.exp() }
+            }
             Activation::Exp => v.exp(),
             Activation::Asinh => one / one.hypot(v),
             Activation::Log1p => one / (one + v),
@@ -193,7 +198,7 @@ impl Activation {
                 if v > zero {
                     zero
                 } else {
-                    E::of(SELU_SCALE * SELU_ALPHA) * v.exp()
+                    E::of(Activation::SELU_SCALE * Activation::SELU_ALPHA) * v.exp()
                 }
             }
             Activation::Exp => v.exp(),
@@ -257,17 +262,17 @@ fn tanh<E: Real>(v: E) -> [E; 2] {
 
 /// `u(v) = 2 sqrt(2/pi) (v + 0.044715 v^3)`.
 fn gelu_argument<E: Real>(v: E) -> E {
-    gelu_scale::<E>() * (v + E::of(GELU_CUBIC) * v * v * v)
+    gelu_scale::<E>() * (v + E::of(Activation::GELU_CUBIC) * v * v * v)
 }
 
 /// `u'(v)`.
 fn gelu_argument_slope<E: Real>(v: E) -> E {
-    gelu_scale::<E>() * (E::one() + E::of(3.0 * GELU_CUBIC) * v * v)
+    gelu_scale::<E>() * (E::one() + E::of(3.0 * Activation::GELU_CUBIC) * v * v)
 }
 
 /// `u''(v)`.
 fn gelu_argument_curvature<E: Real>(v: E) -> E {
-    gelu_scale::<E>() * E::of(6.0 * GELU_CUBIC) * v
+    gelu_scale::<E>() * E::of(6.0 * Activation::GELU_CUBIC) * v
 }
 
 /// `2 sqrt(2/pi)`.

@@ -19,15 +19,8 @@ use imnn_models::{Activation, Element};
 use pulp::{Arch, Simd, WithSimd};
 use smooth::{SmoothBackward, SmoothForward};
 
-/// Slope of the leaky ReLU below zero.
-const LEAK: f64 = 0.01;
 /// Up to this length a short bias is repeated.
 const TILE: usize = 256;
-
-/// Whether [`forward_piecewise`] and [`backward_piecewise`] run this activation, else the `smooth` ones do.
-pub(crate) fn is_piecewise_linear(f: Activation) -> bool {
-    f.is_piecewise_linear()
-}
 
 /// In place `v = x + bias`, `y = f(v)`, `t_a' = f'(v) t_a` for a piecewise linear activation.
 ///
@@ -109,12 +102,12 @@ struct LeakyRelu;
 impl<E: Element> Kink<E> for LeakyRelu {
     #[inline(always)]
     fn value(self, v: E) -> E {
-        if v >= E::zero() { v } else { E::of(LEAK) * v }
+        if v >= E::zero() { v } else { E::of(Activation::LEAK) * v }
     }
 
     #[inline(always)]
     fn slope(self, y: E) -> E {
-        if y >= E::zero() { E::one() } else { E::of(LEAK) }
+        if y >= E::zero() { E::one() } else { E::of(Activation::LEAK) }
     }
 }
 
@@ -258,7 +251,7 @@ mod tests {
         fn forward(&self) -> Vec<(E, f64, f64)> {
             let mut x = self.x.clone();
             let mut y = vec![E::nan(); x.len()];
-            if is_piecewise_linear(self.f) {
+            if self.f.is_piecewise_linear() {
                 forward_piecewise(self.f, self.n, self.p, &self.bias, &mut x);
                 y = x;
             } else {
@@ -282,7 +275,7 @@ mod tests {
         fn backward(&self) -> Vec<(E, f64, f64)> {
             let mut x = self.x.clone();
             let mut g = self.cotangents.clone();
-            if is_piecewise_linear(self.f) {
+            if self.f.is_piecewise_linear() {
                 forward_piecewise(self.f, self.n, self.p, &self.bias, &mut x);
                 let (g_values, g_tangents) = g.split_at_mut(self.n_values());
                 backward_piecewise(self.f, self.n, 1, &x[..self.n_values()], g_values);
@@ -338,7 +331,7 @@ mod tests {
         let (mut x, mut y) = ([v, &ones[..]].concat(), vec![E::zero(); 2 * v.len()]);
         // A cotangent of one for the tangents alone leaves f'' with the values.
         let mut g = [vec![E::zero(); v.len()], ones].concat();
-        if is_piecewise_linear(f) {
+        if f.is_piecewise_linear() {
             forward_piecewise(f, 1, 1, &[], &mut x);
             return x[..v.len()].iter().zip(&x[v.len()..]).map(|(value, slope)| [*value, *slope, E::zero()]).collect();
         }

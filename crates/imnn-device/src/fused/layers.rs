@@ -33,11 +33,15 @@ pub(crate) enum Op {
     },
 }
 
-/// A linear layer; without windows each position is mapped by itself.
+/// A linear layer.
 #[derive(Clone, Debug)]
-pub(crate) struct Linear {
-    pub(crate) windows: Option<Arc<Windows>>,
-    pub(crate) weights: Weights,
+pub(crate) enum Linear {
+    /// Each position is mapped by itself.
+    Map(Affine),
+    /// Windows over the positions.
+    Windows { windows: Arc<Windows>, weights: Affine },
+    /// Two linear layers in one: first a map to `between` channels, then windows over it.
+    Composed { windows: Arc<Windows>, first: Affine, between: usize, second: Affine },
 }
 
 /// Places of a weight and a bias in the parameter vector.
@@ -45,15 +49,6 @@ pub(crate) struct Linear {
 pub(crate) struct Affine {
     pub(crate) weight: Range<usize>,
     pub(crate) bias: Range<usize>,
-}
-
-/// Where a linear layer has its weights from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Weights {
-    /// From the parameters.
-    Own(Affine),
-    /// Two linear layers in one: first a map of the channels, then windows over it.
-    Composed { first: Affine, between: usize, second: Affine },
 }
 
 impl Shape {
@@ -64,9 +59,24 @@ impl Shape {
 }
 
 impl Linear {
-    /// Number of positions that one output sees.
-    pub(crate) fn n_taps(&self) -> usize {
-        self.windows.as_ref().map_or(1, |windows| windows.n_taps)
+    /// Where it reads, unless each position is mapped by itself.
+    pub(crate) fn windows(&self) -> Option<&Arc<Windows>> {
+        match self {
+            Linear::Map(_) => None,
+            Linear::Windows { windows, .. } | Linear::Composed { windows, .. } => Some(windows),
+        }
+    }
+}
+
+impl Op {
+    /// The windows of a layer that has any.
+    pub(crate) fn windows_mut(&mut self) -> Option<&mut Arc<Windows>> {
+        match self {
+            Op::Linear(Linear::Windows { windows, .. } | Linear::Composed { windows, .. })
+            | Op::MaxPool(windows)
+            | Op::MeanPool(windows) => Some(windows),
+            Op::Linear(Linear::Map(_)) | Op::Activation(_) | Op::Parallel { .. } => None,
+        }
     }
 }
 
@@ -74,21 +84,25 @@ impl Linear {
 pub(crate) fn layers(model: &Model) -> Result<Vec<Layer>, String> {
     let affine = |weight: usize, bias: usize| {
         let entries = model.layout().entries();
-        Weights::Own(Affine { weight: entries[weight].range(), bias: entries[bias].range() })
+        Affine { weight: entries[weight].range(), bias: entries[bias].range() }
     };
     chain(model.nodes(), &affine)
 }
 
-fn chain(nodes: &[Node], affine: &dyn Fn(usize, usize) -> Weights) -> Result<Vec<Layer>, String> {
+fn chain(nodes: &[Node], affine: &dyn Fn(usize, usize) -> Affine) -> Result<Vec<Layer>, String> {
     nodes.iter().filter_map(|node| layer(node, affine).transpose()).collect()
 }
 
-fn layer(node: &Node, affine: &dyn Fn(usize, usize) -> Weights) -> Result<Option<Layer>, String> {
+fn layer(node: &Node, affine: &dyn Fn(usize, usize) -> Affine) -> Result<Option<Layer>, String> {
     let op = match &node.op {
-        ModelOp::Dense { weight, bias } => Op::Linear(Linear { windows: None, weights: affine(*weight, *bias) }),
+        ModelOp::Dense { weight, bias } => Op::Linear(Linear::Map(affine(*weight, *bias))),
         ModelOp::Conv { weight, bias, windows } => {
-            let windows = (!is_identity(windows)).then(|| windows.clone());
-            Op::Linear(Linear { windows, weights: affine(*weight, *bias) })
+            let weights = affine(*weight, *bias);
+            Op::Linear(if is_identity(windows) {
+                Linear::Map(weights)
+            } else {
+                Linear::Windows { windows: windows.clone(), weights }
+            })
         }
         ModelOp::MaxPool(windows) => Op::MaxPool(windows.clone()),
         ModelOp::AvgPool(windows) => Op::MeanPool(windows.clone()),

@@ -3,7 +3,7 @@
 use super::arena::{Arena, Life};
 use super::compose::Composed;
 use super::gather::Gather;
-use super::layers::{Affine, Layer, Linear, Op, Shape, Weights, layers};
+use super::layers::{Affine, Layer, Linear, Op, Shape, layers};
 use super::matrix;
 use super::narrow::NARROW;
 use super::simplify::simplify;
@@ -263,7 +263,7 @@ impl Builder {
         // What comes from outside this chain has other readers, who want it as it is, with its bias.
         let outside = at.buffer == input;
         let bias = if outside { None } else { self.take_bias(at) };
-        if super::activation::is_piecewise_linear(activation) {
+        if activation.is_piecewise_linear() {
             let own = if outside {
                 let own = self.buffer(at.shape);
                 self.push(StepOp::Copy, at, own);
@@ -290,28 +290,29 @@ impl Builder {
 
     fn linear(&mut self, linear: &Linear, input: View, output: View) -> View {
         let (c, g) = (input.shape.channels, output.shape.channels);
-        let gather = linear.windows.as_ref().map(|windows| Gather::new(windows, c));
-        let width = linear.n_taps() * c;
-        let (weight, bias) = match &linear.weights {
-            Weights::Own(Affine { weight, bias }) => (Place::own(weight.clone()), Place::own(bias.clone())),
-            Weights::Composed { first, between, second } => {
-                let windows = linear.windows.clone().unwrap_or_else(|| Arc::new(identity(input.shape.positions)));
+        let gather = linear.windows().map(|windows| Gather::new(windows, c));
+        let (weight, bias) = match linear {
+            Linear::Map(weights) | Linear::Windows { weights, .. } => {
+                let Affine { weight, bias } = weights.clone();
+                (Place::own(weight), Place::own(bias))
+            }
+            Linear::Composed { windows, first, between, second } => {
                 let composed = Composed {
                     first: first.clone(),
                     second: second.clone(),
                     channels: [c, *between, g],
-                    weight: self.derive(width * g),
-                    bias: self.derive(Composed::bias_rows(&windows) * g),
+                    weight: self.derive(windows.n_taps * c * g),
+                    bias: self.derive(Composed::bias_rows(windows) * g),
                     taps: self.derive(windows.n_taps * g),
-                    windows,
+                    windows: windows.clone(),
                 };
                 let places = (Place::derived(composed.weight.clone()), Place::derived(composed.bias.clone()));
                 self.composed.push(composed);
                 places
             }
         };
-        if gather.is_some() {
-            self.patches = self.patches.max(width * chunk_rows(width));
+        if let Some(gather) = &gather {
+            self.patches = self.patches.max(gather.width() * chunk_rows(gather.width()));
         }
         let linear = LinearStep { gather, weight, bias, transposed: None, narrow: g < NARROW, bias_later: false };
         self.push(StepOp::Linear(linear), input, output);
@@ -368,10 +369,9 @@ impl Builder {
             if linear.narrow == narrow && (narrow || needed[from]) {
                 let len = linear.weight.range.len();
                 let to = self.derived..self.derived + len;
-                self.derived += len;
+                self.derived = to.end;
                 let rows = len / step.output.shape.channels;
-                let transposed =
-                    Transposed { from: linear.weight.clone(), rows, to: to.clone(), narrow: linear.narrow };
+                let transposed = Transposed { from: linear.weight.clone(), rows, to: to.clone(), narrow };
                 self.transposed.push(transposed);
                 linear.transposed = Some(Place::derived(to));
             }
@@ -464,8 +464,4 @@ impl Place {
         let shift = if self.derived { n_weights } else { 0 };
         self.range.start + shift..self.range.end + shift
     }
-}
-
-fn identity(positions: usize) -> Windows {
-    Windows { output: vec![positions], n_inputs: positions, n_taps: 1, taps: (0..positions as u32).collect() }
 }

@@ -252,8 +252,7 @@ impl<E: Element> Backward<'_, E> {
         let (rows, positions) = (self.order.total(self.rows), to.shape.positions);
         let shape = (rows * positions, to.ld);
         let x = &self.kept.numbers[self.plan.kept_range(from.buffer, self.rows.total())];
-        let combined = self.plan.buffers[from.buffer].combined * rows..;
-        let combined = combined.start..combined.start + self.plan.buffers[from.buffer].size * rows;
+        let combined = self.combined_range(from.buffer);
         let per_summary = matches!(self.order, CotangentRows::PerSummary(_));
         if per_summary && step.combine {
             combine(self.rows, self.cotangents, x, &mut self.arena[combined.clone()]);
@@ -294,6 +293,11 @@ impl<E: Element> Backward<'_, E> {
     fn gradient_range(&self, buffer: usize) -> Range<usize> {
         let (buffer, rows) = (&self.plan.buffers[buffer], self.order.total(self.rows));
         buffer.gradient * rows..(buffer.gradient + buffer.size) * rows
+    }
+
+    fn combined_range(&self, buffer: usize) -> Range<usize> {
+        let (buffer, rows) = (&self.plan.buffers[buffer], self.order.total(self.rows));
+        buffer.combined * rows..(buffer.combined + buffer.size) * rows
     }
 }
 

@@ -14,7 +14,7 @@
 //!
 //! Both depend on the network alone. Summaries change by rounding only.
 
-use super::layers::{Layer, Linear, Op, Shape, Weights, positions_read};
+use super::layers::{Layer, Linear, Op, Shape, positions_read};
 use imnn_models::{OUTSIDE, Windows};
 use std::sync::Arc;
 
@@ -44,11 +44,10 @@ pub(crate) fn simplify(layers: Vec<Layer>) -> Vec<Layer> {
 
 /// Both layers in one, if that saves multiplications.
 fn compose(first: &Layer, second: &Layer) -> Option<Layer> {
-    let (Op::Linear(Linear { windows: None, weights: Weights::Own(a) }), Op::Linear(b)) = (&first.op, &second.op)
+    let (Op::Linear(Linear::Map(a)), Op::Linear(Linear::Windows { windows, weights: b })) = (&first.op, &second.op)
     else {
         return None;
     };
-    let (Some(windows), Weights::Own(b)) = (&b.windows, &b.weights) else { return None };
     if first.output != second.input {
         return None;
     }
@@ -56,18 +55,15 @@ fn compose(first: &Layer, second: &Layer) -> Option<Layer> {
     let mapped = positions_read(windows).len();
     let apart = mapped * c * f + windows.taps.len() * f * g;
     let together = windows.taps.len() * c * g;
-    let weights = Weights::Composed { first: a.clone(), between: f, second: b.clone() };
-    let op = Op::Linear(Linear { windows: Some(windows.clone()), weights });
+    let (windows, first_weights, second_weights) = (windows.clone(), a.clone(), b.clone());
+    let op = Op::Linear(Linear::Composed { windows, first: first_weights, between: f, second: second_weights });
     (together < apart).then_some(Layer { op, input: first.input, output: second.output })
 }
 
 /// Cuts the layers before the last one, a reader with windows, down to the positions that it reads.
 fn leave_out_unread(layers: &mut [Layer]) {
     let Some((reader, before)) = layers.split_last_mut() else { return };
-    let windows = match &mut reader.op {
-        Op::Linear(Linear { windows: Some(windows), .. }) | Op::MaxPool(windows) | Op::MeanPool(windows) => windows,
-        _ => return,
-    };
+    let Some(windows) = reader.op.windows_mut() else { return };
     let read = positions_read(windows);
     if read.len() == windows.n_inputs {
         return;
@@ -83,12 +79,12 @@ fn leave_out_unread(layers: &mut [Layer]) {
         match &layer.op {
             Op::Activation(_) => {}
             // The map has to gather what is left, which pays where much is left out.
-            Op::Linear(Linear { windows: None, .. }) => {
+            Op::Linear(Linear::Map(_)) => {
                 if read.len() * 4 <= windows.n_inputs * 3 {
                     from = Some(k);
                 }
             }
-            Op::Linear(Linear { windows: Some(_), .. }) | Op::MaxPool(_) | Op::MeanPool(_) => {
+            Op::Linear(_) | Op::MaxPool(_) | Op::MeanPool(_) => {
                 from = Some(k);
                 break;
             }
@@ -103,16 +99,13 @@ fn leave_out_unread(layers: &mut [Layer]) {
         }
         cut(&mut layer.output);
     }
-    let n_mapped = before[from].input.positions;
-    match &mut before[from].op {
-        Op::Linear(Linear { windows: Some(windows), .. }) | Op::MaxPool(windows) | Op::MeanPool(windows) => {
-            *windows = Arc::new(outputs(windows, &read));
-        }
-        Op::Linear(Linear { windows, .. }) => {
-            let (n_inputs, taps) = (n_mapped, read.clone());
-            *windows = Some(Arc::new(Windows { output: vec![read.len()], n_inputs, n_taps: 1, taps }));
-        }
-        _ => {}
+    let maker = &mut before[from];
+    if let Some(windows) = maker.op.windows_mut() {
+        *windows = Arc::new(outputs(windows, &read));
+    } else if let Op::Linear(Linear::Map(weights)) = &maker.op {
+        let (n_inputs, taps) = (maker.input.positions, read.clone());
+        let windows = Arc::new(Windows { output: vec![read.len()], n_inputs, n_taps: 1, taps });
+        maker.op = Op::Linear(Linear::Windows { windows, weights: weights.clone() });
     }
     let place = |tap: u32| read.binary_search(&tap).map_or(OUTSIDE, |place| place as u32);
     *windows = Arc::new(Windows {

@@ -4,12 +4,8 @@
 //! and one or two divisions. What a caller does not use of the three is not computed.
 
 use super::{Lane, decay, exp, log1p, log1p_inside};
+use imnn_models::Activation;
 
-/// Scale and negative saturation of SELU (Klambauer et al. 2017, arXiv:1706.02515, eq. 14).
-const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
-const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
-/// Coefficient of the cubic term in GELU (Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2).
-const GELU_CUBIC: f64 = 0.044_715;
 /// `2 sqrt(2/pi)`.
 const GELU_SCALE: f64 = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::SQRT_2;
 /// GELU is 0 or `v` to all digits beyond.
@@ -91,7 +87,7 @@ pub(crate) struct Selu;
 impl Smooth for Selu {
     #[inline(always)]
     fn derivatives<L: Lane>(self, v: L) -> [L; 3] {
-        scaled_elu(v, L::of(SELU_SCALE), L::of(SELU_SCALE * SELU_ALPHA))
+        scaled_elu(v, L::of(Activation::SELU_SCALE), L::of(Activation::SELU_SCALE * Activation::SELU_ALPHA))
     }
 }
 
@@ -114,7 +110,7 @@ impl Smooth for Gelu {
     #[inline(always)]
     fn derivatives<L: Lane>(self, v: L) -> [L; 3] {
         let (one, two, end) = (L::one(), L::of(2.0), L::of(GELU_END));
-        let (scale, cubic) = (L::of(GELU_SCALE), L::of(GELU_CUBIC));
+        let (scale, cubic) = (L::of(GELU_SCALE), L::of(Activation::GELU_CUBIC));
         // S is 0 or 1 and S' is 0 beyond the ends, where powers of v would overflow.
         let above = if v < -end { -end } else { v };
         let w = if above > end { end } else { above };
