@@ -32,11 +32,6 @@ impl Crew {
         Crew { workers, taken }
     }
 
-    /// The workers.
-    pub(crate) fn workers(&self) -> &Arc<Workers> {
-        &self.workers
-    }
-
     /// `f(worker, task)` for all tasks from 0 to `n_tasks`, no two at once for the same worker.
     ///
     /// Each worker has a share of consecutive tasks, the same in every pass over as many, and then helps the others. After

@@ -19,6 +19,8 @@ mod program;
 mod reduce;
 mod session;
 mod shape;
+mod team;
+mod vectorised;
 mod workers;
 
 pub use cpu::Cpu;

@@ -163,14 +163,12 @@ impl<E: Element> CpuSession<E> {
 
 impl<E: Element> Session<E> for CpuSession<E> {
     fn forward(&mut self, task: &Task<'_, E>, keep: bool) -> Result<&Summaries> {
-        let workers = self.crew.workers().clone();
-        workers.enter(|| self.forward_inside(task, keep))?;
+        self.forward_inside(task, keep)?;
         Ok(own(&mut self.summaries))
     }
 
     fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
-        let workers = self.crew.workers().clone();
-        workers.enter(|| self.backward_inside(task, cotangents, gradient))
+        self.backward_inside(task, cotangents, gradient)
     }
 
     fn note(&self) -> Option<&str> {
