@@ -23,7 +23,7 @@ pub struct Cpu<E> {
     threads: usize,
     memory: usize,
     dfdx: bool,
-    /// Threads in one pool and threads apart, started when a session needs them, for all sessions.
+    /// Threads of one team and threads apart, started when a session needs them, for all sessions.
     together: Mutex<Option<Arc<Workers>>>,
     apart: Mutex<Option<Arc<Workers>>>,
     element: PhantomData<fn() -> E>,
