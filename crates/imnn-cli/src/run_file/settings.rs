@@ -142,7 +142,10 @@ pub(super) fn read_device(section: Option<&Section<'_>>) -> Result<Device, RunFi
     }
     match (device.kind, &device.devices) {
         (DeviceKind::Cpu, Some(_)) => {
-            return Err(section.invalid("devices", "belongs to kind = \"cuda\"; the CPU is one device with as many threads as `threads` says"));
+            return Err(section.invalid(
+                "devices",
+                "belongs to kind = \"cuda\"; the CPU is one device with as many threads as `threads` says",
+            ));
         }
         (_, Some(list)) if list.is_empty() => return Err(section.invalid("devices", "there must be at least one")),
         _ => {}
