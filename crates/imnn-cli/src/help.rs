@@ -67,7 +67,7 @@ whiten = true                            # map the last layer once so that train
 kind = "cpu"
 threads = 2                              # all by default
 memory = "1 GiB"                         # kept between the passes; beyond it simulations are read again
-n_per_device = 100                       # for GPUs: on the CPU nothing depends on it
+n_per_device = 100                       # simulations handed to a thread or GPU at once, at most
 "#;
 
 /// Where the summaries go, after the options of `imnn summarise`.

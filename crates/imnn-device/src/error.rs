@@ -85,6 +85,28 @@ pub enum DeviceError {
         value: f64,
     },
 
+    /// An aggregation of nothing.
+    #[error("there are no devices to aggregate; give at least one")]
+    NoDevices,
+
+    /// An aggregation of devices whose results would differ.
+    #[error(
+        "device 0 runs networks on {first} and device {index} on {other}: results would depend on who ran which simulations; \
+         give devices that run networks the same way"
+    )]
+    Kinds {
+        /// The kind of the first device.
+        first: &'static str,
+        /// Which device is of another.
+        index: usize,
+        /// Of which.
+        other: &'static str,
+    },
+
+    /// No simulations at all for a device.
+    #[error("n_per_device is 0; give at least 1, or leave it out")]
+    NPerDevice,
+
     /// Worker threads could not be started.
     #[error("{threads} worker threads could not be started: {message}")]
     Threads {

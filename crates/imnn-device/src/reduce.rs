@@ -24,7 +24,7 @@ pub(crate) fn reduce<E: Element>(crew: &mut Crew, runs: &mut [Mutex<Vec<E>>], to
     let terms = &terms[..n_terms];
     let n_chunks = total.len().div_ceil(CHUNK);
     let chunks = Mutex::new(total.chunks_mut(CHUNK).enumerate());
-    crew.run(n_chunks, Order::Up, |_, _| {
+    crew.run(n_chunks, 1, Order::Up, |_, _| {
         // Chunks are alike, so a worker takes the next one whatever its task is called.
         let next = lock(&chunks).next();
         if let Some((k, chunk)) = next {

@@ -1,8 +1,10 @@
 //! Worker threads.
 
+use crate::crew::lock;
 use crate::error::{DeviceError, Result};
 use crate::team::Team;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::sync::{Arc, Mutex};
 
 /// A number of threads, and how they are woken.
 pub(crate) enum Workers {
@@ -12,6 +14,22 @@ pub(crate) enum Workers {
     /// them (dfdx asks rayon how many threads there are); in a pool of one, a leaf runs on its own thread from beginning to
     /// end.
     Apart(Vec<ThreadPool>),
+}
+
+/// The threads of a device, together and apart, started when a session needs them, for all its sessions.
+#[derive(Default)]
+pub(crate) struct Pools([Mutex<Option<Arc<Workers>>>; 2]);
+
+impl Pools {
+    /// Workers, started if this is the first session that needs such; always asked for as many.
+    pub(crate) fn get(&self, threads: usize, apart: bool) -> Result<Arc<Workers>> {
+        let mut slot = lock(&self.0[usize::from(apart)]);
+        if let Some(workers) = &*slot {
+            return Ok(workers.clone());
+        }
+        let workers = if apart { Workers::apart(threads) } else { Workers::together(threads) }?;
+        Ok(slot.insert(Arc::new(workers)).clone())
+    }
 }
 
 impl Workers {

@@ -48,8 +48,9 @@ pub struct Device {
     /// GPUs by number; the first by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub devices: Option<Vec<usize>>,
-    /// Simulations that a device takes at once; chosen by the device by default. On the CPU nothing depends on it:
-    /// its leaves are cut by the size of the network alone.
+    /// Simulations that a GPU, or a thread of the CPU, is handed at once at most; chosen by the device by default. They
+    /// go in leaves of up to 64, cut by the size of the network, and results do not depend on any value of at least a
+    /// leaf. A smaller one cuts the leaves: results may then differ in their last digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_per_device: Option<usize>,
     /// Bytes for what is kept between forward and backward pass, in the file as `"4 GiB"`; chosen by the device by
@@ -140,7 +141,12 @@ pub(super) fn read_device(section: Option<&Section<'_>>) -> Result<Device, RunFi
         }
     }
     match (device.kind, &device.devices) {
-        (DeviceKind::Cpu, Some(_)) => return Err(section.invalid("devices", "belongs to kind = \"cuda\"")),
+        (DeviceKind::Cpu, Some(_)) => {
+            return Err(section.invalid(
+                "devices",
+                "belongs to kind = \"cuda\"; the CPU is one device with as many threads as `threads` says",
+            ));
+        }
         (_, Some(list)) if list.is_empty() => return Err(section.invalid("devices", "there must be at least one")),
         _ => {}
     }

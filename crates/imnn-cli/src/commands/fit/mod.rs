@@ -7,7 +7,7 @@ mod watch;
 
 use std::path::Path;
 
-use imnn::device::Cpu;
+use imnn::device::{Aggregator, Cpu};
 use imnn::fit::{FitError, Imnn, On, Start, Weights};
 use imnn::models::{Element, Model, Parameters};
 use imnn::plot::{HistoryPlot, plot_history};
@@ -32,10 +32,10 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
 }
 
 fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, CliError> {
-    let device = cpu::<E>(&run.device, &arguments.run)?;
+    let device = self::device::<E>(&run.device, &arguments.run)?;
     // A place that cannot be written is to be found out before hours of training, not after.
     let folder = OutputFolder::create(&arguments.out, arguments.force)?;
-    let threads = device.threads();
+    let threads = device.workers();
     let (training, validation) = (run.training::<E>()?, run.validation::<E>()?);
     let initial = initial(&run, training.input_shape(), &arguments.run)?;
     let header = header(&run, &training, validation.as_ref());
@@ -114,19 +114,22 @@ fn save<E: Element>(imnn: &Imnn<E>, folder: OutputFolder, arguments: &FitArgumen
 }
 
 /// The device of the run.
-fn cpu<E: Element>(device: &Device, path: &Path) -> Result<Cpu<E>, CliError> {
+fn device<E: Element>(device: &Device, path: &Path) -> Result<Aggregator<E>, CliError> {
     if device.kind != DeviceKind::Cpu {
         return Err(CliError::NoGpu { path: path.to_owned() });
     }
-    // `n_per_device` is for devices that take many leaves at once: here nothing depends on it.
     let cpu = match device.threads {
         Some(threads) => Cpu::new(threads),
         None => Cpu::all(),
     };
-    let cpu = cpu.map_err(FitError::from)?;
-    Ok(match device.memory {
-        Some(bytes) => cpu.with_memory(usize::try_from(bytes).unwrap_or(usize::MAX)),
-        None => cpu,
+    let mut cpu = cpu.map_err(FitError::from)?;
+    if let Some(bytes) = device.memory {
+        cpu = cpu.with_memory(usize::try_from(bytes).unwrap_or(usize::MAX));
+    }
+    let one = Aggregator::new([cpu]).map_err(FitError::from)?;
+    Ok(match device.n_per_device {
+        Some(n_per_device) => one.with_n_per_device(n_per_device).map_err(FitError::from)?,
+        None => one,
     })
 }
 

@@ -55,6 +55,9 @@ impl<E: Element> Report<'_, E> {
         say("iterations", self.outcome.iterations.to_string());
         say("stopped because", self.stop().1.to_owned());
         say("whitened start", self.whitened().to_owned());
+        if let Some(reading) = reading(self.outcome.reading, &self.run.simulations.kind) {
+            say("bounded by", reading);
+        }
         say("saved in", self.out.display().to_string());
         text.push_str(&facts(&rows));
         text
@@ -70,6 +73,7 @@ impl<E: Element> Report<'_, E> {
             "iterations": self.outcome.iterations,
             "stop": self.stop().0,
             "whitened": self.outcome.whitened,
+            "reading_share": json_number(self.outcome.reading),
             "parameters": self.imnn.names(),
             "theta_fid": self.imnn.theta_fid(),
             "n_summaries": self.imnn.model().n_summaries(),
@@ -131,5 +135,39 @@ impl<E: Element> Report<'_, E> {
             (false, true) => "no: the network does not end in a linear layer",
             (false, false) => "no: whiten = false",
         }
+    }
+}
+
+/// From this share of the time on, simulations are what a run waits for.
+const WORTH_SAYING: f64 = 0.5;
+
+/// What to do about simulations that took most of the time, where they did.
+fn reading(share: f64, kind: &Kind) -> Option<String> {
+    if share < WORTH_SAYING {
+        return None;
+    }
+    let (what, advice) = match kind {
+        Kind::Simulator(_) => (
+            "the simulator: making the simulations",
+            "simulations made beforehand and read from files, or a smaller n_s, would shorten them",
+        ),
+        Kind::Numerical { .. } | Kind::Exact { .. } => (
+            "the simulations: reading them",
+            "where they come from a disk, a larger cache or a faster disk would shorten them; so would a smaller n_s",
+        ),
+    };
+    Some(format!("{what} took {:.0} % of the time of iterations; {advice}", 100.0 * share))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_bounds_a_run_is_said_where_it_is_not_the_network() {
+        let files = Kind::Exact { fiducial: "a.npy".into(), derivative: "b.npy".into() };
+        assert_eq!(reading(0.49, &files), None);
+        let text = reading(0.834, &files).unwrap();
+        assert!(text.starts_with("the simulations: reading them took 83 % of the time of iterations; "), "{text}");
     }
 }
