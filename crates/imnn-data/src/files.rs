@@ -4,7 +4,7 @@ use imnn_sim::Real;
 use ndarray::ArrayD;
 
 use crate::arrays::{read, read_rows};
-use crate::memory::Labels;
+use crate::outline::Labels;
 use crate::{ArrayPath, Arrays, DataError, Steps};
 
 /// Where the simulations are, before they are read.

@@ -46,7 +46,7 @@ impl ArrayPath {
     }
 
     /// The file to open and the key to look for: the whole text where that is a file.
-    pub(super) fn locate(&self) -> (PathBuf, Option<&str>) {
+    pub(crate) fn locate(&self) -> (PathBuf, Option<&str>) {
         if self.key.is_some() {
             let whole = PathBuf::from(self.to_string());
             if whole.is_file() {
