@@ -152,6 +152,34 @@ pub enum DataError {
         /// The array: its file and key.
         label: String,
     },
+    /// A path with a pattern names no files, or not clearly.
+    #[error("{pattern}: {reason}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// Files of one pattern hold elements of different types.
+    #[error(
+        "{label} has elements of type {found}, expected {expected} as {first} has; the files of a pattern have to be alike"
+    )]
+    OtherDtype {
+        /// The file at fault.
+        label: String,
+        /// Its type.
+        found: String,
+        /// The file it is compared with.
+        first: String,
+        /// The type of that.
+        expected: String,
+    },
+    /// Rows of several arrays cannot be matched by their random seeds.
+    #[error("{reason}")]
+    Seeds {
+        /// Which seed is where and where not, and what to do.
+        reason: String,
+    },
     /// An array that can only be read as a whole does not fit the memory.
     #[error(
         "{label}: is compressed, so it cannot be read a few rows at a time, and in memory it needs {needed} bytes where {allowed} are allowed; save it with np.savez in place of np.savez_compressed, convert it with `imnn data convert`, or allow more memory"

@@ -98,6 +98,9 @@ pub(crate) fn open(path: &Path) -> Result<Opened, DataError> {
 
 /// What there is in place of a missing file.
 fn hint(path: &Path) -> String {
+    if let Some(hint) = crate::rows::hint(path) {
+        return hint;
+    }
     for extension in ["npy", "npz"] {
         let mut longer = path.as_os_str().to_owned();
         longer.push(".");

@@ -86,6 +86,11 @@ impl<E: Real> Arrays<E> {
         Ok(Self { outline, values, changes: Vec::new() })
     }
 
+    /// Puts together what was read and checked.
+    pub(crate) fn of_outline(outline: Outline, values: Vec<E>, changes: Vec<E>) -> Self {
+        Self { outline, values, changes }
+    }
+
     pub(crate) fn exact_labelled(
         fiducial: ArrayD<E>,
         derivative: ArrayD<E>,

@@ -1,9 +1,13 @@
 //! Arrays that are read a few rows at a time, wherever they lie.
 
+mod folder;
 mod held;
+mod matching;
 mod member;
 mod npy;
 mod open;
+mod pattern;
+mod stack;
 mod stamp;
 
 use std::ops::Range;
@@ -13,7 +17,10 @@ use imnn_sim::Real;
 use crate::DataError;
 
 pub use held::HeldRows;
+pub(crate) use matching::matched;
 pub use open::{RowOptions, open_rows};
+pub(crate) use pattern::{hint, is_pattern};
+pub use stack::StackedRows;
 
 /// An array of which a few rows are read at a time: the first axis counts the rows.
 ///
@@ -24,6 +31,11 @@ pub trait RowArray<E: Real>: Send + Sync {
 
     /// The shape of the whole, `(n_rows, *row)`.
     fn shape(&self) -> &[usize];
+
+    /// The type of the elements as the file writes it; nothing where there is no such text.
+    fn dtype(&self) -> &str {
+        ""
+    }
 
     /// The random seed of each row where the rows have them, ascending and each once; arrays are then matched by seed.
     fn seeds(&self) -> Option<&[u64]> {
@@ -60,6 +72,10 @@ impl<E: Real, T: RowArray<E> + ?Sized> RowArray<E> for Box<T> {
 
     fn shape(&self) -> &[usize] {
         (**self).shape()
+    }
+
+    fn dtype(&self) -> &str {
+        (**self).dtype()
     }
 
     fn seeds(&self) -> Option<&[u64]> {

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{BufReader, ErrorKind, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -45,7 +45,8 @@ impl NpyRows {
         let io = |source| DataError::Io { action: "read", label: label.clone(), source };
         let stamp = Stamp::of(&file.metadata().map_err(io)?);
         let len = part.end - part.start;
-        let reader = Part { file: &file, at: part.start, end: part.end };
+        // One read for the whole of most headers: folders have many files.
+        let reader = BufReader::with_capacity(256, Part { file: &file, at: part.start, end: part.end });
         let header = Npy { label: label.clone(), reader, len, at_most: len }.header()?;
         let start = part.start + header.data_offset;
         Ok(Self { label, file, header, start, stamp })
@@ -144,6 +145,10 @@ impl<E: Real> RowArray<E> for NpyRows {
 
     fn shape(&self) -> &[usize] {
         &self.header.shape
+    }
+
+    fn dtype(&self) -> &str {
+        &self.header.descr
     }
 
     fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {

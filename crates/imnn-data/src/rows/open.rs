@@ -3,8 +3,10 @@
 use imnn_sim::Real;
 
 use super::RowArray;
+use super::folder::Folder;
 use super::member::open_member;
 use super::npy::NpyRows;
+use super::pattern::Pattern;
 use crate::arrays::read::open;
 use crate::{ArrayPath, DataError};
 
@@ -33,6 +35,11 @@ impl Default for RowOptions {
 /// | `.npy`, Fortran order | a read for each value of a row, or for a block of them: correct, and slow |
 /// | `.npz`, stored | as `.npy` |
 /// | `.npz`, compressed | from memory, where the whole array fits `options.memory` |
+/// | many, as `run/{seed}.npy` | one file for each row, in the order of the numbers in their names |
+///
+/// In a pattern `{seed}` stands for a number in the name of the files or of a folder above them; `{seed:05}` for one that
+/// is filled up with zeros to five digits. A key may follow, as in `{seed}.npz:map`. Each file is opened once to compare
+/// them, and again whenever its row is read.
 ///
 /// Files are read, not mapped: what is not read takes no memory, and a file that is cut short while it is open is an
 /// error. One that is written to while it is open is an error too, at the next read; one that is replaced by another of
@@ -58,6 +65,14 @@ impl Default for RowOptions {
 /// Where there is no file, no such array in it or no array of real numbers, and where it neither can be read by rows nor
 /// fits the memory.
 pub fn open_rows<E: Real>(path: &ArrayPath, options: &RowOptions) -> Result<Box<dyn RowArray<E>>, DataError> {
+    match Pattern::of(path)? {
+        Some(pattern) => Ok(Box::new(Folder::open::<E>(pattern, options)?)),
+        None => open_file(path, options),
+    }
+}
+
+/// Opens an array in one file.
+pub(super) fn open_file<E: Real>(path: &ArrayPath, options: &RowOptions) -> Result<Box<dyn RowArray<E>>, DataError> {
     let (file, key) = path.locate();
     let label = path.to_string();
     match Kind::of(&file)? {

@@ -54,12 +54,29 @@ impl<E: Real> Reader<E> {
         let left = numbers - with * (self.row_len + self.change_len);
         let without = if with == outline.n_d { (left / self.row_len).min(outline.n_s - outline.n_d) } else { 0 };
         let n = with + without;
-        let mut values = vec![E::zero(); n * self.row_len];
-        let mut changes = vec![E::zero(); with * self.change_len];
-        self.values(0..n, &mut values)?;
-        self.changes(0..with, &mut changes)?;
+        let (values, changes) = self.first(n, with)?;
         self.kept = Kept { n, values, changes };
         Ok(())
+    }
+
+    /// The first rows and the first derivatives, in memory.
+    pub(super) fn first(&self, n: usize, with_derivatives: usize) -> Result<(Vec<E>, Vec<E>), DataError> {
+        let zeros = |len: usize| {
+            let mut zeros: Vec<E> = vec![];
+            let reserved = zeros.try_reserve_exact(len);
+            reserved.map_err(|_| DataError::Io {
+                action: "hold in memory",
+                label: self.fiducial.label().to_owned(),
+                source: std::io::ErrorKind::OutOfMemory.into(),
+            })?;
+            zeros.resize(len, E::zero());
+            Ok(zeros)
+        };
+        let mut values = zeros(n * self.row_len)?;
+        let mut changes = zeros(with_derivatives * self.change_len)?;
+        self.changes(0..with_derivatives, &mut changes)?;
+        self.values(0..n, &mut values)?;
+        Ok((values, changes))
     }
 
     /// The rows that are kept in memory.

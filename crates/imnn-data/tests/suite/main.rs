@@ -14,5 +14,7 @@ mod rows;
 mod simulated;
 /// Simulations in memory and in files, and every refusal of them.
 mod stored;
+/// Simulations streamed from files are those loaded from them, from one file or many.
+mod streamed;
 /// Files written here are read back.
 mod written;
