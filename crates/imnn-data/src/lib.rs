@@ -47,4 +47,4 @@ pub use rows::{HeldRows, RowArray, RowOptions, StackedRows, open_rows};
 pub use simulate::{simulate_exact, simulate_numerical};
 pub use source::{Derivatives, Leaf, Source, check_rows};
 pub use steps::Steps;
-pub use streamed::{Prefetch, Streamed, Streaming};
+pub use streamed::{Prefetch, Reading, Streamed, Streaming};

@@ -6,10 +6,11 @@ mod reader;
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use imnn_sim::{Key, Real};
 
-pub use self::options::{Prefetch, Streaming};
+pub use self::options::{Prefetch, Reading, Streaming};
 use self::prefetch::Ahead;
 use self::reader::Reader;
 use crate::outline::{Labels, Outline};
@@ -142,6 +143,11 @@ impl<E: Real> Streamed<E> {
         self.reader.memory()
     }
 
+    /// What has been read so far, and how long it took.
+    pub fn reading(&self) -> Reading {
+        self.reader.traffic.reading()
+    }
+
     /// The bytes that all simulations and derivatives would take in memory.
     pub fn size(&self) -> u64 {
         let with = self.reader.leaf_bytes(self.outline.n_d, true);
@@ -233,9 +239,12 @@ impl<E: Real> Source<E> for Streamed<E> {
 
     fn read(&self, rows: Range<usize>, _: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
         let with_derivatives = check_rows(&rows, self.outline.n_s, self.outline.n_d)?;
-        match &self.ahead {
+        let start = Instant::now();
+        let result = match &self.ahead {
             Some(ahead) => ahead.read(rows, with_derivatives, leaf),
             None => self.reader.read(rows, with_derivatives, leaf),
-        }
+        };
+        self.reader.traffic.waited(start.elapsed());
+        result
     }
 }
