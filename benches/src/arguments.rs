@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::Outcome;
 use crate::peers::{Peer, Program};
-use crate::workload::{LIMITED, QUICK, TIMED, Workload};
+use crate::workload::{LIMITED, QUICK, Spread, TIMED, Workload};
 
 /// Times whole training iterations, each workload in a process of its own, and prints a table.
 #[derive(Clone, Debug, Parser)]
@@ -24,11 +24,14 @@ pub struct Arguments {
     /// Time ours by the layers' definitions on dfdx, too
     #[arg(long)]
     pub dfdx: bool,
+    /// Time ours on one device, and without what is kept between the passes, alternately with aggregated workloads
+    #[arg(long)]
+    pub spread: bool,
     /// Compare one thread with all threads of the machine
-    #[arg(long, conflicts_with_all = ["memory", "peers", "torch", "original", "dfdx"])]
+    #[arg(long, conflicts_with_all = ["memory", "peers", "torch", "original", "dfdx", "spread"])]
     pub scaling: bool,
     /// Compare the peak memory of workloads with a memory budget with what is promised
-    #[arg(long, conflicts_with_all = ["peers", "torch", "original", "dfdx"])]
+    #[arg(long, conflicts_with_all = ["peers", "torch", "original", "dfdx", "spread"])]
     pub memory: bool,
     /// Print JSON in place of the table
     #[arg(long)]
@@ -90,9 +93,11 @@ impl Arguments {
     /// # Errors
     /// If the system does not say where this program is.
     pub fn peers(&self) -> Outcome<Vec<Peer>> {
-        let ours = if self.dfdx { Some(std::env::current_exe()?) } else { None };
+        let ours = std::env::current_exe()?;
         let pairs = [
-            (Program::Dfdx, ours.as_ref()),
+            (Program::Dfdx, self.dfdx.then_some(&ours)),
+            (Program::Spread(Spread::Plain), self.spread.then_some(&ours)),
+            (Program::Spread(Spread::Recomputed), self.spread.then_some(&ours)),
             (Program::Jax, self.peers.as_ref()),
             (Program::Torch, self.torch.as_ref()),
             (Program::Original, self.original.as_ref()),

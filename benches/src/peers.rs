@@ -17,6 +17,8 @@ pub enum Program {
     Original,
     /// Ours with each layer by its definition on dfdx.
     Dfdx,
+    /// Ours spread otherwise than an aggregated workload is.
+    Spread(Spread),
 }
 
 /// A program with what runs it.
@@ -45,6 +47,10 @@ impl Peer {
                 let mut command = ours(&self.executable, workload, threads());
                 command.arg("--dfdx");
                 return Some(command);
+            }
+            Program::Spread(spread) => {
+                let otherwise = workload.spread == Spread::Aggregated && spread != Spread::Aggregated;
+                return otherwise.then(|| ours(&self.executable, &Workload { spread, ..*workload }, threads()));
             }
         };
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
@@ -128,6 +134,14 @@ mod tests {
     }
 
     #[test]
+    fn aggregated_workloads_are_compared_with_one_device() {
+        let peer = Peer { program: Program::Spread(Spread::Recomputed), executable: "ours".into() };
+        let command = peer.command(&Workload::named("dense-numerical-1000-aggregated").unwrap()).unwrap();
+        let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+        assert_eq!(words[..2], ["worker", "dense-numerical-1000-recomputed"]);
+    }
+
+    #[test]
     fn what_a_program_does_not_do_is_left_out() {
         for (program, name) in [
             (Program::Torch, "dense-fly-1000"),
@@ -138,6 +152,8 @@ mod tests {
             (Program::Jax, "dense-numerical-1000-aggregated"),
             (Program::Original, "dense-fly-100000"),
             (Program::Original, "inception-32-fly-100"),
+            (Program::Spread(Spread::Plain), "dense-numerical-1000"),
+            (Program::Spread(Spread::Aggregated), "dense-numerical-1000-aggregated"),
         ] {
             assert_eq!(arguments(program, name), None, "{program:?} {name}");
         }

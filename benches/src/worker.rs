@@ -10,7 +10,7 @@ use std::time::Instant;
 use imnn::fit::{FitSettings, Progress};
 use serde_json::json;
 
-use crate::workload::Workload;
+use crate::workload::{Spread, Workload};
 use crate::{Failure, Outcome};
 
 /// Trains `workload` on this many threads, with `dfdx` by the layers' definitions, for as long as there is input.
@@ -26,7 +26,12 @@ pub fn run(workload: &Workload, threads: usize, dfdx: bool) -> Outcome {
         ..Default::default()
     };
     let name = concat!("imnn ", env!("CARGO_PKG_VERSION"));
-    let name = if dfdx { format!("{name} on dfdx") } else { name.to_owned() };
+    let spread = match workload.spread {
+        Spread::Plain => "",
+        Spread::Aggregated => ", aggregated",
+        Spread::Recomputed => ", recomputed",
+    };
+    let name = format!("{name}{}{spread}", if dfdx { " on dfdx" } else { "" });
     let mut turns = Turns { name, input: stdin().lock(), turn: None, failure: None };
     imnn.fit_with(&endless, &mut |progress: &Progress| turns.iteration(progress))?;
     turns.failure.map_or(Ok(()), Err)

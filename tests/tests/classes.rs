@@ -70,8 +70,8 @@ fn run(
 /// `IMNN`: whatever the simulations are, the same builder takes them.
 #[test]
 fn imnn_is_any_of_them() {
-    let all: [fn() -> Box<dyn Source<f32>>; 3] =
-        [|| Box::new(on_the_fly()), || Box::new(exact(N_S, 1)), || Box::new(numerical(N_S, 1))];
+    type Make = fn() -> Box<dyn Source<f32>>;
+    let all: [Make; 3] = [|| Box::new(on_the_fly()), || Box::new(exact(N_S, 1)), || Box::new(numerical(N_S, 1))];
     let any = all.map(|source| run(source(), None, Cpu::all().unwrap()));
     let own = [run(on_the_fly(), None, one()), run(exact(N_S, 1), None, one()), run(numerical(N_S, 1), None, one())];
     assert_eq!(any, own);

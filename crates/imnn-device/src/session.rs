@@ -92,9 +92,18 @@ impl<E: Element> LeafSession<E> {
         }
     }
 
-    /// Gives all members the weights.
+    /// Gives all members the weights, at once where there are several.
     fn load(&mut self, weights: &[E]) -> Result<()> {
-        self.members.iter_mut().try_for_each(|member| member.load(weights))
+        if let [member] = &mut self.members[..] {
+            return member.load(weights);
+        }
+        let n_members = self.members.len();
+        let members = Mutex::new(self.members.iter_mut());
+        self.crew.run(n_members, 1, Order::Up, |_, _| {
+            // All are to be loaded, so a worker takes the next one whatever its task is called.
+            let next = lock(&members).next();
+            next.map_or(Ok(()), |member| member.load(weights))
+        })
     }
 
     /// How many leaves a worker is handed at a time.
