@@ -7,31 +7,23 @@ use std::io::{BufRead, StdinLock, Write, stdin, stdout};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use imnn::fit::{FitSettings, Progress};
+use imnn::fit::{FitSettings, Imnn, Progress};
 use serde_json::json;
 
-use crate::workload::{Spread, Workload};
 use crate::{Failure, Outcome};
 
-/// Trains `workload` on this many threads, with `dfdx` by the layers' definitions, for as long as there is input.
+/// Trains for as long as there is input; `how` ends the name.
 ///
 /// # Errors
-/// Those of the workload, and if the input is not as it should be.
-pub fn run(workload: &Workload, threads: usize, dfdx: bool) -> Outcome {
-    let mut imnn = workload.imnn(threads, dfdx)?;
+/// Those of the training, and if the input is not as it should be.
+pub fn run(mut imnn: Imnn<f32>, how: &str) -> Outcome {
     let endless = FitSettings {
         max_iterations: usize::MAX,
         patience: usize::MAX,
         min_iterations: usize::MAX,
         ..Default::default()
     };
-    let name = concat!("imnn ", env!("CARGO_PKG_VERSION"));
-    let spread = match workload.spread {
-        Spread::Plain => "",
-        Spread::Aggregated => ", aggregated",
-        Spread::Recomputed => ", recomputed",
-    };
-    let name = format!("{name}{}{spread}", if dfdx { " on dfdx" } else { "" });
+    let name = format!("imnn {}{how}", env!("CARGO_PKG_VERSION"));
     let mut turns = Turns { name, input: stdin().lock(), turn: None, failure: None };
     imnn.fit_with(&endless, &mut |progress: &Progress| turns.iteration(progress))?;
     turns.failure.map_or(Ok(()), Err)

@@ -156,6 +156,16 @@ impl Workload {
         format!("{net}-{feed}-{}{validated}{spread}{memory}", self.n_s)
     }
 
+    /// How it differs from the usual way to run, for the name of the program: empty, or such as `, aggregated`.
+    pub fn how(&self, dfdx: bool) -> &'static str {
+        match (dfdx, self.spread) {
+            (true, _) => " on dfdx",
+            (false, Spread::Plain) => "",
+            (false, Spread::Aggregated) => ", aggregated",
+            (false, Spread::Recomputed) => ", recomputed",
+        }
+    }
+
     /// The workload of this name.
     pub fn named(name: &str) -> Option<Self> {
         TIMED.iter().chain(LIMITED).find(|workload| workload.name() == name).copied()
