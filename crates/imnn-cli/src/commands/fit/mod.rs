@@ -2,6 +2,7 @@
 
 mod folder;
 mod interrupt;
+mod reading;
 mod report;
 mod watch;
 
@@ -14,10 +15,11 @@ use imnn::plot::{HistoryPlot, plot_history};
 use imnn::sim::Key;
 
 use self::folder::OutputFolder;
+use self::reading::Reading;
 use self::report::Report;
 use self::watch::Watch;
 use super::saved::title;
-use crate::run_file::{AnySource, Device, DeviceKind, Precision, RunFile};
+use crate::run_file::{AnySource, Device, DeviceKind, Precision, RunFile, Sources};
 use crate::{CliError, FitArguments};
 
 /// The weights that a run started from, beside its results.
@@ -32,13 +34,14 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
 }
 
 fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, CliError> {
-    let device = cpu::<E>(&run.device, &arguments.run)?;
+    check_device(&run.device, &arguments.run)?;
     // A place that cannot be written is to be found out before hours of training, not after.
     let folder = OutputFolder::create(&arguments.out, arguments.force)?;
+    let Sources { training, validation, streamed, left } = run.sources::<E>()?;
+    let device = cpu::<E>(&run.device, left)?;
     let threads = device.threads();
-    let (training, validation) = (run.training::<E>()?, run.validation::<E>()?);
     let initial = initial(&run, training.input_shape(), &arguments.run)?;
-    let header = header(&run, &training, validation.as_ref());
+    let header = header(&run, &training, validation.as_ref(), !streamed.is_empty());
 
     let mut builder = Imnn::<E>::builder(run.network.layers.clone())
         .training(training)
@@ -78,11 +81,14 @@ fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, 
             eprintln!("{note}");
         }
     }
+    let reading = Reading::start(&streamed, threads);
     let trained = imnn.fit_with(&run.fit, &mut Watch::new(shows));
+    let reading = reading.map(Reading::stop);
     match trained {
         Ok(outcome) => {
             save(&imnn, folder, arguments)?;
-            let report = Report { imnn: &imnn, run: &run, outcome, out: &arguments.out, expected: arguments.expected };
+            let (out, expected) = (&arguments.out, arguments.expected);
+            let report = Report { imnn: &imnn, run: &run, outcome, out, expected, reading };
             Ok(if arguments.json { report.json() } else { report.text() })
         }
         Err(source) if imnn.history().is_empty() => Err(of_run(source)),
@@ -113,21 +119,22 @@ fn save<E: Element>(imnn: &Imnn<E>, folder: OutputFolder, arguments: &FitArgumen
     folder.finish()
 }
 
-/// The device of the run.
-fn cpu<E: Element>(device: &Device, path: &Path) -> Result<Cpu<E>, CliError> {
-    if device.kind != DeviceKind::Cpu {
-        return Err(CliError::NoGpu { path: path.to_owned() });
+/// Refuses a device that this program cannot use.
+fn check_device(device: &Device, path: &Path) -> Result<(), CliError> {
+    match device.kind {
+        DeviceKind::Cpu => Ok(()),
+        _ => Err(CliError::NoGpu { path: path.to_owned() }),
     }
+}
+
+/// The device of the run, which keeps what the sources leave of the memory allowed.
+fn cpu<E: Element>(device: &Device, memory: u64) -> Result<Cpu<E>, CliError> {
     // `n_per_device` is for devices that take many leaves at once: here nothing depends on it.
     let cpu = match device.threads {
         Some(threads) => Cpu::new(threads),
         None => Cpu::all(),
     };
-    let cpu = cpu.map_err(FitError::from)?;
-    Ok(match device.memory {
-        Some(bytes) => cpu.with_memory(usize::try_from(bytes).unwrap_or(usize::MAX)),
-        None => cpu,
-    })
+    Ok(cpu.map_err(FitError::from)?.with_memory(usize::try_from(memory).unwrap_or(usize::MAX)))
 }
 
 /// The weights that the run file gives to start from.
@@ -146,14 +153,20 @@ fn absolute(run: RunFile) -> Result<RunFile, CliError> {
 }
 
 /// What is trained on, for people.
-fn header<E: Element>(run: &RunFile, training: &AnySource<E>, validation: Option<&AnySource<E>>) -> String {
+fn header<E: Element>(
+    run: &RunFile,
+    training: &AnySource<E>,
+    validation: Option<&AnySource<E>>,
+    streamed: bool,
+) -> String {
     let shape: Vec<_> = training.input_shape().iter().map(usize::to_string).collect();
     let counts = |source: &AnySource<E>| format!("{} simulations ({} with derivatives)", source.n_s(), source.n_d());
     let validation = validation.map_or_else(String::new, |source| format!(", validating on {}", counts(source)));
     format!(
-        "training on {} of shape {} for {}{validation}",
+        "training on {} of shape {} for {}{validation}{}",
         counts(training),
         shape.join(" x "),
-        run.parameters.join(", ")
+        run.parameters.join(", "),
+        if streamed { ", streamed from files" } else { "" }
     )
 }

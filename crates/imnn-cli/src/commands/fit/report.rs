@@ -7,6 +7,7 @@ use imnn::models::Element;
 use imnn::stats::Statistics;
 use serde_json::{Value, json};
 
+use super::reading::WasRead;
 use crate::output::{self, Table, facts, json_number, number};
 use crate::run_file::{Kind, RunFile};
 
@@ -17,6 +18,8 @@ pub(super) struct Report<'a, E: Element> {
     pub(super) outcome: Outcome,
     pub(super) out: &'a Path,
     pub(super) expected: Option<f64>,
+    /// Where simulations were streamed from files.
+    pub(super) reading: Option<WasRead>,
 }
 
 /// det F at the best iteration, where there is one.
@@ -55,6 +58,9 @@ impl<E: Element> Report<'_, E> {
         say("iterations", self.outcome.iterations.to_string());
         say("stopped because", self.stop().1.to_owned());
         say("whitened start", self.whitened().to_owned());
+        if let Some(reading) = &self.reading {
+            say("read from files", reading.text());
+        }
         say("saved in", self.out.display().to_string());
         text.push_str(&facts(&rows));
         text
@@ -82,6 +88,9 @@ impl<E: Element> Report<'_, E> {
             "lndetF_training": best.as_ref().map(|best| json_number(best.training.ln())),
             "lndetF_validation": best.as_ref().and_then(|best| best.validation).map(|det_f| json_number(det_f.ln())),
             "detF_expected": self.expected.map(json_number),
+            "read_bytes": self.reading.as_ref().map(|reading| reading.bytes),
+            "read_seconds": self.reading.as_ref().map(|reading| json_number(reading.waited.as_secs_f64())),
+            "read_share": self.reading.as_ref().map(|reading| json_number(reading.share)),
         }))
     }
 
