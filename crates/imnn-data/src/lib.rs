@@ -24,6 +24,7 @@ pub mod arrays;
 mod augment;
 mod error;
 mod files;
+pub mod hdf5;
 mod layout;
 mod memory;
 mod on_the_fly;
@@ -35,6 +36,7 @@ mod source;
 mod steps;
 mod streamed;
 mod text;
+pub mod tfrecord;
 mod values;
 
 pub use arrays::ArrayPath;
