@@ -6,6 +6,7 @@ use std::path::Path;
 
 use hdf5_metno::Dataset;
 use hdf5_metno::dataset::ChunkInfo;
+use hdf5_metno::datatype::ByteOrder;
 use hdf5_metno::filters::Filter;
 use hdf5_metno::plist::dataset_create::Layout;
 use hdf5_metno::types::{FloatSize, IntSize, TypeDescriptor};
@@ -42,9 +43,23 @@ pub(super) fn element(dataset: &Dataset) -> Result<(Element, usize, String), Str
             ));
         }
     };
-    // The descriptor does not say more than the size; a type with other bits in it is none of these.
-    if dtype.size() != size {
-        return Err(format!("its elements have {} bytes in place of {size}", dtype.size()));
+    // The descriptor says no more than the size; the bits may be those of no number that there is. Of the other byte
+    // order the library has no type to compare with that could be reached without `unsafe`.
+    let standard = match (letter, size) {
+        ('f', 4) => dtype.is::<f32>(),
+        ('f', _) => dtype.is::<f64>(),
+        ('i', 1) => dtype.is::<i8>(),
+        ('i', 2) => dtype.is::<i16>(),
+        ('i', 4) => dtype.is::<i32>(),
+        ('i', _) => dtype.is::<i64>(),
+        (_, 1) => dtype.is::<u8>(),
+        (_, 2) => dtype.is::<u16>(),
+        (_, 4) => dtype.is::<u32>(),
+        _ => dtype.is::<u64>(),
+    };
+    let swapped = if cfg!(target_endian = "little") { ByteOrder::BigEndian } else { ByteOrder::LittleEndian };
+    if dtype.size() != size || !(standard || dtype.byte_order() == swapped) {
+        return Err(format!("its elements are no {letter}{size} as they should be; save it as x.astype(np.float64)"));
     }
     Ok((element, size, format!("{letter}{size}")))
 }
