@@ -65,7 +65,15 @@ impl Design {
         vectors
     }
 
-    /// Checks everything that can be checked before a program is started; returns the command.
+    /// Checks everything that can be checked before a program is started.
+    ///
+    /// # Errors
+    /// [`JobsError::Design`] with the key at fault.
+    pub fn validate(&self) -> Result<(), JobsError> {
+        self.check().map(|_| ())
+    }
+
+    /// The same; returns the command.
     pub(crate) fn check(&self) -> Result<Template, JobsError> {
         let fail = |key, reason: String| Err(JobsError::Design { key, reason });
         let n_params = self.theta_fid.len();

@@ -40,6 +40,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod check;
+mod collect;
 mod data_set;
 mod design;
 mod disk;
@@ -52,6 +53,7 @@ mod session;
 mod shard;
 mod template;
 
+pub use collect::Collected;
 pub use data_set::{DataSet, Mark, Status, VectorStatus};
 pub use design::{Design, Vector};
 pub use error::JobsError;
