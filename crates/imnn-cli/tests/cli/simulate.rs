@@ -293,7 +293,7 @@ case "$1 $2" in
 "13 1.25") echo "1.0 2.0" > "$3"; exit 0 ;;
 "14 1.25") sh line.sh "$1" "$2" "$3"; head -c 150 "$3" > short; mv short "$3"; exit 0 ;;
 "15 1.25") sh line.sh "$1" "$2" t15; { head -c 152 t15; printf '\000\000\000\000\000\000\370\177'; } > "$3"; exit 0 ;;
-"16 1.25") sh line.sh "$1" "$2" t16; { head -c 61 t16; printf '(9,)}               \n'; tail -c 72 t16; } > "$3"; exit 0 ;;
+"16 1.25") sh line.sh "$1" "$2" t16; { head -c 60 t16; printf '(9,)}%14s\n' ''; tail -c 72 t16; } > "$3"; exit 0 ;;
 "17 1.25") sh line.sh "$1" "$2" "$3".txt; exit 0 ;;
 esac
 "#;
