@@ -1,9 +1,11 @@
 //! What can be written on the command line.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use imnn::data::ArrayPath;
+use imnn::jobs::Shard;
 
 use crate::help;
 
@@ -60,6 +62,15 @@ pub enum Command {
     /// Three panels: det F on training and validation simulations; det C and det C^-1; lambda2, the distance of the
     /// covariance from the identity, with r, the strength of the regularisation.
     Plot(PlotArguments),
+    /// Run a simulator that is a program of its own, for every seed below, at and above the fiducial
+    ///
+    /// Several run at a time, each writes one .npy file, which is checked. The folder is then one that `imnn fit` takes:
+    /// fiducial/SEED.npy, NAME_m/SEED.npy and NAME_p/SEED.npy for each parameter, and run.toml.
+    ///
+    /// What is done is not done again: after an interruption, or with a larger n_s or n_d, the same command goes on. What
+    /// failed is recorded in failures.json and tried again only with --retry-failed.
+    #[command(after_long_help = help::SIMULATE)]
+    Simulate(SimulateArguments),
 }
 
 /// Arguments of `imnn fit`.
@@ -174,6 +185,41 @@ pub struct PlotArguments {
     pub json: bool,
 }
 
+/// Arguments of `imnn simulate`.
+#[derive(Args, Clone, Debug)]
+pub struct SimulateArguments {
+    /// What to simulate by which command, TOML; paths in it are taken from the folder it is in
+    #[arg(value_name = "SIMS.toml")]
+    pub file: PathBuf,
+    /// The folder for the simulations; new, empty, or one to go on with
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How many run at a time [default: jobs of the file, or the number of processors]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZero<usize>>,
+    /// Do only part i of n, as 1/8: a process for each part, on one shared folder
+    #[arg(long, value_name = "i/n", default_value_t = Shard::ALL)]
+    pub shard: Shard,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Try again what failed in earlier runs
+    #[arg(long)]
+    pub retry_failed: bool,
+    /// Make do without the seeds of which a simulation failed
+    #[arg(long)]
+    pub skip_failed: bool,
+    /// Put the simulations together in fiducial.npy and derivative.npy as well
+    #[arg(long)]
+    pub collect: bool,
+    /// Show no progress
+    #[arg(long)]
+    pub quiet: bool,
+    /// Print JSON for machines in place of a table, and show no progress
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// A number that det F can be.
 fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
@@ -191,6 +237,14 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_simulations_of_the_help_can_be_made() {
+        let text = help::SIMULATE.split_once("\n\n").unwrap().1;
+        let file = crate::run_file::SimulateFile::parse(text, "sims.toml");
+        let design = file.unwrap_or_else(|error| panic!("{error}\n{text}")).design;
+        assert_eq!(design.vectors()[4].theta, [0.4, 0.765]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use imnn::data::DataError;
 use imnn::fit::FitError;
+use imnn::jobs::JobsError;
 use imnn::models::ModelError;
 use imnn::plot::PlotError;
 use imnn::stats::StatsError;
@@ -190,6 +191,41 @@ pub enum CliError {
     #[error("{}: no training history; give the folder that `imnn fit` wrote, or its history.npz", path.display())]
     NoHistory {
         /// Where it should be.
+        path: PathBuf,
+    },
+    /// Simulations cannot be made or put together.
+    #[error(transparent)]
+    Jobs(#[from] JobsError),
+    /// Some simulations could not be made.
+    #[error(
+        "{failed} simulations failed; they are in {}, and are tried again with --retry-failed, or done without with \
+         --skip-failed",
+        out.join("failures.json").display()
+    )]
+    SimulationsFailed {
+        /// How many.
+        failed: usize,
+        /// The folder.
+        out: PathBuf,
+    },
+    /// Ctrl-C ended the programs that made simulations.
+    #[error("interrupted: {missing} simulations are missing; the same command goes on with them")]
+    Interrupted {
+        /// How many are not there.
+        missing: usize,
+    },
+    /// The folder in which programs are to be started is not there.
+    #[error("dir: the program cannot be started in {}: {source}", path.display())]
+    WorkingFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A folder for simulations has a name of a special meaning.
+    #[error("{}: {{seed}} stands for a number where simulations are read; choose a folder without it", path.display())]
+    SeedInFolder {
+        /// The folder.
         path: PathBuf,
     },
     /// Standard output cannot be written.

@@ -77,6 +77,26 @@ memory = "1 GiB"                         # for what is kept between the passes a
 n_per_device = 100                       # simulations handed to a thread or GPU at once, at most
 "#;
 
+/// What to simulate, after the options of `imnn simulate`.
+pub(crate) const SIMULATE: &str = r#"What to simulate; what has a default may be left out:
+
+theta_fid = [0.4, 0.75]
+parameters = ["Omega_c", "sigma_8"]      # folders are named after them
+delta_theta = [0.04, 0.03]               # theta_above - theta_below, the full width; or theta_below and theta_above
+n_s = 1000                               # simulations at the fiducial
+n_d = 500                                # the first of them with partners below and above; n_s by default
+first_seed = 0                           # the others follow; partners have the seed of their simulation
+command = ["python3", "sim.py", "--seed", "{seed}", "--theta={theta}", "--out", "{out}"]
+timeout = 600                            # seconds; no limit by default
+jobs = 8                                 # at a time; as many as there are processors by default
+retries = 0                              # how often each is tried again when it fails
+dir = "."                                # where the program is started, as seen from the folder of this file
+shape = [32, 32]                         # of a simulation; that of the first that is made by default
+
+# The command is a program with its arguments, not a line for a shell. {theta} alone is an argument for each parameter,
+# inside a longer text they are joined by commas; {theta[0]} and {theta[sigma_8]} are single ones; {{ and }} are braces.
+"#;
+
 /// Where the summaries go, after the options of `imnn summarise`.
 pub(crate) const SUMMARISE: &str = "\
 The Fisher information of any simulations, also those that had no part in training:

@@ -13,7 +13,8 @@ mod output;
 pub mod run_file;
 
 pub use arguments::{
-    Arguments, Command, EstimateArguments, FisherArguments, FitArguments, PlotArguments, SummariseArguments,
+    Arguments, Command, EstimateArguments, FisherArguments, FitArguments, PlotArguments, SimulateArguments,
+    SummariseArguments,
 };
 pub use error::CliError;
 
@@ -28,6 +29,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Summarise(arguments) => commands::summarise(&arguments)?,
         Command::Fisher(arguments) => commands::fisher(&arguments)?,
         Command::Plot(arguments) => commands::plot(&arguments)?,
+        Command::Simulate(arguments) => commands::simulate(&arguments)?,
     };
     output::print(&text)
 }

@@ -49,6 +49,7 @@
 //! | --- | --- |
 //! | [`fit`] | the trainer [`fit::Imnn`]: whitened start, early stopping, history, saved runs, estimates |
 //! | [`data`] | sources of simulations: arrays in memory, npy and npz files, simulators on the fly, augmentation |
+//! | [`jobs`] | simulators that are external programs: run, checked, put together into sets of simulations |
 //! | [`sim`] | random keys, simulators with exact derivatives, built-in simulators |
 //! | [`models`] | networks with exact tangents, layers of your own, weights, optimisers |
 //! | [`device`] | where networks run: the threads of a CPU, several devices as one |
@@ -68,6 +69,7 @@
 pub use imnn_data as data;
 pub use imnn_device as device;
 pub use imnn_fit as fit;
+pub use imnn_jobs as jobs;
 pub use imnn_models as models;
 #[cfg(feature = "plot")]
 pub use imnn_plot as plot;

@@ -24,6 +24,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "imnn-stats", uses: &[], never: &[FILES, NETWORKS, TERMINAL, PLOTS, THREADS] },
     Layer { name: "imnn-sim", uses: &[], never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-data", uses: &["imnn-sim"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA] },
+    Layer { name: "imnn-jobs", uses: &["imnn-data"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-models", uses: &["imnn-sim"], never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA] },
     Layer {
         name: "imnn-device",
@@ -38,7 +39,16 @@ const LAYERS: &[Layer] = &[
     Layer { name: "imnn-plot", uses: &["imnn-fit"], never: &[&["clap"]] },
     Layer {
         name: "imnn",
-        uses: &["imnn-data", "imnn-device", "imnn-fit", "imnn-models", "imnn-plot", "imnn-sim", "imnn-stats"],
+        uses: &[
+            "imnn-data",
+            "imnn-device",
+            "imnn-fit",
+            "imnn-jobs",
+            "imnn-models",
+            "imnn-plot",
+            "imnn-sim",
+            "imnn-stats",
+        ],
         never: &[&["clap"]],
     },
     Layer { name: "imnn-cli", uses: &["imnn"], never: &[] },

@@ -5,10 +5,12 @@ mod fisher;
 mod fit;
 mod plot;
 mod saved;
+mod simulate;
 mod summarise;
 
 pub(crate) use estimate::estimate;
 pub(crate) use fisher::fisher;
 pub(crate) use fit::fit;
 pub(crate) use plot::plot;
+pub(crate) use simulate::simulate;
 pub(crate) use summarise::summarise;

@@ -28,6 +28,7 @@ mod error;
 mod files;
 mod reader;
 mod settings;
+mod simulate;
 mod simulations;
 mod sources;
 
@@ -41,6 +42,7 @@ use serde::{Serialize, Serializer};
 pub use error::RunFileError;
 pub use files::{DerivativePaths, FilePaths, Load, Loading};
 pub use settings::{Device, DeviceKind, NetworkSettings, Precision};
+pub use simulate::SimulateFile;
 pub use simulations::{Kind, Line, MeanVariance, PowerLawField, Simulations, Simulator, Validation};
 pub use sources::{AnySource, SourceError, Sources};
 

@@ -184,6 +184,12 @@ fn read_numerical(section: &Section<'_>, n_params: usize, base: &Path) -> Result
     let steps = ["delta_theta", "theta_below", "theta_above"];
     only(section, &[&files::KEYS[..], &files::SIDES, &steps].concat())?;
     let files = files::read(section, base, "(n_d, 2, n_params, *input), 0 = below, 1 = above", n_params, true)?;
+    let [delta_theta, theta_below, theta_above] = read_steps(section, n_params)?;
+    Ok(Kind::Numerical { files, delta_theta, theta_below, theta_above })
+}
+
+/// `delta_theta`, `theta_below` and `theta_above`: the first or the others, or all.
+pub(super) fn read_steps(section: &Section<'_>, n_params: usize) -> Result<[Option<Vec<f64>>; 3], RunFileError> {
     let vector = |key: &str| {
         let values: Option<Vec<f64>> = section.optional(key)?;
         match values.as_ref().map(Vec::len).filter(|&len| len != n_params) {
@@ -211,7 +217,7 @@ fn read_numerical(section: &Section<'_>, n_params: usize, base: &Path) -> Result
     if let Some((i, (low, high))) = pairs.enumerate().find(|(_, (low, high))| low >= high) {
         return Err(section.invalid("theta_above", format!("entry {i} is {high}, not above the {low} of theta_below")));
     }
-    Ok(Kind::Numerical { files, delta_theta, theta_below: below, theta_above: above })
+    Ok([delta_theta, below, above])
 }
 
 fn read_simulator(section: &Section<'_>, n_params: usize) -> Result<Simulator, RunFileError> {

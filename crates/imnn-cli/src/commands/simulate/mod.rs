@@ -1,0 +1,100 @@
+//! `imnn simulate`: runs a program for every seed and parameter vector, into a data set for `imnn fit`.
+
+mod plan;
+mod progress;
+mod report;
+mod run_toml;
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use imnn::jobs::{DataSet, Mark, RunOptions, Status};
+
+use self::progress::Progress;
+use self::report::{Product, Report};
+use crate::run_file::SimulateFile;
+use crate::{CliError, SimulateArguments, output};
+
+/// Whether Ctrl-C was pressed.
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError> {
+    let file = SimulateFile::read(&arguments.file)?;
+    // The folder would be taken for a pattern when the simulations are read again.
+    if arguments.out.to_string_lossy().contains("{seed") {
+        return Err(CliError::SeedInFolder { path: arguments.out.clone() });
+    }
+    let options = RunOptions {
+        dir: std::path::absolute(&file.dir)
+            .and_then(|dir| dir.canonicalize())
+            .map_err(|source| CliError::WorkingFolder { path: file.dir.clone(), source })?,
+        jobs: arguments.jobs.or(file.jobs).unwrap_or_else(processors).get(),
+        timeout: file.timeout,
+        retries: file.retries,
+        shard: arguments.shard,
+        retry_failed: arguments.retry_failed,
+    };
+    if arguments.dry_run {
+        let set = DataSet::look(&arguments.out, file.design)?;
+        return plan::plan(&set, &options, arguments.json);
+    }
+    let set = DataSet::create(&arguments.out, file.design)?;
+    // Where Ctrl-C cannot be listened to it ends this program, and others go on until they are done, for nothing.
+    let _ = ctrlc::set_handler(interrupted);
+    let progress = Progress::new(&set, &options, arguments.quiet || arguments.json);
+    let status = set.run(&options, &ASKED, &|event| progress.tell(&event))?;
+    let tried = progress.end();
+
+    let product = product(&set, &status, arguments)?;
+    let report = Report { set: &set, status: &status, tried, out: &arguments.out, product: &product };
+    let text = if arguments.json { report.json() } else { report.text() };
+    let failed = status.failures.iter().filter(|failure| is_of(&set, &options, failure.seed)).count();
+    if ASKED.load(Ordering::SeqCst) {
+        output::print(&text)?;
+        return Err(CliError::Interrupted { missing: status.count(Mark::Missing) });
+    }
+    if failed > 0 && !arguments.skip_failed {
+        output::print(&text)?;
+        return Err(CliError::SimulationsFailed { failed, out: arguments.out.clone() });
+    }
+    Ok(text)
+}
+
+fn interrupted() {
+    ASKED.store(true, Ordering::SeqCst);
+}
+
+fn processors() -> NonZero<usize> {
+    std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
+}
+
+/// Whether a seed belongs to the part of the work that is done here.
+fn is_of(set: &DataSet, options: &RunOptions, seed: u64) -> bool {
+    let place = seed.saturating_sub(set.design().first_seed);
+    usize::try_from(place).is_ok_and(|place| options.shard.has(place))
+}
+
+/// Writes what `imnn fit` takes, once all is there that is going to be.
+fn product(set: &DataSet, status: &Status, arguments: &SimulateArguments) -> Result<Product, CliError> {
+    let failed = status.count(Mark::Failed);
+    if status.count(Mark::Missing) > 0 || (failed > 0 && !arguments.skip_failed) {
+        return Ok(Product::Incomplete);
+    }
+    let (seeds, n_d) = set.usable_seeds(status);
+    if n_d == 0 || seeds.len() < 2 {
+        return Ok(Product::TooFew);
+    }
+    let rows = (failed > 0).then_some((seeds.len(), n_d));
+    let collected = arguments.collect.then(|| set.collect(status)).transpose()?;
+    let text = run_toml::text(set.design(), status.shape.as_deref().unwrap_or_default(), rows);
+    let path = set.root().join("run.toml");
+    let there = std::fs::read_to_string(&path).ok();
+    let changed = there.as_ref().is_some_and(|there| *there != text);
+    if there.is_none() {
+        // Nobody reads it before it is renamed.
+        let beside = set.root().join(format!(".run.toml.{}.partial", std::process::id()));
+        let written = std::fs::write(&beside, &text).and_then(|()| std::fs::rename(&beside, &path));
+        written.map_err(|source| CliError::Write { path: path.clone(), source })?;
+    }
+    Ok(Product::Ready { changed, collected, n_s: seeds.len(), n_d })
+}

@@ -1,0 +1,173 @@
+//! Whether a file holds one simulation, complete and finite, like the others.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use imnn_data::{ArrayPath, DataError, RowArray, RowOptions, open_rows};
+
+use crate::failure::Fault;
+
+/// Shape and type of a simulation, which are to be the same for all.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Outline {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) dtype: String,
+}
+
+/// How a file of the program has to begin: an archive of arrays is read by the same functions.
+const MAGIC: [u8; 6] = *b"\x93NUMPY";
+/// The values that are read at once where rows are shorter.
+const BLOCK: usize = 1 << 22;
+
+/// Opens a simulation, checking its header and its length.
+pub(crate) fn open(path: &Path) -> Result<Box<dyn RowArray<f64>>, Fault> {
+    let regular = std::fs::symlink_metadata(path).map(|metadata| metadata.is_file());
+    match regular {
+        Ok(true) => {}
+        // A pipe, for instance, would be read without end.
+        Ok(false) => return Err(Fault::NotAnArray("it is not a plain file".to_owned())),
+        Err(_) => return Err(Fault::NoOutput(String::new())),
+    }
+    let mut start = vec![];
+    let read = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start));
+    read.map_err(|error| Fault::NotAnArray(format!("it cannot be read: {error}")))?;
+    if start != MAGIC {
+        let found =
+            if start.is_empty() { "it is empty".to_owned() } else { format!("it starts with {}", shown(&start)) };
+        return Err(Fault::NotAnArray(format!("{found}, where a .npy file starts with \\x93NUMPY")));
+    }
+    open_rows(&ArrayPath::from(path), &RowOptions::default()).map_err(|error| fault(path, &error))
+}
+
+/// Shape and type of a simulation that is open.
+pub(crate) fn outline(array: &dyn RowArray<f64>) -> Result<Outline, Fault> {
+    let (shape, dtype) = (array.shape().to_vec(), array.dtype().to_owned());
+    if shape.is_empty() {
+        let reason = "it is a single number without an axis; save it as an array of shape (1,)";
+        return Err(Fault::Shape(reason.to_owned()));
+    }
+    if shape.contains(&0) {
+        return Err(Fault::Shape(format!("it has shape {shape:?}: there are no values in it")));
+    }
+    Ok(Outline { shape, dtype })
+}
+
+/// Checks all of a simulation.
+pub(crate) fn check(path: &Path) -> Result<Outline, Fault> {
+    let array = open(path)?;
+    let outline = outline(&*array)?;
+    let len: usize = outline.shape[1..].iter().product();
+    let (n_rows, at_once) = (outline.shape[0], (BLOCK / len).max(1));
+    let mut values = vec![0.0; len * at_once.min(n_rows)];
+    let (mut count, mut first) = (0_usize, None);
+    for start in (0..n_rows).step_by(at_once) {
+        let rows = start..(start + at_once).min(n_rows);
+        let values = &mut values[..len * rows.len()];
+        array.read(rows, values).map_err(|error| fault(path, &error))?;
+        for (at, value) in values.iter().enumerate().filter(|(_, value)| !value.is_finite()) {
+            count += 1;
+            first.get_or_insert_with(|| (index(start * len + at, &outline.shape), *value));
+        }
+    }
+    match first {
+        None => Ok(outline),
+        Some((index, value)) => {
+            let all = n_rows * len;
+            Err(Fault::NotFinite(format!("the value at {index:?} is {value}; not finite: {count} of {all}")))
+        }
+    }
+}
+
+/// Compares a simulation with another, or with what was asked for.
+pub(crate) fn compare(found: &Outline, expected: &Outline, whose: &str) -> Result<(), Fault> {
+    if found.shape != expected.shape {
+        return Err(Fault::Shape(format!("it has shape {:?}, expected {:?} {whose}", found.shape, expected.shape)));
+    }
+    if found.dtype != expected.dtype && !expected.dtype.is_empty() {
+        let reason = format!("it has elements of type {}, expected {} {whose}", found.dtype, expected.dtype);
+        return Err(Fault::Shape(reason));
+    }
+    Ok(())
+}
+
+/// What is wrong, without the place that the file has while it is not done.
+fn fault(path: &Path, error: &DataError) -> Fault {
+    Fault::NotAnArray(error.to_string().replace(&path.display().to_string(), "the file"))
+}
+
+fn shown(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|&byte| std::ascii::escape_default(byte)).map(char::from).collect()
+}
+
+fn index(mut at: usize, shape: &[usize]) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for axis in (0..shape.len()).rev() {
+        index[axis] = at % shape[axis];
+        at /= shape[axis];
+    }
+    index
+}
+
+#[cfg(test)]
+mod tests {
+    use imnn_data::arrays::{write_npy, write_npz};
+    use ndarray::{Array, Array1, Array2, arr0};
+
+    use super::*;
+
+    #[track_caller]
+    fn refuses(path: &Path, part: &str) {
+        let message = check(path).unwrap_err().to_string();
+        assert!(message.contains(part), "{part:?} is not in {message:?}");
+    }
+
+    #[test]
+    fn simulations_are_checked_to_the_last_value() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        refuses(&path, "wrote no file");
+        write_npy(&path, Array1::from(vec![1.0_f32, 2.0]).view().into_dyn()).unwrap();
+        let outline = check(&path).unwrap();
+        assert_eq!(outline.shape, [2]);
+        let other = Outline { shape: vec![2, 1], ..outline.clone() };
+        let message = compare(&outline, &other, "as 0.npy has").unwrap_err().to_string();
+        assert!(message.contains("it has shape [2], expected [2, 1] as 0.npy has"), "{message}");
+        let other = Outline { dtype: "<f8".to_owned(), ..outline.clone() };
+        assert!(compare(&outline, &other, "").unwrap_err().to_string().contains("elements of type"));
+
+        let mut map = Array2::<f64>::zeros((3, 2));
+        map[[2, 1]] = f64::NAN;
+        map[[1, 0]] = f64::INFINITY;
+        write_npy(&path, map.view().into_dyn()).unwrap();
+        refuses(&path, "the value at [1, 0] is inf; not finite: 2 of 6");
+        write_npy(&path, arr0(1.0).view().into_dyn()).unwrap();
+        refuses(&path, "shape (1,)");
+        write_npy(&path, Array::<f64, _>::zeros((2, 0)).view().into_dyn()).unwrap();
+        refuses(&path, "no values");
+    }
+
+    #[test]
+    fn what_is_no_array_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        std::fs::write(&path, "").unwrap();
+        refuses(&path, "it is empty");
+        std::fs::write(&path, "1.0 2.0\n").unwrap();
+        refuses(&path, "it starts with 1.0 2.");
+        write_npy(&path, Array1::<f64>::zeros(100).view().into_dyn()).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        refuses(&path, "the file: truncated");
+        std::fs::write(&path, &bytes[..40]).unwrap();
+        refuses(&path, "the file: ");
+        write_npz(&path, &[("x", Array1::<f64>::zeros(100).view().into_dyn().into())]).unwrap();
+        refuses(&path, "it starts with PK");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        refuses(&path, "not a plain file");
+        std::fs::remove_dir(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        refuses(&path, "not a plain file");
+    }
+}

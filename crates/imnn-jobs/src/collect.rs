@@ -1,0 +1,134 @@
+//! Puts the simulations of a set together into single arrays, one simulation in memory at a time.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use crate::check::{Outline, compare, open, outline};
+use crate::disk::{io, write};
+use crate::{DataSet, JobsError, Mark, Status};
+
+/// The arrays that a set was put together into.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Collected {
+    /// `(n_s, *input)`: first the seeds that have partners, then the others, each ascending.
+    pub fiducial: PathBuf,
+    /// `(n_d, 2, n_params, *input)`, 0 = below, 1 = above; row i has the seed of row i at the fiducial.
+    pub derivative: PathBuf,
+    /// The number of simulations at the fiducial.
+    pub n_s: usize,
+    /// How many of them have partners.
+    pub n_d: usize,
+}
+
+/// Values that are read at once where rows are shorter.
+const BLOCK: usize = 1 << 20;
+
+impl DataSet {
+    /// The seeds of which all simulations are there, then those of which the fiducial is there and no partner is asked
+    /// for or not all are there; and how many the first are.
+    pub fn usable_seeds(&self, status: &Status) -> (Vec<u64>, usize) {
+        let done = |vector: usize, place: usize| status.vectors[vector].marks.get(place) == Some(&Mark::Done);
+        let all = |place: &usize| (0..status.vectors.len()).all(|vector| done(vector, *place));
+        let (with, without): (Vec<usize>, Vec<usize>) =
+            (0..self.design().n_s).filter(|&place| done(0, place)).partition(all);
+        let n_d = with.len();
+        (with.into_iter().chain(without).map(|place| self.seed(place)).collect(), n_d)
+    }
+
+    /// Writes `fiducial.npy` and `derivative.npy` into the folder, of the seeds that [`usable_seeds`](Self::usable_seeds)
+    /// gives.
+    ///
+    /// Elements are float32 where the programs wrote float32 or float16, float64 otherwise.
+    ///
+    /// # Errors
+    /// Where there is not one seed with all its simulations, or a file cannot be read or written.
+    pub fn collect(&self, status: &Status) -> Result<Collected, JobsError> {
+        let (seeds, n_d) = self.usable_seeds(status);
+        let (Some(expected), true) = (self.expected(status)?, n_d > 0) else {
+            let all = status.vectors.iter().map(|vector| vector.marks.len()).sum();
+            let missing = all - status.count(Mark::Done);
+            let vector = self.vectors().first().map_or_else(String::new, |vector| vector.name.clone());
+            return Err(JobsError::Incomplete { missing, all, seed: self.design().first_seed, vector });
+        };
+        let n_params = self.design().theta_fid.len();
+        let fiducial = self.root().join("fiducial.npy");
+        let rows: Vec<PathBuf> = seeds.iter().map(|&seed| self.file(&self.vectors()[0], seed)).collect();
+        self.join(&fiducial, &[seeds.len()], &expected, rows)?;
+        let derivative = self.root().join("derivative.npy");
+        // After the fiducial come below and above of the first parameter, of the second, and so on.
+        let partner = |side: usize, k: usize| &self.vectors()[1 + 2 * k + side];
+        let sides = || (0..2).flat_map(|side| (0..n_params).map(move |k| (side, k)));
+        let rows =
+            seeds[..n_d].iter().flat_map(|&seed| sides().map(move |(side, k)| self.file(partner(side, k), seed)));
+        self.join(&derivative, &[n_d, 2, n_params], &expected, rows)?;
+        Ok(Collected { fiducial, derivative, n_s: seeds.len(), n_d })
+    }
+
+    /// Writes files one after the other as one array.
+    fn join(
+        &self,
+        to: &std::path::Path,
+        front: &[usize],
+        expected: &Outline,
+        files: impl IntoIterator<Item = PathBuf>,
+    ) -> Result<(), JobsError> {
+        let single = ["f4", "f2"].iter().any(|name| expected.dtype.ends_with(name));
+        let shape = [front, &expected.shape].concat();
+        write(to, |file| {
+            let mut out = BufWriter::with_capacity(1 << 18, file);
+            out.write_all(&header(&shape, if single { "<f4" } else { "<f8" })).map_err(io("write", to))?;
+            for path in files {
+                append(&mut out, &path, expected, single, to)?;
+            }
+            out.flush().map_err(io("write", to))
+        })
+    }
+}
+
+fn append(
+    out: &mut BufWriter<&File>,
+    path: &std::path::Path,
+    expected: &Outline,
+    single: bool,
+    to: &std::path::Path,
+) -> Result<(), JobsError> {
+    let unusable = |reason: String| JobsError::Record { path: path.to_owned(), reason };
+    let array = open(path).map_err(|fault| unusable(fault.to_string()))?;
+    outline(&*array)
+        .and_then(|found| compare(&found, expected, "as the others have"))
+        .map_err(|fault| unusable(fault.to_string()))?;
+    let len: usize = expected.shape[1..].iter().product();
+    let (n_rows, at_once) = (expected.shape[0], (BLOCK / len).max(1));
+    let mut values = vec![0.0; len * at_once.min(n_rows)];
+    for start in (0..n_rows).step_by(at_once) {
+        let rows = start..(start + at_once).min(n_rows);
+        let values = &mut values[..len * rows.len()];
+        array.read(rows, values)?;
+        for &value in &*values {
+            // What was float32 in the file is so again, exactly.
+            let written = match single {
+                true => out.write_all(&(value as f32).to_le_bytes()),
+                false => out.write_all(&value.to_le_bytes()),
+            };
+            written.map_err(io("write", to))?;
+        }
+    }
+    Ok(())
+}
+
+/// The header of a `.npy` file of version 1.
+fn header(shape: &[usize], dtype: &str) -> Vec<u8> {
+    let axes: String = shape.iter().map(|axis| format!("{axis}, ")).collect();
+    let mut text = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': ({}), }}", axes.trim_end());
+    // Data start at a multiple of 64 bytes, after a line break.
+    let front = 10;
+    let len = (front + text.len() + 1).next_multiple_of(64) - front;
+    text.push_str(&" ".repeat(len - 1 - text.len()));
+    text.push('\n');
+    let mut header = b"\x93NUMPY\x01\x00".to_vec();
+    header.extend((len as u16).to_le_bytes());
+    header.extend(text.as_bytes());
+    header
+}

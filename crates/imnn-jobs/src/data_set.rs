@@ -1,0 +1,260 @@
+//! The folder of a set of simulations, and how much of it is there.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::check::{Outline, compare, open, outline};
+use crate::design::{Design, Vector};
+use crate::disk::{create_folder, io, read, remove, seeds, write_text};
+use crate::failure::Failure;
+use crate::template::Template;
+use crate::{JobsError, record};
+
+/// The folder of a set of simulations: `fiducial/{seed}.npy`, `{name}_m/{seed}.npy` and `{name}_p/{seed}.npy`.
+///
+/// A file of that name is complete and was checked. `failed/` holds the records and logs of those that could not be made.
+#[derive(Clone, Debug)]
+pub struct DataSet {
+    root: PathBuf,
+    design: Design,
+    vectors: Vec<Vector>,
+    template: Template,
+}
+
+/// How much of a set is there.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// The parameter vectors, the fiducial first.
+    pub vectors: Vec<VectorStatus>,
+    /// What failed, by vector and seed.
+    pub failures: Vec<Failure>,
+    /// Files that are there and are no simulations of this set, with the reason; they count as missing.
+    pub unusable: Vec<(PathBuf, String)>,
+    /// The shape of a simulation, once there is one.
+    pub shape: Option<Vec<usize>>,
+}
+
+/// How much of the simulations at one parameter vector is there.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct VectorStatus {
+    /// The parameters.
+    pub vector: Vector,
+    /// What there is of each seed, from the first.
+    pub marks: Vec<Mark>,
+}
+
+/// What there is of a simulation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Nothing yet.
+    Missing,
+    /// Its file, complete and checked.
+    Done,
+    /// The record that it could not be made.
+    Failed,
+}
+
+impl VectorStatus {
+    /// How many seeds have this mark.
+    pub fn count(&self, mark: Mark) -> usize {
+        self.marks.iter().filter(|&&other| other == mark).count()
+    }
+}
+
+impl Status {
+    /// How many simulations of all vectors have this mark.
+    pub fn count(&self, mark: Mark) -> usize {
+        self.vectors.iter().map(|vector| vector.count(mark)).sum()
+    }
+}
+
+impl DataSet {
+    /// Makes the folder, or goes on with one that is for the same design; a larger `n_s` or `n_d` extends it.
+    ///
+    /// # Errors
+    /// A design that makes no sense, a folder that is for another one or holds something else, a disk that cannot be
+    /// written.
+    pub fn create(folder: impl AsRef<Path>, design: Design) -> Result<Self, JobsError> {
+        let mut set = Self::look(&folder, design)?;
+        create_folder(folder.as_ref())?;
+        // Programs run in another folder.
+        set.root = std::fs::canonicalize(&folder).map_err(io("find", folder.as_ref()))?;
+        record::record(&set.root, &set.design)?;
+        for vector in &set.vectors {
+            create_folder(&set.root.join(&vector.name))?;
+        }
+        Ok(set)
+    }
+
+    /// The same without writing anything: for [`status`](Self::status) and [`command`](Self::command) alone.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn look(folder: impl AsRef<Path>, design: Design) -> Result<Self, JobsError> {
+        let root = std::path::absolute(&folder).map_err(io("find", folder.as_ref()))?;
+        let template = design.check()?;
+        record::compare(&root, &design)?;
+        Ok(Self { root, vectors: design.vectors(), design, template })
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What is simulated.
+    pub fn design(&self) -> &Design {
+        &self.design
+    }
+
+    /// The parameters of all simulations, the fiducial first.
+    pub fn vectors(&self) -> &[Vector] {
+        &self.vectors
+    }
+
+    /// The file of a simulation.
+    pub fn file(&self, vector: &Vector, seed: u64) -> PathBuf {
+        self.root.join(&vector.name).join(format!("{seed}.npy"))
+    }
+
+    /// The program that makes a simulation, with its arguments, to write into the file `out`.
+    pub fn command(&self, vector: &Vector, seed: u64, out: &Path) -> Vec<std::ffi::OsString> {
+        self.template.fill(seed, &vector.theta, out)
+    }
+
+    /// The seed at this place, counted from 0.
+    pub fn seed(&self, place: usize) -> u64 {
+        self.design.first_seed + place as u64
+    }
+
+    /// Looks at what is there: the header and length of each file, and the records of what failed.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn status(&self) -> Result<Status, JobsError> {
+        let mut outlines: HashMap<Outline, usize> = HashMap::new();
+        let mut found: Vec<Vec<Option<Outline>>> = vec![];
+        let mut status = Status { vectors: vec![], failures: vec![], unusable: vec![], shape: None };
+        for vector in &self.vectors {
+            let mut of_vector = vec![None; vector.n_seeds];
+            for seed in seeds(&self.root.join(&vector.name), ".npy")? {
+                let Some(place) = self.place(vector, seed) else { continue };
+                let file = self.file(vector, seed);
+                match open(&file).and_then(|array| outline(&*array)) {
+                    Ok(outline) => {
+                        *outlines.entry(outline.clone()).or_default() += 1;
+                        of_vector[place] = Some(outline);
+                    }
+                    Err(fault) => status.unusable.push((file, fault.to_string())),
+                }
+            }
+            found.push(of_vector);
+        }
+        // Where the shape is not given it is what most have.
+        let most = outlines.iter().max_by_key(|(outline, count)| (**count, outline.shape.clone(), &outline.dtype));
+        let most = most.map(|(outline, _)| outline.clone());
+        let expected = match &self.design.shape {
+            Some(shape) => {
+                let of_shape = outlines.iter().filter(|(outline, _)| outline.shape == *shape);
+                let most = of_shape.max_by_key(|(outline, count)| (**count, &outline.dtype));
+                Some(Outline { shape: shape.clone(), dtype: most.map_or("", |(outline, _)| &outline.dtype).to_owned() })
+            }
+            None => most,
+        };
+        let any = found.iter().flatten().any(Option::is_some);
+        status.shape = expected.as_ref().filter(|_| any).map(|outline| outline.shape.clone());
+        for (vector, found) in self.vectors.iter().zip(found) {
+            let mut marks = vec![Mark::Missing; vector.n_seeds];
+            for (place, outline) in found.iter().enumerate() {
+                let (Some(outline), Some(expected)) = (outline, &expected) else { continue };
+                match compare(outline, expected, "as the others have") {
+                    Ok(()) => marks[place] = Mark::Done,
+                    Err(fault) => {
+                        status.unusable.push((self.file(vector, self.seed(place)), fault.to_string()));
+                    }
+                }
+            }
+            for seed in seeds(&self.failed(vector), ".json")? {
+                let Some(place) = self.place(vector, seed).filter(|&place| marks[place] != Mark::Done) else {
+                    continue;
+                };
+                if let Some(failure) = self.failure(vector, seed)? {
+                    marks[place] = Mark::Failed;
+                    status.failures.push(failure);
+                }
+            }
+            status.vectors.push(VectorStatus { vector: vector.clone(), marks });
+        }
+        Ok(status)
+    }
+
+    /// The shape and type that simulations have to have, if that is known.
+    pub(crate) fn expected(&self, status: &Status) -> Result<Option<Outline>, JobsError> {
+        let done = status.vectors.iter().find_map(|vector| {
+            let place = vector.marks.iter().position(|&mark| mark == Mark::Done)?;
+            Some(self.file(&vector.vector, self.seed(place)))
+        });
+        if let Some(Ok(outline)) = done.map(|file| open(&file).and_then(|array| outline(&*array))) {
+            return Ok(Some(outline));
+        }
+        Ok(self.design.shape.clone().map(|shape| Outline { shape, dtype: String::new() }))
+    }
+
+    fn place(&self, vector: &Vector, seed: u64) -> Option<usize> {
+        let place = usize::try_from(seed.checked_sub(self.design.first_seed)?).ok()?;
+        (place < vector.n_seeds).then_some(place)
+    }
+
+    fn failed(&self, vector: &Vector) -> PathBuf {
+        self.root.join("failed").join(&vector.name)
+    }
+
+    fn failure(&self, vector: &Vector, seed: u64) -> Result<Option<Failure>, JobsError> {
+        let path = self.failed(vector).join(format!("{seed}.json"));
+        let Some(text) = read(&path)? else { return Ok(None) };
+        let parsed = serde_json::from_str(&text);
+        parsed.map(Some).map_err(|error| JobsError::Record { path, reason: error.to_string() })
+    }
+
+    /// Where the log of a failure is kept, seen from the folder.
+    pub(crate) fn log(vector: &Vector, seed: u64) -> String {
+        format!("failed/{}/{seed}.log", vector.name)
+    }
+
+    /// Keeps the record of a failure, and its log.
+    pub(crate) fn keep(&self, vector: &Vector, failure: &Failure, log: &Path) -> Result<(), JobsError> {
+        let folder = self.failed(vector);
+        create_folder(&folder)?;
+        let kept = self.root.join(&failure.log);
+        std::fs::rename(log, &kept).map_err(io("write", &kept))?;
+        let path = folder.join(format!("{}.json", failure.seed));
+        let text = serde_json::to_string_pretty(failure)
+            .map_err(|error| JobsError::Record { path: path.clone(), reason: error.to_string() })?;
+        write_text(&path, &(text + "\n"))
+    }
+
+    /// Removes the record of a failure that is none any more.
+    pub(crate) fn forget(&self, vector: &Vector, seed: u64) -> Result<(), JobsError> {
+        let folder = self.failed(vector);
+        remove(&folder.join(format!("{seed}.json")))?;
+        remove(&folder.join(format!("{seed}.log")))
+    }
+
+    /// Writes `failures.json`, or removes it where nothing failed.
+    pub(crate) fn write_failures(&self, failures: &[Failure]) -> Result<(), JobsError> {
+        let path = self.root.join("failures.json");
+        if failures.is_empty() {
+            // Empty folders go with it.
+            for vector in &self.vectors {
+                let _ = std::fs::remove_dir(self.failed(vector));
+            }
+            let _ = std::fs::remove_dir(self.root.join("failed"));
+            return remove(&path);
+        }
+        let text = serde_json::to_string_pretty(&serde_json::json!({ "failures": failures }))
+            .map_err(|error| JobsError::Record { path: path.clone(), reason: error.to_string() })?;
+        write_text(&path, &(text + "\n"))
+    }
+}

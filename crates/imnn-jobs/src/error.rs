@@ -1,0 +1,90 @@
+//! What can be wrong with a set of simulations that programs make.
+
+use std::path::PathBuf;
+
+use imnn_data::DataError;
+
+/// Why simulations could not be made or put together.
+///
+/// That a program fails is no such error: it is a [`Failure`](crate::Failure), and the others go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JobsError {
+    /// What is to be simulated is described wrongly.
+    #[error("\"{key}\": {reason}")]
+    Design {
+        /// The key at fault, as it is called in files.
+        key: &'static str,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// A part of all work is described wrongly.
+    #[error("\"{text}\" is no part of the work: {reason}")]
+    Shard {
+        /// What was given.
+        text: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The folder holds something else.
+    #[error(
+        "{}: there is \"{entry}\" in this folder, and no simulate.toml: it is not one of these simulations; choose another \
+         folder",
+        path.display()
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// What is in it.
+        entry: String,
+    },
+    /// The folder holds simulations of another design.
+    #[error(
+        "{}: the simulations in this folder were made with {key} = {recorded}, asked for is {key} = {asked}; choose another \
+         folder",
+        path.display()
+    )]
+    Differs {
+        /// The folder.
+        path: PathBuf,
+        /// The key that differs.
+        key: &'static str,
+        /// The value in the folder's `simulate.toml`.
+        recorded: String,
+        /// The value asked for.
+        asked: String,
+    },
+    /// The record of what a folder holds cannot be understood.
+    #[error("{}: {reason}; it is written by `imnn simulate` and not to be changed", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// `"read"`, `"write"`, ...
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The set is to be put together, and some of it is not there.
+    #[error("{missing} of {all} simulations are not there, the first of them seed {seed} of {vector}")]
+    Incomplete {
+        /// How many are not there.
+        missing: usize,
+        /// How many there should be.
+        all: usize,
+        /// The first.
+        seed: u64,
+        /// Its parameter vector.
+        vector: String,
+    },
+    /// An array cannot be read or written.
+    #[error(transparent)]
+    Data(#[from] DataError),
+}

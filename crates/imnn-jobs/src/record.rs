@@ -1,0 +1,128 @@
+//! `simulate.toml`: which simulations a folder is for.
+
+use std::path::{Path, PathBuf};
+
+use crate::JobsError;
+use crate::design::Design;
+use crate::disk::{names, read, write_first, write_text};
+
+const RECORD: &str = "simulate.toml";
+
+/// Refuses a folder that is for other simulations; more of the same are fine.
+///
+/// Returns what the folder is recorded to be for, if it is.
+pub(crate) fn compare(root: &Path, design: &Design) -> Result<Option<Design>, JobsError> {
+    let path = root.join(RECORD);
+    let Some(text) = read(&path)? else {
+        // Hidden files are those of another process that is about to record the same.
+        return match names(root)?.into_iter().filter(|name| !name.starts_with('.')).min() {
+            Some(entry) => Err(JobsError::Foreign { path: root.to_owned(), entry }),
+            None => Ok(None),
+        };
+    };
+    let recorded: Design =
+        toml::from_str(&text).map_err(|error| JobsError::Record { path, reason: error.message().to_owned() })?;
+    check(root, &recorded, design)?;
+    Ok(Some(recorded))
+}
+
+/// Records what a folder is for, or that there will be more of it.
+pub(crate) fn record(root: &Path, design: &Design) -> Result<(), JobsError> {
+    let path = root.join(RECORD);
+    let text =
+        toml::to_string(design).map_err(|error| JobsError::Record { path: path.clone(), reason: error.to_string() })?;
+    let text = format!("# Written by `imnn simulate`: what the simulations in this folder are.\n\n{text}");
+    match compare(root, design)? {
+        Some(recorded) if recorded == *design => Ok(()),
+        Some(_) => write_text(&path, &text),
+        None if write_first(&path, &text)? => Ok(()),
+        // Another process was first; it has the same work or not.
+        None => compare(root, design).map(|_| ()),
+    }
+}
+
+fn check(root: &Path, recorded: &Design, design: &Design) -> Result<(), JobsError> {
+    let (old, new) = (recorded, design);
+    let fails =
+        |key, recorded: String, asked: String| Err(JobsError::Differs { path: root.to_owned(), key, recorded, asked });
+    let vectors = [
+        ("theta_fid", &old.theta_fid, &new.theta_fid),
+        ("theta_below", &old.theta_below, &new.theta_below),
+        ("theta_above", &old.theta_above, &new.theta_above),
+    ];
+    if old.parameters != new.parameters {
+        return fails("parameters", format!("{:?}", old.parameters), format!("{:?}", new.parameters));
+    }
+    if let Some((key, old, new)) = vectors.into_iter().find(|(_, old, new)| old != new) {
+        return fails(key, format!("{old:?}"), format!("{new:?}"));
+    }
+    if old.first_seed != new.first_seed {
+        return fails("first_seed", old.first_seed.to_string(), new.first_seed.to_string());
+    }
+    if old.command != new.command {
+        return fails("command", format!("{:?}", old.command), format!("{:?}", new.command));
+    }
+    if old.dir != new.dir {
+        let text = |dir: &PathBuf| format!("{:?}", dir.display().to_string());
+        return fails("dir", text(&old.dir), text(&new.dir));
+    }
+    // All that is there is used, so fewer would be another set.
+    for (key, old, new) in [("n_s", old.n_s, new.n_s), ("n_d", old.n_d, new.n_d)] {
+        if new < old {
+            return fails(key, old.to_string(), format!("{new} (more would be added to it)"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::design::tests::design;
+
+    #[test]
+    fn more_of_the_same_is_fine() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        assert_eq!(compare(&root.join("none"), &design()).unwrap(), None);
+        record(root, &design()).unwrap();
+        record(root, &design()).unwrap();
+        let more = Design { n_s: 10, n_d: 10, shape: Some(vec![3]), ..design() };
+        record(root, &more).unwrap();
+        assert_eq!(compare(root, &more).unwrap(), Some(more));
+        let message = record(root, &Design { n_s: 10, ..design() }).unwrap_err().to_string();
+        assert!(message.contains("n_d = 10, asked for is n_d = 2 (more"), "{message}");
+    }
+
+    #[test]
+    fn what_differs_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        record(root, &design()).unwrap();
+        let check = |change: &dyn Fn(&mut Design), part: &str| {
+            let mut other = design();
+            change(&mut other);
+            let message = record(root, &other).unwrap_err().to_string();
+            assert!(message.contains(part), "{part:?} is not in {message:?}");
+        };
+        check(&|d| d.theta_fid[0] = 0.01, "theta_fid = [0.0, 1.0], asked for is theta_fid = [0.01, 1.0]");
+        check(&|d| d.theta_below[1] = 0.8, "theta_below = [-0.1, 0.9]");
+        check(&|d| d.theta_above[1] = 1.2, "theta_above = [0.1, 1.1]");
+        check(&|d| d.parameters[0] = "m".to_owned(), "parameters = [\"mu\", \"s\"]");
+        check(&|d| d.first_seed = 0, "first_seed = 10, asked for is first_seed = 0");
+        check(&|d| d.command[0] = "q".to_owned(), "command = [\"p\", ");
+        check(&|d| d.dir = "elsewhere".into(), "asked for is dir = \"elsewhere\"");
+        check(&|d| d.n_s = 3, "n_s = 4");
+    }
+
+    #[test]
+    fn other_folders_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("thesis.tex"), "").unwrap();
+        let message = record(folder.path(), &design()).unwrap_err().to_string();
+        assert!(message.contains("there is \"thesis.tex\" in this folder"), "{message}");
+        std::fs::write(folder.path().join("simulate.toml"), "n_s = 1").unwrap();
+        let message = record(folder.path(), &design()).unwrap_err().to_string();
+        assert!(message.contains("simulate.toml: missing field"), "{message}");
+    }
+}

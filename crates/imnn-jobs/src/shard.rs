@@ -1,0 +1,72 @@
+//! A part of all work, for one of several processes.
+
+use std::fmt::{Display, Formatter};
+use std::str::FromStr;
+
+use crate::JobsError;
+
+/// The part `i` of `n`, counted from 1: every `n`-th seed, with all its parameter vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    i: usize,
+    n: usize,
+}
+
+impl Shard {
+    /// All of the work.
+    pub const ALL: Self = Self { i: 1, n: 1 };
+
+    /// Whether the seed at this place, counted from 0, belongs to it.
+    pub fn has(&self, place: usize) -> bool {
+        place % self.n == self.i - 1
+    }
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
+impl FromStr for Shard {
+    type Err = JobsError;
+
+    fn from_str(text: &str) -> Result<Self, JobsError> {
+        let fail = |reason| JobsError::Shard { text: text.to_owned(), reason };
+        let (i, n) = text.split_once('/').ok_or_else(|| fail("write i/n, as 1/8 for the first of eight"))?;
+        let number = |text: &str| text.parse::<usize>().map_err(|_| fail("write two whole numbers, as 1/8"));
+        let (i, n) = (number(i)?, number(n)?);
+        if i < 1 || i > n {
+            return Err(fail("parts are counted from 1 to n"));
+        }
+        Ok(Self { i, n })
+    }
+}
+
+impl Display for Shard {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.i, self.n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_seed_is_in_one_shard() {
+        for place in 0..20 {
+            let shards = (1..=3).filter(|i| format!("{i}/3").parse::<Shard>().unwrap().has(place));
+            assert_eq!(shards.count(), 1);
+            assert!(Shard::ALL.has(place));
+        }
+    }
+
+    #[test]
+    fn odd_shards_are_refused() {
+        for text in ["", "1", "0/3", "4/3", "1/0", "a/b", "1/2/3", "-1/2", " 1/2"] {
+            let message = text.parse::<Shard>().unwrap_err().to_string();
+            assert!(message.starts_with(&format!("\"{text}\" is no part of the work: ")), "{message}");
+        }
+    }
+}
