@@ -22,20 +22,26 @@
 
 pub mod arrays;
 mod augment;
+pub mod check;
+
 mod error;
 mod files;
+pub mod inspect;
 mod layout;
 mod memory;
 mod on_the_fly;
 mod outline;
 mod rows;
 mod scratch;
+mod set;
 mod simulate;
 mod source;
+mod split;
 mod steps;
 mod streamed;
 mod text;
 mod values;
+pub mod writing;
 
 pub use arrays::ArrayPath;
 pub use augment::{Augmentation, Augmented};
@@ -43,8 +49,9 @@ pub use error::DataError;
 pub use files::{DerivativeFiles, Files, FilesKind};
 pub use memory::Arrays;
 pub use on_the_fly::OnTheFly;
-pub use rows::{HeldRows, RowArray, RowOptions, StackedRows, open_rows};
+pub use rows::{HeldRows, RowArray, RowOptions, StackedRows, for_each_rows, open_rows};
 pub use simulate::{simulate_exact, simulate_numerical};
 pub use source::{Derivatives, Leaf, Source, check_rows};
+pub use split::{Part, Parts, Share, Split, SplitFormat};
 pub use steps::Steps;
 pub use streamed::{Prefetch, Reading, Streamed, Streaming};

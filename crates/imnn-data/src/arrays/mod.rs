@@ -26,7 +26,7 @@ mod literal;
 pub(crate) mod npy;
 mod path;
 pub(crate) mod read;
-mod write;
+pub(crate) mod write;
 
 pub use archive::keys;
 pub use path::ArrayPath;

@@ -113,7 +113,7 @@ fn whole_or_not(path: &Path, write: impl FnOnce(&File) -> Result<(), Error>) -> 
 }
 
 /// A name in the same folder that no other writer uses.
-fn beside(path: &Path) -> PathBuf {
+pub(crate) fn beside(path: &Path) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
