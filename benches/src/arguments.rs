@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::Outcome;
 use crate::peers::{Peer, Program};
+use crate::stream::From;
 use crate::workload::{LIMITED, QUICK, TIMED, Workload};
 
 /// Times whole training iterations, each workload in a process of its own, and prints a table.
@@ -30,6 +31,12 @@ pub struct Arguments {
     /// Compare the peak memory of workloads with a memory budget with what is promised
     #[arg(long, conflicts_with_all = ["peers", "torch", "original", "dfdx"])]
     pub memory: bool,
+    /// Compare simulations streamed from files with the same in memory
+    #[arg(long, conflicts_with_all = ["memory", "scaling", "peers", "torch", "original", "dfdx", "only"])]
+    pub stream: bool,
+    /// What to stream, and how.
+    #[command(flatten)]
+    pub streaming: Streaming,
     /// Print JSON in place of the table
     #[arg(long)]
     pub json: bool,
@@ -59,6 +66,35 @@ pub enum Worker {
         #[arg(long)]
         dfdx: bool,
     },
+    /// Train on the data set in a folder, in turns, told by standard input
+    #[command(hide = true)]
+    Stream {
+        /// The folder
+        set: PathBuf,
+        /// How many threads
+        #[arg(long)]
+        threads: usize,
+        /// Where the simulations are meanwhile
+        #[arg(long, value_enum)]
+        source: From,
+    },
+}
+
+/// Options of `--stream`.
+#[derive(Clone, Debug, Args)]
+pub struct Streaming {
+    /// With --stream: the folder for the data set
+    #[arg(long, value_name = "PATH", default_value = "target/stream", requires = "stream")]
+    pub folder: PathBuf,
+    /// With --stream: the size of the data set in GiB
+    #[arg(long, value_name = "GIB", default_value_t = 8.0, requires = "stream")]
+    pub size: f64,
+    /// With --stream: keep the data set, for the next time
+    #[arg(long, requires = "stream")]
+    pub keep: bool,
+    /// With --stream: also read in advance always, and never, in place of where reading is slow
+    #[arg(long, requires = "stream")]
+    pub prefetch: bool,
 }
 
 impl Arguments {

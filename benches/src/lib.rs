@@ -17,6 +17,7 @@ pub mod process;
 pub mod report;
 pub mod series;
 pub mod sgemm;
+pub mod stream;
 pub mod table;
 pub mod worker;
 pub mod workload;

@@ -1,5 +1,6 @@
 //! The program behind `cargo xtask bench`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -7,6 +8,7 @@ use imnn_benches::arguments::{Arguments, Worker};
 use imnn_benches::machine::{Machine, threads};
 use imnn_benches::measure::{Effort, measure, scaling_threads};
 use imnn_benches::report::Report;
+use imnn_benches::stream::{self, DataSet, From};
 use imnn_benches::workload::Workload;
 use imnn_benches::{Outcome, worker};
 
@@ -14,6 +16,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.worker {
         Some(Worker::Worker { workload, threads, dfdx }) => run_worker(workload, *threads, *dfdx),
+        Some(Worker::Stream { set, threads, source }) => run_streamed(set, *threads, *source),
+        None if arguments.stream => run_stream(&arguments),
         None => run(&arguments),
     };
     match result {
@@ -27,7 +31,20 @@ fn main() -> ExitCode {
 
 fn run_worker(name: &str, threads: usize, dfdx: bool) -> Outcome {
     let workload = Workload::named(name).ok_or_else(|| format!("no workload is called `{name}`"))?;
-    worker::run(&workload, threads, dfdx)
+    worker::run(workload.imnn(threads, dfdx)?, dfdx)
+}
+
+fn run_streamed(folder: &Path, threads: usize, source: From) -> Outcome {
+    worker::run(stream::imnn(&DataSet::within(folder)?, threads, source)?, false)
+}
+
+fn run_stream(arguments: &Arguments) -> Outcome {
+    let report = stream::measure(&arguments.streaming, arguments.quick)?;
+    match arguments.json {
+        true => println!("{}", report.json()?),
+        false => print!("{report}"),
+    }
+    Ok(())
 }
 
 fn run(arguments: &Arguments) -> Outcome {

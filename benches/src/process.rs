@@ -30,6 +30,7 @@ struct Hello {
 #[derive(Deserialize)]
 struct Answer {
     seconds: f64,
+    det_f: Option<f64>,
 }
 
 impl Process {
@@ -76,12 +77,21 @@ impl Process {
     /// # Errors
     /// If the program ends or answers something else.
     pub fn run(&mut self, iterations: usize) -> Outcome<f64> {
+        self.run_to(iterations).map(|(seconds, _)| seconds)
+    }
+
+    /// As [`Process::run`], with det F after the last of the iterations, where the program says it.
+    ///
+    /// # Errors
+    /// As [`Process::run`].
+    pub fn run_to(&mut self, iterations: usize) -> Outcome<(f64, Option<f64>)> {
         let written = writeln!(self.input, "{iterations}").and_then(|()| self.input.flush());
         if written.is_err() {
             return Err(self.ended());
         }
         let line = self.line()?;
-        Ok(self.read::<Answer>(&line)?.seconds)
+        let answer: Answer = self.read(&line)?;
+        Ok((answer.seconds, answer.det_f))
     }
 
     /// Finds how many iterations last as long as `turn`, warming up on the way.

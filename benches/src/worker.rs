@@ -7,18 +7,16 @@ use std::io::{BufRead, StdinLock, Write, stdin, stdout};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use imnn::fit::{FitSettings, Progress};
+use imnn::fit::{FitSettings, Imnn, Progress};
 use serde_json::json;
 
-use crate::workload::Workload;
 use crate::{Failure, Outcome};
 
-/// Trains `workload` on this many threads, with `dfdx` by the layers' definitions, for as long as there is input.
+/// Trains for as long as there is input; `dfdx` is whether it is done by the layers' definitions, for the name.
 ///
 /// # Errors
-/// Those of the workload, and if the input is not as it should be.
-pub fn run(workload: &Workload, threads: usize, dfdx: bool) -> Outcome {
-    let mut imnn = workload.imnn(threads, dfdx)?;
+/// Those of the training, and if the input is not as it should be.
+pub fn run(mut imnn: Imnn<f32>, dfdx: bool) -> Outcome {
     let endless = FitSettings {
         max_iterations: usize::MAX,
         patience: usize::MAX,

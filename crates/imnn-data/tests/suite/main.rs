@@ -6,6 +6,8 @@
 mod augmented;
 /// Whatever the bytes of a file are, reading answers with an array or an error.
 mod corrupt;
+/// Mutated files read by rows: what their bytes say, or an error.
+mod corrupt_rows;
 /// Files written by numpy are read, and refused where they do not hold real numbers.
 mod numpy;
 /// Arrays read by rows, from files of every kind, also such that change meanwhile.

@@ -1,0 +1,238 @@
+//! Simulations streamed from files beside the same in memory: `cargo xtask bench --stream`.
+//!
+//! Each is a process of its own, which trains on the same files with the same memory for what it keeps. They take turns of
+//! as many iterations, and have to agree in det F to the last bit.
+
+mod data;
+
+use std::fmt::{Display, Formatter};
+use std::process::Command;
+
+use clap::ValueEnum;
+use imnn::data::{Prefetch, Streaming};
+use imnn::device::Cpu;
+use imnn::fit::Imnn;
+use imnn::models::{Adam, Padding, conv, dense, global_avg_pool, leaky_relu, serial};
+use imnn::sim::Key;
+use serde::Serialize;
+use serde_json::json;
+
+pub use data::DataSet;
+
+use crate::Outcome;
+use crate::arguments::Streaming as Options;
+use crate::machine::{Machine, threads};
+use crate::process::Process;
+use crate::series::Series;
+use crate::table::Table;
+
+/// What a run may keep: activations, and of what is streamed, rows read in advance.
+const MEMORY: usize = 512 << 20;
+/// That part of it for rows read in advance.
+const AHEAD: usize = MEMORY / 16;
+/// The peak memory promised, in bytes.
+const LIMIT: u64 = 800_000_000;
+/// The speed promised, of that in memory.
+const SHARE: f64 = 0.7;
+
+/// Where simulations are while a network is trained on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum From {
+    /// In memory.
+    Memory,
+    /// In files, read in advance where reading is slow.
+    Files,
+    /// In files, read in advance always.
+    FilesAhead,
+    /// In files, never read in advance.
+    FilesPlain,
+}
+
+impl From {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "in memory",
+            Self::Files => "streamed",
+            Self::FilesAhead => "streamed, always in advance",
+            Self::FilesPlain => "streamed, never in advance",
+        }
+    }
+
+    fn prefetch(self) -> Option<Prefetch> {
+        match self {
+            Self::Memory => None,
+            Self::Files => Some(Prefetch::Auto),
+            Self::FilesAhead => Some(Prefetch::Always),
+            Self::FilesPlain => Some(Prefetch::Never),
+        }
+    }
+}
+
+/// What was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    machine: Machine,
+    simulations: usize,
+    bytes: usize,
+    memory: usize,
+    /// Iterations of a turn.
+    iterations: usize,
+    records: Vec<Record>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Record {
+    source: From,
+    ms: Series,
+    peak_bytes: Option<u64>,
+}
+
+/// The IMNN that is trained: three small convolutions, so that reading is a good part of the work.
+///
+/// # Errors
+/// Those of its parts.
+pub fn imnn(set: &DataSet, threads: usize, source: From) -> Outcome<Imnn<f32>> {
+    let convolve =
+        |filters, kernel: usize, stride: usize| conv(filters, &[kernel, kernel], &[stride, stride], Padding::Circular);
+    let network = serial([
+        convolve(16, 5, 4),
+        leaky_relu(),
+        convolve(32, 3, 2),
+        leaky_relu(),
+        convolve(32, 3, 2),
+        leaky_relu(),
+        global_avg_pool(),
+        dense(2),
+    ]);
+    // The same activations are kept in all of them.
+    let device = Cpu::new(threads)?.with_memory(MEMORY - AHEAD);
+    let builder =
+        Imnn::builder(network).theta_fid(data::THETA).device(device).optimiser(Adam::new(1e-3)?).key(Key::new(0));
+    let builder = match source.prefetch() {
+        None => builder.training(set.files().load::<f32>()?),
+        Some(prefetch) => {
+            let streaming = Streaming { prefetch, ahead: AHEAD, ..Streaming::default() };
+            builder.training(set.files().open::<f32>(&streaming)?)
+        }
+    };
+    Ok(builder.build()?)
+}
+
+/// Writes the data set, trains on it in turns, and removes it.
+///
+/// # Errors
+/// If there is no room for it, a process fails, or they do not agree.
+pub fn measure(options: &Options, quick: bool) -> Outcome<Report> {
+    if !(options.size.is_finite() && options.size > 0.0) {
+        return Err(format!("--size {}: a size in GiB is needed, as 8", options.size).into());
+    }
+    eprintln!("writing {} GiB into {}", options.size, options.folder.display());
+    let set = DataSet::of_size(&options.folder, options.size * (1u64 << 30) as f64)?;
+    let report = measure_set(&set, options, quick);
+    if !options.keep {
+        set.remove();
+    }
+    report
+}
+
+fn measure_set(set: &DataSet, options: &Options, quick: bool) -> Outcome<Report> {
+    let mut sources = vec![From::Memory, From::Files];
+    if options.prefetch {
+        sources.extend([From::FilesAhead, From::FilesPlain]);
+    }
+    let mut programs = vec![];
+    for source in sources {
+        eprintln!("first iteration {}", source.name());
+        let mut command = Command::new(std::env::current_exe()?);
+        let name = source.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        command.arg("stream").arg(&options.folder);
+        command.args(["--threads", &threads().to_string(), "--source", &name]);
+        programs.push((Process::start(source.name(), &mut command)?, source, Series::default()));
+    }
+    // As many iterations as last a while in memory; all programs do the same.
+    let (seconds, _) = run(&mut programs, 1)?[0];
+    let turn = if quick { 0.1 } else { 1.0 };
+    let iterations = ((turn / seconds).round() as usize).clamp(1, 1000);
+    let rounds = if quick { 2 } else { 3 };
+    for round in 0..rounds {
+        eprintln!("round {} of {rounds}, turns of {iterations} iterations", round + 1);
+        let answers = run(&mut programs, iterations)?;
+        for ((_, _, ms), (seconds, _)) in programs.iter_mut().zip(answers) {
+            ms.push(seconds / iterations as f64 * 1e3);
+        }
+    }
+    let records = programs
+        .into_iter()
+        .map(|(process, source, ms)| Record { source, ms, peak_bytes: process.peak_memory() })
+        .collect();
+    let (simulations, bytes) = (set.n(), set.bytes());
+    Ok(Report { machine: Machine::this(), simulations, bytes, memory: MEMORY, iterations, records })
+}
+
+/// A turn of each program, which have to come to the same det F.
+fn run(programs: &mut [(Process, From, Series)], iterations: usize) -> Outcome<Vec<(f64, Option<f64>)>> {
+    let mut answers = vec![];
+    for (process, source, _) in programs {
+        let answer = process.run_to(iterations)?;
+        let (_, expected) = *answers.first().unwrap_or(&answer);
+        if answer.1.map(f64::to_bits) != expected.map(f64::to_bits) {
+            let (found, name) = (answer.1, source.name());
+            return Err(format!("{name}: det F is {found:?} where it is {expected:?} in memory").into());
+        }
+        answers.push(answer);
+    }
+    Ok(answers)
+}
+
+impl Report {
+    /// Everything, for machines, with speeds as parts of that in memory.
+    ///
+    /// # Errors
+    /// If a number cannot be written.
+    pub fn json(&self) -> Outcome<String> {
+        let mut report = serde_json::to_value(self)?;
+        for (record, value) in self.records.iter().zip(report["records"].as_array_mut().into_iter().flatten()) {
+            value["median_ms"] = json!(record.ms.median());
+            value["of_memory"] = json!(self.share(record));
+        }
+        Ok(serde_json::to_string_pretty(&report)?)
+    }
+
+    /// The speed of a source as a part of that in memory, which is the first.
+    fn share(&self, record: &Record) -> f64 {
+        self.records[0].ms.median() / record.ms.median()
+    }
+}
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let gib = self.bytes as f64 / (1u64 << 30) as f64;
+        writeln!(
+            f,
+            "{}, {} threads; {} simulations with their partners, {gib:.2} GiB; memory = {} MiB; medians of turns of {} iterations\n",
+            self.machine.processor,
+            self.machine.threads,
+            self.simulations,
+            self.memory >> 20,
+            self.iterations
+        )?;
+        let heads = ["simulations", "ms/iteration", "smallest-largest", "of memory", "promised", "peak MB", "allowed"];
+        let mut table = Table::new(&heads);
+        for record in &self.records {
+            let (low, high) = record.ms.range();
+            let streamed = record.source != From::Memory;
+            let promise = |text: String| if streamed { text } else { String::new() };
+            table.push(vec![
+                record.source.name().to_owned(),
+                format!("{:.1}", record.ms.median()),
+                format!("{low:.1}-{high:.1}"),
+                format!("{:.0} %", 100.0 * self.share(record)),
+                promise(format!("{:.0} %", 100.0 * SHARE)),
+                record.peak_bytes.map_or(String::new(), |bytes| format!("{:.0}", bytes as f64 * 1e-6)),
+                promise(format!("{:.0}", LIMIT as f64 * 1e-6)),
+            ]);
+        }
+        write!(f, "{table}")
+    }
+}
