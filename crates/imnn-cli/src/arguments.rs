@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use imnn::data::ArrayPath;
 
+use crate::commands::data::DataArguments;
 use crate::help;
 
 /// Information maximising neural networks: compress simulations to a few summaries that keep the Fisher information.
@@ -60,6 +61,8 @@ pub enum Command {
     /// Three panels: det F on training and validation simulations; det C and det C^-1; lambda2, the distance of the
     /// covariance from the identity, with r, the strength of the regularisation.
     Plot(PlotArguments),
+    /// Look at, copy, check and divide files of simulations
+    Data(DataArguments),
 }
 
 /// Arguments of `imnn fit`.

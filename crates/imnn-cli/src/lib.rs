@@ -15,6 +15,9 @@ pub mod run_file;
 pub use arguments::{
     Arguments, Command, EstimateArguments, FisherArguments, FitArguments, PlotArguments, SummariseArguments,
 };
+pub use commands::data::{
+    CheckArguments, ConvertArguments, DataArguments, DataCommand, InspectArguments, SetArguments, SplitArguments,
+};
 pub use error::CliError;
 
 /// Runs one command, printing to standard output.
@@ -28,6 +31,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Summarise(arguments) => commands::summarise(&arguments)?,
         Command::Fisher(arguments) => commands::fisher(&arguments)?,
         Command::Plot(arguments) => commands::plot(&arguments)?,
+        Command::Data(arguments) => commands::data(&arguments)?,
     };
     output::print(&text)
 }

@@ -226,6 +226,32 @@ pub enum DataError {
         /// How many parameters that has.
         expected: usize,
     },
+    /// A record of a TFRecord file is damaged or not what is needed.
+    #[error("{}: the record at byte {offset}: {reason}", file.display())]
+    Record {
+        /// The file.
+        file: PathBuf,
+        /// Where the record starts, in bytes.
+        offset: u64,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// The records of TFRecord files do not make up an array.
+    #[error("{label}: {reason}")]
+    Records {
+        /// The files, as they were given.
+        label: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// An HDF5 file cannot be read or written.
+    #[error("{label}: {reason}")]
+    Hdf5 {
+        /// The file and the dataset.
+        label: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
     /// Values that are not finite.
     #[error(
         "{label}{index:?} is {value}: {} not finite; remove or replace {}",

@@ -6,6 +6,7 @@ use ndarray::ArrayD;
 use crate::arrays::{read, read_rows};
 use crate::outline::Labels;
 use crate::rows::{RowArray, is_pattern};
+use crate::tfrecord::{TfRecords, is_tfrecord};
 use crate::{ArrayPath, Arrays, DataError, RowOptions, StackedRows, Steps, Streamed, Streaming, open_rows};
 
 /// Where the simulations are, before they are read.
@@ -78,7 +79,7 @@ impl Files {
     /// Whatever is wrong with the files, the shapes or the values; the array is named by file and key.
     pub fn load<E: Real>(&self) -> Result<Arrays<E>, DataError> {
         let derivative = match &self.derivative {
-            DerivativeFiles::Array(path) if !is_pattern(path)? && !is_pattern(&self.fiducial)? => path,
+            DerivativeFiles::Array(path) if !by_rows(path)? && !by_rows(&self.fiducial)? => path,
             _ => {
                 let options = RowOptions { memory: usize::MAX, ..RowOptions::default() };
                 return self.rows(&options)?.load();
@@ -132,10 +133,13 @@ impl Files {
                 return Err(DataError::NoRows { name });
             }
         }
-        let open = |path: &ArrayPath| open_rows::<E>(path, options);
-        let fiducial = open(&self.fiducial)?;
+        let fiducial = open_shaped(&self.fiducial, options, self.input_shape.as_deref(), false)?;
+        // Records do not say what shape they have: that of the simulations they belong to.
+        let input = fiducial.shape().get(1..).unwrap_or_default().to_vec();
+        let open = |path: &ArrayPath| open_shaped::<E>(path, options, Some(&input), false);
         let derivative: Box<dyn RowArray<E>> = match (&self.derivative, &self.kind) {
-            (DerivativeFiles::Array(path), _) => open(path)?,
+            (DerivativeFiles::Array(path), FilesKind::Exact) => open_shaped(path, options, Some(&input), true)?,
+            (DerivativeFiles::Array(path), FilesKind::Numerical(_)) => open(path)?,
             (DerivativeFiles::Sides { below, above }, FilesKind::Numerical(_)) => {
                 let all = |paths: &[ArrayPath]| paths.iter().map(open).collect::<Result<Vec<_>, _>>();
                 Box::new(StackedRows::new(all(below)?, all(above)?, self.n_d)?)
@@ -164,6 +168,24 @@ impl Files {
             FilesKind::Exact => Ok(()),
         }
     }
+}
+
+/// Whether arrays are opened by rows and matched, even where they are then read into memory.
+fn by_rows(path: &ArrayPath) -> Result<bool, DataError> {
+    Ok(is_tfrecord(path) || is_pattern(path)?)
+}
+
+/// Opens an array; records get the shape of simulations, or that of their exact derivatives.
+fn open_shaped<E: Real>(
+    path: &ArrayPath,
+    options: &RowOptions,
+    input: Option<&[usize]>,
+    exact: bool,
+) -> Result<Box<dyn RowArray<E>>, DataError> {
+    let Some(input) = input.filter(|_| is_tfrecord(path)) else { return open_rows(path, options) };
+    let records = TfRecords::open(path)?;
+    let shaped = if exact { records.with_exact_shape(input) } else { records.with_input_shape(input) };
+    Ok(Box::new(shaped?))
 }
 
 /// Reads at most `n_rows` rows, of long files no others, and checks that as many as were asked for are there.

@@ -23,9 +23,10 @@
 pub mod arrays;
 mod augment;
 pub mod check;
-
+mod convert;
 mod error;
 mod files;
+pub mod hdf5;
 pub mod inspect;
 mod layout;
 mod memory;
@@ -40,11 +41,13 @@ mod split;
 mod steps;
 mod streamed;
 mod text;
+pub mod tfrecord;
 mod values;
 pub mod writing;
 
 pub use arrays::ArrayPath;
 pub use augment::{Augmentation, Augmented};
+pub use convert::{Conversion, Converted, Element, Meaning};
 pub use error::DataError;
 pub use files::{DerivativeFiles, Files, FilesKind};
 pub use memory::Arrays;

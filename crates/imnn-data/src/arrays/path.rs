@@ -8,7 +8,8 @@ use std::str::FromStr;
 /// The name of an array in a file: `file.npy`, or `file.npz:key` for one array of an archive.
 ///
 /// `file.npz` alone names the array of an archive that holds exactly one.
-/// A text is divided at the first `.npz:`, or else at its last `:` where no `/` and no `.npy` follows.
+/// In the same way `file.h5:group/dataset` names a dataset, and `name_*.tfrecords` all the records of several files.
+/// A text is divided at the first `.npz:`, `.h5:` or `.hdf5:`, or else at its last `:` where no `/` and no `.npy` follows.
 /// Where the whole text is the path of a file, that file is meant.
 /// With `{seed}` or `{seed:05}` in it, it names many files with one row each; see [`open_rows`](crate::open_rows).
 ///
@@ -65,9 +66,10 @@ impl ArrayPath {
 
 impl From<&str> for ArrayPath {
     fn from(text: &str) -> Self {
-        const ARCHIVE: &str = ".npz:";
-        let colon = match text.find(ARCHIVE) {
-            Some(at) => Some(at + ARCHIVE.len() - 1),
+        const ARCHIVES: [&str; 5] = [".npz:", ".h5:", ".hdf5:", ".hdf:", ".he5:"];
+        let archive = ARCHIVES.iter().filter_map(|ending| Some(text.find(ending)? + ending.len() - 1)).min();
+        let colon = match archive {
+            Some(at) => Some(at),
             None => text.rfind(':').filter(|&at| {
                 let key = &text[at + 1..];
                 // `{seed:05}` has a colon of its own.
@@ -140,6 +142,9 @@ mod tests {
         check("a.npz:x", "a.npz", Some("x"));
         check("a.npz:", "a.npz", Some(""));
         check("f/a.npz:layers/0/b:c", "f/a.npz", Some("layers/0/b:c"));
+        check("f/a.h5:group/x", "f/a.h5", Some("group/x"));
+        check("a.hdf5:x", "a.hdf5", Some("x"));
+        check("f/n_*.tfrecords", "f/n_*.tfrecords", None);
         check("archive:x", "archive", Some("x"));
         check("a.npy:x", "a.npy", Some("x"));
         check("12:30/a.npy", "12:30/a.npy", None);

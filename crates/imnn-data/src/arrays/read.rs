@@ -10,7 +10,10 @@ use ndarray::ArrayD;
 use super::ArrayPath;
 use super::archive::read_member;
 use super::npy::Npy;
-use crate::DataError;
+use crate::hdf5::is_hdf5;
+use crate::text::saturating_product;
+use crate::tfrecord::is_tfrecord;
+use crate::{DataError, RowOptions, open_rows};
 
 /// Reads an array, in row-major order.
 ///
@@ -52,6 +55,9 @@ pub fn read_vector<E: Real>(path: &ArrayPath) -> Result<Vec<E>, DataError> {
 
 pub(super) fn read_at_most<E: Real>(path: &ArrayPath, n_rows: Option<usize>) -> Result<ArrayD<E>, DataError> {
     let (file, key) = path.locate();
+    if is_tfrecord(path) || is_hdf5(&file) {
+        return read_by_rows(path, n_rows);
+    }
     let mut opened = open(&file)?;
     let label = path.to_string();
     if opened.zip {
@@ -61,6 +67,23 @@ pub(super) fn read_at_most<E: Real>(path: &ArrayPath, n_rows: Option<usize>) -> 
         return Err(DataError::KeyOfOneArray { path: file, key: key.to_owned() });
     }
     Npy { label, reader: &mut opened.reader, len: opened.len, at_most: opened.len }.read(n_rows)
+}
+
+/// Reads an array of a kind of file that is read by rows.
+fn read_by_rows<E: Real>(path: &ArrayPath, n_rows: Option<usize>) -> Result<ArrayD<E>, DataError> {
+    let array = open_rows::<E>(path, &RowOptions::default())?;
+    let mut shape = array.shape().to_vec();
+    if let (Some(n_rows), Some(rows)) = (n_rows, shape.first_mut()) {
+        *rows = n_rows.min(*rows);
+    }
+    let label = || path.to_string();
+    let len = saturating_product(&shape);
+    let mut values = vec![];
+    let too_large = |_| DataError::Io { action: "read", label: label(), source: ErrorKind::OutOfMemory.into() };
+    values.try_reserve_exact(len).map_err(too_large)?;
+    values.resize(len, E::zero());
+    array.read(0..shape.first().copied().unwrap_or(1), &mut values)?;
+    ArrayD::from_shape_vec(shape, values).map_err(|error| DataError::Header { label: label(), reason: error.to_string() })
 }
 
 /// A file opened for reading.

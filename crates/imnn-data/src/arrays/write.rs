@@ -99,7 +99,7 @@ pub fn write_npz<K: AsRef<str>>(path: impl AsRef<Path>, arrays: &[(K, AnyArray<'
 }
 
 /// Lets `write` fill a file beside `path` and renames it, or removes it where that fails.
-fn whole_or_not(path: &Path, write: impl FnOnce(&File) -> Result<(), Error>) -> Result<(), DataError> {
+pub(crate) fn whole_or_not(path: &Path, write: impl FnOnce(&File) -> Result<(), Error>) -> Result<(), DataError> {
     let beside = beside(path);
     let written = File::create_new(&beside).and_then(|file| {
         let renamed = write(&file).and_then(|()| file.sync_all()).and_then(|()| std::fs::rename(&beside, path));
@@ -110,6 +110,23 @@ fn whole_or_not(path: &Path, write: impl FnOnce(&File) -> Result<(), Error>) -> 
         renamed
     });
     written.map_err(|source| DataError::Io { action: "write", label: path.display().to_string(), source })
+}
+
+/// Renames a file that was written beside `path`, or removes it where that failed.
+#[cfg(feature = "hdf5")]
+pub(crate) fn finished(path: &Path, beside: &Path, written: Result<(), DataError>) -> Result<(), DataError> {
+    let renamed = written.and_then(|()| {
+        std::fs::rename(beside, path).map_err(|source| DataError::Io {
+            action: "write",
+            label: path.display().to_string(),
+            source,
+        })
+    });
+    if renamed.is_err() {
+        // The first error is the one to report.
+        let _ = std::fs::remove_file(beside);
+    }
+    renamed
 }
 
 /// A name in the same folder that no other writer uses.

@@ -108,6 +108,25 @@ pub fn fits_single(dtype: &str) -> bool {
     ["f2", "f4", "i1", "i2", "u1", "u2", "b1", "?"].contains(&code)
 }
 
+/// The datasets of an HDF5 file, or the one that is named.
+///
+/// # Errors
+/// Where the file cannot be read, or the program was built without HDF5.
+pub fn datasets(path: &ArrayPath) -> Result<Vec<ArrayPath>, DataError> {
+    if path.key().is_some() {
+        return Ok(vec![path.clone()]);
+    }
+    #[cfg(feature = "hdf5")]
+    let keys = crate::hdf5::datasets(path.file())?;
+    #[cfg(not(feature = "hdf5"))]
+    let keys = {
+        // Opening it says which feature is missing.
+        crate::hdf5::open::<f64>(path.file(), None)?;
+        Vec::<String>::new()
+    };
+    Ok(keys.into_iter().map(|key| ArrayPath::with_key(path.file(), key)).collect())
+}
+
 /// What is in a file or folder.
 ///
 /// # Errors

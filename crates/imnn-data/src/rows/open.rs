@@ -8,6 +8,8 @@ use super::member::open_member;
 use super::npy::NpyRows;
 use super::pattern::Pattern;
 use crate::arrays::read::open;
+use crate::hdf5::is_hdf5;
+use crate::tfrecord::{TfRecords, is_tfrecord};
 use crate::{ArrayPath, DataError};
 
 /// How arrays are opened for reading by rows.
@@ -35,6 +37,8 @@ impl Default for RowOptions {
 /// | `.npy`, Fortran order | a read for each value of a row, or for a block of them: correct, and slow |
 /// | `.npz`, stored | as `.npy` |
 /// | `.npz`, compressed | from memory, where the whole array fits `options.memory` |
+/// | `.h5:group/dataset`, with the feature `hdf5` | by the HDF5 library, one thread at a time |
+/// | `.tfrecords`, or many as `name_*.tfrecords` | one read for each record; rows are flat, see [`TfRecords`] |
 /// | many, as `run/{seed}.npy` | one file for each row, in the order of the numbers in their names |
 ///
 /// In a pattern `{seed}` stands for a number in the name of the files or of a folder above them; `{seed:05}` for one that
@@ -65,6 +69,9 @@ impl Default for RowOptions {
 /// Where there is no file, no such array in it or no array of real numbers, and where it neither can be read by rows nor
 /// fits the memory.
 pub fn open_rows<E: Real>(path: &ArrayPath, options: &RowOptions) -> Result<Box<dyn RowArray<E>>, DataError> {
+    if is_tfrecord(path) {
+        return Ok(Box::new(TfRecords::open(path)?));
+    }
     match Pattern::of(path)? {
         Some(pattern) => Ok(Box::new(Folder::open::<E>(pattern, options)?)),
         None => open_file(path, options),
@@ -75,6 +82,9 @@ pub fn open_rows<E: Real>(path: &ArrayPath, options: &RowOptions) -> Result<Box<
 pub(super) fn open_file<E: Real>(path: &ArrayPath, options: &RowOptions) -> Result<Box<dyn RowArray<E>>, DataError> {
     let (file, key) = path.locate();
     let label = path.to_string();
+    if is_hdf5(&file) {
+        return crate::hdf5::open(&file, key);
+    }
     match Kind::of(&file)? {
         Kind::Archive => open_member(&file, key, label, options),
         Kind::Npy => match key {

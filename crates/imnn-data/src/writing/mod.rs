@@ -29,7 +29,7 @@ use imnn_sim::Real;
 
 pub use archive::ArchiveWriter;
 pub use partial::Written;
-pub(crate) use partial::{Partial, io};
+pub(crate) use partial::{Partial, check_free, io};
 
 use crate::rows::Pattern;
 use crate::{ArrayPath, DataError};

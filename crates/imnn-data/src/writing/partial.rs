@@ -23,6 +23,13 @@ impl Partial {
         Ok((Self { beside, place: place.to_owned(), replace }, file))
     }
 
+    /// A name for a file that somebody else makes.
+    #[cfg(feature = "hdf5")]
+    pub(crate) fn reserved(place: &Path, replace: bool) -> Result<Self, DataError> {
+        check_free(place, replace)?;
+        Ok(Self { beside: beside(place), place: place.to_owned(), replace })
+    }
+
     /// A folder.
     pub(crate) fn folder(place: &Path, replace: bool) -> Result<Self, DataError> {
         check_free(place, replace)?;

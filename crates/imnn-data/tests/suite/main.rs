@@ -8,6 +8,10 @@ mod augmented;
 mod corrupt;
 /// Mutated files read by rows: what their bytes say, or an error.
 mod corrupt_rows;
+/// Files written by TensorFlow, h5py and the original package.
+mod foreign;
+/// Damaged TFRecord and HDF5 files.
+mod mutated;
 /// Files written by numpy are read, and refused where they do not hold real numbers.
 mod numpy;
 /// Arrays read by rows, from files of every kind, also such that change meanwhile.

@@ -1,0 +1,274 @@
+//! Files written by the PyPI packages imnn, tensorflow, h5py and hdf5plugin (`tests/python/write.py`).
+
+use std::path::PathBuf;
+
+use imnn_data::tfrecord::{TfRecordOptions, TfRecordWriter, TfRecords};
+use imnn_data::{ArrayPath, DataError, Files, FilesKind, Leaf, RowArray, RowOptions, Source, Steps, Streaming, open_rows};
+use imnn_sim::Key;
+use ndarray::{Array3, ArrayD};
+
+/// The files of the repository, or those that `cargo xtask python` has just written.
+pub(crate) fn folder() -> PathBuf {
+    match std::env::var_os("IMNN_FOREIGN") {
+        Some(folder) => folder.into(),
+        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/foreign"),
+    }
+}
+
+fn path(name: &str) -> ArrayPath {
+    ArrayPath::from(name).resolve(folder())
+}
+
+fn x(n: usize) -> ArrayD<f32> {
+    Array3::from_shape_fn((n, 3, 4), |(i, j, k)| (100 * i + 10 * j + k) as f32).into_dyn()
+}
+
+fn all(rows: &dyn RowArray<f32>) -> Vec<f32> {
+    let mut values = vec![f32::NAN; rows.shape().iter().product()];
+    rows.read(0..rows.shape()[0], &mut values).unwrap();
+    values
+}
+
+fn records(name: &str) -> Result<TfRecords, DataError> {
+    TfRecords::open(&path(name))
+}
+
+#[track_caller]
+fn refused(name: &str) -> String {
+    let error = open_rows::<f32>(&path(name), &RowOptions::default()).err().unwrap();
+    error.to_string().replace(&format!("{}/", folder().display()), "")
+}
+
+#[test]
+fn records_of_the_original() {
+    let fiducial = records("fiducial_*.tfrecords").unwrap().with_input_shape(&[3, 4]).unwrap();
+    assert_eq!(RowArray::<f32>::shape(&fiducial), [4, 3, 4]);
+    assert_eq!(RowArray::<f32>::seeds(&fiducial), Some(&[0, 1, 2, 3][..]));
+    assert_eq!(all(&fiducial), x(4).as_slice().unwrap());
+    let exact = records("exact_00000.tfrecords").unwrap().with_exact_shape(&[3, 4]).unwrap();
+    assert_eq!(RowArray::<f32>::shape(&exact), [3, 3, 4, 2]);
+    let both: Vec<f32> = x(3).iter().flat_map(|x| [*x, 2.0 * x]).collect();
+    assert_eq!(all(&exact), both);
+    // Every record in a file of its own, two of which are empty.
+    let derivative = records("derivative_*.tfrecords").unwrap();
+    assert_eq!((derivative.n_params(), RowArray::<f32>::shape(&derivative)), (Some(2), &[2, 2, 2, 12][..]));
+    let derivative = derivative.with_input_shape(&[3, 4]).unwrap();
+    let mut expected = vec![];
+    for row in x(2).outer_iter() {
+        for (side, parameter) in [(-0.5, 1.0), (-0.5, 2.0), (0.5, 1.0), (0.5, 2.0)] {
+            expected.extend(row.iter().map(|x| x + side * parameter));
+        }
+    }
+    assert_eq!(all(&derivative), expected);
+}
+
+#[test]
+fn records_of_tensorflow() {
+    let floats = records("floats.tfrecord").unwrap();
+    assert_eq!(RowArray::<f32>::seeds(&floats), Some(&[5, 6, 7][..]));
+    assert_eq!(all(&floats), x(8).as_slice().unwrap()[5 * 12..]);
+    let large = records("large.tfrecord").unwrap();
+    let expected: Vec<f32> = (0..2).flat_map(|seed| (0..3000).map(move |i| (i + seed) as f32)).collect();
+    assert_eq!(all(&large), expected);
+    let unnumbered = records("unnumbered.tfrecord").unwrap();
+    assert_eq!(RowArray::<f32>::seeds(&unnumbered), None);
+    assert_eq!(all(&unnumbered), x(2).as_slice().unwrap());
+}
+
+#[test]
+fn seeds_that_do_not_fit_are_named() {
+    assert_eq!(refused("gap.tfrecord"), "gap.tfrecord: seed 2 is missing between 1 and 3; is a file missing?");
+    assert_eq!(
+        refused("twice.tfrecord"),
+        "twice.tfrecord: the record of seed 1 is there twice, in twice.tfrecord at byte 95 and in twice.tfrecord at byte 190"
+    );
+    assert!(refused("gzip.tfrecord").contains("the record at byte 0: the checksum of the record's length is wrong; this is a gzipped"));
+    assert!(refused("none_*.tfrecords").contains("no name fits the pattern"));
+    let partner = tempfile::tempdir().unwrap();
+    for (n, file) in [0, 1, 2, 5, 6, 7].into_iter().enumerate() {
+        let name = format!("derivative_{file:05}.tfrecords");
+        std::fs::copy(folder().join(&name), partner.path().join(format!("d_{n}.tfrecords"))).unwrap();
+    }
+    let error = TfRecords::open(&partner.path().join("d_*.tfrecords").into()).unwrap_err().to_string();
+    assert!(error.contains("the record of seed 0 above in parameter 1 is missing; every seed needs"), "{error}");
+    let mixed = tempfile::tempdir().unwrap();
+    for name in ["fiducial_00000.tfrecords", "unnumbered.tfrecord"] {
+        std::fs::copy(folder().join(name), mixed.path().join(format!("{name}.tfrecord"))).unwrap();
+    }
+    let error = TfRecords::open(&mixed.path().join("*.tfrecord").into()).unwrap_err().to_string();
+    assert!(error.contains("all records of a set have to be of one kind"), "{error}");
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_named() {
+    let message = |result: Result<TfRecords, DataError>| result.unwrap_err().to_string();
+    assert!(
+        message(records("fiducial_00000.tfrecords").unwrap().with_input_shape(&[3, 5])).ends_with(
+            "each record has 12 values, and simulations of shape (3, 5) have 15 values; records do not say what shape they have, so check input_shape"
+        )
+    );
+    assert!(message(records("exact_00000.tfrecords").unwrap().with_exact_shape(&[5])).contains("have a multiple of 5"));
+    assert!(
+        message(records("derivative_*.tfrecords").unwrap().with_exact_shape(&[3, 4])).contains("use kind = \"numerical\"")
+    );
+}
+
+#[test]
+fn records_are_sources_like_any_others() {
+    let leaf = |files: &Files| {
+        let source = files.open::<f32>(&Streaming::default()).unwrap();
+        let (n_d, mut leaf) = (source.n_d(), Leaf::new());
+        source.read(0..n_d, Key::new(0), &mut leaf).unwrap();
+        let loaded = files.load::<f32>().unwrap();
+        let mut other = Leaf::new();
+        loaded.read(0..n_d, Key::new(0), &mut other).unwrap();
+        assert_eq!(leaf, other);
+        assert_eq!(source.input_shape(), [3, 4]);
+        leaf
+    };
+    let mut files = Files::new(path("fiducial_*.tfrecords"), path("exact_*.tfrecords"), FilesKind::Exact);
+    files.input_shape = Some(vec![3, 4]);
+    let exact = leaf(&files);
+    assert_eq!(exact.values, x(3).as_slice().unwrap());
+    assert_eq!(exact.derivatives[12..24], x(1).iter().map(|x| 2.0 * x).collect::<Vec<f32>>());
+    let steps = Steps::Widths(vec![0.1, 0.2]);
+    let mut files = Files::new(path("fiducial_*.tfrecords"), path("derivative_*.tfrecords"), FilesKind::Numerical(steps));
+    files.input_shape = Some(vec![3, 4]);
+    assert_eq!(leaf(&files).derivatives[..12], x(1).iter().map(|x| x - 0.5).collect::<Vec<f32>>());
+    // Of other seeds: nothing is matched by its place.
+    files.fiducial = path("floats.tfrecord");
+    let error = files.open::<f32>(&Streaming::default()).err().unwrap().to_string();
+    assert!(error.contains("seed 0 is in") && error.contains("no seed is in all of the arrays"), "{error}");
+}
+
+#[test]
+fn what_is_written_is_what_the_original_writes() {
+    let at = tempfile::tempdir().unwrap();
+    let new = || TfRecordWriter::new(at.path().join("f"), TfRecordOptions::default());
+    let mut writer = new().unwrap();
+    for (seed, row) in x(4).outer_iter().enumerate() {
+        writer.write(seed as u64, row.as_slice().unwrap()).unwrap();
+    }
+    assert!(std::fs::read_dir(at.path()).unwrap().all(|entry| entry.unwrap().file_name().to_str().unwrap().starts_with('.')));
+    let files = writer.finish().unwrap();
+    assert_eq!(files, [at.path().join("f_00000.tfrecords")]);
+    // The order of features is not fixed, so that the bytes may differ; their number may not.
+    let len = |file: &std::path::Path| std::fs::metadata(file).unwrap().len();
+    assert_eq!(len(&files[0]), len(&folder().join("fiducial_00000.tfrecords")));
+    let error = new().unwrap_err().to_string();
+    assert!(error.contains("f_00000.tfrecords is there already; remove the old files"), "{error}");
+    let mut given_up = TfRecordWriter::new(at.path().join("g"), TfRecordOptions::default()).unwrap();
+    given_up.write(0, &[1.0]).unwrap();
+    drop(given_up);
+    assert_eq!(std::fs::read_dir(at.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn several_threads_read_at_once() {
+    let rows = records("large.tfrecord").unwrap();
+    let expected = all(&rows);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert_eq!(all(&rows), expected);
+                }
+            });
+        }
+    });
+}
+
+/// Arrays of numpy are there where `cargo xtask python` writes them; `numpy.rs` has those of the repository.
+#[test]
+fn arrays_of_numpy_in_every_order() {
+    if std::env::var_os("IMNN_FOREIGN").is_none() {
+        return;
+    }
+    let expected = x(2).mapv(|x| x % 100.0);
+    for code in ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"] {
+        for end in ["le_C", "le_F", "be_C", "be_F"] {
+            let name = format!("{code}_{end}.npy");
+            let rows = open_rows::<f32>(&path(&name), &RowOptions::default()).unwrap();
+            assert_eq!(all(&*rows), expected.as_slice().unwrap(), "{name}");
+            assert_eq!(imnn_data::arrays::read::<f32>(&path(&name)).unwrap(), expected, "{name}");
+        }
+    }
+}
+
+#[cfg(not(feature = "hdf5"))]
+#[test]
+fn hdf5_needs_its_feature() {
+    assert!(refused("arrays.h5:chunked/gzip").starts_with(
+        "arrays.h5:chunked/gzip: this program was built without HDF5; build it with the feature `hdf5`"
+    ));
+    assert!(refused("nothing.h5:x").contains("nothing.h5: no such file"));
+}
+
+#[cfg(feature = "hdf5")]
+mod hdf5 {
+    use imnn_data::HeldRows;
+    use imnn_data::hdf5::{Hdf5Options, datasets, write_hdf5};
+
+    use super::*;
+
+    #[test]
+    fn datasets_of_every_kind() {
+        let names = datasets(folder().join("arrays.h5")).unwrap();
+        for name in names.iter().filter(|name| !name.starts_with("refused")) {
+            let path = path(&format!("arrays.h5:{name}"));
+            let rows = open_rows::<f32>(&path, &RowOptions::default()).unwrap();
+            let expected = if name == "i1" { x(5).mapv(|x| x % 100.0) } else { x(5) };
+            assert_eq!(rows.shape(), [5, 3, 4], "{name}");
+            assert_eq!(all(&*rows), expected.as_slice().unwrap(), "{name}");
+            let mut some = [0.0; 24];
+            rows.read(2..4, &mut some).unwrap();
+            assert_eq!(some, expected.as_slice().unwrap()[24..48], "{name}");
+            assert_eq!(imnn_data::arrays::read::<f64>(&path).unwrap(), expected.mapv(f64::from), "{name}");
+        }
+        assert_eq!(names.len(), 9 + 9 + 7, "{names:?}");
+        assert_eq!(all(&*open_rows(&path("latest.h5"), &RowOptions::default()).unwrap()), x(5).as_slice().unwrap());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        for (name, reason) in [
+            ("zstd", "which cannot be read; gzip, LZF and Blosc can"),
+            ("bool", "as real numbers"),
+            ("complex", "as real numbers"),
+            ("text", "as real numbers"),
+            ("unwritten", "only 0 of 240 bytes were ever written"),
+            ("partial", "3 of 5 chunks were ever written"),
+            ("virtual", "is a virtual dataset"),
+        ] {
+            let message = refused(&format!("arrays.h5:refused/{name}"));
+            assert!(message.contains(reason), "{name}: {message}");
+        }
+        assert!(refused("arrays.h5").contains("arrays.h5: name one array of the archive as arrays.h5:key; it has be_f4"));
+        assert!(refused("latest.h5:y").contains("latest.h5: has no array `y`; it has x"));
+        assert!(refused("no.h5").contains("no.h5: no such file"));
+    }
+
+    #[test]
+    fn datasets_are_sources_like_any_others() {
+        let at = tempfile::tempdir().unwrap();
+        let file = at.path().join("sims.h5");
+        let rows = |n: usize, step: f32| HeldRows::new("x", x(n).mapv(|x| x + step));
+        let (fiducial, below, above) = (rows(5, 0.0), rows(3, -0.5), rows(3, 0.5));
+        let names: [(&str, &dyn RowArray<f32>); 3] =
+            [("fiducial", &fiducial), ("Om_m/x", &below), ("Om_p/x", &above)];
+        write_hdf5(&file, &names, Hdf5Options { gzip: Some(4), chunk: 100 }).unwrap();
+        let dataset = |name: &str| ArrayPath::with_key(&file, name);
+        let steps = Steps::Widths(vec![0.1]);
+        let files = Files::sides(dataset("fiducial"), vec![dataset("Om_m/x")], vec![dataset("Om_p/x")], steps);
+        let streamed = files.open::<f32>(&Streaming::default());
+        let error = streamed.err().map(|error| error.to_string());
+        assert_eq!(error, None);
+        let (mut leaf, mut other) = (Leaf::new(), Leaf::new());
+        files.open::<f32>(&Streaming::default()).unwrap().read(0..3, Key::new(0), &mut leaf).unwrap();
+        files.load::<f32>().unwrap().read(0..3, Key::new(0), &mut other).unwrap();
+        assert_eq!(leaf, other);
+        assert_eq!(leaf.values, x(3).as_slice().unwrap());
+        assert_eq!(leaf.derivatives[12..24], x(1).iter().map(|x| x + 0.5).collect::<Vec<f32>>());
+        assert_eq!(std::fs::read_dir(at.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,123 @@
+//! Damaged TFRecord and HDF5 files: the array that was written or an error, never a panic or another number.
+
+use std::path::{Path, PathBuf};
+
+use imnn_data::{DataError, RowOptions, open_rows};
+
+use super::foreign::folder;
+
+/// A small generator of its own, so that the damage is the same everywhere.
+struct Damage(u64);
+
+impl Damage {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % n
+    }
+
+    /// One to four bytes changed, a piece cut off, doubled or overwritten.
+    fn apply(&mut self, whole: &[u8]) -> Vec<u8> {
+        let mut bytes = whole.to_vec();
+        match self.below(8) {
+            0 => bytes.truncate(self.below(whole.len())),
+            1 => {
+                let at = self.below(whole.len());
+                bytes.drain(at..(at + 1 + self.below(16)).min(whole.len()));
+            }
+            2 => {
+                let (from, to) = (self.below(whole.len()), self.below(whole.len()));
+                let len = (1 + self.below(16)).min(whole.len() - from.max(to));
+                bytes.copy_within(from..from + len, to);
+            }
+            3 => {
+                let at = self.below(whole.len());
+                let end = (at + 8).min(whole.len());
+                bytes[at..end].fill([0, 0xff, 0x7f, 0x80][self.below(4)]);
+            }
+            _ => {
+                for _ in 0..1 + self.below(4) {
+                    let at = self.below(whole.len());
+                    bytes[at] = [bytes[at] ^ (1 << self.below(8)), self.below(256) as u8][self.below(2)];
+                }
+            }
+        }
+        bytes
+    }
+}
+
+fn read(file: &Path) -> Result<(Vec<usize>, Vec<f32>), DataError> {
+    let rows = open_rows::<f32>(&file.into(), &RowOptions::default())?;
+    let shape = rows.shape().to_vec();
+    let len: usize = shape.iter().product();
+    assert!(len < 1 << 24, "{shape:?} from a file of a few kilobytes");
+    let mut values = vec![f32::NAN; len];
+    rows.read(0..shape[0], &mut values)?;
+    Ok((shape, values))
+}
+
+/// The number of damaged files that are answered with the whole array.
+fn damaged(name: &str, cases: usize) -> usize {
+    let whole = std::fs::read(folder().join(name)).unwrap();
+    let at = tempfile::tempdir().unwrap();
+    let file: PathBuf = at.path().join(name);
+    let mut damage = Damage(1);
+    let mut read_all = 0;
+    let (shape, values) = read(&folder().join(name)).unwrap();
+    for case in 0..cases {
+        let bytes = damage.apply(&whole);
+        let _ = std::fs::remove_file(&file);
+        std::fs::write(&file, &bytes).unwrap();
+        match read(&file) {
+            Err(error) => assert!(error.to_string().contains(name), "{case}: {error}"),
+            Ok((found_shape, found)) => {
+                // Whole records may be cut off the end: fewer rows, and each as it was.
+                assert_eq!(found_shape[1..], shape[1..], "{case}");
+                assert_eq!(found, values[..found.len()], "{case}");
+                read_all += 1;
+            }
+        }
+    }
+    read_all
+}
+
+#[test]
+fn damaged_records_are_refused() {
+    for (name, cases) in [("fiducial_00000.tfrecords", 1000), ("floats.tfrecord", 600), ("large.tfrecord", 400)] {
+        // Bytes that were replaced by themselves, and files that end after a record.
+        assert!(damaged(name, cases) < cases / 10, "{name}");
+    }
+}
+
+#[test]
+fn any_bytes_between_good_checksums_are_answered() {
+    let at = tempfile::tempdir().unwrap();
+    let file = at.path().join("a.tfrecord");
+    let whole = std::fs::read(folder().join("floats.tfrecord")).unwrap();
+    let len = u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let masked = |bytes: &[u8]| crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes();
+    let mut damage = Damage(2);
+    for _ in 0..2000 {
+        let data = damage.apply(&whole[12..12 + len]);
+        let length = (data.len() as u64).to_le_bytes();
+        let record = [&length[..], &masked(&length), &data, &masked(&data)].concat();
+        let _ = std::fs::remove_file(&file);
+        std::fs::write(&file, record).unwrap();
+        if let Err(error) = read(&file) {
+            assert!(error.to_string().contains("a.tfrecord"), "{error}");
+        }
+    }
+    let length = (1_u64 << 60).to_le_bytes();
+    std::fs::write(&file, [&length[..], &masked(&length), &[0; 40]].concat()).unwrap();
+    let error = read(&file).unwrap_err().to_string();
+    assert!(error.contains("the record at byte 0: the record has 1152921504606846976 bytes of data"), "{error}");
+}
+
+/// The library finds most damage by its own checks; what it reads without an error is what was written.
+#[cfg(feature = "hdf5")]
+#[test]
+fn damaged_datasets_are_refused() {
+    for (name, cases) in [("small.h5", 1500), ("latest.h5", 500)] {
+        // Much of a small HDF5 file is empty.
+        assert!(damaged(name, cases) < cases, "{name}");
+    }
+}
