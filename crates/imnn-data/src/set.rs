@@ -58,8 +58,7 @@ impl<E: Real> Set<E> {
 /// The seeds in the order in which the rows are matched: those with derivatives first.
 fn ordered_seeds<E: Real>(fiducial: &dyn RowArray<E>, derivative: &dyn RowArray<E>) -> Option<Vec<u64>> {
     let (all, derivatives) = (fiducial.seeds()?, derivative.seeds()?);
-    let (with, without): (Vec<u64>, Vec<u64>) =
-        all.iter().partition(|seed| derivatives.binary_search(seed).is_ok());
+    let (with, without): (Vec<u64>, Vec<u64>) = all.iter().partition(|seed| derivatives.binary_search(seed).is_ok());
     Some([with, without].concat())
 }
 

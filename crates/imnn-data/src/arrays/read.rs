@@ -83,7 +83,8 @@ fn read_by_rows<E: Real>(path: &ArrayPath, n_rows: Option<usize>) -> Result<Arra
     values.try_reserve_exact(len).map_err(too_large)?;
     values.resize(len, E::zero());
     array.read(0..shape.first().copied().unwrap_or(1), &mut values)?;
-    ArrayD::from_shape_vec(shape, values).map_err(|error| DataError::Header { label: label(), reason: error.to_string() })
+    ArrayD::from_shape_vec(shape, values)
+        .map_err(|error| DataError::Header { label: label(), reason: error.to_string() })
 }
 
 /// A file opened for reading.

@@ -42,7 +42,10 @@ pub(super) fn signal(middle: &Array2<f64>, change: &Array2<f64>, key: Key) -> Op
             mean => mean / error.max(mean.abs() * 1e-9),
         }
     };
-    let scale = change.mapv(|value| value * value).sum_axis(Axis(0)).mapv(|square| if square > 0.0 { square.recip() } else { 0.0 });
+    let scale = change
+        .mapv(|value| value * value)
+        .sum_axis(Axis(0))
+        .mapv(|square| if square > 0.0 { square.recip() } else { 0.0 });
     let size = |signs: &Array1<f64>| {
         let sums = signs.dot(change);
         (&sums * &sums * &scale).sum()

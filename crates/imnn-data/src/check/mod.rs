@@ -189,7 +189,10 @@ fn one(
         let least = outline.n_params + 2;
         report.add(
             Severity::Error,
-            format!("{name}: {n_s} simulations give no covariance of {} summaries; at least {least} are needed", outline.n_params),
+            format!(
+                "{name}: {n_s} simulations give no covariance of {} summaries; at least {least} are needed",
+                outline.n_params
+            ),
         );
     }
     if n_d < n_s {
@@ -239,7 +242,8 @@ fn alike(training: &Set<f64>, validation: &Set<f64>, report: &mut Report) {
     let apart = (a.mean - b.mean).abs();
     let ratio = b.std() / a.std();
     if a.std() > 0.0 && (!(0.5..=2.0).contains(&ratio) || apart > 3.0 * a.std()) {
-        let numbers = |of: &crate::inspect::Statistics| format!("mean {:.4e}, standard deviation {:.4e}", of.mean, of.std());
+        let numbers =
+            |of: &crate::inspect::Statistics| format!("mean {:.4e}, standard deviation {:.4e}", of.mean, of.std());
         report.add(
             Severity::Warning,
             format!(

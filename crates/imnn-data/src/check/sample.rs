@@ -53,9 +53,8 @@ pub(super) fn gather(set: &Set<f64>, n_rows: usize, key: Key) -> Result<Sample, 
     // As many values were taken of each row.
     let array = |values: Vec<f64>| Array2::from_shape_vec((n, m), values).unwrap_or_else(|_| Array2::zeros((n, m)));
     let mut arrays: Vec<Option<Array2<f64>>> = of_all.into_iter().map(|values| Some(array(values))).collect();
-    let changes = (0..n_params)
-        .map(|a| (0..sides).filter_map(|side| arrays[side * n_params + a].take()).collect())
-        .collect();
+    let changes =
+        (0..n_params).map(|a| (0..sides).filter_map(|side| arrays[side * n_params + a].take()).collect()).collect();
     Ok(Sample { rows, fiducial: array(fiducial), changes })
 }
 

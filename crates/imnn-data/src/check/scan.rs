@@ -110,8 +110,7 @@ pub(super) fn scan(
         constant(name, &of, &same, array, report);
     }
     if of.looked_at < of.n_rows && rows != [0..of.looked_at] {
-        let message =
-            format!("{}: {} of {} rows were looked at, drawn by the seed", of.label, of.looked_at, of.n_rows);
+        let message = format!("{}: {} of {} rows were looked at, drawn by the seed", of.label, of.looked_at, of.n_rows);
         report.add(Severity::Note, message);
     }
     Ok((of, hashes))
@@ -178,7 +177,8 @@ pub(super) fn duplicates(sets: &[(&'static str, Set<f64>)], mut hashes: Vec<RowH
     for (set, pairs) in ["training", "validation"].into_iter().zip(&within) {
         if let Some(&(a, b)) = pairs.first() {
             let (a, b) = (named(set, a), named(set, b));
-            let times = if pairs.len() == 1 { String::new() } else { format!(", and {} such pairs more", pairs.len() - 1) };
+            let times =
+                if pairs.len() == 1 { String::new() } else { format!(", and {} such pairs more", pairs.len() - 1) };
             let message = format!("{a} and {b} are the same simulation{times}: each should be there once");
             report.add(severity(Severity::Warning), message);
         }

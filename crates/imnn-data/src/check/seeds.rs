@@ -29,8 +29,8 @@ pub(super) fn numerical(of: &mut SetReport, set: &Set<f64>, files: &Files, sampl
             && matched
         {
             let what = format!("the fiducial simulations and those below/above of parameter {a}");
-            with_fiducial = seeds(&what, label, pairing, sample, false, report)
-                && pairing.verdict() == Verdict::Together;
+            with_fiducial =
+                seeds(&what, label, pairing, sample, false, report) && pairing.verdict() == Verdict::Together;
         }
         let change = above - below;
         let found = signal(&middle, &change, Key::new(a as u64));
@@ -79,13 +79,16 @@ pub(super) fn exact(of: &mut SetReport, set: &Set<f64>, sample: &Sample, report:
 
 /// Says what the pairs are; whether they may belong together.
 fn seeds(what: &str, label: &str, of: &Pairing, sample: &Sample, needed: bool, report: &mut Report) -> bool {
-    let numbers = format!("correlation {:.2}, of shuffled pairs {:.2} +- {:.2}", of.correlation, of.shuffled, of.scatter);
+    let numbers =
+        format!("correlation {:.2}, of shuffled pairs {:.2} +- {:.2}", of.correlation, of.shuffled, of.scatter);
     let rows = |i: usize| sample.rows[i];
     if let Some(&(i, j)) = of.elsewhere.first() {
         let (i, j) = (rows(i), rows(j));
         report.add(
             if needed { Severity::Error } else { Severity::Warning },
-            format!("{label}: {what} are in different orders: row {i} of one belongs to row {j} of the other ({numbers})"),
+            format!(
+                "{label}: {what} are in different orders: row {i} of one belongs to row {j} of the other ({numbers})"
+            ),
         );
         return !needed;
     }

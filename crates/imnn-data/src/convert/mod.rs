@@ -223,7 +223,8 @@ impl Job<'_> {
 
     #[cfg(not(feature = "hdf5"))]
     fn hdf5<E: Real>(&self) -> Result<(), DataError> {
-        let reason = "this program was built without HDF5; build it with the feature `hdf5` (cargo build --features hdf5)";
+        let reason =
+            "this program was built without HDF5; build it with the feature `hdf5` (cargo build --features hdf5)";
         Err(DataError::Hdf5 { label: self.to.to_string(), reason: reason.to_owned() })
     }
 

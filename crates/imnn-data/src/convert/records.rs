@@ -13,10 +13,14 @@ pub(super) fn write<E: Real>(job: &Job<'_>) -> Result<(), DataError> {
     let refuse = |reason: &str| Err(DataError::Target { path: job.to.to_string(), reason: reason.to_owned() });
     if job.settings.element == Some(Element::F64) || (job.settings.element.is_none() && size_of::<E>() != 4) {
         let dtype = inspect::type_name(&job.dtype);
-        return refuse(&format!("TFRecord files hold single precision and these are {dtype}; ask for f32 to have them rounded"));
+        return refuse(&format!(
+            "TFRecord files hold single precision and these are {dtype}; ask for f32 to have them rounded"
+        ));
     }
     let Some(stem) = stem(job.to.file()) else {
-        return refuse("write name_*.tfrecords: several files name_00000.tfrecords, name_00001.tfrecords, ... are written");
+        return refuse(
+            "write name_*.tfrecords: several files name_00000.tfrecords, name_00001.tfrecords, ... are written",
+        );
     };
     let len = row_len(&job.shape);
     if job.shape.len() < 2 || len == 0 {

@@ -79,7 +79,9 @@ pub(super) fn storage(dataset: &Dataset, file: &Path, shape: &[usize], size: usi
         ));
     }
     match plist.get_layout().map_err(refuse)? {
-        Layout::Virtual => Err("is a virtual dataset, a view of others; copy it with f.create_dataset('x', data=v[:])".to_owned()),
+        Layout::Virtual => {
+            Err("is a virtual dataset, a view of others; copy it with f.create_dataset('x', data=v[:])".to_owned())
+        }
         Layout::Chunked => chunks(dataset, file, shape, size, &filters),
         Layout::Compact | Layout::Contiguous => {
             let stored = dataset.storage_size();

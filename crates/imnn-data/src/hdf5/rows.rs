@@ -78,7 +78,9 @@ impl Hdf5Rows {
                 self.dataset.read_slice(Hyperslab::from(slab))
             }
         }
-        .map_err(|error| refuse(format!("rows {}..{} cannot be read: {error}; the file is damaged", rows.start, rows.end)))?;
+        .map_err(|error| {
+            refuse(format!("rows {}..{} cannot be read: {error}; the file is damaged", rows.start, rows.end))
+        })?;
         if array.len() != to.len() {
             return Err(refuse(format!("has another shape than when it was opened, {:?}", self.shape)));
         }
@@ -143,7 +145,9 @@ fn opened(path: &Path) -> Result<File, DataError> {
     open(path)?;
     File::open(path).map_err(|error| DataError::Hdf5 {
         label: path.display().to_string(),
-        reason: format!("not a readable HDF5 file: {error}; if it was copied, it may be truncated: copy or write it again"),
+        reason: format!(
+            "not a readable HDF5 file: {error}; if it was copied, it may be truncated: copy or write it again"
+        ),
     })
 }
 

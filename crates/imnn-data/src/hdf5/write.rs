@@ -39,10 +39,9 @@ pub fn write_hdf5<E: Real + H5Type>(
     let partial = beside(path);
     let written = write(&partial, arrays, options).map_err(|fault| match fault {
         Fault::Data(error) => error,
-        Fault::Library(error) => DataError::Hdf5 {
-            label: path.display().to_string(),
-            reason: format!("cannot be written: {error}"),
-        },
+        Fault::Library(error) => {
+            DataError::Hdf5 { label: path.display().to_string(), reason: format!("cannot be written: {error}") }
+        }
     });
     finished(path, &partial, written)
 }
@@ -67,7 +66,8 @@ fn write<E: Real + H5Type>(
     for (name, array) in arrays {
         let shape = array.shape();
         let len = row_len(shape);
-        let at_once = (options.chunk / (len * size_of::<E>()).max(1)).clamp(1, shape.first().copied().unwrap_or(1).max(1));
+        let at_once =
+            (options.chunk / (len * size_of::<E>()).max(1)).clamp(1, shape.first().copied().unwrap_or(1).max(1));
         let dataset = create::<E>(&file, name, shape, at_once, options.gzip)?;
         let Some(&n_rows) = shape.first() else { continue };
         let mut values = vec![E::zero(); at_once * len];

@@ -171,8 +171,7 @@ pub fn array(path: &ArrayPath) -> Result<ArrayInfo, DataError> {
 
 fn archive(file: &Path) -> Result<Contents, DataError> {
     let keys = crate::arrays::keys(file)?;
-    let mut archive =
-        ZipArchive::new(open(file)?.reader).map_err(|error| unreadable(file, error))?;
+    let mut archive = ZipArchive::new(open(file)?.reader).map_err(|error| unreadable(file, error))?;
     let members = keys.into_iter().map(|key| {
         let path = ArrayPath::with_key(file, &key);
         let info = find(&archive, file, Some(&key)).and_then(|index| member(&mut archive, index, file, path.clone()));

@@ -114,8 +114,9 @@ fn of_one(folder: &Path) -> Result<Vec<Contents>, DataError> {
 fn entries(folder: &Path) -> Result<Vec<String>, DataError> {
     let io = |source| DataError::Io { action: "read", label: folder.display().to_string(), source };
     let entries = std::fs::read_dir(folder).map_err(io)?;
-    let mut names: Vec<String> =
-        entries.map(|entry| Ok(entry.map_err(io)?.file_name().to_string_lossy().into_owned())).collect::<Result<_, _>>()?;
+    let mut names: Vec<String> = entries
+        .map(|entry| Ok(entry.map_err(io)?.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_, _>>()?;
     names.sort();
     Ok(names)
 }
@@ -126,9 +127,9 @@ fn around_number(name: &str) -> (String, String) {
     let Some(end) = name[..stem].rfind(|c: char| c.is_ascii_digit()).map(|at| at + 1) else {
         return (name.to_owned(), String::new());
     };
-    let start = name[..end].rfind(|c: char| !c.is_ascii_digit()).map_or(0, |at| {
-        at + name[at..].chars().next().map_or(1, char::len_utf8)
-    });
+    let start = name[..end]
+        .rfind(|c: char| !c.is_ascii_digit())
+        .map_or(0, |at| at + name[at..].chars().next().map_or(1, char::len_utf8));
     (name[..start].to_owned(), name[end..].to_owned())
 }
 

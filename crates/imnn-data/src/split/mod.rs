@@ -129,8 +129,8 @@ impl Split {
             parts.push(Part { fiducial, derivative, n_s: rows.len(), n_d: n_with, rows });
         }
         partial.keep()?;
-        let [training, validation] =
-            <[Part; 2]>::try_from(parts).map_err(|_| DataError::Split { reason: "two parts were written".to_owned() })?;
+        let [training, validation] = <[Part; 2]>::try_from(parts)
+            .map_err(|_| DataError::Split { reason: "two parts were written".to_owned() })?;
         Ok(Parts { training, validation })
     }
 
@@ -139,7 +139,9 @@ impl Split {
         let refuse = |reason: String| Err(DataError::Split { reason });
         let n = match self.validation {
             Share::Fraction(share) if share > 0.0 && share < 1.0 => (share * n_s as f64).round() as usize,
-            Share::Fraction(share) => return refuse(format!("the share {share} for validation is not between 0 and 1")),
+            Share::Fraction(share) => {
+                return refuse(format!("the share {share} for validation is not between 0 and 1"));
+            }
             Share::Rows(n) => n,
         };
         if n < 2 || n_s.saturating_sub(n) < 2 {

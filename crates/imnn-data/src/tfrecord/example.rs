@@ -65,7 +65,9 @@ impl Place {
     /// What is wrong with the numbers.
     pub(super) fn new(seed: Option<i64>, derivative: Option<i64>, parameter: Option<i64>) -> Result<Self, String> {
         let seed = match seed {
-            Some(seed) => Some(u64::try_from(seed).map_err(|_| format!("its `seed` is {seed}; it has to be 0 or more"))?),
+            Some(seed) => {
+                Some(u64::try_from(seed).map_err(|_| format!("its `seed` is {seed}; it has to be 0 or more"))?)
+            }
             None => None,
         };
         let side = match (derivative, parameter) {
@@ -75,12 +77,16 @@ impl Place {
                     .map_err(|_| format!("its `parameter` is {parameter}; parameters are counted from 0"))?;
                 Some((side as u32, parameter))
             }
-            (Some(other), Some(_)) => return Err(format!("its `derivative` is {other}; it has to be 0 (below) or 1 (above)")),
+            (Some(other), Some(_)) => {
+                return Err(format!("its `derivative` is {other}; it has to be 0 (below) or 1 (above)"));
+            }
             (Some(_), None) => return Err("it has a feature `derivative` and no `parameter`".to_owned()),
             (None, Some(_)) => return Err("it has a feature `parameter` and no `derivative`".to_owned()),
         };
         if side.is_some() && seed.is_none() {
-            return Err("it is below or above the fiducial and has no `seed`, so its partners cannot be found".to_owned());
+            return Err(
+                "it is below or above the fiducial and has no `seed`, so its partners cannot be found".to_owned()
+            );
         }
         Ok(Self { seed, side })
     }
@@ -112,13 +118,11 @@ impl Example {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn parts(bytes: Vec<u8>) -> Result<(Place, Data), String> {
-        let example = Self::decode(Bytes::from(bytes)).map_err(|error| format!("it is no tf.train.Example: {error}"))?;
+        let example =
+            Self::decode(Bytes::from(bytes)).map_err(|error| format!("it is no tf.train.Example: {error}"))?;
         let mut feature = example.features.map(|features| features.feature).unwrap_or_default();
-        let place = Place::new(
-            number(&feature, "seed")?,
-            number(&feature, "derivative")?,
-            number(&feature, "parameter")?,
-        )?;
+        let place =
+            Place::new(number(&feature, "seed")?, number(&feature, "derivative")?, number(&feature, "parameter")?)?;
         let data = match feature.remove("data").and_then(|feature| feature.kind) {
             Some(Kind::BytesList(mut list)) if list.value.len() == 1 => Data::Bytes(list.value.remove(0)),
             Some(Kind::BytesList(list)) => {

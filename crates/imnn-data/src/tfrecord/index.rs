@@ -127,7 +127,8 @@ impl Index {
 /// Brings records into the order of rows, and checks that each is there once.
 #[allow(clippy::type_complexity)]
 fn order(found: &mut [(Place, Entry)], files: &[Shard]) -> Result<(Option<Vec<u64>>, Option<usize>), String> {
-    let at = |(_, entry): &(Place, Entry)| format!("{} at byte {}", files[entry.file as usize].path.display(), entry.offset);
+    let at =
+        |(_, entry): &(Place, Entry)| format!("{} at byte {}", files[entry.file as usize].path.display(), entry.offset);
     let first = found[0];
     let like = |place: &Place| (place.seed.is_some(), place.side.is_some());
     if let Some(other) = found.iter().find(|(place, _)| like(place) != like(&first.0)) {

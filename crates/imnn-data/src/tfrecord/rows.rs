@@ -84,7 +84,11 @@ impl TfRecords {
     /// Where the records have another number of values.
     pub fn with_input_shape(mut self, input: &[usize]) -> Result<Self, DataError> {
         if saturating_product(input) != self.index.len {
-            return Err(self.other_shape(format!("simulations of shape {} have {}", tuple(input), plural(saturating_product(input), "value"))));
+            return Err(self.other_shape(format!(
+                "simulations of shape {} have {}",
+                tuple(input),
+                plural(saturating_product(input), "value")
+            )));
         }
         self.shape.pop();
         self.shape.extend(input);
@@ -208,7 +212,8 @@ pub(super) fn expanded(path: &Path) -> Result<Vec<PathBuf>, DataError> {
         std::fs::read_dir(folder).map_err(|_| missing(format!("; its folder {} does not exist", folder.display())))?;
     let mut files = vec![];
     for entry in entries {
-        let entry = entry.map_err(|source| DataError::Io { action: "read", label: folder.display().to_string(), source })?;
+        let entry =
+            entry.map_err(|source| DataError::Io { action: "read", label: folder.display().to_string(), source })?;
         if entry.file_name().to_str().is_some_and(|entry| matches(name, entry)) {
             files.push(entry.path());
         }

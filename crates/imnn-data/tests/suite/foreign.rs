@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use imnn_data::tfrecord::{TfRecordOptions, TfRecordWriter, TfRecords};
-use imnn_data::{ArrayPath, DataError, Files, FilesKind, Leaf, RowArray, RowOptions, Source, Steps, Streaming, open_rows};
+use imnn_data::{
+    ArrayPath, DataError, Files, FilesKind, Leaf, RowArray, RowOptions, Source, Steps, Streaming, open_rows,
+};
 use imnn_sim::Key;
 use ndarray::{Array3, ArrayD};
 
@@ -82,7 +84,10 @@ fn seeds_that_do_not_fit_are_named() {
         refused("twice.tfrecord"),
         "twice.tfrecord: the record of seed 1 is there twice, in twice.tfrecord at byte 95 and in twice.tfrecord at byte 190"
     );
-    assert!(refused("gzip.tfrecord").contains("the record at byte 0: the checksum of the record's length is wrong; this is a gzipped"));
+    assert!(
+        refused("gzip.tfrecord")
+            .contains("the record at byte 0: the checksum of the record's length is wrong; this is a gzipped")
+    );
     assert!(refused("none_*.tfrecords").contains("no name fits the pattern"));
     let partner = tempfile::tempdir().unwrap();
     for (n, file) in [0, 1, 2, 5, 6, 7].into_iter().enumerate() {
@@ -109,7 +114,8 @@ fn shapes_that_do_not_fit_are_named() {
     );
     assert!(message(records("exact_00000.tfrecords").unwrap().with_exact_shape(&[5])).contains("have a multiple of 5"));
     assert!(
-        message(records("derivative_*.tfrecords").unwrap().with_exact_shape(&[3, 4])).contains("use kind = \"numerical\"")
+        message(records("derivative_*.tfrecords").unwrap().with_exact_shape(&[3, 4]))
+            .contains("use kind = \"numerical\"")
     );
 }
 
@@ -132,7 +138,8 @@ fn records_are_sources_like_any_others() {
     assert_eq!(exact.values, x(3).as_slice().unwrap());
     assert_eq!(exact.derivatives[12..24], x(1).iter().map(|x| 2.0 * x).collect::<Vec<f32>>());
     let steps = Steps::Widths(vec![0.1, 0.2]);
-    let mut files = Files::new(path("fiducial_*.tfrecords"), path("derivative_*.tfrecords"), FilesKind::Numerical(steps));
+    let mut files =
+        Files::new(path("fiducial_*.tfrecords"), path("derivative_*.tfrecords"), FilesKind::Numerical(steps));
     files.input_shape = Some(vec![3, 4]);
     assert_eq!(leaf(&files).derivatives[..12], x(1).iter().map(|x| x - 0.5).collect::<Vec<f32>>());
     // Of other seeds: nothing is matched by its place.
@@ -149,7 +156,14 @@ fn what_is_written_is_what_the_original_writes() {
     for (seed, row) in x(4).outer_iter().enumerate() {
         writer.write(seed as u64, row.as_slice().unwrap()).unwrap();
     }
-    assert!(std::fs::read_dir(at.path()).unwrap().all(|entry| entry.unwrap().file_name().to_str().unwrap().starts_with('.')));
+    assert!(
+        std::fs::read_dir(at.path()).unwrap().all(|entry| entry
+            .unwrap()
+            .file_name()
+            .to_str()
+            .unwrap()
+            .starts_with('.'))
+    );
     let files = writer.finish().unwrap();
     assert_eq!(files, [at.path().join("f_00000.tfrecords")]);
     // The order of features is not fixed, so that the bytes may differ; their number may not.
@@ -198,9 +212,11 @@ fn arrays_of_numpy_in_every_order() {
 #[cfg(not(feature = "hdf5"))]
 #[test]
 fn hdf5_needs_its_feature() {
-    assert!(refused("arrays.h5:chunked/gzip").starts_with(
-        "arrays.h5:chunked/gzip: this program was built without HDF5; build it with the feature `hdf5`"
-    ));
+    assert!(
+        refused("arrays.h5:chunked/gzip").starts_with(
+            "arrays.h5:chunked/gzip: this program was built without HDF5; build it with the feature `hdf5`"
+        )
+    );
     assert!(refused("nothing.h5:x").contains("nothing.h5: no such file"));
 }
 
@@ -243,7 +259,9 @@ mod hdf5 {
             let message = refused(&format!("arrays.h5:refused/{name}"));
             assert!(message.contains(reason), "{name}: {message}");
         }
-        assert!(refused("arrays.h5").contains("arrays.h5: name one array of the archive as arrays.h5:key; it has be_f4"));
+        assert!(
+            refused("arrays.h5").contains("arrays.h5: name one array of the archive as arrays.h5:key; it has be_f4")
+        );
         assert!(refused("latest.h5:y").contains("latest.h5: has no array `y`; it has x"));
         assert!(refused("no.h5").contains("no.h5: no such file"));
     }
@@ -254,8 +272,7 @@ mod hdf5 {
         let file = at.path().join("sims.h5");
         let rows = |n: usize, step: f32| HeldRows::new("x", x(n).mapv(|x| x + step));
         let (fiducial, below, above) = (rows(5, 0.0), rows(3, -0.5), rows(3, 0.5));
-        let names: [(&str, &dyn RowArray<f32>); 3] =
-            [("fiducial", &fiducial), ("Om_m/x", &below), ("Om_p/x", &above)];
+        let names: [(&str, &dyn RowArray<f32>); 3] = [("fiducial", &fiducial), ("Om_m/x", &below), ("Om_p/x", &above)];
         write_hdf5(&file, &names, Hdf5Options { gzip: Some(4), chunk: 100 }).unwrap();
         let dataset = |name: &str| ArrayPath::with_key(&file, name);
         let steps = Steps::Widths(vec![0.1]);

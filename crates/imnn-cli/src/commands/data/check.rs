@@ -1,7 +1,7 @@
 //! `imnn data check`: whether simulations can be trained with.
 
-use imnn::data::check::{CheckOptions, Pairing, ParameterReport, Report, SetReport, Severity, check as check_sets};
 use imnn::data::DerivativeFiles;
+use imnn::data::check::{CheckOptions, Pairing, ParameterReport, Report, SetReport, Severity, check as check_sets};
 use imnn::sim::Key;
 use serde_json::{Value, json};
 
@@ -16,7 +16,8 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<String, CliError> {
         let derivative = DerivativeFiles::Array(derivative.clone());
         sets.validation = Some(set::files(fiducial, derivative, &arguments.set)?);
     }
-    let mut options = CheckOptions { rows: arguments.rows.max(2), key: Key::new(arguments.seed), ..CheckOptions::default() };
+    let mut options =
+        CheckOptions { rows: arguments.rows.max(2), key: Key::new(arguments.seed), ..CheckOptions::default() };
     if arguments.all {
         options.bytes = u64::MAX;
     }
@@ -80,8 +81,10 @@ fn set_text(set: &SetReport) -> String {
         "square/error",
     ]);
     for (a, of) in set.parameters.iter().enumerate() {
-        let of_pairs = |pairing: &Option<Pairing>| pairing.as_ref().map_or("-".to_owned(), |of| format!("{:.4}", of.correlation));
-        let shuffled = of.below_above.as_ref().map_or("-".to_owned(), |of| format!("{:.3} +- {:.3}", of.shuffled, of.scatter));
+        let of_pairs =
+            |pairing: &Option<Pairing>| pairing.as_ref().map_or("-".to_owned(), |of| format!("{:.4}", of.correlation));
+        let shuffled =
+            of.below_above.as_ref().map_or("-".to_owned(), |of| format!("{:.3} +- {:.3}", of.shuffled, of.scatter));
         let signal = |k: usize| of.signal.map_or("-".to_owned(), |z| format!("{:.1}", z[k]));
         table = table.row([
             format!("  {a}"),

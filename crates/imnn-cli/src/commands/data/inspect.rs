@@ -1,6 +1,8 @@
 //! `imnn data inspect`: what is in files.
 
-use imnn::data::inspect::{ArrayInfo, Contents, Member, Numbered, Statistics, Use, contents, statistics, type_name, uses};
+use imnn::data::inspect::{
+    ArrayInfo, Contents, Member, Numbered, Statistics, Use, contents, statistics, type_name, uses,
+};
 use imnn::data::tfrecord::{TfRecords, is_tfrecord};
 use imnn::data::{ArrayPath, RowArray, RowOptions, open_rows};
 use imnn::fit::Description;
@@ -22,7 +24,8 @@ enum Found {
 }
 
 pub(super) fn inspect(arguments: &InspectArguments) -> Result<String, CliError> {
-    let found: Vec<Found> = arguments.files.iter().map(look).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    let found: Vec<Found> =
+        arguments.files.iter().map(look).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
     let all: Vec<ArrayInfo> = found.iter().flat_map(infos).collect();
     let mut text = String::new();
     let mut values = vec![];
@@ -45,7 +48,13 @@ fn look(path: &ArrayPath) -> Result<Vec<Found>, CliError> {
         let records = TfRecords::open(path)?;
         let rows: &dyn RowArray<f64> = &records;
         let (shape, dtype) = (rows.shape().to_vec(), "<f4".to_owned());
-        return Ok(vec![Found::Rows { path: path.clone(), kind: "TFRecord", shape, dtype, n_params: records.n_params() }]);
+        return Ok(vec![Found::Rows {
+            path: path.clone(),
+            kind: "TFRecord",
+            shape,
+            dtype,
+            n_params: records.n_params(),
+        }]);
     }
     if imnn::data::hdf5::is_hdf5(path.file()) && path.file().is_file() {
         return imnn::data::inspect::datasets(path)?
@@ -68,10 +77,13 @@ fn infos(found: &Found) -> Vec<ArrayInfo> {
     let Found::Arrays(_, arrays) = found else { return vec![] };
     let of_one = |contents: &Contents| match contents {
         Contents::Array(info) => vec![info.clone()],
-        Contents::Archive(members) => members.iter().filter_map(|member| match member {
-            Member::Array(info) => Some(info.clone()),
-            _ => None,
-        }).collect(),
+        Contents::Archive(members) => members
+            .iter()
+            .filter_map(|member| match member {
+                Member::Array(info) => Some(info.clone()),
+                _ => None,
+            })
+            .collect(),
         Contents::Numbered(numbered) => vec![numbered.info.clone()],
         _ => vec![],
     };
@@ -157,12 +169,19 @@ fn of_array(
         "bytes": info.bytes, "compressed_bytes": info.compressed,
     });
     if let Some(compressed) = info.compressed {
-        rows.push(("compressed", format!("to {}; unpack it with `imnn data convert` to read it by rows", size(compressed))));
+        rows.push((
+            "compressed",
+            format!("to {}; unpack it with `imnn data convert` to read it by rows", size(compressed)),
+        ));
     }
     if let Some(numbered) = numbered {
         let gaps = match numbered.n_missing {
             0 => "none missing".to_owned(),
-            n => format!("{n} missing: {}{}", list(&numbered.missing), if n > numbered.missing.len() as u64 { ", ..." } else { "" }),
+            n => format!(
+                "{n} missing: {}{}",
+                list(&numbered.missing),
+                if n > numbered.missing.len() as u64 { ", ..." } else { "" }
+            ),
         };
         rows.push(("seeds", format!("{}, from {} to {}, {gaps}", info.shape[0], numbered.first, numbered.last)));
         if numbered.compared < info.shape[0] {

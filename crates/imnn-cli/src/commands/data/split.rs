@@ -39,11 +39,7 @@ fn as_json(part: &Part) -> Value {
 fn as_text(parts: &Parts, files: &Files, steps_known: bool) -> String {
     let (training, validation) = (&parts.training, &parts.validation);
     let numbers = |part: &Part| format!("{} simulations, {} with derivatives", part.n_s, part.n_d);
-    let mut text = format!(
-        "# training: {}; validation: {}\n[simulations]\n",
-        numbers(training),
-        numbers(validation)
-    );
+    let mut text = format!("# training: {}; validation: {}\n[simulations]\n", numbers(training), numbers(validation));
     let paths = |part: &Part| {
         let quoted = |path: &str| toml::Value::from(path).to_string();
         format!("fiducial = {}\nderivative = {}\n", quoted(&part.fiducial), quoted(&part.derivative))
