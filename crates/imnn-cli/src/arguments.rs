@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use imnn::data::ArrayPath;
 use imnn::jobs::Shard;
 
+use crate::commands::data::DataArguments;
 use crate::help;
 
 /// Information maximising neural networks: compress simulations to a few summaries that keep the Fisher information.
@@ -71,6 +72,8 @@ pub enum Command {
     /// failed is recorded in failures.json and tried again only with --retry-failed.
     #[command(after_long_help = help::SIMULATE)]
     Simulate(SimulateArguments),
+    /// Look at, copy, check and divide files of simulations
+    Data(DataArguments),
 }
 
 /// Arguments of `imnn fit`.

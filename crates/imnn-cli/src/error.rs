@@ -184,6 +184,24 @@ pub enum CliError {
         /// What to do.
         advice: &'static str,
     },
+    /// A set of simulations cannot be trained with.
+    #[error("these simulations are not fit to be trained with: {errors} of the above {} an error", if *errors == 1 { "is" } else { "are" })]
+    Unsound {
+        /// How many errors there are.
+        errors: usize,
+    },
+    /// There are no files of simulations to look at.
+    #[error(
+        "{}",
+        run.as_ref().map_or_else(
+            || "no simulations: give a run file, or --fiducial".to_owned(),
+            |run| format!("{}: the simulations are made by a simulator, there are no files to look at", run.display()),
+        )
+    )]
+    NoSimulations {
+        /// The run file.
+        run: Option<PathBuf>,
+    },
     /// Neither derivatives nor simulations below and above were given.
     #[error("no derivatives: give --derivatives, or --below-above with --delta-theta")]
     NoDerivatives,

@@ -16,6 +16,9 @@ pub use arguments::{
     Arguments, Command, EstimateArguments, FisherArguments, FitArguments, PlotArguments, SimulateArguments,
     SummariseArguments,
 };
+pub use commands::data::{
+    CheckArguments, ConvertArguments, DataArguments, DataCommand, InspectArguments, SetArguments, SplitArguments,
+};
 pub use error::CliError;
 
 /// Runs one command, printing to standard output.
@@ -30,6 +33,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Fisher(arguments) => commands::fisher(&arguments)?,
         Command::Plot(arguments) => commands::plot(&arguments)?,
         Command::Simulate(arguments) => commands::simulate(&arguments)?,
+        Command::Data(arguments) => commands::data(&arguments)?,
     };
     output::print(&text)
 }

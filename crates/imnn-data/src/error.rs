@@ -407,4 +407,32 @@ pub enum DataError {
         /// What is wrong and what to do.
         advice: &'static str,
     },
+    /// There is something already where an array is to be written.
+    #[error("{}: is there already; choose another name, or have it replaced with --force", path.display())]
+    Exists {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// An array cannot be written under that name.
+    #[error("{path}: cannot be written: {reason}")]
+    Target {
+        /// The name.
+        path: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// What was written is not what is read back.
+    #[error("{label}: row {row} does not read back as it was written; nothing was left, look at the disk")]
+    ReadBack {
+        /// The array that was written.
+        label: String,
+        /// The row.
+        row: usize,
+    },
+    /// Simulations cannot be divided as asked.
+    #[error("{reason}")]
+    Split {
+        /// What is wrong and what to do.
+        reason: String,
+    },
 }

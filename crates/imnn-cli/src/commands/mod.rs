@@ -1,5 +1,6 @@
 //! The commands, each from its arguments to the text it prints.
 
+pub(crate) mod data;
 mod estimate;
 mod fisher;
 mod fit;
@@ -8,6 +9,7 @@ mod saved;
 mod simulate;
 mod summarise;
 
+pub(crate) use data::data;
 pub(crate) use estimate::estimate;
 pub(crate) use fisher::fisher;
 pub(crate) use fit::fit;

@@ -1,6 +1,8 @@
 //! The program as its users run it.
 
 mod data;
+mod data_check;
+mod data_files;
 mod fisher;
 mod fit;
 mod interrupt;

@@ -72,15 +72,55 @@ impl<R: Read> Npy<R> {
                 precision: E::NAME,
             })?;
         }
-        // Reading on to the end makes an archive compare its checksum.
-        if all && fill(&mut self.reader, &mut chunk[..1]).map_err(|e| self.io(e))? > 0 {
-            let found = header.n_bytes() + 1;
-            return Err(self.trailing(header, found));
+        if all {
+            self.end(header.clone())?;
         }
         let order = IxDyn(&shape).set_f(header.fortran_order);
         let array = ArrayD::from_shape_vec(order, values)
             .map_err(|error| DataError::Header { label: self.label.clone(), reason: error.to_string() })?;
         Ok(if header.fortran_order { rows_first(array, n_rows) } else { array })
+    }
+
+    /// Reads on where the reader is: as many of `n` elements as there are, the first of them number `first`, into `to`.
+    ///
+    /// Returns the bytes of data that there were up to there.
+    pub(crate) fn some<E: Real>(
+        &mut self,
+        header: &Header,
+        first: usize,
+        n: usize,
+        to: &mut Vec<E>,
+    ) -> Result<u64, DataError> {
+        let size = header.dtype.size();
+        let mut chunk = [0; CHUNK];
+        to.clear();
+        while to.len() < n {
+            let wanted = (n - to.len()).min(CHUNK / size) * size;
+            let n_bytes = fill(&mut self.reader, &mut chunk[..wanted]).map_err(|e| self.io(e))?;
+            let done = to.len();
+            if n_bytes < wanted {
+                return Ok(((first + done) * size + n_bytes) as u64);
+            }
+            to.resize(done + wanted / size, E::zero());
+            let decoded = header.dtype.decode(&chunk[..wanted], &mut to[done..]);
+            decoded.map_err(|(value, at)| DataError::Overflow {
+                label: self.label.clone(),
+                index: unravel(first + done + at, &header.shape, header.fortran_order),
+                value,
+                precision: E::NAME,
+            })?;
+        }
+        Ok(((first + n) * size) as u64)
+    }
+
+    /// Refuses bytes behind the data; reading on to the end makes an archive compare its checksum.
+    pub(crate) fn end(&mut self, header: Header) -> Result<(), DataError> {
+        let more = fill(&mut self.reader, &mut [0]).map_err(|e| self.io(e))?;
+        if more == 0 {
+            return Ok(());
+        }
+        let found = header.n_bytes() + 1;
+        Err(self.trailing(header, found))
     }
 
     fn any_header(&mut self) -> Result<Header, DataError> {

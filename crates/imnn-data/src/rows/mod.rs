@@ -6,6 +6,7 @@ mod matching;
 mod member;
 mod npy;
 mod open;
+mod pass;
 mod pattern;
 mod stack;
 mod stamp;
@@ -19,7 +20,9 @@ use crate::DataError;
 pub use held::HeldRows;
 pub(crate) use matching::matched;
 pub use open::{RowOptions, open_rows};
-pub(crate) use pattern::{hint, is_pattern};
+pub use pass::for_each_rows;
+pub(crate) use pass::rows_at_once;
+pub(crate) use pattern::{Pattern, hint, is_pattern};
 pub use stack::StackedRows;
 
 /// An array of which a few rows are read at a time: the first axis counts the rows.

@@ -71,6 +71,39 @@ impl Pattern {
         &self.label
     }
 
+    /// The folder whose entries are numbered.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether files are numbered, not folders above them, and without keys.
+    pub(crate) fn numbers_files(&self) -> bool {
+        self.rest.as_os_str().is_empty() && self.key.is_none()
+    }
+
+    /// What kind of file it is, from its name.
+    pub(crate) fn extension(&self) -> Option<&str> {
+        self.suffix.rsplit_once('.').map(|(_, extension)| extension)
+    }
+
+    /// The name of the file of a seed.
+    pub(crate) fn name(&self, seed: u64) -> String {
+        let width = self.width.unwrap_or(0);
+        format!("{}{seed:0width$}{}", self.prefix, self.suffix)
+    }
+
+    /// Whether a file has such a name.
+    pub(crate) fn has_name(&self, name: &str) -> bool {
+        let digits = name.strip_prefix(&self.prefix).and_then(|name| name.strip_suffix(&self.suffix));
+        digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+    }
+
+    /// The same names in another folder.
+    pub(crate) fn within(&self, folder: &Path) -> ArrayPath {
+        let width = self.width.map_or(String::new(), |width| format!(":0{width}"));
+        ArrayPath::of_file(folder.join(format!("{}{SEED}{width}}}{}", self.prefix, self.suffix)))
+    }
+
     /// The array that a number stands for.
     pub(crate) fn path(&self, digits: &str) -> ArrayPath {
         let mut file = self.folder.join(format!("{}{digits}{}", self.prefix, self.suffix));

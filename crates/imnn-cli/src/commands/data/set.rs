@@ -1,0 +1,97 @@
+//! The set of simulations that arguments name.
+
+use imnn::data::{ArrayPath, DerivativeFiles, Files, FilesKind, RowOptions, Steps, open_rows};
+
+use super::arguments::{DerivativeKind, SetArguments};
+use crate::CliError;
+use crate::run_file::{FilePaths, Kind, RunFile, Validation};
+
+/// Simulations to train on, and those for validation where there are any.
+pub(super) struct Sets {
+    pub(super) training: Files,
+    pub(super) validation: Option<Files>,
+    /// Whether the widths of the steps were given.
+    pub(super) steps_known: bool,
+}
+
+/// Those of a run file, or of arrays on the command line.
+pub(super) fn sets(arguments: &SetArguments) -> Result<Sets, CliError> {
+    let Some(path) = &arguments.run else {
+        // The command line asks for one or the other.
+        let Some(fiducial) = &arguments.fiducial else { return Err(CliError::NoSimulations { run: None }) };
+        let derivative = match &arguments.derivative {
+            Some(path) => DerivativeFiles::Array(path.clone()),
+            None => DerivativeFiles::Sides { below: arguments.below.clone(), above: arguments.above.clone() },
+        };
+        let training = files(fiducial, derivative, arguments)?;
+        return Ok(Sets { training, validation: None, steps_known: arguments.delta_theta.is_some() });
+    };
+    let run = RunFile::read(path)?;
+    let simulations = &run.simulations;
+    let (paths, kind) = match &simulations.kind {
+        Kind::Numerical { files, delta_theta, theta_below, theta_above } => {
+            let steps = Steps::new(delta_theta.clone(), theta_below.clone(), theta_above.clone())?;
+            steps.check_fiducial(&run.theta_fid)?;
+            (files, FilesKind::Numerical(steps))
+        }
+        Kind::Exact { files } => (files, FilesKind::Exact),
+        _ => return Err(CliError::NoSimulations { run: Some(path.clone()) }),
+    };
+    let input_shape = &simulations.input_shape;
+    let of = |paths: &FilePaths, n_s, n_d| Files {
+        fiducial: paths.fiducial.clone(),
+        derivative: (&paths.derivative).into(),
+        kind: kind.clone(),
+        n_s,
+        n_d,
+        input_shape: input_shape.clone(),
+    };
+    let validation = match &simulations.validation {
+        Some(Validation::Files { files, n_s, n_d }) => Some(of(files, *n_s, *n_d)),
+        _ => None,
+    };
+    Ok(Sets { training: of(paths, simulations.n_s, simulations.n_d), validation, steps_known: true })
+}
+
+/// Arrays on the command line.
+pub(super) fn files(
+    fiducial: &ArrayPath,
+    derivative: DerivativeFiles,
+    arguments: &SetArguments,
+) -> Result<Files, CliError> {
+    let kind = match (arguments.kind, &derivative) {
+        (Some(kind), _) => kind,
+        (None, DerivativeFiles::Sides { .. }) => DerivativeKind::Numerical,
+        (None, DerivativeFiles::Array(path)) => kind_of(fiducial, path)?,
+    };
+    let kind = match kind {
+        DerivativeKind::Exact => FilesKind::Exact,
+        DerivativeKind::Numerical => FilesKind::Numerical(Steps::Widths(match &arguments.delta_theta {
+            Some(widths) => widths.clone(),
+            // Nothing that is looked at depends on the widths.
+            None => vec![1.0; n_params(&derivative)?],
+        })),
+    };
+    let (n_s, n_d, input_shape) = (None, None, None);
+    Ok(Files { fiducial: fiducial.clone(), derivative, kind, n_s, n_d, input_shape })
+}
+
+/// What fits the shape of the derivative.
+fn kind_of(fiducial: &ArrayPath, derivative: &ArrayPath) -> Result<DerivativeKind, CliError> {
+    let (f, d) = (shape(fiducial)?, shape(derivative)?);
+    let input = f.get(1..).unwrap_or_default();
+    let exact = matches!(&d[..], [_, inner @ .., _] if inner == input);
+    Ok(if exact { DerivativeKind::Exact } else { DerivativeKind::Numerical })
+}
+
+fn n_params(derivative: &DerivativeFiles) -> Result<usize, CliError> {
+    Ok(match derivative {
+        DerivativeFiles::Sides { below, .. } => below.len(),
+        DerivativeFiles::Array(path) => shape(path)?.get(2).copied().unwrap_or(1),
+    })
+}
+
+fn shape(path: &ArrayPath) -> Result<Vec<usize>, CliError> {
+    let options = RowOptions { checksums: false, ..RowOptions::default() };
+    Ok(open_rows::<f64>(path, &options)?.shape().to_vec())
+}
