@@ -1,4 +1,4 @@
-//! Sources of simulations: arrays in memory, npy and npz files, simulators on the fly, and symmetry augmentation.
+//! Sources of simulations: arrays in memory, npy and npz files, simulators on the fly, symmetry augmentation and noise.
 //!
 //! A [`Source`] hands out simulations at the fiducial, the first of them with their derivatives with respect to the
 //! parameters, a few rows (a [`Leaf`]) at a time:
@@ -12,6 +12,7 @@
 //! | [`OnTheFly`] | made by a simulator, new for each key | those of the simulator |
 //! | [`simulate_exact`], [`simulate_numerical`] | drawn once from a simulator into [`Arrays`] | either |
 //! | [`Augmented`] | of another source, seen through random symmetries | of that source, seen through the same |
+//! | [`Transformed`] | of another source, with [`Noise`] added or a [`Transform`] of the user's own | of that source, under the same draw |
 //!
 //! Everything is checked where it comes in: whatever is wrong with a file, a shape, a value or a parameter is a
 //! [`DataError`] that says what was found, what was expected and what to do; nothing that is not finite gets through.
@@ -26,6 +27,7 @@ mod error;
 mod files;
 mod layout;
 mod memory;
+mod noise;
 mod on_the_fly;
 mod outline;
 mod rows;
@@ -35,6 +37,7 @@ mod source;
 mod steps;
 mod streamed;
 mod text;
+mod transform;
 mod values;
 
 pub use arrays::ArrayPath;
@@ -42,9 +45,11 @@ pub use augment::{Augmentation, Augmented};
 pub use error::DataError;
 pub use files::{DerivativeFiles, Files, FilesKind};
 pub use memory::Arrays;
+pub use noise::Noise;
 pub use on_the_fly::OnTheFly;
 pub use rows::{HeldRows, RowArray, RowOptions, StackedRows, open_rows};
 pub use simulate::{simulate_exact, simulate_numerical};
 pub use source::{Derivatives, Leaf, Source, check_rows};
 pub use steps::Steps;
 pub use streamed::{Prefetch, Reading, Streamed, Streaming};
+pub use transform::{Simulation, Transform, Transformed};

@@ -173,7 +173,7 @@ impl Place<'_> {
     }
 
     /// Refuses values of which one is not finite in the precision `E`.
-    fn check<E: Real>(self, values: &[f64], what: impl Fn() -> String) -> Result<(), DataError> {
+    pub(crate) fn check<E: Real>(self, values: &[f64], what: impl Fn() -> String) -> Result<(), DataError> {
         let finite = |value: &f64| E::of(*value).is_finite();
         let Some(first) = values.iter().position(|value| !finite(value)) else {
             return Ok(());
