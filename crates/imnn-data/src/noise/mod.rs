@@ -3,16 +3,22 @@
 mod buffers;
 mod origin;
 
+use std::sync::Arc;
+
 use imnn_sim::{Key, Real, Simulator};
 use ndarray::ArrayD;
 
 use self::buffers::Buffers;
 use self::origin::Origin;
 use crate::augment::{DRAW, Symmetries};
+use crate::rows::is_pattern;
 use crate::scratch::lend;
 use crate::text::tuple;
 use crate::values::finite;
-use crate::{Augmentation, DataError, HeldRows, RowArray, Simulation, Transform, layout};
+use crate::{
+    ArrayPath, Augmentation, DataError, HeldRows, RowArray, RowOptions, Simulation, Transform, arrays, layout,
+    open_rows,
+};
 
 /// Noise that is added to simulations: drawn anew for each key, from a bank of samples or by a simulator.
 ///
@@ -40,18 +46,20 @@ use crate::{Augmentation, DataError, HeldRows, RowArray, Simulation, Transform, 
 /// noisy.read(0..64, Key::new(0), &mut Leaf::new())?;
 /// # Ok::<(), imnn_data::DataError>(())
 /// ```
-#[derive(Debug)]
+///
+/// A clone shares the bank.
+#[derive(Clone, Debug)]
 pub struct Noise<E: Real> {
-    origin: Origin<E>,
+    origin: Arc<Origin<E>>,
     /// Of one sample, as the simulations have it.
     shape: Vec<usize>,
     scale: f64,
     symmetries: Option<Symmetries>,
-    buffers: Buffers<E>,
+    buffers: Arc<Buffers<E>>,
 }
 
 impl<E: Real> Noise<E> {
-    /// A bank of samples, read whenever one is drawn: in memory or in files, as [`open_rows`](crate::open_rows) opens them.
+    /// A bank of samples, read whenever one is drawn: in memory or in files.
     ///
     /// # Shapes
     /// * `bank`: `(n_noise, *input)`
@@ -87,6 +95,30 @@ impl<E: Real> Noise<E> {
         Self::bank(HeldRows::new(label, bank))
     }
 
+    /// A bank of samples in a file, or in a file for each, that stays there: a sample is read whenever it is drawn.
+    ///
+    /// # Errors
+    /// As [`open_rows`] and [`bank`](Self::bank).
+    pub fn open(path: &ArrayPath, options: &RowOptions) -> Result<Self, DataError> {
+        Self::bank(open_rows::<E>(path, options)?)
+    }
+
+    /// A bank of samples read from a file, or from a file for each, into memory.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files, and as [`array`](Self::array).
+    pub fn load(path: &ArrayPath) -> Result<Self, DataError> {
+        if !is_pattern(path)? {
+            return Self::array(path.to_string(), arrays::read(path)?);
+        }
+        let rows = open_rows::<E>(path, &RowOptions::default())?;
+        let mut bank = ArrayD::zeros(rows.shape());
+        if let Some(values) = bank.as_slice_mut() {
+            rows.read(0..rows.shape()[0], values)?;
+        }
+        Self::array(rows.label(), bank)
+    }
+
     /// Noise that is made by a simulator at `theta`, new whenever it is drawn.
     ///
     /// # Errors
@@ -98,7 +130,7 @@ impl<E: Real> Noise<E> {
     }
 
     fn of(shape: Vec<usize>, origin: Origin<E>) -> Self {
-        Self { origin, shape, scale: 1.0, symmetries: None, buffers: Buffers::default() }
+        Self { origin: Arc::new(origin), shape, scale: 1.0, symmetries: None, buffers: Arc::default() }
     }
 
     /// Multiplies the noise by a factor; 1 by default.
@@ -143,16 +175,27 @@ impl<E: Real> Noise<E> {
         self.with_symmetries(augmentation)
     }
 
+    /// The samples of the bank; none for a simulator, which makes a new one each time.
+    pub fn n_samples(&self) -> Option<usize> {
+        self.origin.n_samples()
+    }
+
     /// The bytes of noise that it keeps in memory.
     pub fn memory(&self) -> usize {
-        match &self.origin {
+        match &*self.origin {
             Origin::Bank(bank) => bank.memory(),
             Origin::Simulated { .. } => 0,
         }
     }
 
+    /// The bytes that the whole bank would take in memory; none for a simulator.
+    pub fn size(&self) -> u64 {
+        let sample = self.shape.iter().product::<usize>() * size_of::<E>();
+        self.n_samples().map_or(0, |n| n as u64 * sample as u64)
+    }
+
     fn label(&self) -> &str {
-        match &self.origin {
+        match &*self.origin {
             Origin::Bank(bank) => bank.label(),
             Origin::Simulated { .. } => "the noise of the simulator",
         }
@@ -169,7 +212,7 @@ impl<E: Real> Transform<E> for Noise<E> {
             return Ok(());
         }
         let advice = format!("a simulation has shape {}, and noise is added to each value of it", tuple(input_shape));
-        let (found, expected) = match &self.origin {
+        let (found, expected) = match &*self.origin {
             Origin::Bank(_) => {
                 // As it is viewed, which is what does not fit.
                 let n = self.origin.n_samples().unwrap_or_default();

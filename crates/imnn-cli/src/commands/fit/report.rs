@@ -121,7 +121,7 @@ impl<E: Element> Report<'_, E> {
         let simulations = &self.run.simulations;
         match (&simulations.validation, &simulations.kind) {
             (Some(_), _) => "validation simulations",
-            (None, Kind::Simulator(_)) => "fresh simulations",
+            (None, Kind::Simulator { .. }) => "fresh simulations",
             (None, _) => "training simulations",
         }
     }
