@@ -4,6 +4,7 @@ mod data;
 mod fisher;
 mod fit;
 mod interrupt;
+mod noise;
 mod plot;
 mod refusals;
 mod streamed;
