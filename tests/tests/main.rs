@@ -10,6 +10,8 @@ mod golden_fit;
 mod gradient;
 /// Trained networks against exact laws.
 mod laws;
+/// Noise, and simulators on the fly, as the trainer reads them.
+mod noise;
 /// What the builder and the trainer refuse, in their words.
 mod refusals;
 /// Saved runs give back what was saved, and training goes on as if it had not stopped.
