@@ -48,7 +48,7 @@
 //! | Module | What |
 //! | --- | --- |
 //! | [`fit`] | the trainer [`fit::Imnn`]: whitened start, early stopping, history, saved runs, estimates |
-//! | [`data`] | sources of simulations: arrays in memory, npy and npz files, simulators on the fly, augmentation |
+//! | [`data`] | sources of simulations: arrays in memory, npy and npz files, simulators on the fly, augmentation, noise |
 //! | [`sim`] | random keys, simulators with exact derivatives, built-in simulators |
 //! | [`models`] | networks with exact tangents, layers of your own, weights, optimisers |
 //! | [`device`] | where networks run: the threads of a CPU |

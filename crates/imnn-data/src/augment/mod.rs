@@ -9,7 +9,7 @@ use imnn_sim::{Key, Real};
 
 pub(crate) use self::symmetry::{Draw, Symmetries, below};
 use crate::scratch::{NUMBERS, first, lend};
-use crate::transform::change_each;
+use crate::transform::{Domain, change_each};
 use crate::{DataError, Derivatives, Leaf, Source};
 
 /// Which symmetries of the grid are drawn from.
@@ -122,7 +122,8 @@ impl<E: Real, Src: Source<E>> Source<E> for Augmented<Src> {
         lend(&DRAW, |draw| {
             lend(&NUMBERS, |numbers| {
                 let plain = first(numbers, self.symmetries.len());
-                change_each(&self.source, *b"symmetry", rows, key, leaf, |key, simulation| {
+                let domain = Domain { name: *b"symmetry", checked: None };
+                change_each(&self.source, domain, rows, key, leaf, |key, simulation| {
                     let from = self.symmetries.draw(key, draw);
                     for block in simulation.blocks() {
                         // To f64 and back is exact, and the one buffer serves both precisions.

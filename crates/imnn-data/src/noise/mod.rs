@@ -224,8 +224,10 @@ impl<E: Real> Transform<E> for Noise<E> {
     }
 
     fn apply(&self, key: Key, simulation: &mut Simulation<'_, E>) -> Result<(), DataError> {
+        // Once more: a transform that hands its simulations on to this one may not have asked before.
+        self.check(simulation.shape)?;
         let [sample, symmetry] = key.split();
-        self.buffers.lend(simulation.values.len(), |noise| {
+        self.buffers.lend(self.shape.iter().product(), |noise| {
             self.origin.draw(sample, simulation.row, &self.shape, noise)?;
             if self.scale != 1.0 {
                 noise.iter_mut().for_each(|x| *x = E::of(x.f64() * self.scale));

@@ -166,18 +166,23 @@ impl<E: Real, Src: Source<E>, T: Transform<E>> Source<E> for Transformed<Src, T>
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
         self.source.read(rows.clone(), key, leaf)?;
-        change_each(&self.source, *b"transfor", rows, key, leaf, |key, simulation| {
-            self.transform.apply(key, simulation)?;
-            check_finite(self.transform.name(), simulation)
-        })
+        let domain = Domain { name: *b"transfor", checked: Some(self.transform.name()) };
+        change_each(&self.source, domain, rows, key, leaf, |key, simulation| self.transform.apply(key, simulation))
     }
+}
+
+/// Which draws those of a transform are.
+pub(crate) struct Domain<'a> {
+    pub(crate) name: [u8; 8],
+    /// What messages call the transform, where its results need a check.
+    pub(crate) checked: Option<&'a str>,
 }
 
 /// Changes each of the rows that were read from `source`, with a key of its own: apart from that of the simulation, which is
 /// `key.fold_in(row)`, and from those of transforms in another domain or at another depth.
 pub(crate) fn change_each<E: Real>(
     source: &impl Source<E>,
-    domain: [u8; 8],
+    domain: Domain<'_>,
     rows: Range<usize>,
     key: Key,
     leaf: &mut Leaf<E>,
@@ -188,12 +193,18 @@ pub(crate) fn change_each<E: Real>(
     let per_row = leaf.derivatives.len() / leaf.n.max(1);
     let exact = matches!(source.derivatives(), Derivatives::Exact);
     // No source has as many rows as the number that eight letters make.
-    let own = key.fold_in(u64::from_be_bytes(domain) + source.n_transforms());
+    let own = key.fold_in(u64::from_be_bytes(domain.name).wrapping_add(source.n_transforms()));
     for (i, key) in own.fold_in_each(rows.start as u64..rows.end as u64).enumerate() {
         let values = &mut leaf.values[i * row_len..(i + 1) * row_len];
         let changes = &mut leaf.derivatives[i * per_row..(i + 1) * per_row];
         let (derivatives, partners) = changes.split_at_mut(if exact { per_row } else { 0 });
+        let mut simulation = Simulation { row: rows.start + i, shape, values, derivatives, partners };
+        // A transform that puts other slices in the place of these changes nothing, and escapes no check.
+        let Simulation { values, derivatives, partners, .. } = &mut simulation;
         change(key, &mut Simulation { row: rows.start + i, shape, values, derivatives, partners })?;
+        if let Some(name) = domain.checked {
+            check_finite(name, &simulation)?;
+        }
     }
     Ok(())
 }

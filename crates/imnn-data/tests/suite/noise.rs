@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use imnn_data::arrays::write_npy;
 use imnn_data::{
-    ArrayPath, Arrays, Augmentation, Augmented, DataError, HeldRows, Leaf, Noise, OnTheFly, RowOptions, Source,
-    Transformed, open_rows, simulate_exact, simulate_numerical,
+    ArrayPath, Arrays, Augmentation, Augmented, DataError, HeldRows, Leaf, Noise, OnTheFly, RowOptions, Simulation,
+    Source, Transform, Transformed, open_rows, simulate_exact, simulate_numerical,
 };
 use imnn_sim::{GaussianMeanVariance, Key, Real, Simulator};
 use ndarray::{Array2, ArrayD, Axis, IxDyn};
@@ -252,6 +252,14 @@ fn shapes_scales_and_values_are_checked() {
     assert!(message(array(&[3, 4, 5, 1]).unwrap().with_symmetries(transpose).map(drop)).contains("differ in length"));
     let square = array(&[3, 4, 4, 1]).unwrap().with_symmetries(transpose).unwrap();
     assert!(message(square.reshape(&[2, 8, 1]).map(drop)).contains("differ in length"));
+    // A transform that hands simulations on without asking first.
+    let noise = array(&[9, 8]).unwrap();
+    let handing_on = |key: Key, simulation: &mut Simulation<'_, f64>| {
+        assert!(
+            noise.apply(key, simulation).unwrap_err().to_string().starts_with("noise.npy has shape (9, 8), expected")
+        );
+    };
+    read(&Transformed::new(zeros(3, &[4]), handing_on).unwrap(), 0..3, 0);
 
     let mut wrong = numbered(4, &[3]);
     wrong[[2, 1].as_slice()] = f64::NAN;
