@@ -57,9 +57,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut imnn = Imnn::<f32>::builder(serial([dense(1)]))
             .theta_fid(SLOPE)
             .training(training)
-            .optimiser(Adam::new(Schedule::Cosine { start: 2e-2, iterations: 300, end: 0.0 })?)
+            .optimiser(Adam::new(Schedule::Cosine { start: 2e-2, iterations: 1500, end: 0.0 })?)
             .build()?;
-        imnn.fit(&FitSettings { max_iterations: 300, patience: 300, best: false, ..FitSettings::default() })?;
+        imnn.fit(&FitSettings { max_iterations: 1500, patience: 1500, best: false, ..FitSettings::default() })?;
         println!("{:.1} when trained with {name}", imnn.measure(Weights::Final, &fresh, Key::new(1))?.det_f);
     }
     Ok(())

@@ -77,10 +77,10 @@ fn linear_summaries_have_the_exact_information_with_and_without_noise() {
     let mut imnn = Imnn::<f32>::builder(serial([dense(1)]))
         .theta_fid(SLOPE)
         .training(simulations(500, Some(s)))
-        .optimiser(Adam::new(Schedule::Cosine { start: 2e-2, iterations: 300, end: 0.0 }).unwrap())
+        .optimiser(Adam::new(Schedule::Cosine { start: 2e-2, iterations: 1500, end: 0.0 }).unwrap())
         .build()
         .unwrap();
-    imnn.fit(&settings(300)).unwrap();
+    imnn.fit(&settings(1500)).unwrap();
     let found = fresh(&imnn, Some(s)).det_f;
     assert!(found > 0.95 * exact && found < 1.04 * exact, "{found} of {exact}");
 }
