@@ -12,6 +12,8 @@ mod golden_fit;
 mod gradient;
 /// Trained networks against exact laws.
 mod laws;
+/// Noise, and simulators on the fly, as the trainer reads them.
+mod noise;
 /// How much of a run goes into reading simulations.
 mod reading;
 /// What the builder and the trainer refuse, in their words.

@@ -435,4 +435,45 @@ pub enum DataError {
         /// What is wrong and what to do.
         reason: String,
     },
+    /// A transform made a value that is not finite.
+    #[error(
+        "simulation {row}: {what} at {index:?} is {value} in {precision} after {transform}; {} not finite",
+        one_per(*count, *len)
+    )]
+    Transformed {
+        /// The row of the simulation.
+        row: usize,
+        /// The name of the transform.
+        transform: String,
+        /// The data, those below or above, or the derivative with respect to which parameter.
+        what: String,
+        /// Where in one simulation the first such value is.
+        index: Vec<usize>,
+        /// The first such value.
+        value: f64,
+        /// How many there are.
+        count: usize,
+        /// How many values there are.
+        len: usize,
+        /// The precision of the data.
+        precision: &'static str,
+    },
+    /// Noise is to be scaled by what is no scale.
+    #[error("{label}: scale = {value}, expected a positive, finite number")]
+    Scale {
+        /// The noise.
+        label: String,
+        /// What was given.
+        value: f64,
+    },
+    /// A source or transform of the user's own failed.
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl DataError {
+    /// Wraps an error of a source or transform of the user's own.
+    pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Other(error.into())
+    }
 }

@@ -142,7 +142,7 @@ fn reshape(inner: &[usize], input: &[usize]) -> String {
 }
 
 /// `n_d, 32, 32`
-fn axes(first: &str, input: &[usize]) -> String {
+pub(crate) fn axes(first: &str, input: &[usize]) -> String {
     input.iter().fold(first.to_owned(), |text, axis| format!("{text}, {axis}"))
 }
 

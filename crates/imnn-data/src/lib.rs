@@ -1,4 +1,4 @@
-//! Sources of simulations: arrays in memory, npy and npz files, simulators on the fly, and symmetry augmentation.
+//! Sources of simulations: arrays in memory, npy and npz files, simulators on the fly, symmetry augmentation and noise.
 //!
 //! A [`Source`] hands out simulations at the fiducial, the first of them with their derivatives with respect to the
 //! parameters, a few rows (a [`Leaf`]) at a time:
@@ -12,6 +12,7 @@
 //! | [`OnTheFly`] | made by a simulator, new for each key | those of the simulator |
 //! | [`simulate_exact`], [`simulate_numerical`] | drawn once from a simulator into [`Arrays`] | either |
 //! | [`Augmented`] | of another source, seen through random symmetries | of that source, seen through the same |
+//! | [`Transformed`] | of another source, with [`Noise`] added or a [`Transform`] of the user's own | of that source, under the same draw |
 //!
 //! Everything is checked where it comes in: whatever is wrong with a file, a shape, a value or a parameter is a
 //! [`DataError`] that says what was found, what was expected and what to do; nothing that is not finite gets through.
@@ -30,6 +31,7 @@ pub mod hdf5;
 pub mod inspect;
 mod layout;
 mod memory;
+mod noise;
 mod on_the_fly;
 mod outline;
 mod rows;
@@ -42,6 +44,7 @@ mod steps;
 mod streamed;
 mod text;
 pub mod tfrecord;
+mod transform;
 mod values;
 pub mod writing;
 
@@ -51,6 +54,7 @@ pub use convert::{Conversion, Converted, Element, Meaning};
 pub use error::DataError;
 pub use files::{DerivativeFiles, Files, FilesKind};
 pub use memory::Arrays;
+pub use noise::Noise;
 pub use on_the_fly::OnTheFly;
 pub use rows::{HeldRows, RowArray, RowOptions, StackedRows, for_each_rows, open_rows};
 pub use simulate::{simulate_exact, simulate_numerical};
@@ -58,3 +62,4 @@ pub use source::{Derivatives, Leaf, Source, check_rows};
 pub use split::{Part, Parts, Share, Split, SplitFormat};
 pub use steps::Steps;
 pub use streamed::{Prefetch, Reading, Streamed, Streaming};
+pub use transform::{Simulation, Transform, Transformed};

@@ -5,13 +5,15 @@ use std::ops::Range;
 use imnn_sim::{Key, Real, Simulator};
 
 use crate::scratch::{NUMBERS, first, lend};
+use crate::steps::check_widths;
 use crate::text::unravel;
 use crate::{DataError, Derivatives, Leaf, Source, check_rows};
 
 /// Simulations made anew for each key: row i is simulated at the fiducial with `key.fold_in(i)`.
 ///
 /// Nothing is stored, and every iteration of a training sees other simulations. The derivatives are those of the
-/// simulator, exact or by seed-matched differences.
+/// simulator, exact or by seed-matched differences; or, with [`numerical`](Self::numerical), simulations below and above.
+/// For rows from `n_d` on no derivatives are made.
 ///
 /// ```
 /// use imnn_data::{Leaf, OnTheFly, Source};
@@ -30,6 +32,9 @@ pub struct OnTheFly<S> {
     input_shape: Vec<usize>,
     n_s: usize,
     n_d: usize,
+    derivatives: Derivatives,
+    /// Where there are simulations below, then above: for each parameter the values and what messages call them.
+    points: Vec<(String, Vec<f64>)>,
 }
 
 impl<S: Simulator> OnTheFly<S> {
@@ -55,7 +60,56 @@ impl<S: Simulator> OnTheFly<S> {
                 advice: "return [1] from Simulator::data_shape where a simulation is one number".to_owned(),
             });
         }
-        Ok(Self { simulator, theta_fid: theta_fid.to_vec(), input_shape, n_s, n_d })
+        let (theta_fid, derivatives) = (theta_fid.to_vec(), Derivatives::Exact);
+        Ok(Self { simulator, theta_fid, input_shape, n_s, n_d, derivatives, points: Vec::new() })
+    }
+
+    /// As [`new`](Self::new), with simulations below and above the fiducial in place of the simulator's derivatives.
+    ///
+    /// Row i is simulated with the same key at the fiducial and, for i < n_d, with parameter a at
+    ///
+    /// ```text
+    /// theta_fid[a] -/+ widths[a] / 2        widths: the full distance between above and below
+    /// ```
+    ///
+    /// ```
+    /// use imnn_data::{Leaf, OnTheFly, Source};
+    /// use imnn_sim::{GaussianMeanVariance, Key};
+    ///
+    /// let simulator = GaussianMeanVariance { n_data: 10 };
+    /// let source = OnTheFly::numerical(simulator, &[0.0, 1.0], &[0.1, 0.1], 1000, 100)?;
+    /// let mut leaf = Leaf::<f32>::new();
+    /// source.read(64..96, Key::new(0), &mut leaf)?;
+    /// assert_eq!((leaf.n, leaf.values.len(), leaf.derivatives.len()), (32, 32 * 10, 32 * 2 * 2 * 10));
+    /// # Ok::<(), imnn_data::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), at the parameter values below and above too, and where a width is not positive and finite, is
+    /// lost in the rounding of its parameter, or there are not as many as parameters.
+    pub fn numerical(
+        simulator: S,
+        theta_fid: &[f64],
+        widths: &[f64],
+        n_s: usize,
+        n_d: usize,
+    ) -> Result<Self, DataError> {
+        check_widths(widths)?;
+        if widths.len() != theta_fid.len() {
+            return Err(DataError::NParams {
+                label: "delta_theta".to_owned(),
+                found: widths.len(),
+                other: "theta_fid".to_owned(),
+                expected: theta_fid.len(),
+            });
+        }
+        let mut source = Self::new(simulator, theta_fid, n_s, n_d)?;
+        source.points = points(theta_fid, widths)?;
+        for (_, theta) in &source.points {
+            check_theta(&source.simulator, theta)?;
+        }
+        source.derivatives = Derivatives::Numerical { widths: widths.to_vec() };
+        Ok(source)
     }
 
     /// The simulator.
@@ -87,13 +141,14 @@ impl<E: Real, S: Simulator> Source<E> for OnTheFly<S> {
     }
 
     fn derivatives(&self) -> &Derivatives {
-        &Derivatives::Exact
+        &self.derivatives
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
         let with_derivatives = check_rows(&rows, self.n_s, self.n_d)?;
         let row_len: usize = self.input_shape.iter().product();
-        let change_len = if with_derivatives { self.theta_fid.len() * row_len } else { 0 };
+        let blocks = self.derivatives.sides() * self.theta_fid.len();
+        let change_len = if with_derivatives { blocks * row_len } else { 0 };
         leaf.n = rows.len();
         leaf.values.resize(leaf.n * row_len, E::zero());
         leaf.derivatives.resize(leaf.n * change_len, E::zero());
@@ -105,11 +160,14 @@ impl<E: Real, S: Simulator> Source<E> for OnTheFly<S> {
                 let (data, changes) = first(numbers, n * (row_len + change_len)).split_at_mut(n * row_len);
                 for (i, key) in keys.by_ref().take(n).enumerate() {
                     let data = &mut data[i * row_len..(i + 1) * row_len];
-                    if with_derivatives {
-                        let changes = &mut changes[i * change_len..(i + 1) * change_len];
+                    let changes = &mut changes[i * change_len..(i + 1) * change_len];
+                    if with_derivatives && self.points.is_empty() {
                         self.simulator.simulate_with_derivative(key, &self.theta_fid, data, changes);
-                    } else {
-                        self.simulator.simulate(key, &self.theta_fid, data);
+                        continue;
+                    }
+                    self.simulator.simulate(key, &self.theta_fid, data);
+                    for ((_, theta), side) in self.points.iter().zip(changes.chunks_exact_mut(row_len)) {
+                        self.simulator.simulate(key, theta, side);
                     }
                 }
                 let start = first_row - rows.start;
@@ -132,8 +190,11 @@ impl<S> OnTheFly<S> {
     fn check_row<E: Real>(&self, row: usize, (data, changes): (&[f64], &[f64])) -> Result<(), DataError> {
         let at = Place { row, theta: &self.theta_fid, shape: &self.input_shape };
         at.check::<E>(data, || "the data".to_owned())?;
-        for (a, derivative) in changes.chunks_exact(data.len()).enumerate() {
-            at.check::<E>(derivative, || format!("the derivative with respect to parameter {a}"))?;
+        for (a, block) in changes.chunks_exact(data.len()).enumerate() {
+            match self.points.get(a) {
+                Some((name, theta)) => Place { theta, ..at }.check::<E>(block, || format!("the data with {name}"))?,
+                None => at.check::<E>(block, || format!("the derivative with respect to parameter {a}"))?,
+            }
         }
         Ok(())
     }
@@ -160,20 +221,8 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Appends values in the precision of `to`, all of them finite.
-    pub(crate) fn append<E: Real>(
-        self,
-        values: &[f64],
-        to: &mut Vec<E>,
-        what: impl Fn() -> String,
-    ) -> Result<(), DataError> {
-        self.check::<E>(values, what)?;
-        to.extend(values.iter().map(|&value| E::of(value)));
-        Ok(())
-    }
-
     /// Refuses values of which one is not finite in the precision `E`.
-    fn check<E: Real>(self, values: &[f64], what: impl Fn() -> String) -> Result<(), DataError> {
+    pub(crate) fn check<E: Real>(self, values: &[f64], what: impl Fn() -> String) -> Result<(), DataError> {
         let finite = |value: &f64| E::of(*value).is_finite();
         let Some(first) = values.iter().position(|value| !finite(value)) else {
             return Ok(());
@@ -197,4 +246,21 @@ pub(crate) fn check_theta(simulator: &impl Simulator, theta: &[f64]) -> Result<(
     imnn_sim::check_parameters(simulator.n_params(), theta)
         .and_then(|()| simulator.check(theta))
         .map_err(|source| DataError::Simulator { theta: theta.to_vec(), source })
+}
+
+/// The parameter values below, then above, for each parameter, with a name.
+fn points(theta_fid: &[f64], widths: &[f64]) -> Result<Vec<(String, Vec<f64>)>, DataError> {
+    let mut points = Vec::new();
+    for (side, sign) in [("below", -0.5), ("above", 0.5)] {
+        for (a, &width) in widths.iter().enumerate() {
+            let mut theta = theta_fid.to_vec();
+            theta[a] += sign * width;
+            if theta[a] == theta_fid[a] {
+                let advice = format!("it is lost in the rounding of theta_fid[{a}] = {}; widen it", theta_fid[a]);
+                return Err(DataError::Step { name: "delta_theta", parameter: a, value: width, advice });
+            }
+            points.push((format!("parameter {a} {side}"), theta));
+        }
+    }
+    Ok(points)
 }

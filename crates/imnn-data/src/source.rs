@@ -79,6 +79,12 @@ pub trait Source<E: Real>: Send + Sync {
     /// How the derivatives are given.
     fn derivatives(&self) -> &Derivatives;
 
+    /// How many random transforms its simulations have been through, each with draws of its own; a source that passes on
+    /// those of another has to pass on this number too.
+    fn n_transforms(&self) -> u64 {
+        0
+    }
+
     /// Reads `rows` into `leaf`.
     ///
     /// All of the rows are below `n_d`, or all of them at or above it: the caller cuts there.
@@ -131,6 +137,10 @@ macro_rules! through_pointer {
 
             fn derivatives(&self) -> &Derivatives {
                 (**self).derivatives()
+            }
+
+            fn n_transforms(&self) -> u64 {
+                (**self).n_transforms()
             }
 
             fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

@@ -48,7 +48,7 @@
 //! | Module | What |
 //! | --- | --- |
 //! | [`fit`] | the trainer [`fit::Imnn`]: whitened start, early stopping, history, saved runs, estimates |
-//! | [`data`] | sources of simulations: arrays in memory, npy and npz files, simulators on the fly, augmentation |
+//! | [`data`] | sources of simulations: arrays in memory, npy and npz files, simulators on the fly, augmentation, noise |
 //! | [`jobs`] | simulators that are external programs: run, checked, put together into sets of simulations |
 //! | [`sim`] | random keys, simulators with exact derivatives, built-in simulators |
 //! | [`models`] | networks with exact tangents, layers of your own, weights, optimisers |

@@ -1,8 +1,8 @@
 //! What a program that trains a network needs, in one line: `use imnn::prelude::*;`.
 
 pub use imnn_data::{
-    ArrayPath, Arrays, Augmentation, Augmented, Files, FilesKind, OnTheFly, Source, Steps, Streamed, Streaming,
-    simulate_exact, simulate_numerical,
+    ArrayPath, Arrays, Augmentation, Augmented, Files, FilesKind, Noise, OnTheFly, Simulation, Source, Steps, Streamed,
+    Streaming, Transform, Transformed, simulate_exact, simulate_numerical,
 };
 pub use imnn_device::{Aggregator, Cpu, Device, Session};
 pub use imnn_fit::{Bar, Compressor, FitSettings, History, Imnn, Observer, On, Progress, Start, Weights};

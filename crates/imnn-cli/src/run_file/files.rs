@@ -147,14 +147,18 @@ fn read_derivative(
     Ok(DerivativePaths::Sides { below: side("below", "above")?, above: side("above", "below")? })
 }
 
-fn read_loading(section: &Section<'_>) -> Result<Loading, RunFileError> {
+pub(super) fn read_load(section: &Section<'_>) -> Result<Load, RunFileError> {
     let name = section.or("load", "auto".to_owned())?;
-    let load = match name.as_str() {
-        "auto" => Load::Auto,
-        "memory" => Load::Memory,
-        "stream" => Load::Stream,
-        _ => return Err(section.unknown_name("load", &name, &["auto", "memory", "stream"])),
-    };
+    match name.as_str() {
+        "auto" => Ok(Load::Auto),
+        "memory" => Ok(Load::Memory),
+        "stream" => Ok(Load::Stream),
+        _ => Err(section.unknown_name("load", &name, &["auto", "memory", "stream"])),
+    }
+}
+
+fn read_loading(section: &Section<'_>) -> Result<Loading, RunFileError> {
+    let load = read_load(section)?;
     let name = section.or("prefetch", "auto".to_owned())?;
     let prefetch = match name.as_str() {
         "auto" => Prefetch::Auto,

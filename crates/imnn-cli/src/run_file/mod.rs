@@ -26,6 +26,7 @@
 
 mod error;
 mod files;
+mod noise;
 mod reader;
 mod settings;
 mod simulate;
@@ -41,9 +42,12 @@ use serde::{Serialize, Serializer};
 
 pub use error::RunFileError;
 pub use files::{DerivativePaths, FilePaths, Load, Loading};
+pub use noise::{Noise, ValidationNoise};
 pub use settings::{Device, DeviceKind, NetworkSettings, Precision};
 pub use simulate::SimulateFile;
-pub use simulations::{Kind, Line, MeanVariance, PowerLawField, Simulations, Simulator, Validation};
+pub use simulations::{
+    Kind, Line, MeanVariance, PowerLawField, Simulations, Simulator, SimulatorDerivative, Validation,
+};
 pub use sources::{AnySource, SourceError, Sources};
 
 use reader::{Section, Source};

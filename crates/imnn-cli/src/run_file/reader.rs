@@ -165,7 +165,8 @@ impl<'a> Section<'a> {
         self.invalid(key, format!("unknown name \"{name}\": {}", advice(name, known)))
     }
 
-    fn wrong_type(&self, key: &str, expected: &'static str) -> RunFileError {
+    /// A value of none of the types that the key can have.
+    pub(super) fn wrong_type(&self, key: &str, expected: &'static str) -> RunFileError {
         let found = self.table.get(key).map_or_else(String::new, |value| {
             let text = self.source.text.get(value.span()).unwrap_or_default();
             let name = value.as_ref().type_str();

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::RunFileError;
 use super::files::{self, FilePaths};
+use super::noise::{self, Noise, ValidationNoise};
 use super::reader::Section;
 
 /// What a network is trained on.
@@ -30,6 +31,9 @@ pub struct Simulations {
     /// Symmetries drawn anew in each iteration, for training only; none by default.
     #[serde(serialize_with = "as_table")]
     pub augment: Augmentation,
+    /// Noise added to each simulation, drawn anew in each iteration; none by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Noise>,
     /// Simulations kept apart to decide when to stop and which weights are best.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
@@ -62,7 +66,27 @@ pub enum Kind {
         files: FilePaths,
     },
     /// A built-in simulator, run anew in each iteration.
-    Simulator(Simulator),
+    Simulator {
+        /// Which one.
+        #[serde(flatten)]
+        simulator: Simulator,
+        /// How its simulations change with the parameters; its exact derivatives by default.
+        derivative: SimulatorDerivative,
+    },
+}
+
+/// How the simulations of a simulator change with the parameters.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SimulatorDerivative {
+    /// By the exact derivatives of the simulator.
+    #[default]
+    Exact,
+    /// By seed-matched differences of simulations, over these full widths, used as exact derivatives are.
+    Finite(Vec<f64>),
+    /// By simulations of the same seed below and above, these full widths apart, as from files of numerical derivatives.
+    Numerical(Vec<f64>),
 }
 
 /// A built-in simulator.
@@ -125,6 +149,9 @@ pub enum Validation {
         /// As for training.
         #[serde(skip_serializing_if = "Option::is_none")]
         n_d: Option<usize>,
+        /// That of training by default.
+        #[serde(skip_serializing_if = "ValidationNoise::is_as_training")]
+        noise: ValidationNoise,
     },
     /// From the same simulator, with a key of their own.
     Simulated {
@@ -134,6 +161,9 @@ pub enum Validation {
         /// How many of them with derivatives.
         #[serde(skip_serializing_if = "Option::is_none")]
         n_d: Option<usize>,
+        /// As for files.
+        #[serde(skip_serializing_if = "ValidationNoise::is_as_training")]
+        noise: ValidationNoise,
     },
 }
 
@@ -143,13 +173,21 @@ impl Simulations {
         if let Kind::Numerical { files, .. } | Kind::Exact { files } = &mut self.kind {
             files.resolve(base);
         }
-        if let Some(Validation::Files { files, .. }) = &mut self.validation {
-            files.resolve(base);
+        if let Some(noise) = &mut self.noise {
+            noise.resolve(base);
+        }
+        match &mut self.validation {
+            Some(Validation::Files { files, noise, .. }) => {
+                files.resolve(base);
+                noise.resolve(base);
+            }
+            Some(Validation::Simulated { noise, .. }) => noise.resolve(base),
+            None => {}
         }
     }
 }
 
-const COMMON: [&str; 6] = ["kind", "n_s", "n_d", "input_shape", "augment", "validation"];
+const COMMON: [&str; 7] = ["kind", "n_s", "n_d", "input_shape", "augment", "noise", "validation"];
 const KINDS: [&str; 3] = ["numerical", "exact", "simulator"];
 const SIMULATORS: [&str; 3] = ["mean_variance", "line", "power_law_field"];
 
@@ -161,7 +199,10 @@ pub(super) fn read(section: &Section<'_>, n_params: usize, base: &Path) -> Resul
             only(section, &files::KEYS)?;
             Kind::Exact { files: files::read(section, base, "(n_d, *input, n_params)", n_params, false)? }
         }
-        "simulator" => Kind::Simulator(read_simulator(section, n_params)?),
+        "simulator" => Kind::Simulator {
+            simulator: read_simulator(section, n_params)?,
+            derivative: read_simulator_derivative(section, n_params)?,
+        },
         _ => return Err(section.unknown_name("kind", &name, &KINDS)),
     };
     let (n_s, n_d) = read_rows(section)?;
@@ -170,14 +211,15 @@ pub(super) fn read(section: &Section<'_>, n_params: usize, base: &Path) -> Resul
         return Err(section.invalid("input_shape", "every axis must have at least one entry, as in [64, 64, 1]"));
     }
     let augment = section.section("augment")?.map(|section| read_augment(&section)).transpose()?.unwrap_or_default();
-    let simulated = matches!(kind, Kind::Simulator(_));
+    let noise = noise::read(section, base)?;
+    let simulated = matches!(kind, Kind::Simulator { .. });
     if simulated && input_shape.is_some() {
         let reason = "a simulator has the shape it has; to change it, begin the network with { reshape = [...] }";
         return Err(section.invalid("input_shape", reason));
     }
     let validation =
         section.section("validation")?.map(|section| read_validation(&section, &kind, n_params, base)).transpose()?;
-    Ok(Simulations { kind, n_s, n_d, input_shape, augment, validation })
+    Ok(Simulations { kind, n_s, n_d, input_shape, augment, noise, validation })
 }
 
 fn read_numerical(section: &Section<'_>, n_params: usize, base: &Path) -> Result<Kind, RunFileError> {
@@ -225,12 +267,12 @@ fn read_simulator(section: &Section<'_>, n_params: usize) -> Result<Simulator, R
         section.required("simulator", "write simulator = \"mean_variance\", \"line\" or \"power_law_field\"")?;
     let (simulator, needed) = match name.as_str() {
         "mean_variance" => {
-            only(section, &["simulator", "n_data"])?;
+            only(section, &["simulator", "derivative", "n_data"])?;
             let n_data = section.or("n_data", 10)?;
             (Simulator::MeanVariance(MeanVariance { n_data: at_least(section, "n_data", n_data, 1)? }), 2)
         }
         "line" => {
-            only(section, &["simulator", "n_data", "x_min", "x_max", "slope_variance"])?;
+            only(section, &["simulator", "derivative", "n_data", "x_min", "x_max", "slope_variance"])?;
             let n_data = section.or("n_data", 100)?;
             let (x_min, x_max) = (section.or("x_min", 0.0)?, section.or("x_max", 10.0)?);
             if x_min >= x_max {
@@ -245,7 +287,7 @@ fn read_simulator(section: &Section<'_>, n_params: usize) -> Result<Simulator, R
             (Simulator::Line(Line { n_data: at_least(section, "n_data", n_data, 2)?, x_min, x_max, slope_variance }), 1)
         }
         "power_law_field" => {
-            only(section, &["simulator", "n", "length"])?;
+            only(section, &["simulator", "derivative", "n", "length"])?;
             let length: Option<f64> = section.optional("length")?;
             if let Some(found) = length.filter(|&length| length <= 0.0) {
                 return Err(section.invalid("length", format!("{found} is not positive")));
@@ -264,8 +306,41 @@ fn read_simulator(section: &Section<'_>, n_params: usize) -> Result<Simulator, R
     Ok(simulator)
 }
 
+fn read_simulator_derivative(section: &Section<'_>, n_params: usize) -> Result<SimulatorDerivative, RunFileError> {
+    const KNOWN: &str = "\"exact\" or a table { finite = [...] } or { numerical = [...] } of full widths";
+    if !section.has("derivative") {
+        return Ok(SimulatorDerivative::Exact);
+    }
+    if let Ok(name) = section.or("derivative", String::new()) {
+        return match name.as_str() {
+            "exact" => Ok(SimulatorDerivative::Exact),
+            _ => Err(section.invalid("derivative", format!("expected {KNOWN}, found \"{name}\""))),
+        };
+    }
+    let Ok(Some(table)) = section.section("derivative") else { return Err(section.wrong_type("derivative", KNOWN)) };
+    table.only(&["finite", "numerical"])?;
+    let (key, make): (_, fn(_) -> _) = match (table.has("finite"), table.has("numerical")) {
+        (true, false) => ("finite", SimulatorDerivative::Finite),
+        (false, true) => ("numerical", SimulatorDerivative::Numerical),
+        _ => return Err(section.invalid("derivative", format!("expected {KNOWN}, one of these"))),
+    };
+    let widths: Vec<f64> = table.or(key, Vec::new())?;
+    if widths.len() != n_params {
+        return Err(table.invalid(key, format!("{} values for the {n_params} of theta_fid", widths.len())));
+    }
+    if let Some((i, width)) = widths.iter().enumerate().find(|(_, width)| **width <= 0.0) {
+        let reason = format!("entry {i} is {width}: it is the full distance theta_above - theta_below, and positive");
+        return Err(table.invalid(key, reason));
+    }
+    Ok(make(widths))
+}
+
 fn read_augment(section: &Section<'_>) -> Result<Augmentation, RunFileError> {
     section.only(&["shift", "flip", "transpose"])?;
+    read_symmetries(section)
+}
+
+pub(super) fn read_symmetries(section: &Section<'_>) -> Result<Augmentation, RunFileError> {
     Ok(Augmentation {
         shift: section.or("shift", false)?,
         flip: section.or("flip", false)?,
@@ -280,18 +355,19 @@ fn read_validation(
     base: &Path,
 ) -> Result<Validation, RunFileError> {
     let numerical = matches!(kind, Kind::Numerical { .. });
-    let rows: &[&str] = &["n_s", "n_d"];
+    let rows: &[&str] = &["n_s", "n_d", "noise"];
     section.only(&match kind {
-        Kind::Simulator(_) => rows.to_vec(),
+        Kind::Simulator { .. } => rows.to_vec(),
         Kind::Exact { .. } => [&files::KEYS[..], rows].concat(),
         Kind::Numerical { .. } => [&files::KEYS[..], &files::SIDES, rows].concat(),
     })?;
     let (n_s, n_d) = read_rows(section)?;
-    if matches!(kind, Kind::Simulator(_)) {
-        return Ok(Validation::Simulated { n_s, n_d });
+    let noise = noise::read_validation(section, base)?;
+    if matches!(kind, Kind::Simulator { .. }) {
+        return Ok(Validation::Simulated { n_s, n_d, noise });
     }
     let files = files::read(section, base, "as that for training", n_params, numerical)?;
-    Ok(Validation::Files { files, n_s, n_d })
+    Ok(Validation::Files { files, n_s, n_d, noise })
 }
 
 fn read_rows(section: &Section<'_>) -> Result<(Option<usize>, Option<usize>), RunFileError> {
@@ -322,7 +398,7 @@ fn only(section: &Section<'_>, keys: &[&str]) -> Result<(), RunFileError> {
     section.only(&known)
 }
 
-fn as_table<S: Serializer>(augment: &Augmentation, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_table<S: Serializer>(augment: &Augmentation, serializer: S) -> Result<S::Ok, S::Error> {
     let mut table = serializer.serialize_struct("augment", 3)?;
     table.serialize_field("shift", &augment.shift)?;
     table.serialize_field("flip", &augment.flip)?;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use imnn::data::{
-    Augmented, DataError, Files, FilesKind, OnTheFly, Prefetch, RowOptions, Source, Steps, Streamed, Streaming,
+    Augmented, DataError, Files, FilesKind, Noise, OnTheFly, Prefetch, RowOptions, Source, Steps, Streamed, Streaming,
+    Transformed,
 };
-use imnn::sim::{GaussianMeanVariance, NoisyLine, PowerLawField, Real, SimError};
+use imnn::sim::{self, FiniteDifferences, GaussianMeanVariance, Key, NoisyLine, PowerLawField, Real, SimError};
 
-use super::{FilePaths, Kind, Load, RunFile, Simulator, Validation};
+use super::{FilePaths, Kind, Load, RunFile, Simulator, SimulatorDerivative, Validation, ValidationNoise, noise};
 
 /// How many simulations a simulator makes where the run file does not say.
 const N_S: usize = 1000;
@@ -61,6 +62,8 @@ struct Budget<E: Real> {
     allowed: u64,
     taken: u64,
     streamed: Vec<Arc<Streamed<E>>>,
+    /// The noise of training, which validation shares.
+    noise: Option<Noise<E>>,
 }
 
 impl RunFile {
@@ -70,10 +73,10 @@ impl RunFile {
     /// Whatever is wrong with the files or the settings of the simulator; where simulations that are streamed take more
     /// memory than allowed.
     pub fn sources<E: Real>(&self) -> Result<Sources<E>, SourceError> {
-        let mut budget = Budget { allowed: self.device.memory.unwrap_or(MEMORY), taken: 0, streamed: vec![] };
+        let mut budget = self.budget();
         let training = self.training_within(&mut budget)?;
         let validation = self.validation_within(&mut budget)?;
-        let Budget { allowed, taken, streamed } = budget;
+        let Budget { allowed, taken, streamed, .. } = budget;
         match allowed.checked_sub(taken) {
             Some(left) => Ok(Sources { training, validation, streamed, left }),
             None => Err(SourceError::Memory { taken, allowed }),
@@ -97,32 +100,84 @@ impl RunFile {
     }
 
     fn budget<E: Real>(&self) -> Budget<E> {
-        Budget { allowed: self.device.memory.unwrap_or(MEMORY), taken: 0, streamed: vec![] }
+        Budget { allowed: self.device.memory.unwrap_or(MEMORY), taken: 0, streamed: vec![], noise: None }
     }
 
     fn training_within<E: Real>(&self, budget: &mut Budget<E>) -> Result<AnySource<E>, SourceError> {
         let simulations = &self.simulations;
         let source = match &simulations.kind {
-            Kind::Simulator(simulator) => self.simulator(simulator, simulations.n_s, simulations.n_d)?,
+            Kind::Simulator { simulator, derivative } => {
+                self.simulator(simulator, derivative, simulations.n_s, simulations.n_d)?
+            }
             Kind::Exact { files } | Kind::Numerical { files, .. } => {
                 self.files(files, simulations.n_s, simulations.n_d, budget)?
             }
         };
-        if simulations.augment.any() {
-            return Ok(Box::new(Augmented::new::<E>(source, simulations.augment)?));
-        }
-        Ok(source)
+        let source: AnySource<E> = match simulations.augment.any() {
+            true => Box::new(Augmented::new::<E>(source, simulations.augment)?),
+            false => source,
+        };
+        // After the symmetries of the sky: noise is that of the instrument, and has its own.
+        let Some(noise) = &simulations.noise else { return Ok(source) };
+        let noise = self.noise(noise, budget)?;
+        budget.noise = Some(noise.clone());
+        Ok(Box::new(Transformed::new(source, noise)?))
     }
 
     fn validation_within<E: Real>(&self, budget: &mut Budget<E>) -> Result<Option<AnySource<E>>, SourceError> {
         let simulations = &self.simulations;
-        match (&simulations.validation, &simulations.kind) {
-            (Some(Validation::Files { files, n_s, n_d }), _) => self.files(files, *n_s, *n_d, budget).map(Some),
-            (Some(Validation::Simulated { n_s, n_d }), Kind::Simulator(simulator)) => {
-                self.simulator(simulator, n_s.or(simulations.n_s), *n_d).map(Some)
+        let (source, noise) = match (&simulations.validation, &simulations.kind) {
+            (Some(Validation::Files { files, n_s, n_d, noise }), _) => (self.files(files, *n_s, *n_d, budget)?, noise),
+            (Some(Validation::Simulated { n_s, n_d, noise }), Kind::Simulator { simulator, derivative }) => {
+                (self.simulator(simulator, derivative, n_s.or(simulations.n_s), *n_d)?, noise)
             }
-            _ => Ok(None),
-        }
+            _ => return Ok(None),
+        };
+        let noise = match noise {
+            ValidationNoise::None => None,
+            ValidationNoise::Own(noise) => Some(self.noise(noise, budget)?),
+            ValidationNoise::AsTraining => match (budget.noise.take(), &simulations.noise) {
+                (None, Some(noise)) => Some(self.noise(noise, budget)?),
+                (shared, _) => shared,
+            },
+        };
+        Ok(Some(match noise {
+            Some(noise) => Box::new(Transformed::new(source, noise)?),
+            None => source,
+        }))
+    }
+
+    /// The noise of these settings, viewed in the shape of the simulations.
+    fn noise<E: Real>(&self, noise: &noise::Noise, budget: &mut Budget<E>) -> Result<Noise<E>, SourceError> {
+        let left = budget.allowed.saturating_sub(budget.taken);
+        let streamed = match noise.load {
+            Load::Memory => None,
+            Load::Stream => {
+                Some(Noise::open(&noise.bank, &RowOptions { memory: bytes(left), ..RowOptions::default() })?)
+            }
+            Load::Auto => {
+                let allowed = self.device.memory.or_else(half_of_memory).unwrap_or(u64::MAX);
+                // As for simulations: asked for its size alone, compared and checked when it is loaded.
+                let look = RowOptions { memory: bytes(allowed), checksums: false };
+                if Noise::<E>::open(&noise.bank, &look)?.size() <= allowed {
+                    None
+                } else {
+                    Some(Noise::open(&noise.bank, &RowOptions { memory: bytes(left), ..RowOptions::default() })?)
+                }
+            }
+        };
+        let made = match streamed {
+            Some(streamed) => {
+                budget.taken += streamed.memory() as u64;
+                streamed
+            }
+            None => Noise::load(&noise.bank)?,
+        };
+        let made = match &self.simulations.input_shape {
+            Some(shape) => made.reshape(shape)?,
+            None => made,
+        };
+        Ok(made.with_scale(noise.scale)?.with_symmetries(noise.symmetries)?)
     }
 
     fn files<E: Real>(
@@ -182,15 +237,15 @@ impl RunFile {
     fn simulator<E: Real>(
         &self,
         simulator: &Simulator,
+        derivative: &SimulatorDerivative,
         n_s: Option<usize>,
         n_d: Option<usize>,
     ) -> Result<AnySource<E>, SourceError> {
         let n_s = n_s.unwrap_or(N_S);
         let n_d = n_d.unwrap_or(n_s);
-        let theta_fid = &self.theta_fid;
-        Ok(match simulator {
+        match simulator {
             Simulator::MeanVariance(options) => {
-                Box::new(OnTheFly::new(GaussianMeanVariance { n_data: options.n_data }, theta_fid, n_s, n_d)?)
+                self.on_the_fly(GaussianMeanVariance { n_data: options.n_data }, derivative, n_s, n_d)
             }
             Simulator::Line(options) => {
                 let step = (options.x_max - options.x_min) / (options.n_data - 1) as f64;
@@ -199,7 +254,7 @@ impl RunFile {
                     Some(variance) => line.with_slope_variance(variance)?,
                     None => line,
                 };
-                Box::new(OnTheFly::new(line, theta_fid, n_s, n_d)?)
+                self.on_the_fly(line, derivative, n_s, n_d)
             }
             Simulator::PowerLawField(options) => {
                 let field = PowerLawField::new(options.n)?;
@@ -207,7 +262,30 @@ impl RunFile {
                     Some(length) => field.with_length(length)?,
                     None => field,
                 };
-                Box::new(OnTheFly::new(field, theta_fid, n_s, n_d)?)
+                self.on_the_fly(field, derivative, n_s, n_d)
+            }
+        }
+    }
+
+    fn on_the_fly<E: Real>(
+        &self,
+        simulator: impl sim::Simulator + Clone + 'static,
+        derivative: &SimulatorDerivative,
+        n_s: usize,
+        n_d: usize,
+    ) -> Result<AnySource<E>, SourceError> {
+        let theta_fid = &self.theta_fid;
+        Ok(match derivative {
+            SimulatorDerivative::Exact => Box::new(OnTheFly::new(simulator, theta_fid, n_s, n_d)?),
+            SimulatorDerivative::Numerical(widths) => {
+                Box::new(OnTheFly::numerical(simulator, theta_fid, widths, n_s, n_d)?)
+            }
+            SimulatorDerivative::Finite(widths) => {
+                let (shape, of_check) = (simulator.data_shape(), simulator.clone());
+                let simulate = move |key: Key, theta: &[f64], data: &mut [f64]| simulator.simulate(key, theta, data);
+                let differences = FiniteDifferences::new(theta_fid.len(), shape, widths.clone(), simulate)?
+                    .with_check(move |theta| of_check.check(theta));
+                Box::new(OnTheFly::new(differences, theta_fid, n_s, n_d)?)
             }
         })
     }

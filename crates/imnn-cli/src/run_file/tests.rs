@@ -100,7 +100,10 @@ fn every_key_is_read() {
 fn defaults_are_those_of_the_documentation() {
     let run = parse(SHORT).unwrap();
     assert_eq!((run.seed, run.parameters.join(" ").as_str()), (0, "theta_0 theta_1"));
-    assert_eq!(run.simulations.kind, Kind::Simulator(Simulator::MeanVariance(MeanVariance { n_data: 10 })));
+    let simulator = Simulator::MeanVariance(MeanVariance { n_data: 10 });
+    let derivative = SimulatorDerivative::Exact;
+    assert_eq!(run.simulations.kind, Kind::Simulator { simulator, derivative });
+    assert_eq!(run.simulations.noise, None);
     assert_eq!((run.simulations.n_s, &run.simulations.validation), (None, &None));
     assert_eq!((run.network.precision, &run.network.initial), (Precision::F32, &None));
     assert_eq!((run.optimiser, run.fit), (OptimiserConfig::default(), FitSettings::default()));
@@ -120,12 +123,100 @@ fn the_resolved_file_is_a_run_file() {
     let line = "theta_fid = [1]\n[simulations]\nkind = \"simulator\"\nsimulator = \"line\"\nslope_variance = 0.1\n\
                 [simulations.validation]\nn_s = 50\n[network]\nlayers = [\"exp\"]\n[optimiser]\nrmsprop = {}\n";
     let field = SHORT.replace("mean_variance\"", "power_law_field\"\nlength = 2.0");
-    for text in [FULL, SHORT, &files[0], &files[1], line, &field] {
+    let noise = FULL.replace(
+        "[simulations.validation]",
+        "[simulations.noise]\nbank = \"n.npz:b\"\nflip = true\n[simulations.validation]",
+    );
+    let own = noise.replace("[network]", "[simulations.validation.noise]\nbank = \"/v.npy\"\nscale = 2\n[network]");
+    let none = noise.replace("[network]", "noise = false\n[network]");
+    let finite = SHORT.replace("[network]", "derivative = { finite = [0.1, 0.2] }\nn_s = 50\nn_data = 5\n[network]");
+    let numerical = finite.replace("finite", "numerical");
+    let texts = [FULL, SHORT, &files[0], &files[1], line, &field, &noise, &own, &none, &finite, &numerical];
+    for text in texts {
         let run = parse(text).unwrap();
         let written = run.to_toml().unwrap();
         // Paths are resolved already, so that they are taken from here.
         let again = RunFile::parse(&written, "config.toml").unwrap_or_else(|error| panic!("{error}\n{written}"));
         assert_eq!(again.to_toml().unwrap(), written);
+    }
+}
+
+#[test]
+fn noise_is_read() {
+    let table = "[simulations.noise]\nbank = \"noise.npz:b\"\nscale = 0.5\nload = \"stream\"\nshift = true\n";
+    let text = FULL.replace("[network]", &format!("{table}[network]"));
+    let run = parse(&text).unwrap();
+    let noise = run.simulations.noise.unwrap();
+    assert_eq!(noise.bank, ArrayPath::with_key("runs/noise.npz", "b"));
+    assert_eq!((noise.scale, noise.load), (0.5, Load::Stream));
+    assert_eq!(noise.symmetries, Augmentation { shift: true, ..Augmentation::default() });
+    let of_validation = |text: &str| match parse(text).unwrap().simulations.validation {
+        Some(Validation::Files { noise, .. } | Validation::Simulated { noise, .. }) => noise,
+        None => panic!("there is validation"),
+    };
+    assert_eq!(of_validation(&text), ValidationNoise::AsTraining);
+    assert_eq!(
+        of_validation(&text.replace("[network]", "[simulations.validation.noise]\nbank = \"v.npy\"\n[network]")),
+        {
+            let bank = "runs/v.npy".into();
+            ValidationNoise::Own(Noise { bank, scale: 1.0, load: Load::Auto, symmetries: Augmentation::default() })
+        }
+    );
+    let simulated = format!("{SHORT}[simulations.validation]\nnoise = false\n");
+    assert_eq!(of_validation(&simulated), ValidationNoise::None);
+
+    let refused = |table: &str, message: &str| {
+        let text = SHORT.replace("[network]", &format!("{table}[network]"));
+        assert_eq!(parse(&text).unwrap_err().to_string(), message);
+    };
+    refused(
+        "[simulations.noise]\nscale = 2\n",
+        "missing key \"bank\" in [simulations.noise] (runs/run.toml line 5): write the path of the samples, (n_noise, *input), \
+         as bank = \"noise.npy\"",
+    );
+    refused(
+        "[simulations.noise]\nbank = \"n.npy\"\nscale = 0\n",
+        "\"scale\" in [simulations.noise] (runs/run.toml line 7): 0 is not positive; for no noise leave the table out",
+    );
+    refused(
+        "[simulations.noise]\nbank = \"n.npy\"\nshifts = true\n",
+        "unknown key \"shifts\" in [simulations.noise] (runs/run.toml line 7): did you mean \"shift\"?",
+    );
+    refused(
+        "[simulations.noise]\nbank = \"n.npy\"\nload = \"disk\"\n",
+        "\"load\" in [simulations.noise] (runs/run.toml line 7): unknown name \"disk\": there are auto, memory, stream",
+    );
+    refused("noise = 3\n", "\"noise\" in [simulations] (runs/run.toml line 5): expected a table, found an integer, 3");
+}
+
+#[test]
+fn derivatives_of_simulators_are_read() {
+    let read =
+        |line: &str| parse(&SHORT.replace("[network]", &format!("{line}\n[network]"))).map(|run| run.simulations.kind);
+    for (line, expected) in [
+        ("derivative = \"exact\"", SimulatorDerivative::Exact),
+        ("derivative = { finite = [0.1, 1] }", SimulatorDerivative::Finite(vec![0.1, 1.0])),
+        ("derivative = { numerical = [0.1, 1] }", SimulatorDerivative::Numerical(vec![0.1, 1.0])),
+    ] {
+        let Kind::Simulator { derivative, .. } = read(line).unwrap() else { panic!() };
+        assert_eq!(derivative, expected);
+    }
+    let known = "expected \"exact\" or a table { finite = [...] } or { numerical = [...] } of full widths";
+    let place = "in [simulations] (runs/run.toml line 5)";
+    let place_below = "in [simulations.derivative] (runs/run.toml line 5)";
+    for (line, message) in [
+        ("derivative = \"finite\"", format!("\"derivative\" {place}: {known}, found \"finite\"")),
+        ("derivative = 3", format!("\"derivative\" {place}: {known}, found an integer, 3")),
+        ("derivative = {}", format!("\"derivative\" {place}: {known}, one of these")),
+        ("derivative = { finite = [1] }", format!("\"finite\" {place_below}: 1 values for the 2 of theta_fid")),
+        (
+            "derivative = { numerical = [1, 0] }",
+            format!(
+                "\"numerical\" {place_below}: entry 1 is 0: it is the full distance theta_above - theta_below, and positive"
+            ),
+        ),
+    ] {
+        assert_eq!(read(line).unwrap_err().to_string(), message);
     }
 }
 
@@ -180,7 +271,7 @@ fn unknown_keys_are_refused_with_a_suggestion() {
         "delta_theta = [0.1, 0.1]",
         "widths = [0.1, 0.1]",
         "unknown key \"widths\" in [simulations] (runs/run.toml line 9): there are kind, n_s, n_d, input_shape, augment, \
-         validation, fiducial, derivative, load, cache, prefetch, below, above, delta_theta, theta_below, theta_above",
+         noise, validation, fiducial, derivative, load, cache, prefetch, below, above, delta_theta, theta_below, theta_above",
     );
 }
 

@@ -6,6 +6,7 @@ mod data_files;
 mod fisher;
 mod fit;
 mod interrupt;
+mod noise;
 mod plot;
 mod refusals;
 mod simulate;

@@ -7,8 +7,9 @@ use std::ops::Range;
 
 use imnn_sim::{Key, Real};
 
-use self::symmetry::{Draw, Symmetries};
+pub(crate) use self::symmetry::{Draw, Symmetries, below};
 use crate::scratch::{NUMBERS, first, lend};
+use crate::transform::{Domain, change_each};
 use crate::{DataError, Derivatives, Leaf, Source};
 
 /// Which symmetries of the grid are drawn from.
@@ -69,9 +70,8 @@ impl<Src> Augmented<Src> {
     where
         Src: Source<E>,
     {
-        let n_axes = source.input_shape().len();
-        let axes: Vec<usize> = (0..n_axes.saturating_sub(1).max(1)).collect();
-        Self::with_axes(source, augmentation, &axes)
+        let symmetries = Symmetries::spatial(source.input_shape(), augmentation)?;
+        Ok(Self { source, symmetries })
     }
 
     /// Augments over the axes given, in place of the spatial ones.
@@ -113,19 +113,19 @@ impl<E: Real, Src: Source<E>> Source<E> for Augmented<Src> {
         self.source.derivatives()
     }
 
+    fn n_transforms(&self) -> u64 {
+        self.source.n_transforms() + 1
+    }
+
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
         self.source.read(rows.clone(), key, leaf)?;
-        let row_len = self.symmetries.len();
-        let per_row = leaf.derivatives.len() / leaf.n.max(1);
         lend(&DRAW, |draw| {
             lend(&NUMBERS, |numbers| {
-                let plain = first(numbers, row_len);
-                let keys = own(key).fold_in_each(rows.start as u64..rows.end as u64);
-                for (i, key) in keys.enumerate() {
+                let plain = first(numbers, self.symmetries.len());
+                let domain = Domain { name: *b"symmetry", checked: None };
+                change_each(&self.source, domain, rows, key, leaf, |key, simulation| {
                     let from = self.symmetries.draw(key, draw);
-                    let values = &mut leaf.values[i * row_len..(i + 1) * row_len];
-                    let partners = &mut leaf.derivatives[i * per_row..(i + 1) * per_row];
-                    for block in std::iter::once(values).chain(partners.chunks_exact_mut(row_len)) {
+                    for block in simulation.blocks() {
                         // To f64 and back is exact, and the one buffer serves both precisions.
                         for (plain, value) in plain.iter_mut().zip(&*block) {
                             *plain = value.f64();
@@ -134,20 +134,14 @@ impl<E: Real, Src: Source<E>> Source<E> for Augmented<Src> {
                             *to = E::of(plain[from]);
                         }
                     }
-                }
-            });
-        });
-        Ok(())
+                    Ok(())
+                })
+            })
+        })
     }
 }
 
 thread_local! {
     /// The symmetry drawn last.
-    static DRAW: Cell<Draw> = Cell::default();
-}
-
-/// The key of the draws: apart from those of the simulations, which are `key.fold_in(row)`.
-fn own(key: Key) -> Key {
-    // No source has that many rows.
-    key.fold_in(u64::from_be_bytes(*b"symmetry"))
+    pub(crate) static DRAW: Cell<Draw> = Cell::default();
 }

@@ -12,14 +12,14 @@ use crate::DataError;
 /// seen[c_0, ..., c_k] = data[d],   d[perm(j)] = (c_j or L_j - 1 - c_j) + shift_j  mod L_j
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Symmetries {
+pub(crate) struct Symmetries {
     input_shape: Vec<usize>,
     axes: Vec<usize>,
     augmentation: Augmentation,
 }
 
 impl Symmetries {
-    pub(super) fn new(input_shape: &[usize], axes: &[usize], augmentation: Augmentation) -> Result<Self, DataError> {
+    pub(crate) fn new(input_shape: &[usize], axes: &[usize], augmentation: Augmentation) -> Result<Self, DataError> {
         let refuse = |what: &str, advice| {
             let (input_shape, what) = (input_shape.to_vec(), what.to_owned());
             Err(DataError::Augmentation { input_shape, what, advice })
@@ -46,13 +46,24 @@ impl Symmetries {
         Ok(Self { input_shape: input_shape.to_vec(), axes: axes.to_vec(), augmentation })
     }
 
+    /// Over the spatial axes: all but the last, or the only one.
+    pub(crate) fn spatial(input_shape: &[usize], augmentation: Augmentation) -> Result<Self, DataError> {
+        let axes: Vec<usize> = (0..input_shape.len().saturating_sub(1).max(1)).collect();
+        Self::new(input_shape, &axes, augmentation)
+    }
+
+    /// What is drawn from.
+    pub(crate) fn augmentation(&self) -> Augmentation {
+        self.augmentation
+    }
+
     /// The number of values of a simulation.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.input_shape.iter().product()
     }
 
     /// Draws a symmetry with `key` into `draw`: value i of the simulation as seen is that at place i of the result.
-    pub(super) fn draw<'a>(&self, key: Key, draw: &'a mut Draw) -> &'a [usize] {
+    pub(crate) fn draw<'a>(&self, key: Key, draw: &'a mut Draw) -> &'a [usize] {
         let mut rng = key.rng();
         let Augmentation { shift, flip, transpose } = self.augmentation;
         let Draw { sources, offsets, from, longer } = draw;
@@ -92,7 +103,7 @@ impl Symmetries {
 
 /// A symmetry as it is drawn, in memory that is used again.
 #[derive(Debug, Default)]
-pub(super) struct Draw {
+pub(crate) struct Draw {
     /// Axis j as seen is axis sources[j] of the data.
     sources: Vec<usize>,
     /// Of one axis: how far each place is from the beginning.
@@ -103,7 +114,7 @@ pub(super) struct Draw {
 }
 
 /// A number below `n`, each with the same probability but for 2^-64 n.
-fn below(rng: &mut impl Rng, n: usize) -> usize {
+pub(crate) fn below(rng: &mut impl Rng, n: usize) -> usize {
     let scaled = u128::from(rng.next_u64()) * n as u128;
     // The upper half of the product is below n.
     (scaled >> 64) as usize

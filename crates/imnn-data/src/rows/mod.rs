@@ -16,6 +16,8 @@ use std::ops::Range;
 use imnn_sim::Real;
 
 use crate::DataError;
+use crate::text::unravel;
+use crate::values::all_finite;
 
 pub use held::HeldRows;
 pub(crate) use matching::matched;
@@ -109,4 +111,25 @@ pub(crate) fn check_read<E>(shape: &[usize], rows: &Range<usize>, to: &[E]) {
     let n_rows = shape.first().copied().unwrap_or(0);
     assert!(rows.start <= rows.end && rows.end <= n_rows, "rows {rows:?} of {n_rows}");
     assert_eq!(to.len(), rows.len() * row_len(shape), "the length of rows {rows:?} of shape {shape:?}");
+}
+
+/// Reads rows, all of whose values have to be finite.
+pub(crate) fn read_finite<E: Real>(array: &dyn RowArray<E>, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    array.read(rows.clone(), to)?;
+    if all_finite(to) {
+        return Ok(());
+    }
+    let first = to.iter().position(|value| !value.is_finite()).unwrap_or(0);
+    let row_len = to.len() / rows.len();
+    Err(DataError::NonFiniteRows {
+        element: array.element(&unravel(rows.start * row_len + first, array.shape(), false)),
+        value: to[first].f64(),
+        count: to[first..].iter().filter(|value| !value.is_finite()).count(),
+        len: to.len(),
+        start: rows.start,
+        end: rows.end,
+    })
 }

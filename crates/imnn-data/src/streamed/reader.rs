@@ -8,10 +8,8 @@ use imnn_sim::Real;
 
 use super::options::Reading;
 use crate::outline::Outline;
-use crate::rows::RowArray;
+use crate::rows::{RowArray, read_finite};
 use crate::scratch::{NUMBERS, first, lend};
-use crate::text::unravel;
-use crate::values::all_finite;
 use crate::{DataError, Derivatives, Leaf};
 
 /// The arrays, with the rows that are kept in memory.
@@ -149,38 +147,17 @@ impl<E: Real> Reader<E> {
     }
 
     fn values(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
-        checked(&self.fiducial, rows, to)
+        read_finite(&self.fiducial, rows, to)
     }
 
     fn changes(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
         let Some(derivative) = &self.derivative else { return Ok(()) };
-        checked(derivative, rows, to)?;
+        read_finite(derivative, rows, to)?;
         if self.exact {
             parameters_first_in_place(to, self.n_params, self.row_len);
         }
         Ok(())
     }
-}
-
-/// Reads rows, all of whose values have to be finite.
-fn checked<E: Real>(array: &dyn RowArray<E>, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    array.read(rows.clone(), to)?;
-    if all_finite(to) {
-        return Ok(());
-    }
-    let first = to.iter().position(|value| !value.is_finite()).unwrap_or(0);
-    let row_len = to.len() / rows.len();
-    Err(DataError::NonFiniteRows {
-        element: array.element(&unravel(rows.start * row_len + first, array.shape(), false)),
-        value: to[first].f64(),
-        count: to[first..].iter().filter(|value| !value.is_finite()).count(),
-        len: to.len(),
-        start: rows.start,
-        end: rows.end,
-    })
 }
 
 /// Turns rows of `(len, n_params)` into rows of `(n_params, len)`.

@@ -12,6 +12,8 @@ mod corrupt_rows;
 mod foreign;
 /// Damaged TFRecord and HDF5 files.
 mod mutated;
+/// Noise is drawn evenly, the same for all that belongs together, with the statistics of its bank.
+mod noise;
 /// Files written by numpy are read, and refused where they do not hold real numbers.
 mod numpy;
 /// Arrays read by rows, from files of every kind, also such that change meanwhile.
@@ -22,5 +24,7 @@ mod simulated;
 mod stored;
 /// Simulations streamed from files are those loaded from them, from one file or many.
 mod streamed;
+/// Transforms of the user's own: one draw for each row and key, and for all that belongs together.
+mod transformed;
 /// Files written here are read back.
 mod written;

@@ -1,7 +1,12 @@
 //! Simulations made when they are read, and drawn into memory.
 
-use imnn_data::{DataError, Derivatives, Leaf, OnTheFly, Source, simulate_exact, simulate_numerical};
-use imnn_sim::{GaussianMeanVariance, Key, Simulator};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use imnn_data::{
+    DataError, Derivatives, Leaf, Noise, OnTheFly, Source, Transformed, simulate_exact, simulate_numerical,
+};
+use imnn_sim::{FiniteDifferences, GaussianMeanVariance, Key, Simulator};
+use ndarray::{ArrayD, IxDyn};
 
 const SIMULATOR: GaussianMeanVariance = GaussianMeanVariance { n_data: 5 };
 const THETA: [f64; 2] = [0.5, 2.0];
@@ -158,4 +163,86 @@ fn values_that_are_not_finite_name_row_and_theta() {
     );
     let empty = Constant { data: 0.0, derivative: 0.0, shape: vec![2, 0] };
     assert!(OnTheFly::new(empty, &[1.0], 4, 2).unwrap_err().to_string().contains("at least one axis and one value"));
+}
+
+/// Counts how often it simulates, and how often with derivatives.
+#[derive(Default)]
+struct Counted {
+    alone: AtomicUsize,
+    with_derivative: AtomicUsize,
+}
+
+impl Simulator for Counted {
+    fn n_params(&self) -> usize {
+        2
+    }
+
+    fn data_shape(&self) -> Vec<usize> {
+        vec![5]
+    }
+
+    fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]) {
+        self.alone.fetch_add(1, Ordering::Relaxed);
+        SIMULATOR.simulate(key, theta, data);
+    }
+
+    fn simulate_with_derivative(&self, key: Key, theta: &[f64], data: &mut [f64], derivative: &mut [f64]) {
+        self.with_derivative.fetch_add(1, Ordering::Relaxed);
+        SIMULATOR.simulate_with_derivative(key, theta, data, derivative);
+    }
+}
+
+impl Counted {
+    fn taken(&self) -> (usize, usize) {
+        (self.alone.swap(0, Ordering::Relaxed), self.with_derivative.swap(0, Ordering::Relaxed))
+    }
+}
+
+#[test]
+fn rows_beyond_n_d_make_no_derivatives() {
+    let counted = Counted::default();
+    let pass = |source: &dyn Source<f32>| {
+        let mut leaf = Leaf::new();
+        for rows in [0..4, 4..6, 6..9, 9..30] {
+            source.read(rows, key(), &mut leaf).unwrap();
+        }
+        counted.taken()
+    };
+    assert_eq!(pass(&OnTheFly::new(&counted, &THETA, 30, 6).unwrap()), (24, 6));
+    assert_eq!(pass(&OnTheFly::new(&counted, &THETA, 30, 30).unwrap()), (0, 30));
+    assert_eq!(pass(&OnTheFly::new(&counted, &THETA, 30, 0).unwrap()), (30, 0));
+    // Below and above in two parameters.
+    let widths = [0.2, 0.01];
+    assert_eq!(pass(&OnTheFly::numerical(&counted, &THETA, &widths, 30, 6).unwrap()), (30 + 4 * 6, 0));
+    // A plain function with differences: as many calls.
+    let simulate = |key: Key, theta: &[f64], data: &mut [f64]| counted.simulate(key, theta, data);
+    let plain = FiniteDifferences::new(2, vec![5], widths.to_vec(), simulate).unwrap();
+    assert_eq!(pass(&OnTheFly::new(plain, &THETA, 30, 6).unwrap()), (30 + 4 * 6, 0));
+    // Noise and transforms make none of them again.
+    let noisy = Transformed::new(
+        OnTheFly::numerical(&counted, &THETA, &widths, 30, 6).unwrap(),
+        Noise::array("noise", ArrayD::zeros(IxDyn(&[3, 5]))).unwrap(),
+    );
+    assert_eq!(pass(&noisy.unwrap()), (30 + 4 * 6, 0));
+    simulate_exact::<f32, _>(&counted, &THETA, 30, 6, key()).unwrap();
+    assert_eq!(counted.taken(), (24, 6));
+}
+
+#[test]
+fn below_and_above_on_the_fly_are_those_of_a_drawn_set() {
+    let widths = [0.2, 0.01];
+    let source = OnTheFly::numerical(SIMULATOR, &THETA, &widths, 10, 6).unwrap();
+    let drawn = simulate_numerical::<f64, _>(&SIMULATOR, &THETA, &widths, 10, 6, key()).unwrap();
+    assert_eq!(Source::<f64>::derivatives(&source), &Derivatives::Numerical { widths: widths.to_vec() });
+    let (mut made, mut held) = (Leaf::new(), Leaf::new());
+    for rows in [0..6, 2..5, 6..10, 10..10] {
+        source.read(rows.clone(), key(), &mut made).unwrap();
+        drawn.read(rows, Key::new(0), &mut held).unwrap();
+        assert_eq!(made, held);
+    }
+    source.read(0..6, Key::new(12), &mut made).unwrap();
+    drawn.read(0..6, key(), &mut held).unwrap();
+    assert_ne!(made, held);
+    let lost = OnTheFly::numerical(SIMULATOR, &[1e18, 2.0], &[1.0, 0.1], 10, 6).unwrap_err().to_string();
+    assert_eq!(lost, "delta_theta[0] = 1: it is lost in the rounding of theta_fid[0] = 1000000000000000000; widen it");
 }

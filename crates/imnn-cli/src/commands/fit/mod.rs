@@ -166,9 +166,10 @@ fn header<E: Element>(
     let counts = |source: &AnySource<E>| format!("{} simulations ({} with derivatives)", source.n_s(), source.n_d());
     let validation = validation.map_or_else(String::new, |source| format!(", validating on {}", counts(source)));
     format!(
-        "training on {} of shape {} for {}{validation}{}",
+        "training on {} of shape {}{} for {}{validation}{}",
         counts(training),
         shape.join(" x "),
+        if run.simulations.noise.is_some() { " with noise" } else { "" },
         run.parameters.join(", "),
         if streamed { ", streamed from files" } else { "" }
     )
