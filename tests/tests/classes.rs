@@ -3,20 +3,19 @@
 
 use crate::determinism::bits;
 use crate::small::{DRAWS, THETA_FID, dense_network, settings};
+use imnn::data::tfrecord::{TfRecordOptions, TfRecordWriter};
 use imnn::data::{
-    Arrays, DataError, Derivatives, Leaf, OnTheFly, Source, check_rows, simulate_exact, simulate_numerical,
+    Arrays, DataError, Derivatives, Files, FilesKind, Leaf, OnTheFly, Prefetch, Source, Steps, Streamed, Streaming,
+    arrays, check_rows, simulate_exact, simulate_numerical,
 };
 use imnn::device::{Aggregator, Cpu, Device};
 use imnn::fit::{Imnn, Weights};
 use imnn::models::Adam;
 use imnn::sim::Key;
-use ndarray::ArrayViewD;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use ndarray::ArrayD;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
-use tempfile::TempDir;
 
 /// Neither is a multiple of anything; the original demands that they are.
 const N_S: usize = 307;
@@ -126,11 +125,11 @@ fn aggregated_numerical_gradient_imnn() {
 
 #[test]
 fn dataset_gradient_imnn() {
-    let folder = tempfile::tempdir().unwrap();
     let expected = run(exact(N_S, 1), Some(Box::new(exact(200, 2))), one());
     for several_devices in [false, true] {
-        let training = InFiles::write(&folder, "training", &exact(N_S, 1));
-        let validation = Some(Box::new(InFiles::write(&folder, "validation", &exact(200, 2))) as Box<dyn Source<f32>>);
+        let folder = tempfile::tempdir().unwrap();
+        let training = streamed(folder.path(), "training", &exact(N_S, 1));
+        let validation = Some(Box::new(streamed(folder.path(), "validation", &exact(200, 2))) as Box<dyn Source<f32>>);
         let found = match several_devices {
             false => run(training, validation, one()),
             true => run(training, validation, several()),
@@ -141,11 +140,11 @@ fn dataset_gradient_imnn() {
 
 #[test]
 fn dataset_numerical_gradient_imnn() {
-    let folder = tempfile::tempdir().unwrap();
     // Validation may be of another kind than training: here it is in memory.
     let expected = run(numerical(N_S, 1), Some(Box::new(exact(200, 2))), one());
     for several_devices in [false, true] {
-        let training = InFiles::write(&folder, "training", &numerical(N_S, 1));
+        let folder = tempfile::tempdir().unwrap();
+        let training = streamed(folder.path(), "training", &numerical(N_S, 1));
         let validation = Some(Box::new(exact(200, 2)) as Box<dyn Source<f32>>);
         let found = match several_devices {
             false => run(training, validation, one()),
@@ -216,87 +215,45 @@ impl Source<f32> for Recorded {
     }
 }
 
-/// Simulations in two files of numbers, of which the rows asked for are read and nothing else.
-struct InFiles {
-    fiducial: PathBuf,
-    derivative: PathBuf,
-    /// For what is not in the files.
-    shape: Arrays<f32>,
+/// The same simulations in files, read a few rows at a time; training sets come as TFRecord shards of the original's kind,
+/// validation sets as npy files.
+fn streamed(folder: &Path, name: &str, arrays: &Arrays<f32>) -> Streamed<f32> {
+    let kind = match arrays.derivatives() {
+        Derivatives::Exact => FilesKind::Exact,
+        Derivatives::Numerical { widths } => FilesKind::Numerical(Steps::Widths(widths.clone())),
+    };
+    let path = |what: &str, end: &str| format!("{}{end}", folder.join(format!("{name}_{what}")).display());
+    let (fiducial, derivative) = (arrays.fiducial().to_owned(), arrays.derivative());
+    let end = if name == "training" { "_*.tfrecords" } else { ".npy" };
+    if name == "training" {
+        write_records(&path("fiducial", ""), &fiducial, false);
+        write_records(&path("derivative", ""), &derivative, kind != FilesKind::Exact);
+    } else {
+        for (what, array) in [("fiducial", &fiducial), ("derivative", &derivative)] {
+            arrays::write_npy(path(what, end), array.view()).unwrap();
+        }
+    }
+    let files = Files {
+        input_shape: Some(arrays.input_shape().to_vec()),
+        ..Files::new(path("fiducial", end), path("derivative", end), kind)
+    };
+    files.open(&Streaming { cache: 3000, prefetch: Prefetch::Always, ..Streaming::default() }).unwrap()
 }
 
-impl InFiles {
-    fn write(folder: &TempDir, name: &str, arrays: &Arrays<f32>) -> Self {
-        let [fiducial, derivative] =
-            ["fiducial", "derivative"].map(|what| folder.path().join(format!("{name}.{what}")));
-        write(&fiducial, arrays.fiducial().view().into_dyn());
-        write(&derivative, arrays.derivative().view().into_dyn());
-        // Zeros in place of the simulations, so that these can come from the files alone.
-        let (n_s, n_d) = (arrays.fiducial().shape()[0], arrays.derivative().shape()[0]);
-        let zeros = |shape: &[usize]| ndarray::ArrayD::<f32>::zeros(shape);
-        let (f, d) = (zeros(arrays.fiducial().shape()), zeros(arrays.derivative().shape()));
-        let shape = match arrays.derivatives() {
-            Derivatives::Exact => Arrays::exact(f, d).unwrap(),
-            Derivatives::Numerical { widths } => Arrays::numerical(f, d, widths.clone()).unwrap(),
-        };
-        assert_eq!((shape.n_s(), shape.n_d()), (n_s, n_d));
-        InFiles { fiducial, derivative, shape }
-    }
-}
-
-fn write(path: &Path, array: ArrayViewD<'_, f32>) {
-    let bytes: Vec<u8> = array.iter().flat_map(|value| value.to_le_bytes()).collect();
-    File::create(path).unwrap().write_all(&bytes).unwrap();
-}
-
-/// Rows of so many numbers.
-fn rows_of(path: &Path, rows: Range<usize>, size: usize) -> Vec<f32> {
-    let mut file = File::open(path).unwrap();
-    file.seek(SeekFrom::Start((4 * rows.start * size) as u64)).unwrap();
-    let mut bytes = vec![0; 4 * rows.len() * size];
-    file.read_exact(&mut bytes).unwrap();
-    bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
-}
-
-impl Source<f32> for InFiles {
-    fn n_s(&self) -> usize {
-        self.shape.n_s()
-    }
-
-    fn n_d(&self) -> usize {
-        self.shape.n_d()
-    }
-
-    fn n_params(&self) -> usize {
-        self.shape.n_params()
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        self.shape.input_shape()
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        Source::derivatives(&self.shape)
-    }
-
-    fn read(&self, rows: Range<usize>, _: Key, leaf: &mut Leaf<f32>) -> Result<(), DataError> {
-        let (size, n_params) = (self.input_shape().iter().product(), self.n_params());
-        let has = check_rows(&rows, self.n_s(), self.n_d())?;
-        leaf.n = rows.len();
-        leaf.values = rows_of(&self.fiducial, rows.clone(), size);
-        leaf.derivatives.clear();
-        if has {
-            let made = rows_of(&self.derivative, rows, self.derivatives().sides() * n_params * size);
-            match self.derivatives() {
-                Derivatives::Numerical { .. } => leaf.derivatives = made,
-                // In the file parameters are last, in a leaf they come before the data.
-                Derivatives::Exact => {
-                    for derivative in made.chunks_exact(size * n_params) {
-                        let of = |a: usize| derivative.iter().skip(a).step_by(n_params);
-                        leaf.derivatives.extend((0..n_params).flat_map(of));
-                    }
-                }
+/// A record for each simulation or exact derivative, or for each simulation below and above; several shards.
+fn write_records(stem: &str, rows: &ArrayD<f32>, sides: bool) {
+    let options = TfRecordOptions { record_size: 0.005, ..TfRecordOptions::default() };
+    let mut writer = TfRecordWriter::new(stem, options).unwrap();
+    for (seed, row) in rows.outer_iter().enumerate() {
+        if !sides {
+            writer.write(seed as u64, row.as_slice().unwrap()).unwrap();
+            continue;
+        }
+        for (above, side) in [false, true].into_iter().zip(row.outer_iter()) {
+            for (parameter, one) in side.outer_iter().enumerate() {
+                writer.write_side(seed as u64, above, parameter, one.as_slice().unwrap()).unwrap();
             }
         }
-        Ok(())
     }
+    assert!(writer.finish().unwrap().len() > 1);
 }
