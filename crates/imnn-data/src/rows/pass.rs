@@ -7,6 +7,7 @@ use super::{RowOptions, is_pattern, open_rows, row_len};
 use crate::arrays::archive::{find, unreadable};
 use crate::arrays::npy::{Npy, truncated};
 use crate::arrays::read::open;
+use crate::tfrecord::is_tfrecord;
 use crate::{ArrayPath, DataError};
 
 /// The bytes read at once, or one row where that is longer.
@@ -41,7 +42,7 @@ pub fn for_each_rows<E: Real>(
     options: &RowOptions,
     visit: &mut dyn FnMut(usize, &[E]) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
-    if !is_pattern(path)? && unpacked(path, visit)? {
+    if !is_tfrecord(path) && !is_pattern(path)? && unpacked(path, visit)? {
         return Ok(());
     }
     let array = open_rows::<E>(path, options)?;
