@@ -14,6 +14,7 @@ mod json;
 mod manifest;
 mod npz;
 mod process;
+mod python;
 mod sanitise;
 mod setup;
 mod test;
@@ -29,6 +30,7 @@ Developer commands of imnn
     cargo xtask tidy               layering, documents, sources and manifests
     cargo xtask sanitise [FILTERS] tests of the crate with unsafe code under AddressSanitizer; minutes, all is built anew
     cargo xtask golden [--check]   how the golden numbers are made; --check verifies the files
+    cargo xtask python [FLAG]      files to and from tensorflow, imnn, h5py and numpy; --skip-missing without these
     cargo xtask bench [ARGUMENTS]  times of training iterations, beside other programs; --help says more
 ";
 
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(rest),
         "sanitise" => sanitise::run(rest),
         "golden" => golden::run(rest),
+        "python" => python::run(rest),
         "bench" => bench::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -5,9 +5,13 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use hdf5_metno::Dataset;
+use hdf5_metno::dataset::ChunkInfo;
+use hdf5_metno::datatype::ByteOrder;
 use hdf5_metno::filters::Filter;
 use hdf5_metno::plist::dataset_create::Layout;
 use hdf5_metno::types::{FloatSize, IntSize, TypeDescriptor};
+
+use crate::text::unravel;
 
 /// How the elements of a dataset are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +43,23 @@ pub(super) fn element(dataset: &Dataset) -> Result<(Element, usize, String), Str
             ));
         }
     };
-    // The descriptor does not say more than the size; a type with other bits in it is none of these.
-    if dtype.size() != size {
-        return Err(format!("its elements have {} bytes in place of {size}", dtype.size()));
+    // The descriptor says no more than the size; the bits may be those of no number that there is. Of the other byte
+    // order the library has no type to compare with that could be reached without `unsafe`.
+    let standard = match (letter, size) {
+        ('f', 4) => dtype.is::<f32>(),
+        ('f', _) => dtype.is::<f64>(),
+        ('i', 1) => dtype.is::<i8>(),
+        ('i', 2) => dtype.is::<i16>(),
+        ('i', 4) => dtype.is::<i32>(),
+        ('i', _) => dtype.is::<i64>(),
+        (_, 1) => dtype.is::<u8>(),
+        (_, 2) => dtype.is::<u16>(),
+        (_, 4) => dtype.is::<u32>(),
+        _ => dtype.is::<u64>(),
+    };
+    let swapped = if cfg!(target_endian = "little") { ByteOrder::BigEndian } else { ByteOrder::LittleEndian };
+    if dtype.size() != size || !(standard || dtype.byte_order() == swapped) {
+        return Err(format!("its elements are no {letter}{size} as they should be; save it as x.astype(np.float64)"));
     }
     Ok((element, size, format!("{letter}{size}")))
 }
@@ -106,24 +124,68 @@ fn chunks(dataset: &Dataset, file: &Path, shape: &[usize], size: usize, filters:
             "{there} of {expected} chunks were ever written, the others would be made up by the library; write it again"
         ));
     }
-    // A chunk of many bytes without a filter is in the file as it is.
+    if there > LISTED {
+        return Ok(());
+    }
     let blosc = filters.iter().position(|filter| matches!(filter, Filter::Blosc(..)));
-    let Some(blosc) = blosc else { return Ok(()) };
     let opened = File::open(file).map_err(|error| error.to_string())?;
-    for number in 0..there {
-        let info = dataset.chunk_info(number as usize).ok_or("its chunks cannot be found")?;
-        if info.filter_mask & (1 << blosc) != 0 {
-            continue;
+    let in_file = opened.metadata().map_err(|error| error.to_string())?.len();
+    let grid: Vec<usize> = shape.iter().zip(&chunk).map(|(axis, chunk)| axis.div_ceil(*chunk)).collect();
+    for number in 0..there as usize {
+        let info = dataset.chunk_info(number).ok_or("its chunks cannot be found")?;
+        let place = unravel(number, &grid, false);
+        let place = place.iter().zip(&chunk).map(|(place, chunk)| (place * chunk) as u64);
+        // A chunk that the library does not find where it belongs, it fills with zeros.
+        if !place.eq(info.offset.iter().copied()) {
+            return Err(format!(
+                "its list of chunks is damaged, or in an order that is not read: chunk {number} is at {:?}; copy it with h5repack",
+                info.offset
+            ));
         }
-        let mut head = [0; 16];
-        opened.read_exact_at(&mut head, info.addr).map_err(|error| format!("a chunk is not in the file: {error}"))?;
-        let word = |at: usize| u64::from(u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
-        let (unpacked, block, packed) = (word(4), word(8), word(12));
-        // Behind Blosc there may be a checksum of four bytes.
-        let behind = 4 * filters[blosc + 1..].iter().filter(|filter| **filter == Filter::Fletcher32).count() as u64;
-        if unpacked != bytes || packed + behind != info.size || block > unpacked {
-            return Err(format!("the chunk at byte {} is damaged; write or copy the file again", info.addr));
+        stored(&info, in_file, bytes, filters)
+            .map_err(|reason| format!("chunk {number} at byte {} {reason}; write or copy the file again", info.addr))?;
+        match blosc {
+            Some(blosc) if info.filter_mask & (1 << blosc) == 0 => {
+                packed(&opened, &info, bytes, &filters[blosc + 1..])?
+            }
+            _ => {}
         }
+    }
+    Ok(())
+}
+
+/// The library goes through the list from its start for each chunk; of longer lists only the length is checked.
+const LISTED: u64 = 16_384;
+
+/// Checks that a chunk is in the file, and its length where it is not compressed.
+fn stored(info: &ChunkInfo, in_file: u64, bytes: u64, filters: &[Filter]) -> Result<(), &'static str> {
+    // The library takes a chunk at an address that is not set for one of zeros.
+    if info.size == 0 || info.addr.checked_add(info.size).is_none_or(|end| end > in_file) {
+        return Err("is not in the file");
+    }
+    if u64::from(info.filter_mask) >> filters.len() != 0 {
+        return Err("leaves out filters that there are not");
+    }
+    let used = |at: usize| info.filter_mask & (1 << at) == 0;
+    let mut used = filters.iter().enumerate().filter(|(at, _)| used(*at)).map(|(_, filter)| filter);
+    let checksums = used.clone().filter(|filter| **filter == Filter::Fletcher32).count() as u64;
+    let plain = used.all(|filter| matches!(filter, Filter::Shuffle | Filter::Fletcher32));
+    if plain && info.size != bytes + 4 * checksums {
+        return Err("has another length than its shape needs");
+    }
+    Ok(())
+}
+
+/// Compares what the Blosc library would believe of a chunk with what is known of it.
+fn packed(file: &File, info: &ChunkInfo, bytes: u64, behind: &[Filter]) -> Result<(), String> {
+    let mut head = [0; 16];
+    file.read_exact_at(&mut head, info.addr).map_err(|error| format!("a chunk is not in the file: {error}"))?;
+    let word = |at: usize| u64::from(u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
+    let (unpacked, block, packed) = (word(4), word(8), word(12));
+    // Behind Blosc there may be a checksum of four bytes.
+    let behind = 4 * behind.iter().filter(|filter| **filter == Filter::Fletcher32).count() as u64;
+    if unpacked != bytes || packed + behind != info.size || block > unpacked {
+        return Err(format!("the chunk at byte {} is damaged; write or copy the file again", info.addr));
     }
     Ok(())
 }

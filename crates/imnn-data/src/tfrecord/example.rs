@@ -23,6 +23,8 @@ pub(super) struct Feature {
     pub(super) kind: Option<Kind>,
 }
 
+/// The names are those of the messages.
+#[allow(clippy::enum_variant_names)]
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub(super) enum Kind {
     #[prost(message, tag = "1")]

@@ -103,7 +103,7 @@ def hdf5():
         layout = h5py.VirtualLayout(shape=(5, 3, 4), dtype="f4")
         layout[:] = h5py.VirtualSource(file["le_f4"])
         refused.create_virtual_dataset("virtual", layout)
-    with h5py.File(folder / "latest.h5", "w", libver="latest") as file:
+    with h5py.File(folder / "v110.h5", "w", libver=("earliest", "v110")) as file:
         file.create_dataset("x", data=values, chunks=(1, 3, 4), compression="gzip")
     with h5py.File(folder / "small.h5", "w") as file:
         file.create_dataset("x", data=values, chunks=(2, 3, 4), compression="gzip", fletcher32=True)

@@ -110,7 +110,7 @@ fn other_formats_are_recognised() {
         std::fs::write(&file, bytes).unwrap();
         arrays::read::<f64>(&file.into()).unwrap_err().to_string()
     };
-    assert!(message("a", b"\x89HDF\r\n\x1a\n").contains("this is an HDF5 file"));
+    assert!(message("a", b"\x89HDF\r\n\x1a\n").contains("HDF5"));
     assert!(message("a", b"\x80\x04\x95").contains("this is a Python pickle"));
     assert!(message("a", b"").contains("it starts with nothing (it is empty)"));
     assert!(message("a.npz", b"no zip").contains("a.npz: not a readable .npz archive"));

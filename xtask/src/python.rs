@@ -1,0 +1,75 @@
+//! `cargo xtask python`: files written here are read by other programs, and theirs here.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process::{Failure, Outcome, cargo, run as run_command, succeeds};
+use crate::workspace;
+
+const HELP: &str = "\
+cargo xtask python [--skip-missing]
+
+Installs tensorflow, imnn, h5py, hdf5plugin and numpy into target/python (or takes the interpreter that IMNN_PYTHON
+names), and reads files of theirs here and ours there. With --skip-missing packages that cannot be installed are
+no failure.
+";
+
+pub fn run(arguments: &[String]) -> Outcome {
+    let skip = match arguments {
+        [] => false,
+        [flag] if flag == "--skip-missing" => true,
+        _ => return Err(Failure::usage(HELP)),
+    };
+    let python = match interpreter() {
+        Ok(python) => python,
+        Err(failure) if skip => {
+            eprintln!("NOT CHECKED: the round trips with Python did not run: {failure}");
+            return Ok(());
+        }
+        Err(failure) => return Err(failure),
+    };
+    let root = workspace::root();
+    let (scripts, out) = (root.join("crates/imnn-data/tests/python"), root.join("target/python-files"));
+    let _ = std::fs::remove_dir_all(&out);
+    let (theirs, ours) = (out.join("theirs"), out.join("ours"));
+    let features = ["--package", "imnn-data", "--features", "hdf5"];
+    run_command(script(&python, &scripts.join("write.py")).arg(&theirs))?;
+    let test =
+        cargo(&["test"]).args(features).args(["--test", "suite", "foreign"]).env("IMNN_FOREIGN", &theirs).status();
+    if !test.is_ok_and(|status| status.success()) {
+        return Err(Failure::new(format!(
+            "files that other programs wrote into {} are not read as they should be",
+            theirs.display()
+        )));
+    }
+    run_command(cargo(&["run", "--quiet"]).args(features).args(["--example", "round_trip"]).arg(&ours))?;
+    run_command(script(&python, &scripts.join("read.py")).arg(&ours))
+}
+
+fn script(python: &Path, script: &Path) -> Command {
+    let mut command = Command::new(python);
+    // TensorFlow says much about the processor.
+    command.arg(script).env("PYTHONDONTWRITEBYTECODE", "1").env("TF_CPP_MIN_LOG_LEVEL", "2");
+    command
+}
+
+/// An interpreter that has the packages.
+fn interpreter() -> Outcome<PathBuf> {
+    if let Some(python) = std::env::var_os("IMNN_PYTHON") {
+        return Ok(python.into());
+    }
+    let folder = workspace::root().join("target/python");
+    let python = folder.join("bin/python");
+    if !succeeds(Command::new(&python).args(["-c", "import tensorflow, h5py, hdf5plugin"]), "") {
+        run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        let requirements = workspace::root().join("crates/imnn-data/tests/python/requirements.txt");
+        let pip = || {
+            let mut command = Command::new(&python);
+            command.args(["-m", "pip", "install", "--quiet"]);
+            command
+        };
+        run_command(pip().arg("-r").arg(requirements))?;
+        run_command(pip().args(["--no-deps", "imnn==0.3.2"]))?;
+    }
+    Ok(python)
+}
