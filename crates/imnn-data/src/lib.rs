@@ -56,7 +56,7 @@ pub use files::{DerivativeFiles, Files, FilesKind};
 pub use memory::Arrays;
 pub use noise::Noise;
 pub use on_the_fly::OnTheFly;
-pub use rows::{HeldRows, RowArray, RowOptions, StackedRows, for_each_rows, open_rows};
+pub use rows::{HeldRows, RowArray, RowOptions, StackedRows, Visit, for_each_rows, open_rows};
 pub use simulate::{simulate_exact, simulate_numerical};
 pub use source::{Derivatives, Leaf, Source, check_rows};
 pub use split::{Part, Parts, Share, Split, SplitFormat};

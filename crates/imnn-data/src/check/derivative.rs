@@ -39,7 +39,7 @@ pub(super) fn signal(middle: &Array2<f64>, change: &Array2<f64>, key: Key) -> Op
         let error = values.std(1.0) / (n as f64).sqrt();
         match values.mean().unwrap_or(0.0) {
             0.0 => 0.0,
-            mean => mean / error.max(mean.abs() * 1e-9),
+            mean => mean / error.max(mean.abs() * 1e-6),
         }
     };
     let scale = change

@@ -14,7 +14,7 @@ pub struct Pairing {
     pub correlation: f64,
     /// The same of pairs of other rows, on average.
     pub shuffled: f64,
-    /// The standard deviation of that.
+    /// The standard deviation of that, from the median deviation.
     pub scatter: f64,
     /// The pairs that have nothing in common, while most have.
     pub strangers: Vec<usize>,
@@ -50,8 +50,11 @@ impl Pairing {
         }
         let products = a.dot(&b.t());
         let along = |shift: usize| (0..n).map(|i| products[[i, (i + shift) % n]]).sum::<f64>() / norm;
-        let others = Array1::from_iter((1..n).map(along));
-        let (shuffled, scatter) = (others.mean().unwrap_or(0.0), others.std(0.0));
+        let others: Vec<f64> = (1..n).map(along).collect();
+        // Of rows that are shifted one of these is large, and must not pass for scatter: 1.4826 median deviations are one
+        // standard deviation of a normal distribution.
+        let shuffled = median(others.clone());
+        let scatter = 1.4826 * median(others.iter().map(|other| (other - shuffled).abs()).collect());
         let correlation = along(0);
         let likeness = Array2::from_shape_fn((n, n), |(i, j)| {
             let norm = norms_a[i] * norms_b[j];
@@ -59,6 +62,10 @@ impl Pairing {
         });
         let mut pairing = Self { correlation, shuffled, scatter, strangers: vec![], elsewhere: vec![] };
         pairing.find(&likeness);
+        let shift = (1..n).max_by(|&j, &k| others[j - 1].total_cmp(&others[k - 1])).unwrap_or(1);
+        if correlation < 0.5 && others[shift - 1] > 0.7 {
+            pairing.elsewhere = (0..n).map(|i| (i, (i + shift) % n)).collect();
+        }
         Some(pairing)
     }
 
@@ -97,6 +104,11 @@ impl Pairing {
             self.elsewhere = elsewhere;
         }
     }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// Rows less their mean.

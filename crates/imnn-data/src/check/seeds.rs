@@ -54,9 +54,9 @@ pub(super) fn exact(of: &mut SetReport, set: &Set<f64>, sample: &Sample, report:
     let label = set.derivative.label();
     for (a, change) in sample.changes.iter().enumerate() {
         let Some(change) = change.first() else { continue };
-        let mut parameter = ParameterReport::default();
         // Derivatives need not be like the simulations, so that this tells nothing where they are not.
-        parameter.with_fiducial = Pairing::of(&sample.fiducial, change);
+        let with_fiducial = Pairing::of(&sample.fiducial, change);
+        let mut parameter = ParameterReport { with_fiducial, ..ParameterReport::default() };
         if let Some(pairing) = &parameter.with_fiducial
             && !pairing.elsewhere.is_empty()
         {

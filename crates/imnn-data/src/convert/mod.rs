@@ -8,7 +8,7 @@ mod shape;
 use imnn_sim::Real;
 
 use crate::hdf5::is_hdf5;
-use crate::rows::rows_at_once;
+use crate::rows::{Visit, rows_at_once};
 use crate::tfrecord::is_tfrecord;
 use crate::writing::{ArchiveWriter, WriteOptions, Written, check_free, check_target, create_rows};
 use crate::{ArrayPath, DataError, RowArray, RowOptions, arrays, for_each_rows, inspect, open_rows};
@@ -222,6 +222,7 @@ impl Job<'_> {
     }
 
     #[cfg(not(feature = "hdf5"))]
+    #[allow(clippy::extra_unused_type_parameters)]
     fn hdf5<E: Real>(&self) -> Result<(), DataError> {
         let reason =
             "this program was built without HDF5; build it with the feature `hdf5` (cargo build --features hdf5)";
@@ -234,7 +235,7 @@ impl Job<'_> {
     }
 
     /// Goes through the array; whole numbers that would be rounded are refused.
-    fn each<E: Real>(&self, visit: &mut dyn FnMut(usize, &[E]) -> Result<(), DataError>) -> Result<(), DataError> {
+    fn each<E: Real>(&self, visit: &mut Visit<'_, E>) -> Result<(), DataError> {
         let long = self.dtype.ends_with("i8") || self.dtype.ends_with("u8");
         let limit = E::of(if size_of::<E>() == 4 { 2f64.powi(24) } else { 2f64.powi(53) });
         for_each_rows::<E>(self.from, &self.settings.rows, &mut |first, values| {
@@ -273,7 +274,7 @@ fn compare<E: Real>(
     let mut seen = 0;
     for_each_rows::<E>(from, options, &mut |first, values| {
         let unlike = |row| DataError::ReadBack { label: to.to_string(), row };
-        let n = if len == 0 { 0 } else { values.len() / len };
+        let n = values.len().checked_div(len).unwrap_or(0);
         if first + n > n_rows || n * len != values.len() {
             return Err(unlike(n_rows));
         }

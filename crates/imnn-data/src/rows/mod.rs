@@ -22,8 +22,8 @@ use crate::values::all_finite;
 pub use held::HeldRows;
 pub(crate) use matching::matched;
 pub use open::{RowOptions, open_rows};
-pub use pass::for_each_rows;
 pub(crate) use pass::rows_at_once;
+pub use pass::{Visit, for_each_rows};
 pub(crate) use pattern::{Pattern, hint, is_pattern};
 pub use stack::StackedRows;
 

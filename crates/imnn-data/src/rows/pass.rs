@@ -7,7 +7,11 @@ use super::{RowOptions, is_pattern, open_rows, row_len};
 use crate::arrays::archive::{find, unreadable};
 use crate::arrays::npy::{Npy, truncated};
 use crate::arrays::read::open;
+use crate::tfrecord::is_tfrecord;
 use crate::{ArrayPath, DataError};
+
+/// What is done with a few rows: it takes the number of the first and the values.
+pub type Visit<'a, E> = dyn FnMut(usize, &[E]) -> Result<(), DataError> + 'a;
 
 /// The bytes read at once, or one row where that is longer.
 const AT_ONCE: usize = 4 << 20;
@@ -39,9 +43,9 @@ const AT_ONCE: usize = 4 << 20;
 pub fn for_each_rows<E: Real>(
     path: &ArrayPath,
     options: &RowOptions,
-    visit: &mut dyn FnMut(usize, &[E]) -> Result<(), DataError>,
+    visit: &mut Visit<'_, E>,
 ) -> Result<(), DataError> {
-    if !is_pattern(path)? && unpacked(path, visit)? {
+    if !is_tfrecord(path) && !is_pattern(path)? && unpacked(path, visit)? {
         return Ok(());
     }
     let array = open_rows::<E>(path, options)?;
@@ -66,10 +70,7 @@ pub(crate) fn rows_at_once<E>(row_len: usize) -> usize {
 }
 
 /// Goes through a compressed array in C order; says whether it was one.
-fn unpacked<E: Real>(
-    path: &ArrayPath,
-    visit: &mut dyn FnMut(usize, &[E]) -> Result<(), DataError>,
-) -> Result<bool, DataError> {
+fn unpacked<E: Real>(path: &ArrayPath, visit: &mut Visit<'_, E>) -> Result<bool, DataError> {
     let (file, key) = path.locate();
     let opened = open(&file)?;
     if !opened.zip {
