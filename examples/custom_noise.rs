@@ -24,7 +24,7 @@ impl<E: Element> Transform<E> for CommonOffset {
         let mut offset = [0.0];
         key.fill_normal(&mut offset);
         // Added to the data, and to simulations below and above were there any; exact derivatives stay as they are.
-        simulation.data().flatten().for_each(|d| *d = *d + E::of(OFFSET * offset[0]));
+        simulation.data().flatten().for_each(|d| *d += E::of(OFFSET * offset[0]));
         Ok(())
     }
 }

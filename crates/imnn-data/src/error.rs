@@ -444,7 +444,7 @@ pub enum DataError {
         /// The row of the simulation.
         row: usize,
         /// The name of the transform.
-        transform: String,
+        transform: Box<str>,
         /// The data, those below or above, or the derivative with respect to which parameter.
         what: String,
         /// Where in one simulation the first such value is.

@@ -230,7 +230,7 @@ fn check_finite<E: Real>(transform: &str, simulation: &Simulation<'_, E>) -> Res
         if let Some(first) = block.iter().position(|value| !value.is_finite()) {
             return Err(DataError::Transformed {
                 row: *row,
-                transform: transform.to_owned(),
+                transform: transform.into(),
                 what,
                 index: unravel(first, shape, false),
                 value: block[first].f64(),
