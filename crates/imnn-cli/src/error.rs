@@ -226,7 +226,7 @@ pub enum CliError {
         /// The folder.
         out: PathBuf,
     },
-    /// Ctrl-C ended the programs that made simulations.
+    /// A signal, as of Ctrl-C, ended the programs that made simulations.
     #[error("interrupted: {missing} simulations are missing; the same command goes on with them")]
     Interrupted {
         /// How many are not there.

@@ -142,11 +142,25 @@ impl Run<'_> {
             Ok(())
         };
         std::thread::scope(|scope| {
-            let n_workers = self.options.jobs.clamp(1, jobs.len());
-            let workers: Vec<_> = (0..n_workers).map(|_| scope.spawn(work)).collect();
-            workers
-                .into_iter()
-                .try_for_each(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            let mut workers = vec![];
+            for _ in 0..self.options.jobs.clamp(1, jobs.len()) {
+                match std::thread::Builder::new().spawn_scoped(scope, work) {
+                    Ok(worker) => workers.push(worker),
+                    // As many as the system allows will do.
+                    Err(_) if !workers.is_empty() => break,
+                    Err(source) => {
+                        return Err(JobsError::Io {
+                            action: "start a thread for",
+                            path: self.set.root().into(),
+                            source,
+                        });
+                    }
+                }
+            }
+            let join = |worker: std::thread::ScopedJoinHandle<'_, _>| {
+                worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            workers.into_iter().try_for_each(join)
         })
     }
 

@@ -146,11 +146,19 @@ fn start(arguments: &[String]) -> std::process::Child {
         .expect("the program starts")
 }
 
+/// Sends a signal by the shell, which has the command for it built in.
+fn signal(name: &str, pid: &str) -> bool {
+    let mut kill = Command::new("sh");
+    kill.args(["-c", "kill -$1 $2", "sh", name, pid]).stderr(Stdio::null());
+    kill.status().expect("a shell").success()
+}
+
 /// Whether a process runs; one that has ended and was not asked about is none.
 fn runs(pid: &str) -> bool {
-    let output = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().expect("ps");
-    let state = text(&output.stdout);
-    !state.trim().is_empty() && !state.trim().starts_with('Z')
+    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(state) => !state.contains(") Z "),
+        Err(_) => !Path::new("/proc/self/stat").exists() && signal("0", pid),
+    }
 }
 
 #[test]
@@ -265,13 +273,22 @@ fn killed_half_way_it_goes_on_where_it_was() {
 
 #[test]
 fn an_interrupt_ends_all_programs_with_their_children() {
+    interrupts("INT");
+}
+
+#[test]
+fn so_does_the_signal_by_which_batch_systems_end_programs() {
+    interrupts("TERM");
+}
+
+#[track_caller]
+fn interrupts(name: &str) {
     let place = Place::new(SIMS);
     place.simulator("if [ \"$1\" != 10 ]; then sleep 1000 & echo $! >> children; wait; fi");
     let child = start(&place.arguments("set", &[]));
     let children = || std::fs::read_to_string(place.path("children")).unwrap_or_default();
     until("three programs that wait", || children().lines().count() == 3);
-    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
-    assert!(kill.success());
+    assert!(signal(name, &child.id().to_string()));
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(1));
     contains(&text(&output.stdout), &["all          3       0       11\n", "in this run: 3 done, 0 failed"]);

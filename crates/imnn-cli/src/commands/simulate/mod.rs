@@ -6,17 +6,16 @@ mod report;
 mod run_toml;
 
 use std::num::NonZero;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use imnn::jobs::{DataSet, Mark, RunOptions, Status};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use self::progress::Progress;
 use self::report::{Product, Report};
 use crate::run_file::SimulateFile;
 use crate::{CliError, SimulateArguments, output};
-
-/// Whether Ctrl-C was pressed.
-static ASKED: AtomicBool = AtomicBool::new(false);
 
 pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError> {
     let file = SimulateFile::read(&arguments.file)?;
@@ -39,29 +38,29 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
         return plan::plan(&set, &options, arguments.json);
     }
     let set = DataSet::create(&arguments.out, file.design)?;
-    // Where Ctrl-C cannot be listened to it ends this program, and others go on until they are done, for nothing.
-    let _ = ctrlc::set_handler(interrupted);
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // Where it cannot be listened to it ends this program, and those that it started go on, for nothing.
+        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+    }
     let progress = Progress::new(&set, &options, arguments.quiet || arguments.json);
-    let status = set.run(&options, &ASKED, &|event| progress.tell(&event))?;
+    let status = set.run(&options, &stop, &|event| progress.tell(&event))?;
     let tried = progress.end();
 
     let product = product(&set, &status, arguments)?;
     let report = Report { set: &set, status: &status, tried, out: &arguments.out, product: &product };
     let text = if arguments.json { report.json() } else { report.text() };
     let failed = status.failures.iter().filter(|failure| is_of(&set, &options, failure.seed)).count();
-    if ASKED.load(Ordering::SeqCst) {
+    let missing = status.count(Mark::Missing);
+    if missing > 0 && stop.load(Ordering::SeqCst) {
         output::print(&text)?;
-        return Err(CliError::Interrupted { missing: status.count(Mark::Missing) });
+        return Err(CliError::Interrupted { missing });
     }
     if failed > 0 && !arguments.skip_failed {
         output::print(&text)?;
         return Err(CliError::SimulationsFailed { failed, out: arguments.out.clone() });
     }
     Ok(text)
-}
-
-fn interrupted() {
-    ASKED.store(true, Ordering::SeqCst);
 }
 
 fn processors() -> NonZero<usize> {

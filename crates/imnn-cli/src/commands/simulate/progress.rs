@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use imnn::jobs::{DataSet, Event, Failure, RunOptions, command_line};
 
+/// How many failures are told one by one.
+const SHOWN: usize = 20;
+
 /// Counts what is done and says so now and then, on standard error.
 pub(super) struct Progress {
     state: Mutex<State>,
@@ -63,7 +66,11 @@ impl Progress {
                 state.tried.failed += 1;
                 if !self.quiet {
                     self.close(&mut state);
-                    eprintln!("{}", one_line(failure));
+                    match state.tried.failed {
+                        n if n <= SHOWN => eprintln!("{}", one_line(failure)),
+                        n if n == SHOWN + 1 => eprintln!("more fail; they will be in failures.json"),
+                        _ => {}
+                    }
                 }
             }
             _ => return,

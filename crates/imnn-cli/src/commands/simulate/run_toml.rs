@@ -35,8 +35,9 @@ above = [{above}]
 theta_below = {theta_below:?}
 theta_above = {theta_above:?}
 {rows}{input_shape}
-# Simulations with other seeds, which decide when to stop and which weights are best: make them with the same file but
-# for first_seed, into another folder.
+# Simulations with other seeds, which decide when to stop and which weights are best; without them nothing tells how much
+# of det F is noise that the network has learnt by heart. Make them with the same file but for first_seed, into the folder
+# validation beside this one.
 # [simulations.validation]
 # fiducial = "../validation/fiducial/{{seed}}.npy"
 # below = [{validation_below}]
@@ -77,8 +78,8 @@ fn network(shape: &[usize], map: bool, n_params: usize) -> String {
         if shape.len() > 1 {
             layers.push("\"flatten\"".to_owned());
         }
-        layers.push("{ dense = 64 }, \"gelu\"".to_owned());
-        layers.push("{ dense = 64 }, \"gelu\"".to_owned());
+        layers.push("{ dense = 32 }, \"gelu\"".to_owned());
+        layers.push("{ dense = 32 }, \"gelu\"".to_owned());
         layers.push(format!("{{ dense = {n_params} }}"));
     }
     let note = if map { "# padding = \"circular\" where the boundaries are periodic\n" } else { "" };
