@@ -9,6 +9,7 @@
 mod bench;
 mod cpu;
 mod crew;
+mod cuda;
 mod device;
 mod dfdx;
 mod error;
@@ -22,5 +23,6 @@ mod shape;
 mod workers;
 
 pub use cpu::Cpu;
+pub use cuda::{Cuda, CudaReport, Gpu};
 pub use device::{Cotangents, Device, Session, Summaries, Task};
 pub use error::{DeviceError, Result};

@@ -22,6 +22,8 @@ mod compose;
 mod gather;
 mod layers;
 mod linear;
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) mod lower;
 mod math;
 mod matrix;
 mod narrow;
