@@ -1,5 +1,5 @@
 """The original package (PyPI imnn 0.3.2) on the dense reference problem: ms per iteration.
-usage: original_dense.py {sim|grad|num|aggnum} n_s
+usage: original_dense.py {sim|grad|num|aggnum} n_s; grad and num with a validation set, aggnum with n_per_device = 100
 Prints a line of JSON after the first iteration, then one for each line of standard input, a number of iterations.
 Each call of fit compiles anew; a call of one iteration is timed beside it, and only the iterations above it count."""
 import json, os, sys, time
@@ -28,7 +28,7 @@ base=dict(n_s=n_s,n_d=n_s,n_params=2,n_summaries=2,input_shape=input_shape,θ_fi
 if which=="sim": I=imnn.SimulatorIMNN(**base,simulator=simulator)
 if which=="num": I=imnn.NumericalGradientIMNN(**base,fiducial=f,derivative=d,δθ=δθ,validation_fiducial=vf,validation_derivative=vd)
 if which=="grad": I=imnn.GradientIMNN(**base,fiducial=f,derivative=g,validation_fiducial=vf,validation_derivative=vg)
-if which=="aggnum": I=imnn.AggregatedNumericalGradientIMNN(**base,fiducial=f,derivative=d,δθ=δθ,validation_fiducial=vf,validation_derivative=vd,host=jax.devices()[0],devices=jax.devices(),n_per_device=100)
+if which=="aggnum": I=imnn.AggregatedNumericalGradientIMNN(**base,fiducial=f,derivative=d,δθ=δθ,host=jax.devices()[0],devices=jax.devices(),n_per_device=100)
 def fit(iters):
     t=time.perf_counter(); I.fit(10.,0.1,rng=fk,min_iterations=iters,max_iterations=iters,patience=iters+1,best=False)
     detF=float(np.linalg.det(I.F)); return time.perf_counter()-t, detF

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::machine::threads;
-use crate::workload::{Feed, Net, Workload};
+use crate::workload::{Feed, Net, Spread, Workload};
 
 /// A program that trains an IMNN: those of `peers/`, and ours by another way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ fn modern(workload: &Workload, [fly, exact, numerical]: &[&str; 3]) -> Option<Ve
         Net::Inception { side } => ("cnn", Some(side)),
         Net::Volume => return None,
     };
-    if workload.validated || workload.memory.is_some() {
+    if workload.validated || workload.memory.is_some() || workload.spread != Spread::Plain {
         return None;
     }
     let feed = match workload.feed {
@@ -81,12 +81,13 @@ fn modern(workload: &Workload, [fly, exact, numerical]: &[&str; 3]) -> Option<Ve
     Some(words.into_iter().chain(side.map(|side| side.to_string())).collect())
 }
 
-/// Arguments for the original's classes, which need a validation set where simulations are in memory.
+/// Arguments for the original's classes. Those that do not aggregate need a validation set where simulations are in memory.
 fn original(workload: &Workload) -> Option<Vec<String>> {
-    let which = match (workload.feed, workload.validated) {
-        (Feed::Fly, false) => "sim",
-        (Feed::Exact, true) => "grad",
-        (Feed::Numerical, true) => "num",
+    let which = match (workload.feed, workload.validated, workload.spread) {
+        (Feed::Fly, false, Spread::Plain) => "sim",
+        (Feed::Exact, true, Spread::Plain) => "grad",
+        (Feed::Numerical, true, Spread::Plain) => "num",
+        (Feed::Numerical, false, Spread::Aggregated) => "aggnum",
         _ => return None,
     };
     let fits = workload.net == Net::Dense && workload.n_s <= 1000;
@@ -113,6 +114,7 @@ mod tests {
         assert_eq!(arguments(Program::Torch, "inception-32-numerical-100").unwrap(), "cnn num 100 32");
         assert_eq!(arguments(Program::Original, "dense-exact-1000-validated").unwrap(), "grad 1000");
         assert_eq!(arguments(Program::Original, "dense-fly-1000").unwrap(), "sim 1000");
+        assert_eq!(arguments(Program::Original, "dense-numerical-1000-aggregated").unwrap(), "aggnum 1000");
     }
 
     #[test]
@@ -132,6 +134,8 @@ mod tests {
             (Program::Jax, "dense-exact-1000-validated"),
             (Program::Jax, "volume-16-exact-100"),
             (Program::Original, "dense-exact-1000"),
+            (Program::Original, "dense-numerical-1000-recomputed"),
+            (Program::Jax, "dense-numerical-1000-aggregated"),
             (Program::Original, "dense-fly-100000"),
             (Program::Original, "inception-32-fly-100"),
         ] {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use imnn::data::{Arrays, OnTheFly, simulate_exact, simulate_numerical};
-use imnn::device::Cpu;
+use imnn::device::{Aggregator, Cpu, Device};
 use imnn::fit::Imnn;
 use imnn::models::{Adam, Model, Network};
 use imnn::sim::{GaussianMeanVariance, Key, PowerLawField, Simulator};
@@ -40,6 +40,18 @@ pub enum Feed {
     Numerical,
 }
 
+/// Over what the simulations are spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spread {
+    /// One device with all threads.
+    Plain,
+    /// One device for each thread, handed up to 100 simulations at once.
+    Aggregated,
+    /// The same, keeping nothing for the backward pass.
+    Recomputed,
+}
+
 /// An IMNN to train.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Workload {
@@ -51,6 +63,8 @@ pub struct Workload {
     pub n_s: usize,
     /// Whether there is a validation set of the same size.
     pub validated: bool,
+    /// On one device or several.
+    pub spread: Spread,
     /// What the device may keep, in bytes, if that is limited.
     pub memory: Option<usize>,
     /// The peak memory that is promised, in bytes, if any is.
@@ -58,6 +72,8 @@ pub struct Workload {
 }
 
 const MEBIBYTE: usize = 1 << 20;
+/// What aggregated workloads hand to a device at once.
+const N_PER_DEVICE: usize = 100;
 
 const DENSE: Net = Net::Dense;
 const FIELD_32: Net = Net::Inception { side: 32 };
@@ -70,6 +86,8 @@ pub const TIMED: &[Workload] = &[
     Workload::new(DENSE, Feed::Numerical, 1000),
     Workload::new(DENSE, Feed::Exact, 1000).validated(),
     Workload::new(DENSE, Feed::Numerical, 1000).validated(),
+    Workload::new(DENSE, Feed::Numerical, 1000).spread(Spread::Aggregated),
+    Workload::new(DENSE, Feed::Numerical, 1000).spread(Spread::Recomputed),
     Workload::new(DENSE, Feed::Fly, 10_000),
     Workload::new(DENSE, Feed::Fly, 100_000),
     Workload::new(FIELD_32, Feed::Exact, 100),
@@ -97,11 +115,16 @@ pub const LIMITED: &[Workload] = &[
 
 impl Workload {
     const fn new(net: Net, feed: Feed, n_s: usize) -> Self {
-        Workload { net, feed, n_s, validated: false, memory: None, limit: None }
+        Workload { net, feed, n_s, validated: false, spread: Spread::Plain, memory: None, limit: None }
     }
 
     const fn validated(mut self) -> Self {
         self.validated = true;
+        self
+    }
+
+    const fn spread(mut self, spread: Spread) -> Self {
+        self.spread = spread;
         self
     }
 
@@ -124,8 +147,13 @@ impl Workload {
             Feed::Numerical => "numerical",
         };
         let validated = if self.validated { "-validated" } else { "" };
+        let spread = match self.spread {
+            Spread::Plain => "",
+            Spread::Aggregated => "-aggregated",
+            Spread::Recomputed => "-recomputed",
+        };
         let memory = self.memory.map_or(String::new(), |bytes| format!("-{}-MiB", bytes / MEBIBYTE));
-        format!("{net}-{feed}-{}{validated}{memory}", self.n_s)
+        format!("{net}-{feed}-{}{validated}{spread}{memory}", self.n_s)
     }
 
     /// The workload of this name.
@@ -161,13 +189,27 @@ impl Workload {
     /// # Errors
     /// Those of its parts.
     pub fn imnn(&self, threads: usize, dfdx: bool) -> Outcome<Imnn<f32>> {
-        let mut device = Cpu::new(threads)?;
-        if let Some(bytes) = self.memory {
-            device = device.with_memory(bytes);
+        let cpu = |threads| -> Outcome<Cpu<f32>> {
+            let mut cpu = Cpu::new(threads)?;
+            if let Some(bytes) = self.memory {
+                cpu = cpu.with_memory(bytes);
+            }
+            if self.spread == Spread::Recomputed {
+                cpu = cpu.with_memory(0);
+            }
+            Ok(if dfdx { cpu.with_dfdx() } else { cpu })
+        };
+        let several = || -> Outcome<Aggregator<f32>> {
+            let cpus: Vec<_> = (0..threads).map(|_| cpu(1)).collect::<Outcome<_>>()?;
+            Ok(Aggregator::new(cpus)?.with_n_per_device(N_PER_DEVICE)?)
+        };
+        match self.spread {
+            Spread::Plain => self.on(cpu(threads)?),
+            Spread::Aggregated | Spread::Recomputed => self.on(several()?),
         }
-        if dfdx {
-            device = device.with_dfdx();
-        }
+    }
+
+    fn on(&self, device: impl Device<f32> + 'static) -> Outcome<Imnn<f32>> {
         match self.net {
             Net::Dense => self.with(GaussianMeanVariance { n_data: 10 }, [0.0, 1.0], device),
             Net::Inception { side } => self.with(Arc::new(PowerLawField::new(side)?), [1.0, 0.5], device),
@@ -187,7 +229,7 @@ impl Workload {
         &self,
         simulator: S,
         theta: [f64; 2],
-        device: Cpu<f32>,
+        device: impl Device<f32> + 'static,
     ) -> Outcome<Imnn<f32>> {
         let n = self.n_s;
         let (training, validation) = (Key::new(3), Key::new(4));
@@ -250,6 +292,7 @@ mod tests {
             assert_eq!(Workload::named(&workload.name()), Some(*workload));
         }
         assert_eq!(TIMED[3].name(), "dense-exact-1000-validated");
+        assert_eq!(TIMED[5].name(), "dense-numerical-1000-aggregated");
         assert_eq!(LIMITED[1].name(), "inception-128-fly-2000-1024-MiB");
         assert_eq!(Workload::named("dense"), None);
     }
@@ -260,13 +303,20 @@ mod tests {
         assert_eq!(flops("dense-fly-1000"), 609_792_000);
         assert_eq!(flops("dense-exact-1000"), flops("dense-fly-1000"));
         assert_eq!(flops("dense-numerical-1000"), flops("dense-fly-1000") / 3 * 5);
+        assert_eq!(flops("dense-numerical-1000-recomputed"), flops("dense-numerical-1000"));
         assert_eq!(flops("dense-exact-1000-validated"), flops("dense-fly-1000") + 3 * 68_608_000);
     }
 
     #[test]
     fn small_ones_can_be_built() {
-        for name in ["dense-fly-1000", "dense-numerical-1000-validated", "inception-32-fly-100", "volume-16-exact-100"]
-        {
+        for name in [
+            "dense-fly-1000",
+            "dense-numerical-1000-validated",
+            "dense-numerical-1000-aggregated",
+            "dense-numerical-1000-recomputed",
+            "inception-32-fly-100",
+            "volume-16-exact-100",
+        ] {
             let workload = Workload::named(name).unwrap();
             let imnn = workload.imnn(1, false).unwrap();
             assert_eq!(imnn.model().n_summaries(), 2, "{name}");

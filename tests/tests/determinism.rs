@@ -6,7 +6,7 @@ use imnn::fit::{History, Imnn, Weights};
 use imnn::sim::Key;
 
 /// Bits of everything a run leaves behind.
-fn bits(history: &History, weights: &[f32]) -> Vec<u64> {
+pub fn bits(history: &History, weights: &[f32]) -> Vec<u64> {
     let traces = std::iter::once(&history.training).chain(&history.validation);
     let columns = traces.flat_map(|t| [&t.det_f, &t.det_c, &t.det_inv_c, &t.lambda2, &t.r]);
     columns.flatten().map(|v| v.to_bits()).chain(weights.iter().map(|w| u64::from(w.to_bits()))).collect()

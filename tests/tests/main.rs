@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+/// Each class of the original by its equivalent here: the bits of one device and data in memory.
+mod classes;
 /// Same key, same bits: histories for several numbers of threads and budgets of memory.
 mod determinism;
 /// Whole training runs of the original package, number by number.
@@ -10,6 +12,8 @@ mod golden_fit;
 mod gradient;
 /// Trained networks against exact laws.
 mod laws;
+/// How much of a run goes into reading simulations.
+mod reading;
 /// What the builder and the trainer refuse, in their words.
 mod refusals;
 /// Saved runs give back what was saved, and training goes on as if it had not stopped.

@@ -10,7 +10,7 @@ use std::process::Command;
 use crate::process::{Failure, Outcome, cargo, output, run as run_command};
 use crate::{setup, workspace};
 
-/// The crate with unsafe code: `fused/matrix.rs` calls `gemm`.
+/// The crate with unsafe code: `fused/matrix.rs` calls `gemm`, `team.rs` lends a borrow to threads.
 const CRATE: &str = "imnn-device";
 
 pub fn run(arguments: &[String]) -> Outcome {

@@ -22,9 +22,15 @@ kind = "numerical"                       # "numerical", "exact" or "simulator"
 fiducial = "train/fiducial.npy"          # (n_s, *input)
 derivative = "train/derivative.npy"      # numerical: (n_d, 2, n_params, *input), 0 = below, 1 = above
                                          # exact: (n_d, *input, n_params)
+                                         # one file for each seed: "train/{seed}.npy"; instead of derivative also
+                                         # below = ["Om_m/{seed}.npy", "s8_m/{seed}.npy"] and above = [...]
 delta_theta = [0.04, 0.03]               # theta_above - theta_below, the full width; or give these two
 n_s = 1000                               # rows to use, all by default; also n_d
 input_shape = [32, 32, 1]                # where it is to differ from the file's, as by an axis of channels
+load = "auto"                            # "memory", or "stream": read in each iteration, a few rows at a time; auto
+                                         # streams what is larger than [device] memory (half the machine's by default)
+# cache = "1 GiB"                        # of what is streamed, the first rows to keep in memory all the same
+# prefetch = "auto"                      # read in advance where reading is slow; or "always", "never"
 # kind = "simulator" takes simulator = "mean_variance" (n_data), "line" (n_data, x_min, x_max, slope_variance) or
 # "power_law_field" (n, length), and n_s, n_d in place of files
 
@@ -35,7 +41,7 @@ transpose = true
 
 [simulations.validation]                 # decides when to stop and which weights are best; for a simulator n_s, n_d
 fiducial = "validation/fiducial.npy"
-derivative = "validation/derivative.npy"
+derivative = "validation/derivative.npy" # or below, above; also load, cache, prefetch, n_s, n_d
 
 [network]
 precision = "f32"                        # or "f64"
@@ -66,8 +72,9 @@ whiten = true                            # map the last layer once so that train
 [device]
 kind = "cpu"
 threads = 2                              # all by default
-memory = "1 GiB"                         # kept between the passes; beyond it simulations are read again
-n_per_device = 100                       # for GPUs: on the CPU nothing depends on it
+memory = "1 GiB"                         # for what is kept between the passes and of files that are streamed; beyond
+                                         # it simulations are read again
+n_per_device = 100                       # simulations handed to a thread or GPU at once, at most
 "#;
 
 /// Where the summaries go, after the options of `imnn summarise`.

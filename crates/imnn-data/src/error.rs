@@ -146,6 +146,52 @@ pub enum DataError {
         /// The key that was given.
         key: String,
     },
+    /// The file is no longer what it was when it was opened.
+    #[error("{label}: was written to while it was read; leave it alone until the run is done, and start again")]
+    Changed {
+        /// The array: its file and key.
+        label: String,
+    },
+    /// A path with a pattern names no files, or not clearly.
+    #[error("{pattern}: {reason}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// Files of one pattern hold elements of different types.
+    #[error(
+        "{label} has elements of type {found}, expected {expected} as {first} has; the files of a pattern have to be alike"
+    )]
+    OtherDtype {
+        /// The file at fault.
+        label: String,
+        /// Its type.
+        found: String,
+        /// The file it is compared with.
+        first: String,
+        /// The type of that.
+        expected: String,
+    },
+    /// Rows of several arrays cannot be matched by their random seeds.
+    #[error("{reason}")]
+    Seeds {
+        /// Which seed is where and where not, and what to do.
+        reason: String,
+    },
+    /// An array that can only be read as a whole does not fit the memory.
+    #[error(
+        "{label}: is compressed, so it cannot be read a few rows at a time, and in memory it needs {needed} bytes where {allowed} are allowed; save it with np.savez in place of np.savez_compressed, convert it with `imnn data convert`, or allow more memory"
+    )]
+    Compressed {
+        /// The array: its file and key.
+        label: String,
+        /// The bytes that it takes in memory.
+        needed: usize,
+        /// The bytes that are allowed.
+        allowed: usize,
+    },
     /// An array to be written cannot be stored under that name.
     #[error("cannot write an array named `{key}` into {}: {reason}", path.display())]
     WriteKey {
@@ -197,6 +243,26 @@ pub enum DataError {
         count: usize,
         /// How many values the array has.
         len: usize,
+    },
+    /// Values that are not finite in rows that were read.
+    #[error(
+        "{element} is {value}: {} not finite in rows {start}..{end}; remove or replace {}",
+        one_per(*count, *len),
+        if *count == 1 { "it" } else { "them" }
+    )]
+    NonFiniteRows {
+        /// The first such value: file, key and index.
+        element: String,
+        /// The value.
+        value: f64,
+        /// How many there are in these rows.
+        count: usize,
+        /// How many values the rows have.
+        len: usize,
+        /// The first row that was read.
+        start: usize,
+        /// One past the last.
+        end: usize,
     },
     /// The distance between the simulations below and above is not a positive number.
     #[error("{name}[{parameter}] = {value}: {advice}")]

@@ -4,20 +4,26 @@ use imnn_sim::Real;
 use ndarray::ArrayD;
 
 use crate::arrays::{read, read_rows};
-use crate::memory::Labels;
-use crate::{ArrayPath, Arrays, DataError, Steps};
+use crate::outline::Labels;
+use crate::rows::{RowArray, is_pattern};
+use crate::{ArrayPath, Arrays, DataError, RowOptions, StackedRows, Steps, Streamed, Streaming, open_rows};
 
 /// Where the simulations are, before they are read.
 ///
+/// A path may be a pattern such as `fiducial/{seed}.npy`, for files with one simulation each. Then simulations and
+/// derivatives are matched by seed, those with derivatives first, and a seed of the derivatives that is missing somewhere
+/// is an error, unless `n_d` asks for no more than there are.
+///
 /// # Shapes
 /// * fiducial: `(n_s, *input)`
-/// * derivative: exact `(n_d, *input, n_params)`; numerical `(n_d, 2, n_params, *input)` with 0 = below, 1 = above
+/// * derivative: exact `(n_d, *input, n_params)`; numerical `(n_d, 2, n_params, *input)` with 0 = below, 1 = above, or
+///   for each parameter `(n_d, *input)` below and above
 #[derive(Clone, Debug, PartialEq)]
 pub struct Files {
     /// The simulations.
     pub fiducial: ArrayPath,
     /// How they change with the parameters.
-    pub derivative: ArrayPath,
+    pub derivative: DerivativeFiles,
     /// What the derivatives are.
     pub kind: FilesKind,
     /// How many simulations of the file to use, from the first; by default all.
@@ -26,6 +32,20 @@ pub struct Files {
     pub n_d: Option<usize>,
     /// The shape of one simulation where it is to differ from the file's, for instance for an axis of channels.
     pub input_shape: Option<Vec<usize>>,
+}
+
+/// Where the derivatives are.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DerivativeFiles {
+    /// In one array.
+    Array(ArrayPath),
+    /// Numerical ones in arrays of simulations below and above the fiducial, one of each for each parameter.
+    Sides {
+        /// Below, `(n_d, *input)` each.
+        below: Vec<ArrayPath>,
+        /// Above, as below.
+        above: Vec<ArrayPath>,
+    },
 }
 
 /// What the array of derivatives holds.
@@ -40,7 +60,16 @@ pub enum FilesKind {
 impl Files {
     /// All the rows of two arrays, as they are.
     pub fn new(fiducial: impl Into<ArrayPath>, derivative: impl Into<ArrayPath>, kind: FilesKind) -> Self {
-        Self { fiducial: fiducial.into(), derivative: derivative.into(), kind, n_s: None, n_d: None, input_shape: None }
+        Self::of(fiducial.into(), DerivativeFiles::Array(derivative.into()), kind)
+    }
+
+    /// All the rows of arrays of simulations at the fiducial, and below and above it in each parameter.
+    pub fn sides(fiducial: impl Into<ArrayPath>, below: Vec<ArrayPath>, above: Vec<ArrayPath>, steps: Steps) -> Self {
+        Self::of(fiducial.into(), DerivativeFiles::Sides { below, above }, FilesKind::Numerical(steps))
+    }
+
+    fn of(fiducial: ArrayPath, derivative: DerivativeFiles, kind: FilesKind) -> Self {
+        Self { fiducial, derivative, kind, n_s: None, n_d: None, input_shape: None }
     }
 
     /// Reads and checks the simulations.
@@ -48,13 +77,17 @@ impl Files {
     /// # Errors
     /// Whatever is wrong with the files, the shapes or the values; the array is named by file and key.
     pub fn load<E: Real>(&self) -> Result<Arrays<E>, DataError> {
-        if let FilesKind::Numerical(steps) = &self.kind {
-            // Cheaper to find out before the files are read.
-            steps.widths()?;
-        }
+        let derivative = match &self.derivative {
+            DerivativeFiles::Array(path) if !is_pattern(path)? && !is_pattern(&self.fiducial)? => path,
+            _ => {
+                let options = RowOptions { memory: usize::MAX, ..RowOptions::default() };
+                return self.rows(&options)?.load();
+            }
+        };
+        self.check_steps()?;
+        let labels = Labels { fiducial: self.fiducial.to_string(), derivative: derivative.to_string() };
         let fiducial = rows("n_s", self.n_s, self.n_s, &self.fiducial)?;
-        let derivative = rows("n_d", self.n_d, self.n_d.or(self.n_s), &self.derivative)?;
-        let labels = Labels { fiducial: self.fiducial.to_string(), derivative: self.derivative.to_string() };
+        let derivative = rows("n_d", self.n_d, self.n_d.or(self.n_s), derivative)?;
         let arrays = match &self.kind {
             FilesKind::Exact => Arrays::exact_labelled(fiducial, derivative, labels)?,
             FilesKind::Numerical(steps) => Arrays::numerical_labelled(fiducial, derivative, steps, labels)?,
@@ -63,6 +96,72 @@ impl Files {
         match &self.input_shape {
             Some(shape) => arrays.reshape_input(shape),
             None => Ok(arrays),
+        }
+    }
+
+    /// Opens the files and checks their shapes; simulations are read and checked when they are needed.
+    ///
+    /// ```
+    /// use imnn_data::{Files, FilesKind, Source, Streaming, arrays};
+    /// use ndarray::{ArrayD, IxDyn};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let path = |name: &str| folder.path().join(name);
+    /// for seed in 0..8 {
+    ///     arrays::write_npy(path(&format!("f{seed}.npy")), ArrayD::<f32>::zeros(IxDyn(&[4, 4])).view())?;
+    /// }
+    /// for seed in 0..3 {
+    ///     arrays::write_npy(path(&format!("d{seed}.npy")), ArrayD::<f32>::zeros(IxDyn(&[4, 4, 2])).view())?;
+    /// }
+    /// let files = Files::new(path("f{seed}.npy"), path("d{seed}.npy"), FilesKind::Exact);
+    /// let source = files.open::<f32>(&Streaming::default())?;
+    /// assert_eq!((source.n_s(), source.n_d(), source.n_params()), (8, 3, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files or the shapes, and with the values of the rows that are kept in memory.
+    pub fn open<E: Real>(&self, streaming: &Streaming) -> Result<Streamed<E>, DataError> {
+        self.rows(&streaming.rows)?.with(streaming)
+    }
+
+    fn rows<E: Real>(&self, options: &RowOptions) -> Result<Streamed<E>, DataError> {
+        self.check_steps()?;
+        for (name, asked) in [("n_s", self.n_s), ("n_d", self.n_d)] {
+            if asked == Some(0) {
+                return Err(DataError::NoRows { name });
+            }
+        }
+        let open = |path: &ArrayPath| open_rows::<E>(path, options);
+        let fiducial = open(&self.fiducial)?;
+        let derivative: Box<dyn RowArray<E>> = match (&self.derivative, &self.kind) {
+            (DerivativeFiles::Array(path), _) => open(path)?,
+            (DerivativeFiles::Sides { below, above }, FilesKind::Numerical(_)) => {
+                let all = |paths: &[ArrayPath]| paths.iter().map(open).collect::<Result<Vec<_>, _>>();
+                Box::new(StackedRows::new(all(below)?, all(above)?, self.n_d)?)
+            }
+            (DerivativeFiles::Sides { .. }, FilesKind::Exact) => {
+                let reason = "simulations below and above give numerical derivatives; use kind = \"numerical\"";
+                return Err(DataError::Steps { reason: reason.to_owned() });
+            }
+        };
+        let source = match &self.kind {
+            FilesKind::Exact => Streamed::first_exact(fiducial, derivative, (self.n_s, self.n_d))?,
+            FilesKind::Numerical(steps) => {
+                Streamed::first_numerical(fiducial, derivative, steps, (self.n_s, self.n_d))?
+            }
+        };
+        match &self.input_shape {
+            Some(shape) => source.reshape_input(shape),
+            None => Ok(source),
+        }
+    }
+
+    /// Cheaper to find out before the files are read.
+    fn check_steps(&self) -> Result<(), DataError> {
+        match &self.kind {
+            FilesKind::Numerical(steps) => steps.widths().map(drop),
+            FilesKind::Exact => Ok(()),
         }
     }
 }

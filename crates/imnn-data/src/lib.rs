@@ -7,7 +7,8 @@
 //! | --- | --- | --- |
 //! | [`Arrays::exact`] | in memory | exact |
 //! | [`Arrays::numerical`] | in memory | simulations below and above |
-//! | [`Files`], loaded into [`Arrays`] | `.npy` and `.npz` files | either |
+//! | [`Files`], loaded into [`Arrays`] | `.npy` and `.npz` files, or a file for each | either |
+//! | [`Files`], opened as [`Streamed`] | the same, read whenever they are needed: of any size | either |
 //! | [`OnTheFly`] | made by a simulator, new for each key | those of the simulator |
 //! | [`simulate_exact`], [`simulate_numerical`] | drawn once from a simulator into [`Arrays`] | either |
 //! | [`Augmented`] | of another source, seen through random symmetries | of that source, seen through the same |
@@ -23,24 +24,29 @@ pub mod arrays;
 mod augment;
 mod error;
 mod files;
+mod identity;
 mod layout;
 mod memory;
 mod on_the_fly;
+mod outline;
 mod rows;
 mod scratch;
 mod simulate;
 mod source;
 mod steps;
+mod streamed;
 mod text;
 mod values;
 
 pub use arrays::ArrayPath;
 pub use augment::{Augmentation, Augmented};
 pub use error::DataError;
-pub use files::{Files, FilesKind};
+pub use files::{DerivativeFiles, Files, FilesKind};
+pub use identity::Identity;
 pub use memory::Arrays;
 pub use on_the_fly::OnTheFly;
-pub use rows::RowArray;
+pub use rows::{HeldRows, RowArray, RowOptions, StackedRows, open_rows};
 pub use simulate::{simulate_exact, simulate_numerical};
 pub use source::{Derivatives, Leaf, Source, check_rows};
 pub use steps::Steps;
+pub use streamed::{Prefetch, Reading, Streamed, Streaming};

@@ -6,22 +6,27 @@ use ndarray::ArrayD;
 use crate::DataError;
 use crate::text::unravel;
 
+/// The values in row-major order.
+pub(crate) fn row_major<E: Real>(array: ArrayD<E>) -> Vec<E> {
+    if !array.is_standard_layout() {
+        return array.iter().copied().collect();
+    }
+    let len = array.len();
+    let (mut values, offset) = array.into_raw_vec_and_offset();
+    // An array that was sliced may have a longer vector behind it.
+    values.truncate(offset.unwrap_or(0) + len);
+    values.drain(..offset.unwrap_or(0));
+    values
+}
+
 /// The values in row-major order, all of them finite.
 pub(crate) fn finite<E: Real>(label: &str, array: ArrayD<E>) -> Result<Vec<E>, DataError> {
     let shape = array.shape().to_vec();
-    let values = if array.is_standard_layout() {
-        let len = array.len();
-        let (mut values, offset) = array.into_raw_vec_and_offset();
-        // An array that was sliced may have a longer vector behind it.
-        values.truncate(offset.unwrap_or(0) + len);
-        values.drain(..offset.unwrap_or(0));
-        values
-    } else {
-        array.iter().copied().collect()
-    };
-    let Some(first) = values.iter().position(|value| !value.is_finite()) else {
+    let values = row_major(array);
+    if all_finite(&values) {
         return Ok(values);
-    };
+    }
+    let first = values.iter().position(|value| !value.is_finite()).unwrap_or(0);
     Err(DataError::NonFinite {
         label: label.to_owned(),
         index: unravel(first, &shape, false),
@@ -29,6 +34,12 @@ pub(crate) fn finite<E: Real>(label: &str, array: ArrayD<E>) -> Result<Vec<E>, D
         count: values[first..].iter().filter(|value| !value.is_finite()).count(),
         len: values.len(),
     })
+}
+
+/// Whether all values are finite.
+pub(crate) fn all_finite<E: Real>(values: &[E]) -> bool {
+    // Without a branch for each value the compiler takes many at once.
+    values.chunks(1024).all(|chunk| chunk.iter().fold(true, |finite, value| finite & value.is_finite()))
 }
 
 /// Turns rows of `(len, n_params)` into rows of `(n_params, len)`.

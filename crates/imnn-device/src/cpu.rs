@@ -1,16 +1,16 @@
 //! The threads of a CPU as a device.
 
-use crate::crew::lock;
+use crate::aggregator::{self, Unit};
+use crate::cpu_member::CpuMember;
 use crate::device::{Device, Session};
 use crate::dfdx::DfdxProgram;
 use crate::error::{DeviceError, Result};
 use crate::fused::Plan;
+use crate::member::{self, Readied};
 use crate::program::Program;
-use crate::session::CpuSession;
-use crate::workers::Workers;
+use crate::workers::Pools;
 use imnn_models::{Element, Model};
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex};
 
 /// What may be kept between forward and backward unless said otherwise: 1 GiB.
 const MEMORY: usize = 1 << 30;
@@ -23,9 +23,7 @@ pub struct Cpu<E> {
     threads: usize,
     memory: usize,
     dfdx: bool,
-    /// Threads in one pool and threads apart, started when a session needs them, for all sessions.
-    together: Mutex<Option<Arc<Workers>>>,
-    apart: Mutex<Option<Arc<Workers>>>,
+    pools: Pools,
     element: PhantomData<fn() -> E>,
 }
 
@@ -38,8 +36,7 @@ impl<E: Element> Cpu<E> {
         if threads == 0 {
             return Err(DeviceError::Threads { threads, message: "at least one is needed".into() });
         }
-        let (together, apart) = Default::default();
-        Ok(Cpu { threads, memory: MEMORY, dfdx: false, together, apart, element: PhantomData })
+        Ok(Cpu { threads, memory: MEMORY, dfdx: false, pools: Pools::default(), element: PhantomData })
     }
 
     /// A CPU with as many threads as the machine can run at once.
@@ -75,25 +72,31 @@ impl<E: Element> Cpu<E> {
             Err(reason) => (None, Some(format!("{reason}: the network runs on dfdx, which is slower"))),
         }
     }
+}
 
-    /// The workers in `slot`, started if this is the first session that needs them.
-    fn workers(&self, slot: &Mutex<Option<Arc<Workers>>>, start: fn(usize) -> Result<Workers>) -> Result<Arc<Workers>> {
-        let mut slot = lock(slot);
-        if let Some(workers) = &*slot {
-            return Ok(workers.clone());
-        }
-        let workers = Arc::new(start(self.threads)?);
-        Ok(slot.insert(workers).clone())
+impl<E: Element> member::Unit<E> for Cpu<E> {
+    fn kind(&self) -> &'static str {
+        if self.dfdx { "CPU on dfdx" } else { "CPU" }
+    }
+
+    fn workers(&self) -> usize {
+        self.threads
+    }
+
+    /// A thread has one leaf in work, whatever may be handed to it.
+    fn member(&self, model: &Model, _: Option<usize>) -> Result<Readied<E>> {
+        let (fused, note) = if self.dfdx { (None, None) } else { self.fused(model) };
+        let apart = fused.is_none();
+        let program = fused.unwrap_or_else(|| Box::new(DfdxProgram::new(model)));
+        Ok(Readied { member: Box::new(CpuMember::new(program, self.threads, self.memory)), apart, note })
     }
 }
 
+impl<E: Element> Unit<E> for Cpu<E> {}
+
+/// One device is several of which there is one.
 impl<E: Element> Device<E> for Cpu<E> {
     fn load(&self, model: &Model) -> Result<Box<dyn Session<E>>> {
-        let (fused, note) = if self.dfdx { (None, None) } else { self.fused(model) };
-        let (program, workers): (Box<dyn Program<E>>, _) = match fused {
-            Some(plan) => (plan, self.workers(&self.together, Workers::together)?),
-            None => (Box::new(DfdxProgram::new(model)), self.workers(&self.apart, Workers::apart)?),
-        };
-        Ok(Box::new(CpuSession::new(model, program, workers, self.memory, note)))
+        aggregator::load(std::iter::once(self as &dyn member::Unit<E>), &self.pools, None, model)
     }
 }

@@ -3,8 +3,10 @@
 use crate::error::{DeviceError, Result};
 use crate::leaves::share;
 use crate::workers::Workers;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// In which order a worker takes its tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,22 +34,36 @@ impl Crew {
         Crew { workers, taken }
     }
 
-    /// The workers.
-    pub(crate) fn workers(&self) -> &Arc<Workers> {
-        &self.workers
+    /// How many workers share so many tasks.
+    fn sharing(&self, n_tasks: usize) -> usize {
+        self.taken.len().min(n_tasks)
     }
 
-    /// `f(worker, task)` for all tasks from 0 to `n_tasks`, no two at once for the same worker.
+    /// The tasks of so many that are the share of these workers.
+    pub(crate) fn share(&self, workers: Range<usize>, n_tasks: usize) -> Range<usize> {
+        let n_workers = self.sharing(n_tasks);
+        let start = |worker| if worker < n_workers { share(n_tasks, n_workers, worker).start } else { n_tasks };
+        start(workers.start)..start(workers.end)
+    }
+
+    /// The time that those who share so many tasks have had since `start`, all together.
+    pub(crate) fn time(&self, start: Instant, n_tasks: usize) -> Duration {
+        start.elapsed().saturating_mul(u32::try_from(self.sharing(n_tasks)).unwrap_or(u32::MAX))
+    }
+
+    /// `f(worker, tasks)` for all tasks from 0 to `n_tasks`, up to `grain` of them at a time, no two calls at once for the
+    /// same worker.
     ///
     /// Each worker has a share of consecutive tasks, the same in every pass over as many, and then helps the others. After
     /// a failure the tasks not yet begun are left out, and of the failures seen the one of the lowest task is returned.
     pub(crate) fn run(
         &mut self,
         n_tasks: usize,
+        grain: usize,
         order: Order,
-        f: impl Fn(usize, usize) -> Result<()> + Sync,
+        f: impl Fn(usize, Range<usize>) -> Result<()> + Sync,
     ) -> Result<()> {
-        let n_workers = self.taken.len().min(n_tasks);
+        let (n_workers, grain) = (self.sharing(n_tasks), grain.clamp(1, n_tasks.max(1)));
         let taken = &mut self.taken[..n_workers];
         taken.iter_mut().for_each(|taken| *taken.0.get_mut() = 0);
         let taken = &*taken;
@@ -58,15 +74,16 @@ impl Crew {
                 let other = (worker + other) % n_workers;
                 let tasks = share(n_tasks, n_workers, other);
                 while !failed.load(Ordering::Relaxed) {
-                    let k = taken[other].0.fetch_add(1, Ordering::Relaxed);
+                    let k = taken[other].0.fetch_add(grain, Ordering::Relaxed);
                     if k >= tasks.len() {
                         break;
                     }
+                    let n = grain.min(tasks.len() - k);
                     let task = match order {
                         Order::Up => tasks.start + k,
-                        Order::Down => tasks.end - 1 - k,
+                        Order::Down => tasks.end - k - n,
                     };
-                    if let Err(error) = f(worker, task) {
+                    if let Err(error) = f(worker, task..task + n) {
                         failed.store(true, Ordering::Relaxed);
                         let mut failure = lock(&failure);
                         if failure.as_ref().is_none_or(|(lowest, _)| task < *lowest) {
@@ -105,11 +122,15 @@ mod tests {
     fn every_task_is_done_once() {
         for (threads, mut crew) in [1, 2, 4].into_iter().flat_map(|threads| crews(threads).map(|crew| (threads, crew)))
         {
-            for n_tasks in [0, 1, 3, 100] {
+            for (n_tasks, grain) in [(0, 1), (1, 1), (3, 1), (3, 4), (100, 1), (100, 7), (2, usize::MAX)] {
                 for order in [Order::Up, Order::Down] {
                     let done = Mutex::new(vec![]);
-                    crew.run(n_tasks, order, |_, task| {
-                        lock(&done).push(task);
+                    crew.run(n_tasks, grain, order, |_, tasks| {
+                        assert!(!tasks.is_empty() && tasks.len() <= grain);
+                        match order {
+                            Order::Up => lock(&done).extend(tasks),
+                            Order::Down => lock(&done).extend(tasks.rev()),
+                        }
                         Ok(())
                     })
                     .unwrap();
@@ -127,10 +148,23 @@ mod tests {
     }
 
     #[test]
+    fn shares_of_neighbours_are_all_tasks() {
+        for crew in [1, 2, 4].into_iter().flat_map(crews) {
+            let n = crew.taken.len();
+            for n_tasks in [0, 1, 2, 5, 100] {
+                for middle in 0..=n {
+                    let (left, right) = (crew.share(0..middle, n_tasks), crew.share(middle..n, n_tasks));
+                    assert_eq!((left.start, left.end, right.end), (0, right.start, n_tasks));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_worker_does_one_task_at_a_time() {
         for mut crew in crews(3) {
             let busy: Vec<_> = (0..3).map(|_| AtomicBool::new(false)).collect();
-            crew.run(200, Order::Up, |worker, _| {
+            crew.run(200, 1, Order::Up, |worker, _| {
                 assert!(!busy[worker].swap(true, Ordering::SeqCst));
                 busy[worker].store(false, Ordering::SeqCst);
                 Ok(())
@@ -141,13 +175,13 @@ mod tests {
 
     #[test]
     fn a_failure_is_reported_and_the_crew_goes_on() {
-        let fails = |_, task| match task {
-            7 => Err(DeviceError::Weights { expected: 7, found: task }),
+        let fails = |_, tasks: Range<usize>| match tasks.start {
+            task @ 7 => Err(DeviceError::Weights { expected: 7, found: task }),
             _ => Ok(()),
         };
         for mut crew in crews(2) {
-            assert!(matches!(crew.run(20, Order::Up, fails), Err(DeviceError::Weights { expected: 7, .. })));
-            crew.run(20, Order::Up, |_, _| Ok(())).unwrap();
+            assert!(matches!(crew.run(20, 1, Order::Up, fails), Err(DeviceError::Weights { expected: 7, .. })));
+            crew.run(20, 1, Order::Up, |_, _| Ok(())).unwrap();
         }
     }
 }

@@ -5,6 +5,7 @@ use imnn_data::Source;
 use imnn_models::{Element, Model};
 use imnn_sim::Key;
 use ndarray::{Array2, Array3, ArrayView2};
+use std::time::Duration;
 
 /// Whatever runs networks over simulations.
 pub trait Device<E: Element>: Send + Sync {
@@ -34,6 +35,11 @@ pub trait Session<E: Element>: Send {
     /// As [`Session::forward`], and if cotangents, gradient and summaries do not fit. The session can be used again;
     /// `gradient` is then unspecified.
     fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()>;
+
+    /// What the workers have spent their time on since the network was readied; nothing where the device does not tell.
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
 
     /// What the user may want to know about how the network is run, such as which layer keeps it from running faster.
     fn note(&self) -> Option<&str>;
@@ -66,4 +72,44 @@ pub struct Cotangents<'a> {
     pub x: ArrayView2<'a, f64>,
     /// With respect to the derivative of the summaries of one simulation, `(n_summaries, n_params)`: the same for all n_d.
     pub dx: ArrayView2<'a, f64>,
+}
+
+/// What the workers of a session have spent their time on, all passes and workers together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// In [`Source::read`]: on reading, simulating and augmenting simulations, or waiting for them.
+    pub reading: Duration,
+    /// On everything.
+    pub total: Duration,
+}
+
+impl Usage {
+    /// What has come since `earlier`.
+    pub fn since(self, earlier: Usage) -> Usage {
+        Usage { reading: self.reading.saturating_sub(earlier.reading), total: self.total.saturating_sub(earlier.total) }
+    }
+
+    /// The share of reading, from 0 to 1.
+    pub fn reading_share(self) -> f64 {
+        if self.total.is_zero() {
+            return 0.0;
+        }
+        (self.reading.as_secs_f64() / self.total.as_secs_f64()).min(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_time() {
+        let usage = |reading, total| Usage { reading: Duration::from_secs(reading), total: Duration::from_secs(total) };
+        assert_eq!(usage(0, 0).reading_share(), 0.0);
+        assert_eq!(usage(3, 4).reading_share(), 0.75);
+        assert_eq!(usage(7, 10).since(usage(4, 6)), usage(3, 4));
+        // Clocks of several processors need not agree.
+        assert_eq!(usage(5, 4).reading_share(), 1.0);
+        assert_eq!(usage(1, 1).since(usage(2, 2)), usage(0, 0));
+    }
 }

@@ -108,17 +108,6 @@ pub enum DeviceError {
         found: usize,
     },
 
-    /// A setting of a GPU device is out of range.
-    #[error("{setting} of a GPU must be {range}, found {value}")]
-    GpuSetting {
-        /// The setting.
-        setting: &'static str,
-        /// The value given.
-        value: String,
-        /// What it may be.
-        range: &'static str,
-    },
-
     /// A GPU refused what it was asked to do.
     #[error("GPU {device} could not {action}: {message}")]
     Gpu {
@@ -148,6 +137,28 @@ pub enum DeviceError {
         /// Which layer, and why.
         reason: String,
     },
+
+    /// An aggregation of nothing.
+    #[error("there are no devices to aggregate; give at least one")]
+    NoDevices,
+
+    /// An aggregation of devices whose results would differ.
+    #[error(
+        "device 0 runs networks on {first} and device {index} on {other}: results would depend on who ran which simulations; \
+         give devices that run networks the same way"
+    )]
+    Kinds {
+        /// The kind of the first device.
+        first: &'static str,
+        /// Which device is of another.
+        index: usize,
+        /// Of which.
+        other: &'static str,
+    },
+
+    /// No simulations at all for a device.
+    #[error("n_per_device is 0; give at least 1, or leave it out")]
+    NPerDevice,
 
     /// Worker threads could not be started.
     #[error("{threads} worker threads could not be started: {message}")]

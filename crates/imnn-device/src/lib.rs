@@ -1,4 +1,4 @@
-//! Where networks run: leaves of simulations spread over the threads of a CPU.
+//! Where networks run: leaves of simulations spread over the threads of a CPU, or over several devices.
 //!
 //! A [`Device`] readies a network for a [`Session`], which takes weights and a source of simulations and gives the
 //! summaries and their derivatives; then, from the gradient of the loss with respect to those, the gradient with respect to
@@ -6,8 +6,10 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod aggregator;
 mod bench;
 mod cpu;
+mod cpu_member;
 mod crew;
 mod cuda;
 mod device;
@@ -16,13 +18,18 @@ mod error;
 mod fused;
 mod leaves;
 mod lines;
+mod member;
+mod meter;
 mod program;
 mod reduce;
 mod session;
 mod shape;
+mod team;
+mod vectorised;
 mod workers;
 
+pub use aggregator::{Aggregator, Unit};
 pub use cpu::Cpu;
 pub use cuda::{Cuda, CudaReport, Gpu};
-pub use device::{Cotangents, Device, Session, Summaries, Task};
+pub use device::{Cotangents, Device, Session, Summaries, Task, Usage};
 pub use error::{DeviceError, Result};

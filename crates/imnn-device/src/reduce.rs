@@ -3,6 +3,7 @@
 use crate::crew::{Crew, Order, lock, own};
 use crate::error::Result;
 use crate::leaves::RUNS;
+use crate::vectorised::vectorised;
 use imnn_models::Element;
 use std::sync::Mutex;
 
@@ -23,7 +24,7 @@ pub(crate) fn reduce<E: Element>(crew: &mut Crew, runs: &mut [Mutex<Vec<E>>], to
     let terms = &terms[..n_terms];
     let n_chunks = total.len().div_ceil(CHUNK);
     let chunks = Mutex::new(total.chunks_mut(CHUNK).enumerate());
-    crew.run(n_chunks, Order::Up, |_, _| {
+    crew.run(n_chunks, 1, Order::Up, |_, _| {
         // Chunks are alike, so a worker takes the next one whatever its task is called.
         let next = lock(&chunks).next();
         if let Some((k, chunk)) = next {
@@ -41,11 +42,7 @@ fn tree_sum<E: Element>(terms: &[&[E]], start: usize, sum: &mut [E]) {
     match terms {
         [] => sum.fill(E::zero()),
         [term] => sum.copy_from_slice(&term[entries]),
-        [a, b] => {
-            for ((sum, &a), &b) in sum.iter_mut().zip(&a[entries.clone()]).zip(&b[entries]) {
-                *sum = a + b;
-            }
-        }
+        [a, b] => add(&a[entries.clone()], &b[entries], sum),
         _ => {
             // The largest power of two below the number of terms: where the neighbours' neighbours part.
             let (left, right) = terms.split_at(1 << (terms.len() - 1).ilog2());
@@ -53,10 +50,20 @@ fn tree_sum<E: Element>(terms: &[&[E]], start: usize, sum: &mut [E]) {
             let other = &mut other[..sum.len()];
             tree_sum(left, start, sum);
             tree_sum(right, start, other);
-            for (sum, &other) in sum.iter_mut().zip(&*other) {
-                *sum += other;
-            }
+            accumulate(other, sum);
         }
+    }
+}
+
+vectorised! {
+    /// `sum = a + b`.
+    fn add<'a, E>(a: &'a [E], b: &'a [E], sum: &'a mut [E]) {
+        sum.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (&a, &b))| *sum = a + b);
+    }
+
+    /// `sum += other`.
+    fn accumulate<'a, E>(other: &'a [E], sum: &'a mut [E]) {
+        sum.iter_mut().zip(other).for_each(|(sum, &other)| *sum += other);
     }
 }
 

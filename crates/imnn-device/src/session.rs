@@ -1,176 +1,191 @@
-//! A network on the threads of a CPU.
+//! A network on one or several devices.
 
-use crate::bench::{Bench, Work};
 use crate::crew::{Crew, Order, lock, own};
-use crate::device::{Cotangents, Session, Summaries, Task};
+use crate::device::{Cotangents, Session, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
 use crate::leaves::leaf_size;
-use crate::program::{Kept, Program};
+use crate::member::{Member, Pass};
+use crate::meter::Metered;
+use crate::program::Kept;
 use crate::reduce::reduce;
 use crate::shape::Shape;
 use crate::workers::Workers;
 use imnn_models::{Element, Model};
 use imnn_sim::Key;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// A network with everything that its passes reuse.
-pub(crate) struct CpuSession<E: Element> {
+pub(crate) struct LeafSession<E: Element> {
     model: Model,
     leaf_size: usize,
-    /// Bytes that leaves may keep between the passes.
-    memory: usize,
+    /// No more leaves than this may be handed to a worker at once.
+    at_once: usize,
     note: Option<String>,
-    program: Box<dyn Program<E>>,
+    members: Vec<Box<dyn Member<E>>>,
+    /// For each worker of the crew, its member and its number there.
+    posts: Vec<(usize, usize)>,
     crew: Crew,
-    /// The memory of each worker, with a place for leaves that are not kept.
-    benches: Vec<Mutex<(Bench<E>, Kept<E>)>>,
-    /// What the first leaves keep.
+    /// What the leaves that are kept keep, and which these are, for each member.
     kept: Vec<Mutex<Kept<E>>>,
-    /// Which pass they keep, and how many of them.
-    pass: Option<(Key, Shape, usize)>,
+    keeping: Vec<Range<usize>>,
+    /// Which pass they keep.
+    pass: Option<(Key, Shape)>,
     /// The gradient of each run of leaves, and of all.
     runs: Vec<Mutex<Vec<E>>>,
     total: Vec<E>,
     /// Cotangents of the rows beside one simulation.
     beside: Vec<E>,
     summaries: Mutex<Summaries>,
+    /// Nanoseconds that the workers have read for, and the time that they had.
+    reading: AtomicU64,
+    working: Duration,
 }
 
-impl<E: Element> CpuSession<E> {
+impl<E: Element> LeafSession<E> {
+    /// A session of members with this many workers each, who are among `workers` in the same order.
     pub(crate) fn new(
         model: &Model,
-        program: Box<dyn Program<E>>,
+        members: Vec<(Box<dyn Member<E>>, usize)>,
         workers: Arc<Workers>,
-        memory: usize,
+        n_per_device: Option<usize>,
         note: Option<String>,
     ) -> Self {
-        CpuSession {
+        let leaf_size = n_per_device.unwrap_or(usize::MAX).min(leaf_size(model));
+        let counts = members.iter().map(|(_, count)| *count).enumerate();
+        let posts = counts.flat_map(|(member, count)| (0..count).map(move |worker| (member, worker))).collect();
+        LeafSession {
             model: model.clone(),
-            leaf_size: leaf_size(model),
-            memory,
+            leaf_size,
+            at_once: n_per_device.map_or(usize::MAX, |n| (n / leaf_size).max(1)),
             note,
-            program,
-            benches: (0..workers.len()).map(|_| Mutex::default()).collect(),
+            members: members.into_iter().map(|(member, _)| member).collect(),
+            posts,
             crew: Crew::new(workers),
             kept: vec![],
+            keeping: vec![],
             pass: None,
             runs: vec![],
             total: vec![],
             beside: vec![],
             summaries: Mutex::default(),
+            reading: AtomicU64::new(0),
+            working: Duration::ZERO,
         }
     }
 
-    /// How many leaves, from the first, can be kept.
-    fn fitting(&self, shape: &Shape) -> usize {
-        let (mut left, mut bytes, mut last) = (self.memory, 0, None);
-        for k in 0..shape.leaves.len() {
-            let rows = shape.rows(k);
-            if last != Some(rows) {
-                let (numbers, indices) = self.program.kept(rows);
-                bytes = numbers * size_of::<E>() + indices * size_of::<u32>();
-                last = Some(rows);
-            }
-            match left.checked_sub(bytes) {
-                Some(rest) => left = rest,
-                None => return k,
-            }
+    /// Finds the leaves that are kept: of each member's share as many, from the first, as it can.
+    fn keep(&mut self, shape: &Shape) {
+        let mut first = 0;
+        for (m, member) in self.members.iter().enumerate() {
+            let n_workers = self.posts[first..].iter().take_while(|(member, _)| *member == m).count();
+            let leaves = self.crew.share(first..first + n_workers, shape.leaves.len());
+            let fitting = member.fitting(shape, leaves.clone());
+            self.keeping.push(leaves.start..leaves.start + fitting);
+            first += n_workers;
         }
-        shape.leaves.len()
-    }
-
-    fn forward_inside(&mut self, task: &Task<'_, E>, keep: bool) -> Result<()> {
-        self.pass = None;
-        let shape = Shape::new(&self.model, task, self.leaf_size)?;
-        let n_kept = if keep { self.fitting(&shape) } else { 0 };
+        let n_kept = self.keeping.iter().map(Range::len).sum();
         if self.kept.len() < n_kept {
             self.kept.resize_with(n_kept, Mutex::default);
         }
-        shape.prepare(own(&mut self.summaries));
-        self.program.load(task.weights);
+    }
 
-        let work = Work { program: self.program.as_ref(), task, shape: &shape };
-        let (benches, kept, summaries) = (&self.benches, &self.kept[..n_kept], &self.summaries);
+    /// Gives all members the weights.
+    fn load(&mut self, weights: &[E]) -> Result<()> {
+        self.members.iter_mut().try_for_each(|member| member.load(weights))
+    }
+
+    /// How many leaves a worker is handed at a time.
+    fn leaves_at_once(&self) -> usize {
+        self.members.iter().map(|member| member.leaves_at_once()).min().unwrap_or(1).clamp(1, self.at_once)
+    }
+}
+
+impl<E: Element> Session<E> for LeafSession<E> {
+    fn forward(&mut self, task: &Task<'_, E>, keep: bool) -> Result<&Summaries> {
+        self.pass = None;
+        self.keeping.clear();
+        let shape = Shape::new(&self.model, task, self.leaf_size)?;
+        if keep {
+            self.keep(&shape);
+        }
+        shape.prepare(own(&mut self.summaries));
+        self.load(task.weights)?;
+
+        let (start, n_leaves, grain) = (Instant::now(), shape.leaves.len(), self.leaves_at_once());
+        let source = Metered { source: task.source, reading: &self.reading };
+        let metered = Task { source: &source, ..*task };
+        let (keeping, kept) = (&self.keeping[..], &self.kept[..]);
+        let pass = Pass { task: &metered, shape: &shape, keeping, kept };
+        let (members, posts, summaries) = (&self.members, &self.posts, &self.summaries);
         let derivatives = task.source.derivatives();
         let bad: Mutex<Option<(usize, f64)>> = Mutex::new(None);
-        self.crew.run(shape.leaves.len(), Order::Up, |worker, k| {
-            let (bench, spare) = &mut *lock(&benches[worker]);
-            let made = match kept.get(k) {
-                Some(kept) => bench.forward(&work, k, &mut lock(kept))?,
-                None => bench.forward(&work, k, spare)?,
-            };
-            if let Some((row, value)) = shape.collect(k, derivatives, made, &mut lock(summaries)) {
-                let mut bad = lock(&bad);
-                if bad.is_none_or(|(lowest, _)| row < lowest) {
-                    *bad = Some((row, value));
+        let result = self.crew.run(n_leaves, grain, Order::Up, |worker, leaves| {
+            let (member, worker) = posts[worker];
+            members[member].forward(worker, &pass, leaves, &|k, made| {
+                if let Some((row, value)) = shape.collect(k, derivatives, made, &mut lock(summaries)) {
+                    let mut bad = lock(&bad);
+                    if bad.is_none_or(|(lowest, _)| row < lowest) {
+                        *bad = Some((row, value));
+                    }
                 }
-            }
-            Ok(())
-        })?;
+            })
+        });
+        self.working += self.crew.time(start, n_leaves);
+        result?;
         if let Some((row, value)) = *lock(&bad) {
             return Err(DeviceError::NonFinite { row, n_s: shape.n_s, value });
         }
         if keep {
-            self.pass = Some((task.key, shape, n_kept));
+            self.pass = Some((task.key, shape));
         }
-        Ok(())
+        Ok(own(&mut self.summaries))
     }
 
-    fn backward_inside(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
+    fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
         let shape = Shape::new(&self.model, task, self.leaf_size)?;
         shape.check(cotangents)?;
         if gradient.len() != task.weights.len() {
             return Err(DeviceError::Gradient { expected: task.weights.len(), found: gradient.len() });
         }
-        let n_kept = match self.pass {
-            Some((key, pass, n_kept)) if (key, pass) == (task.key, shape) => n_kept,
-            _ => {
-                self.program.load(task.weights);
-                0
-            }
-        };
-        let (leaves, n_runs, len) = (&shape.leaves, shape.leaves.n_runs(), self.program.gradient());
+        if self.pass != Some((task.key, shape)) {
+            self.pass = None;
+            self.keeping.clear();
+            self.load(task.weights)?;
+        }
+        let (n_runs, len) = (shape.leaves.n_runs(), self.members.first().map_or(0, |member| member.gradient()));
         if self.runs.len() < n_runs {
             self.runs.resize_with(n_runs, Mutex::default);
         }
         shape.beside_cotangents(task.source.derivatives(), cotangents.dx, &mut self.beside);
 
-        let work = Work { program: self.program.as_ref(), task, shape: &shape };
-        let (benches, kept, runs) = (&self.benches, &self.kept[..n_kept], &self.runs);
+        let start = Instant::now();
+        let grain = self.leaves_at_once() / shape.leaves.len().div_ceil(n_runs.max(1)).max(1);
+        let source = Metered { source: task.source, reading: &self.reading };
+        let metered = Task { source: &source, ..*task };
+        let (keeping, kept) = (&self.keeping[..], &self.kept[..]);
+        let pass = Pass { task: &metered, shape: &shape, keeping, kept };
+        let (members, posts, gradients) = (&self.members, &self.posts, &self.runs[..n_runs]);
         let cotangents = (cotangents.x, self.beside.as_slice());
-        self.crew.run(n_runs, Order::Down, |worker, run| {
-            let (bench, spare) = &mut *lock(&benches[worker]);
-            let gradient = &mut *lock(&runs[run]);
-            gradient.clear();
-            gradient.resize(len, E::zero());
-            for k in leaves.run(run).rev() {
-                if let Some(kept) = kept.get(k) {
-                    bench.backward(&work, k, &lock(kept), cotangents, gradient)?;
-                } else {
-                    bench.again(&work, k, spare)?;
-                    bench.backward(&work, k, spare, cotangents, gradient)?;
-                }
-            }
-            Ok(())
-        })?;
+        let result = self.crew.run(n_runs, grain, Order::Down, |worker, runs| {
+            let (member, worker) = posts[worker];
+            members[member].backward(worker, &pass, runs, cotangents, gradients)
+        });
+        self.working += self.crew.time(start, n_runs);
+        result?;
         self.total.resize(len, E::zero());
         reduce(&mut self.crew, &mut self.runs[..n_runs], &mut self.total)?;
-        self.program.finish(task.weights, &mut self.total);
+        if let Some(member) = self.members.first() {
+            member.finish(task.weights, &mut self.total);
+        }
         gradient.copy_from_slice(&self.total[..gradient.len()]);
         Ok(())
     }
-}
 
-impl<E: Element> Session<E> for CpuSession<E> {
-    fn forward(&mut self, task: &Task<'_, E>, keep: bool) -> Result<&Summaries> {
-        let workers = self.crew.workers().clone();
-        workers.enter(|| self.forward_inside(task, keep))?;
-        Ok(own(&mut self.summaries))
-    }
-
-    fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
-        let workers = self.crew.workers().clone();
-        workers.enter(|| self.backward_inside(task, cotangents, gradient))
+    fn usage(&self) -> Usage {
+        Usage { reading: Duration::from_nanos(self.reading.load(Ordering::Relaxed)), total: self.working }
     }
 
     fn note(&self) -> Option<&str> {

@@ -1,24 +1,41 @@
 //! Worker threads.
 
+use crate::crew::lock;
 use crate::error::{DeviceError, Result};
+use crate::team::Team;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::sync::{Arc, Mutex};
 
 /// A number of threads, and how they are woken.
 pub(crate) enum Workers {
-    /// The thread that asks, alone.
-    Caller,
-    /// The threads of one pool. Nobody waits for a thread that is slow to wake: another does its part.
-    Together(ThreadPool),
+    /// The thread that asks, and others beside it. Nobody waits for a thread that is slow to wake.
+    Together(Team),
     /// Pools of one thread each. In one pool of many, the matrix products inside a leaf would split themselves over all of
     /// them (dfdx asks rayon how many threads there are); in a pool of one, a leaf runs on its own thread from beginning to
     /// end.
     Apart(Vec<ThreadPool>),
 }
 
+/// The threads of a device, together and apart, started when a session needs them, for all its sessions.
+#[derive(Default)]
+pub(crate) struct Pools([Mutex<Option<Arc<Workers>>>; 2]);
+
+impl Pools {
+    /// Workers, started if this is the first session that needs such; always asked for as many.
+    pub(crate) fn get(&self, threads: usize, apart: bool) -> Result<Arc<Workers>> {
+        let mut slot = lock(&self.0[usize::from(apart)]);
+        if let Some(workers) = &*slot {
+            return Ok(workers.clone());
+        }
+        let workers = if apart { Workers::apart(threads) } else { Workers::together(threads) }?;
+        Ok(slot.insert(Arc::new(workers)).clone())
+    }
+}
+
 impl Workers {
     /// This many threads for programs that leave rayon alone.
     pub(crate) fn together(threads: usize) -> Result<Self> {
-        if threads == 1 { Ok(Workers::Caller) } else { pool(threads, "imnn".into()).map(Workers::Together) }
+        Team::new(threads).map(Workers::Together)
     }
 
     /// This many threads of which each sees itself alone.
@@ -28,26 +45,15 @@ impl Workers {
 
     pub(crate) fn len(&self) -> usize {
         match self {
-            Workers::Caller => 1,
-            Workers::Together(pool) => pool.current_num_threads(),
+            Workers::Together(team) => team.len(),
             Workers::Apart(pools) => pools.len(),
-        }
-    }
-
-    /// Does `work`, which will call [`Workers::each`], where the workers are near: waking a pool from outside takes longer
-    /// than from inside.
-    pub(crate) fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        match self {
-            Workers::Together(pool) => pool.install(work),
-            Workers::Caller | Workers::Apart(_) => work(),
         }
     }
 
     /// `work(0)`, ..., `work(n - 1)`, at once as far as there are threads, for `n` up to the number of workers.
     pub(crate) fn each(&self, n: usize, work: &(impl Fn(usize) + Sync)) {
         match self {
-            Workers::Caller => (0..n).for_each(work),
-            Workers::Together(pool) => pool.install(|| halves(0, n, work)),
+            Workers::Together(team) => team.each(n, work),
             Workers::Apart(pools) => one_by_one(&pools[..n], 0, work),
         }
     }
@@ -59,18 +65,6 @@ fn pool(threads: usize, name: String) -> Result<ThreadPool> {
         .thread_name(move |k| format!("{name}-{k}"))
         .build()
         .map_err(|error| DeviceError::Threads { threads, message: error.to_string() })
-}
-
-/// Each half may go to another thread; a join allocates nothing, unlike what is spawned.
-fn halves(start: usize, end: usize, work: &(impl Fn(usize) + Sync)) {
-    match end - start {
-        0 => {}
-        1 => work(start),
-        n => {
-            let middle = start + n / 2;
-            rayon::join(|| halves(start, middle, work), || halves(middle, end, work));
-        }
-    }
 }
 
 fn one_by_one(pools: &[ThreadPool], worker: usize, work: &(impl Fn(usize) + Sync)) {
@@ -93,7 +87,7 @@ mod tests {
     fn seen(workers: &Workers, n: usize) -> Vec<(usize, usize)> {
         let seen = Mutex::new(vec![]);
         let work = |worker| seen.lock().unwrap().push((worker, rayon::current_num_threads()));
-        workers.enter(|| workers.each(n, &work));
+        workers.each(n, &work);
         let mut seen = seen.into_inner().unwrap();
         seen.sort_unstable();
         seen

@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used)]
 
 use imnn_data::{Augmentation, Augmented, OnTheFly, Source, simulate_exact, simulate_numerical};
-use imnn_device::{Cotangents, Cpu, Device, Task};
+use imnn_device::{Aggregator, Cotangents, Cpu, Device, Task};
 use imnn_fit::{FitSettings, Imnn, Progress};
 use imnn_models::{
     Adam, Clipped, Model, Network, Padding, concat, conv, dense, flatten, gelu, global_avg_pool, leaky_relu, max_pool,
@@ -30,15 +30,18 @@ fn what_passes_and_iterations_allocate() {
         ("augmented fields", field_network(), fields(200)),
     ];
     // Two threads come last: they end some time after their session.
-    for (threads, memory) in [(1, 1 << 30), (1, 0), (2, 1 << 30)] {
+    for (members, threads, memory) in [(1, 1, 1 << 30), (1, 1, 0), (1, 2, 1 << 30), (2, 1, 1 << 30), (2, 1, 20_000)] {
         for (what, network, source) in &cases {
-            let Taken { number, live, peak, .. } = passes(network, source.as_ref(), None, threads, memory);
+            let cpus = (0..members).map(|_| Cpu::new(threads).unwrap().with_memory(memory));
+            let device = Aggregator::new(cpus).unwrap().with_n_per_device(100).unwrap();
+            let Taken { number, live, peak, .. } = passes(network, source.as_ref(), None, &device);
             // A second thread may come late to its own memory, and a pool makes room for every 63 calls from outside.
-            let late = if threads > 1 { 40 } else { 0 };
-            assert!(number <= late, "{number} allocations: {what}, {threads} threads, {memory} bytes");
-            if threads == 1 {
-                assert_eq!(live, 0, "bytes kept: {what}, {memory} bytes");
-                assert!(peak < 1 << 20, "{peak} bytes at once: {what}, {memory} bytes");
+            let late = if device.workers() > 1 { 40 } else { 0 };
+            let split = format!("{members} of {threads} threads, {memory} bytes");
+            assert!(number <= late, "{number} allocations: {what}, {split}");
+            if device.workers() == 1 {
+                assert_eq!(live, 0, "bytes kept: {what}, {split}");
+                assert!(peak < 1 << 20, "{peak} bytes at once: {what}, {split}");
             }
         }
     }
@@ -47,7 +50,8 @@ fn what_passes_and_iterations_allocate() {
     let rest = |width, n_s| {
         let network = dense_network(width);
         let [training, validation] = [on_the_fly(n_s), on_the_fly(n_s / 2)];
-        let passes = passes(&network, training.as_ref(), Some(validation.as_ref()), 1, 1 << 30);
+        let cpu = Cpu::new(1).unwrap();
+        let passes = passes(&network, training.as_ref(), Some(validation.as_ref()), &cpu);
         let (number, bytes) = iteration(network, training, validation);
         (number - passes.number / ITERATIONS as isize, bytes - passes.bytes / ITERATIONS as isize)
     };
@@ -76,12 +80,11 @@ fn passes(
     network: &Network,
     training: &dyn Source<f32>,
     validation: Option<&dyn Source<f32>>,
-    threads: usize,
-    memory: usize,
+    device: &dyn Device<f32>,
 ) -> Taken {
     let model = Model::new(network.clone(), training.input_shape()).unwrap();
     let weights = model.initialise::<f32>(Key::new(1));
-    let mut session = Cpu::new(threads).unwrap().with_memory(memory).load(&model).unwrap();
+    let mut session = device.load(&model).unwrap();
     assert_eq!(session.note(), None);
     let (x, dx) = (Array2::from_elem((training.n_s(), 2), 0.5), Array2::from_elem((2, 2), -0.5));
     let cotangents = Cotangents { x: x.view(), dx: dx.view() };

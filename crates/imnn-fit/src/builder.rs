@@ -90,7 +90,7 @@ impl<E: Element> ImnnBuilder<E> {
         self
     }
 
-    /// The device. By default all threads of the CPU.
+    /// The device, or several as an [`Aggregator`](imnn_device::Aggregator). By default all threads of the CPU.
     pub fn device(mut self, device: impl Device<E> + 'static) -> Self {
         self.device = Some(Box::new(device));
         self

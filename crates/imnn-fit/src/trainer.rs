@@ -93,6 +93,9 @@ pub struct Outcome {
     pub stop: Stop,
     /// Whether this call whitened the network; false where it had been trained before, or does not end in a linear layer.
     pub whitened: bool,
+    /// The share of the device's time, from 0 to 1, that went into reading or making simulations. Near 1 the source bounds
+    /// the run, not the network.
+    pub reading: f64,
 }
 
 impl Keys {
@@ -131,6 +134,7 @@ impl<E: Element> Imnn<E> {
         let loss = Loss::new(settings.lambda, settings.epsilon)?;
         let diverged =
             |iteration: usize| move |source: FitError| FitError::Diverged { iteration, source: source.into() };
+        let before = self.session.usage();
         let whitened = settings.whiten && self.history.is_empty() && self.whiten().map_err(diverged(0))?;
 
         let (mut iterations, mut waited) = (0, 0);
@@ -155,7 +159,8 @@ impl<E: Element> Imnn<E> {
         let weights = if settings.best && self.best.is_some() { Weights::Best } else { Weights::Final };
         let on = if self.validation.is_some() { On::Validation } else { On::Training };
         self.set_statistics(weights, on)?;
-        Ok(Outcome { iterations, stop, whitened })
+        let reading = self.session.usage().since(before).reading_share();
+        Ok(Outcome { iterations, stop, whitened, reading })
     }
 
     /// Measures the Fisher statistics that estimates use, with these weights on these simulations.

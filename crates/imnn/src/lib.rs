@@ -51,7 +51,7 @@
 //! | [`data`] | sources of simulations: arrays in memory, npy and npz files, simulators on the fly, augmentation |
 //! | [`sim`] | random keys, simulators with exact derivatives, built-in simulators |
 //! | [`models`] | networks with exact tangents, layers of your own, weights, optimisers |
-//! | [`device`] | where networks run: the threads of a CPU |
+//! | [`device`] | where networks run: the threads of a CPU, several devices as one |
 //! | [`stats`] | covariance, Fisher information, regularisation, loss with exact gradients, estimates |
 //! | `plot` | plots of training histories, as PNG and SVG (feature `plot`) |
 //! | [`from_python`] | every class, argument and attribute of the Python package `imnn`, and what differs |

@@ -4,7 +4,7 @@ pub use imnn_data::{
     ArrayPath, Arrays, Augmentation, Augmented, Files, FilesKind, OnTheFly, Source, Steps, simulate_exact,
     simulate_numerical,
 };
-pub use imnn_device::{Cpu, Device, Session};
+pub use imnn_device::{Aggregator, Cpu, Device, Session};
 pub use imnn_fit::{Bar, Compressor, FitSettings, History, Imnn, Observer, On, Progress, Start, Weights};
 pub use imnn_models::{
     Adam, AdamW, Clip, Clipped, Element, Initialiser, Layer, Model, Network, Optimiser, OptimiserConfig, Padding,

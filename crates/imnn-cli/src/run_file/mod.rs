@@ -25,6 +25,7 @@
 //! [`RunFile::to_toml`], it is a run file again.
 
 mod error;
+mod files;
 mod reader;
 mod settings;
 mod simulations;
@@ -38,9 +39,10 @@ use imnn::models::OptimiserConfig;
 use serde::{Serialize, Serializer};
 
 pub use error::RunFileError;
+pub use files::{DerivativePaths, FilePaths, Load, Loading};
 pub use settings::{Device, DeviceKind, NetworkSettings, Precision};
 pub use simulations::{Kind, Line, MeanVariance, PowerLawField, Simulations, Simulator, Validation};
-pub use sources::{AnySource, SourceError};
+pub use sources::{AnySource, SourceError, Sources};
 
 use reader::{Section, Source};
 

@@ -270,6 +270,13 @@ impl Value for Vec<usize> {
     }
 }
 
+impl Value for Vec<ArrayPath> {
+    const NAME: &'static str = "a list of paths of arrays in quotes";
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        list(value)
+    }
+}
+
 impl Value for Vec<String> {
     const NAME: &'static str = "a list of texts in quotes";
     fn read(value: &DeValue<'_>) -> Option<Self> {

@@ -48,12 +48,13 @@ pub struct Device {
     /// GPUs by number; the first by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub devices: Option<Vec<usize>>,
-    /// Simulations that a device takes at once; chosen by the device by default. On the CPU nothing depends on it:
-    /// its leaves are cut by the size of the network alone.
+    /// Simulations that a GPU, or a thread of the CPU, is handed at once at most; chosen by the device by default. They
+    /// go in leaves of up to 64, cut by the size of the network, and results do not depend on any value of at least a
+    /// leaf. A smaller one cuts the leaves: results may then differ in their last digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_per_device: Option<usize>,
-    /// Bytes for what is kept between forward and backward pass, in the file as `"4 GiB"`; chosen by the device by
-    /// default. Beyond it, simulations are read or made again. Results do not depend on it.
+    /// Bytes for what is kept between forward and backward pass, and of simulations that are streamed from files, in the
+    /// file as `"4 GiB"`; 1 GiB by default. Beyond it, simulations are read or made again. Results do not depend on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
 }
@@ -140,27 +141,30 @@ pub(super) fn read_device(section: Option<&Section<'_>>) -> Result<Device, RunFi
         }
     }
     match (device.kind, &device.devices) {
-        (DeviceKind::Cpu, Some(_)) => return Err(section.invalid("devices", "belongs to kind = \"cuda\"")),
+        (DeviceKind::Cpu, Some(_)) => {
+            return Err(section.invalid(
+                "devices",
+                "belongs to kind = \"cuda\"; the CPU is one device with as many threads as `threads` says",
+            ));
+        }
         (_, Some(list)) if list.is_empty() => return Err(section.invalid("devices", "there must be at least one")),
         _ => {}
     }
     if section.has("memory") {
-        device.memory = Some(read_memory(section)?);
+        device.memory = Some(read_bytes(section, "memory")?);
     }
     Ok(device)
 }
 
 /// A number of bytes, or a text such as `"4 GiB"` or `"500 MB"`.
-fn read_memory(section: &Section<'_>) -> Result<u64, RunFileError> {
-    if let Ok(Some(bytes)) = section.optional::<u64>("memory") {
+pub(super) fn read_bytes(section: &Section<'_>, key: &'static str) -> Result<u64, RunFileError> {
+    if let Ok(Some(bytes)) = section.optional::<u64>(key) {
         return Ok(bytes);
     }
-    let text: String = section.or("memory", String::new())?;
+    let text: String = section.or(key, String::new())?;
     bytes(&text).ok_or_else(|| {
-        section.invalid(
-            "memory",
-            format!("cannot read \"{text}\" as an amount of memory; write it as \"4 GiB\" or \"500 MB\""),
-        )
+        section
+            .invalid(key, format!("cannot read \"{text}\" as an amount of memory; write it as \"4 GiB\" or \"500 MB\""))
     })
 }
 

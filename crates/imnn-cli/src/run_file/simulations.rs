@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use imnn::data::{ArrayPath, Augmentation};
+use imnn::data::Augmentation;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+use super::RunFileError;
+use super::files::{self, FilePaths};
 use super::reader::Section;
-use super::{RunFileError, as_text};
 
 /// What a network is trained on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,12 +42,9 @@ pub struct Simulations {
 pub enum Kind {
     /// Files of simulations at the fiducial, and below and above it in each parameter.
     Numerical {
-        /// `(n_s, *input)`
-        #[serde(serialize_with = "as_text")]
-        fiducial: ArrayPath,
-        /// `(n_d, 2, n_params, *input)`
-        #[serde(serialize_with = "as_text")]
-        derivative: ArrayPath,
+        /// The files.
+        #[serde(flatten)]
+        files: FilePaths,
         /// Full distances between below and above.
         #[serde(skip_serializing_if = "Option::is_none")]
         delta_theta: Option<Vec<f64>>,
@@ -59,12 +57,9 @@ pub enum Kind {
     },
     /// Files of simulations and of their exact derivatives.
     Exact {
-        /// `(n_s, *input)`
-        #[serde(serialize_with = "as_text")]
-        fiducial: ArrayPath,
-        /// `(n_d, *input, n_params)`
-        #[serde(serialize_with = "as_text")]
-        derivative: ArrayPath,
+        /// The files.
+        #[serde(flatten)]
+        files: FilePaths,
     },
     /// A built-in simulator, run anew in each iteration.
     Simulator(Simulator),
@@ -122,11 +117,8 @@ pub enum Validation {
     /// From files; steps of the parameters are those of the training files.
     Files {
         /// As for training.
-        #[serde(serialize_with = "as_text")]
-        fiducial: ArrayPath,
-        /// As for training.
-        #[serde(serialize_with = "as_text")]
-        derivative: ArrayPath,
+        #[serde(flatten)]
+        files: FilePaths,
         /// As for training.
         #[serde(skip_serializing_if = "Option::is_none")]
         n_s: Option<usize>,
@@ -148,11 +140,11 @@ pub enum Validation {
 impl Simulations {
     /// Sees the paths of the arrays from the folder `base`.
     pub(super) fn resolve(&mut self, base: &Path) {
-        if let Kind::Numerical { fiducial, derivative, .. } | Kind::Exact { fiducial, derivative } = &mut self.kind {
-            (*fiducial, *derivative) = (fiducial.resolve(base), derivative.resolve(base));
+        if let Kind::Numerical { files, .. } | Kind::Exact { files } = &mut self.kind {
+            files.resolve(base);
         }
-        if let Some(Validation::Files { fiducial, derivative, .. }) = &mut self.validation {
-            (*fiducial, *derivative) = (fiducial.resolve(base), derivative.resolve(base));
+        if let Some(Validation::Files { files, .. }) = &mut self.validation {
+            files.resolve(base);
         }
     }
 }
@@ -166,9 +158,8 @@ pub(super) fn read(section: &Section<'_>, n_params: usize, base: &Path) -> Resul
     let kind = match name.as_str() {
         "numerical" => read_numerical(section, n_params, base)?,
         "exact" => {
-            only(section, &["fiducial", "derivative"])?;
-            let (fiducial, derivative) = read_files(section, base, "(n_d, *input, n_params)")?;
-            Kind::Exact { fiducial, derivative }
+            only(section, &files::KEYS)?;
+            Kind::Exact { files: files::read(section, base, "(n_d, *input, n_params)", n_params, false)? }
         }
         "simulator" => Kind::Simulator(read_simulator(section, n_params)?),
         _ => return Err(section.unknown_name("kind", &name, &KINDS)),
@@ -185,13 +176,14 @@ pub(super) fn read(section: &Section<'_>, n_params: usize, base: &Path) -> Resul
         return Err(section.invalid("input_shape", reason));
     }
     let validation =
-        section.section("validation")?.map(|section| read_validation(&section, simulated, base)).transpose()?;
+        section.section("validation")?.map(|section| read_validation(&section, &kind, n_params, base)).transpose()?;
     Ok(Simulations { kind, n_s, n_d, input_shape, augment, validation })
 }
 
 fn read_numerical(section: &Section<'_>, n_params: usize, base: &Path) -> Result<Kind, RunFileError> {
-    only(section, &["fiducial", "derivative", "delta_theta", "theta_below", "theta_above"])?;
-    let (fiducial, derivative) = read_files(section, base, "(n_d, 2, n_params, *input), 0 = below, 1 = above")?;
+    let steps = ["delta_theta", "theta_below", "theta_above"];
+    only(section, &[&files::KEYS[..], &files::SIDES, &steps].concat())?;
+    let files = files::read(section, base, "(n_d, 2, n_params, *input), 0 = below, 1 = above", n_params, true)?;
     let vector = |key: &str| {
         let values: Option<Vec<f64>> = section.optional(key)?;
         match values.as_ref().map(Vec::len).filter(|&len| len != n_params) {
@@ -219,15 +211,7 @@ fn read_numerical(section: &Section<'_>, n_params: usize, base: &Path) -> Result
     if let Some((i, (low, high))) = pairs.enumerate().find(|(_, (low, high))| low >= high) {
         return Err(section.invalid("theta_above", format!("entry {i} is {high}, not above the {low} of theta_below")));
     }
-    Ok(Kind::Numerical { fiducial, derivative, delta_theta, theta_below: below, theta_above: above })
-}
-
-fn read_files(section: &Section<'_>, base: &Path, shape: &str) -> Result<(ArrayPath, ArrayPath), RunFileError> {
-    let fiducial: ArrayPath = section
-        .required("fiducial", "write the path of the simulations, (n_s, *input), as fiducial = \"fiducial.npy\"")?;
-    let derivative: ArrayPath = section
-        .required("derivative", &format!("write the path of an array {shape}, as derivative = \"derivative.npy\""))?;
-    Ok((fiducial.resolve(base), derivative.resolve(base)))
+    Ok(Kind::Numerical { files, delta_theta, theta_below: below, theta_above: above })
 }
 
 fn read_simulator(section: &Section<'_>, n_params: usize) -> Result<Simulator, RunFileError> {
@@ -283,14 +267,25 @@ fn read_augment(section: &Section<'_>) -> Result<Augmentation, RunFileError> {
     })
 }
 
-fn read_validation(section: &Section<'_>, simulated: bool, base: &Path) -> Result<Validation, RunFileError> {
-    section.only(if simulated { &["n_s", "n_d"] } else { &["fiducial", "derivative", "n_s", "n_d"] })?;
+fn read_validation(
+    section: &Section<'_>,
+    kind: &Kind,
+    n_params: usize,
+    base: &Path,
+) -> Result<Validation, RunFileError> {
+    let numerical = matches!(kind, Kind::Numerical { .. });
+    let rows: &[&str] = &["n_s", "n_d"];
+    section.only(&match kind {
+        Kind::Simulator(_) => rows.to_vec(),
+        Kind::Exact { .. } => [&files::KEYS[..], rows].concat(),
+        Kind::Numerical { .. } => [&files::KEYS[..], &files::SIDES, rows].concat(),
+    })?;
     let (n_s, n_d) = read_rows(section)?;
-    if simulated {
+    if matches!(kind, Kind::Simulator(_)) {
         return Ok(Validation::Simulated { n_s, n_d });
     }
-    let (fiducial, derivative) = read_files(section, base, "as that for training")?;
-    Ok(Validation::Files { fiducial, derivative, n_s, n_d })
+    let files = files::read(section, base, "as that for training", n_params, numerical)?;
+    Ok(Validation::Files { files, n_s, n_d })
 }
 
 fn read_rows(section: &Section<'_>) -> Result<(Option<usize>, Option<usize>), RunFileError> {

@@ -1,6 +1,6 @@
 //! Tests of run files: what is read, and what every mistake is answered with.
 
-use imnn::data::Augmentation;
+use imnn::data::{Augmentation, Prefetch};
 use imnn::models::{Adam, Model, Schedule};
 
 use super::*;
@@ -15,6 +15,9 @@ kind = "numerical"
 fiducial = "train/fiducial.npy"
 derivative = "train.npz:derivative"
 delta_theta = [0.1, 0.1]
+load = "stream"
+cache = "1 GiB"
+prefetch = "never"
 n_s = 1000
 n_d = 500
 input_shape = [32, 32, 1]
@@ -23,7 +26,8 @@ shift = true
 flip = true
 [simulations.validation]
 fiducial = "/data/fiducial.npy"
-derivative = "validation/derivative.npy"
+below = ["m/{seed}.npy", "m.npz:b"]
+above = ["p/{seed}.npy", "p.npz:b"]
 
 [network]
 precision = "f64"
@@ -66,17 +70,22 @@ fn parse(text: &str) -> Result<RunFile, RunFileError> {
 fn every_key_is_read() {
     let run = parse(FULL).unwrap();
     assert_eq!((run.seed, &run.theta_fid[..], run.parameters[1].as_str()), (7, &[0.0, 1.0][..], "sigma2"));
-    let Kind::Numerical { fiducial, derivative, delta_theta, theta_below, .. } = &run.simulations.kind else {
-        panic!()
-    };
-    assert_eq!(fiducial, &ArrayPath::from("runs/train/fiducial.npy"));
-    assert_eq!(derivative, &ArrayPath::with_key("runs/train.npz", "derivative"));
+    let Kind::Numerical { files, delta_theta, theta_below, .. } = &run.simulations.kind else { panic!() };
+    assert_eq!(files.fiducial, ArrayPath::from("runs/train/fiducial.npy"));
+    let derivative = ArrayPath::with_key("runs/train.npz", "derivative");
+    assert_eq!(files.derivative, DerivativePaths::Array { derivative });
+    let loading = Loading { load: Load::Stream, cache: Some(1 << 30), prefetch: Prefetch::Never };
+    assert_eq!(files.loading, loading);
     assert_eq!((delta_theta.as_deref(), theta_below), (Some(&[0.1, 0.1][..]), &None));
     assert_eq!((run.simulations.n_s, run.simulations.n_d), (Some(1000), Some(500)));
     assert_eq!(run.simulations.input_shape.as_deref(), Some(&[32, 32, 1][..]));
     assert_eq!(run.simulations.augment, Augmentation { shift: true, flip: true, transpose: false });
-    let Some(Validation::Files { fiducial, .. }) = &run.simulations.validation else { panic!() };
-    assert_eq!(fiducial, &ArrayPath::from("/data/fiducial.npy"));
+    let Some(Validation::Files { files, .. }) = &run.simulations.validation else { panic!() };
+    assert_eq!(files.fiducial, ArrayPath::from("/data/fiducial.npy"));
+    assert_eq!(files.loading, Loading { load: Load::Auto, cache: None, prefetch: Prefetch::Auto });
+    let below = vec!["runs/m/{seed}.npy".into(), ArrayPath::with_key("runs/m.npz", "b")];
+    let above = vec!["runs/p/{seed}.npy".into(), ArrayPath::with_key("runs/p.npz", "b")];
+    assert_eq!(files.derivative, DerivativePaths::Sides { below, above });
     assert_eq!(run.network.precision, Precision::F64);
     assert_eq!(run.network.initial, Some("runs/weights.npz".into()));
     let model = Model::new(run.network.layers, &[32, 32, 1]).unwrap();
@@ -133,7 +142,7 @@ fn unknown_keys_are_refused_with_a_suggestion() {
     refused(
         "patience",
         "patiense",
-        "unknown key \"patiense\" in [fit] (runs/run.toml line 35): did you mean \"patience\"?",
+        "unknown key \"patiense\" in [fit] (runs/run.toml line 39): did you mean \"patience\"?",
     );
     refused(
         "theta_fid",
@@ -144,34 +153,34 @@ fn unknown_keys_are_refused_with_a_suggestion() {
     refused(
         "[fit]",
         "[fits]",
-        "unknown key \"fits\" at the top of the file (runs/run.toml line 32): did you mean \"fit\"?",
+        "unknown key \"fits\" at the top of the file (runs/run.toml line 36): did you mean \"fit\"?",
     );
     refused(
         "flip",
         "flips",
-        "unknown key \"flips\" in [simulations.augment] (runs/run.toml line 15): did you mean \"flip\"?",
+        "unknown key \"flips\" in [simulations.augment] (runs/run.toml line 18): did you mean \"flip\"?",
     );
     refused(
         "start",
         "star",
-        "runs/run.toml line 30: optimiser.adam.schedule.cosine: unknown key \"star\"; did you mean \"start\"?",
+        "runs/run.toml line 34: optimiser.adam.schedule.cosine: unknown key \"star\"; did you mean \"start\"?",
     );
-    refused("adam", "Adam", "runs/run.toml line 29: optimiser: unknown key \"Adam\"; did you mean \"adam\"?");
+    refused("adam", "Adam", "runs/run.toml line 33: optimiser: unknown key \"Adam\"; did you mean \"adam\"?");
     refused(
         "\"flatten\"",
         "\"flaten\"",
-        "runs/run.toml line 26: layers[2]: unknown layer \"flaten\"; did you mean \"flatten\"?",
+        "runs/run.toml line 30: layers[2]: unknown layer \"flaten\"; did you mean \"flatten\"?",
     );
     refused(
         "strides =",
         "stride =",
-        "runs/run.toml line 25: layers[0].conv: unknown key \"stride\"; did you mean \"strides\"?",
+        "runs/run.toml line 29: layers[0].conv: unknown key \"stride\"; did you mean \"strides\"?",
     );
     refused(
         "delta_theta = [0.1, 0.1]",
         "widths = [0.1, 0.1]",
         "unknown key \"widths\" in [simulations] (runs/run.toml line 9): there are kind, n_s, n_d, input_shape, augment, \
-         validation, fiducial, derivative, delta_theta, theta_below, theta_above",
+         validation, fiducial, derivative, load, cache, prefetch, below, above, delta_theta, theta_below, theta_above",
     );
 }
 
@@ -203,7 +212,7 @@ fn wrong_types_are_shown() {
     refused(
         "lambda = 10",
         "lambda = \"ten\"",
-        "\"lambda\" in [fit] (runs/run.toml line 33): expected a finite number, found a string, \"ten\"",
+        "\"lambda\" in [fit] (runs/run.toml line 37): expected a finite number, found a string, \"ten\"",
     );
     refused(
         "seed = 7",
@@ -225,7 +234,7 @@ fn wrong_types_are_shown() {
     refused(
         "shift = true",
         "shift = 1",
-        "\"shift\" in [simulations.augment] (runs/run.toml line 14): expected true or false, found an integer, 1",
+        "\"shift\" in [simulations.augment] (runs/run.toml line 17): expected true or false, found an integer, 1",
     );
 }
 
@@ -250,7 +259,7 @@ fn useless_values_are_explained() {
     refused(
         "n_d = 500",
         "n_d = 5000",
-        "\"n_d\" in [simulations] (runs/run.toml line 11): 5000 simulations with derivatives of only n_s = 1000; n_d <= n_s",
+        "\"n_d\" in [simulations] (runs/run.toml line 14): 5000 simulations with derivatives of only n_s = 1000; n_d <= n_s",
     );
     refused(
         "[\"mu\", \"sigma2\"]",
@@ -260,16 +269,16 @@ fn useless_values_are_explained() {
     refused(
         "\"4 GiB\"",
         "\"plenty\"",
-        "\"memory\" in [device] (runs/run.toml line 42): cannot read \"plenty\" as an amount of memory; write it as \
+        "\"memory\" in [device] (runs/run.toml line 46): cannot read \"plenty\" as an amount of memory; write it as \
          \"4 GiB\" or \"500 MB\"",
     );
     refused(
         "patience = 100",
         "patience = 0",
-        "\"patience\" in [fit] (runs/run.toml line 35): 0 is too few, at least 1",
+        "\"patience\" in [fit] (runs/run.toml line 39): 0 is too few, at least 1",
     );
     let error = parse(&FULL.replacen("lambda = 10", "lambda = 0.1", 1)).unwrap_err().to_string();
-    assert!(error.starts_with("\"lambda\" in [fit] (runs/run.toml line 33): "), "{error}");
+    assert!(error.starts_with("\"lambda\" in [fit] (runs/run.toml line 37): "), "{error}");
     let error = parse(&SHORT.replace("[0.0, 1.0]", "[0.0]")).unwrap_err().to_string();
     assert_eq!(
         error,
@@ -277,6 +286,59 @@ fn useless_values_are_explained() {
     );
     let error = parse(&SHORT.replace("mean_variance", "mean_varience")).unwrap_err().to_string();
     assert!(error.ends_with("unknown name \"mean_varience\": did you mean \"mean_variance\"?"), "{error}");
+}
+
+#[test]
+fn files_are_given_one_way() {
+    let side = "below = [\"m.npy\", \"n.npy\"]";
+    refused(
+        "load = \"stream\"",
+        side,
+        "\"below\" in [simulations] (runs/run.toml line 10): derivative is given too; give that, or below and above",
+    );
+    refused(
+        "derivative = \"train.npz:derivative\"",
+        side,
+        "missing key \"above\" in [simulations] (runs/run.toml line 5): below needs it, an array for each parameter",
+    );
+    refused(
+        "derivative = \"train.npz:derivative\"",
+        "above = [\"m.npy\"]\nbelow = [\"m.npy\"]",
+        "\"below\" in [simulations] (runs/run.toml line 9): 1 arrays for the 2 values of theta_fid",
+    );
+    refused(
+        "derivative = \"train.npz:derivative\"",
+        "",
+        "missing key \"derivative\" in [simulations] (runs/run.toml line 5): write the path of an array (n_d, 2, n_params, \
+         *input), 0 = below, 1 = above, as derivative = \"derivative.npy\"; or below = [...] and above = [...], an array for \
+         each parameter",
+    );
+    refused(
+        "\"stream\"",
+        "\"streams\"",
+        "\"load\" in [simulations] (runs/run.toml line 10): unknown name \"streams\": did you mean \"stream\"?",
+    );
+    refused(
+        "\"never\"",
+        "\"sometimes\"",
+        "\"prefetch\" in [simulations] (runs/run.toml line 12): unknown name \"sometimes\": there are auto, always, never",
+    );
+    refused(
+        "\"1 GiB\"",
+        "\"all\"",
+        "\"cache\" in [simulations] (runs/run.toml line 11): cannot read \"all\" as an amount of memory; write it as \
+         \"4 GiB\" or \"500 MB\"",
+    );
+    refused(
+        "\"stream\"",
+        "\"memory\"",
+        "\"cache\" in [simulations] (runs/run.toml line 11): belongs to load = \"stream\"; load = \"memory\" keeps everything",
+    );
+    let error = parse(&SHORT.replace("[network]", "load = \"stream\"\n[network]")).unwrap_err().to_string();
+    assert!(error.starts_with("unknown key \"load\" in [simulations]"), "{error}");
+    let exact = "theta_fid = [1.5]\n[simulations]\nkind = \"exact\"\nfiducial = \"a.npy\"\nbelow = [\"b.npy\"]\n";
+    let error = parse(&format!("{exact}[network]\nlayers = [\"exp\"]\n")).unwrap_err().to_string();
+    assert!(error.starts_with("unknown key \"below\" in [simulations]"), "{error}");
 }
 
 #[test]

@@ -61,6 +61,8 @@ fn machines_read_the_same_as_is_saved() {
     assert_eq!((&printed["iterations"], &printed["stop"]), (&8.into(), &"max_iterations".into()));
     assert_eq!((&printed["measured_on"], &printed["whitened"]), (&"training simulations".into(), &true.into()));
     assert_eq!(printed["lndetF_validation"], Value::Null);
+    let share = printed["reading_share"].as_f64().expect("a share");
+    assert!(share > 0.0 && share <= 1.0, "{share}");
     let history = History::load(folder.path("out/history.npz")).expect("a history");
     let best = history.best_iteration.expect("a best iteration");
     assert_eq!(printed["best_iteration"], best);

@@ -6,6 +6,7 @@ mod fit;
 mod interrupt;
 mod plot;
 mod refusals;
+mod streamed;
 mod trained;
 
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! The arrays of a `.npz` archive.
 
+use std::io::{Read, Seek};
 use std::path::Path;
 
 use imnn_sim::Real;
@@ -31,21 +32,7 @@ pub(super) fn read_member<E: Real>(
 ) -> Result<ArrayD<E>, DataError> {
     let unreadable = |error| unreadable(path, error);
     let mut archive = ZipArchive::new(opened.reader).map_err(unreadable)?;
-    let members = members(&archive);
-    let there = || members.iter().map(|(key, _)| key.clone()).collect();
-    let index = match (key, &members[..]) {
-        (None, [(_, index)]) => *index,
-        (None | Some(""), _) => {
-            return Err(DataError::KeyNeeded { path: path.to_owned(), there: there() });
-        }
-        (Some(key), _) => match members.iter().find(|(name, _)| name == key) {
-            Some((_, index)) => *index,
-            None => {
-                let (path, key) = (path.to_owned(), key.to_owned());
-                return Err(DataError::MissingKey { path, key, there: there() });
-            }
-        },
-    };
+    let index = find(&archive, path, key)?;
     let member = archive.by_index(index).map_err(unreadable)?;
     let len = member.size();
     // The size in the directory may be wrong; the file cannot unpack to more than this.
@@ -53,16 +40,34 @@ pub(super) fn read_member<E: Real>(
     Npy { label, reader: member, len, at_most }.read(n_rows)
 }
 
+/// The place in an archive of the array `key`, or of its only one.
+pub(crate) fn find<R: Read + Seek>(
+    archive: &ZipArchive<R>,
+    path: &Path,
+    key: Option<&str>,
+) -> Result<usize, DataError> {
+    let members = members(archive);
+    let there = || members.iter().map(|(key, _)| key.clone()).collect();
+    match (key, &members[..]) {
+        (None, [(_, index)]) => Ok(*index),
+        (None | Some(""), _) => Err(DataError::KeyNeeded { path: path.to_owned(), there: there() }),
+        (Some(key), _) => match members.iter().find(|(name, _)| name == key) {
+            Some((_, index)) => Ok(*index),
+            None => Err(DataError::MissingKey { path: path.to_owned(), key: key.to_owned(), there: there() }),
+        },
+    }
+}
+
 /// The greatest ratio of deflate: 258 bytes from two bits, in round numbers.
-const DEFLATE_AT_MOST: u64 = 1032;
+pub(crate) const DEFLATE_AT_MOST: u64 = 1032;
 
 /// The key and place of every member; numpy appends `.npy` to the keys.
-fn members<R: std::io::Read + std::io::Seek>(archive: &ZipArchive<R>) -> Vec<(String, usize)> {
+fn members<R: Read + Seek>(archive: &ZipArchive<R>) -> Vec<(String, usize)> {
     let names = archive.file_names().enumerate().filter(|(_, name)| !name.ends_with('/'));
     names.map(|(index, name)| (name.strip_suffix(".npy").unwrap_or(name).to_owned(), index)).collect()
 }
 
-fn unreadable(path: &Path, error: ZipError) -> DataError {
+pub(crate) fn unreadable(path: &Path, error: ZipError) -> DataError {
     DataError::Archive {
         path: path.to_owned(),
         reason: format!("{error}; if it was copied, it may be truncated: copy or write it again"),

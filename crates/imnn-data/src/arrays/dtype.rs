@@ -2,9 +2,11 @@
 
 use imnn_sim::Real;
 
+use crate::values::all_finite;
+
 /// How one element is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Dtype {
+pub(crate) struct Dtype {
     kind: Kind,
     big_endian: bool,
 }
@@ -30,7 +32,7 @@ impl Dtype {
     ///
     /// # Errors
     /// What to do about a type that is not a real number.
-    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let (order, code) = match text.as_bytes() {
             [order @ (b'<' | b'>' | b'=' | b'|'), ..] => (*order, &text[1..]),
             _ => (b'=', text),
@@ -59,7 +61,7 @@ impl Dtype {
     }
 
     /// The bytes of one element, at most 8.
-    pub(super) fn size(self) -> usize {
+    pub(crate) fn size(self) -> usize {
         match self.kind {
             Kind::Bool | Kind::I1 | Kind::U1 => 1,
             Kind::I2 | Kind::U2 | Kind::F2 => 2,
@@ -68,59 +70,64 @@ impl Dtype {
         }
     }
 
-    /// Appends the elements in `bytes`, a whole number of them.
+    /// Writes the elements in `bytes` into `to`, as many.
     ///
-    /// Integers of more than 53 bits are rounded.
+    /// Integers of more than 53 bits are rounded. Where the type and byte order are those of `E`, this is a copy.
     ///
     /// # Errors
-    /// The value and its place in `values` where a finite value is not finite in `E`.
-    pub(super) fn decode<E: Real>(self, bytes: &[u8], values: &mut Vec<E>) -> Result<(), (f64, usize)> {
+    /// The value and its place in `to` where a finite value is not finite in `E`.
+    pub(crate) fn decode<E: Real>(self, bytes: &[u8], to: &mut [E]) -> Result<(), (f64, usize)> {
         /// Goes through the bytes of one type, the choice of byte order outside the loop.
         macro_rules! each {
-            ($type:ty, $to_f64:expr) => {
+            ($type:ty, $convert:expr) => {
                 if self.big_endian {
-                    extend(bytes, values, |bytes| $to_f64(<$type>::from_be_bytes(bytes)))
+                    convert(bytes, to, |bytes| $convert(<$type>::from_be_bytes(bytes)))
                 } else {
-                    extend(bytes, values, |bytes| $to_f64(<$type>::from_le_bytes(bytes)))
+                    convert(bytes, to, |bytes| $convert(<$type>::from_le_bytes(bytes)))
                 }
             };
         }
         match self.kind {
-            Kind::Bool => each!(u8, |x| f64::from(u8::from(x != 0))),
-            Kind::I1 => each!(i8, f64::from),
-            Kind::I2 => each!(i16, f64::from),
-            Kind::I4 => each!(i32, f64::from),
-            Kind::I8 => each!(i64, |x| x as f64),
-            Kind::U1 => each!(u8, f64::from),
-            Kind::U2 => each!(u16, f64::from),
-            Kind::U4 => each!(u32, f64::from),
-            Kind::U8 => each!(u64, |x| x as f64),
-            Kind::F2 => each!(u16, half),
-            Kind::F4 => each!(f32, f64::from),
-            Kind::F8 => each!(f64, |x| x),
+            Kind::Bool => each!(u8, |x| E::of(f64::from(u8::from(x != 0)))),
+            Kind::I1 => each!(i8, |x| E::of(f64::from(x))),
+            Kind::I2 => each!(i16, |x| E::of(f64::from(x))),
+            Kind::I4 => each!(i32, |x| E::of(f64::from(x))),
+            Kind::I8 => each!(i64, |x| E::of(x as f64)),
+            Kind::U1 => each!(u8, |x| E::of(f64::from(x))),
+            Kind::U2 => each!(u16, |x| E::of(f64::from(x))),
+            Kind::U4 => each!(u32, |x| E::of(f64::from(x))),
+            Kind::U8 => each!(u64, |x| E::of(x as f64)),
+            Kind::F2 => each!(u16, |x| E::of(half(x))),
+            Kind::F4 => each!(f32, E::of_f32),
+            Kind::F8 => {
+                each!(f64, E::of);
+                // No other type holds a number beyond the range of single precision.
+                if !all_finite(to) {
+                    return self.overflow(bytes, to);
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// Looks again at numbers of which some are not finite: whether they were so in the file.
+    fn overflow<E: Real>(self, bytes: &[u8], values: &[E]) -> Result<(), (f64, usize)> {
+        for (i, (element, value)) in bytes.as_chunks().0.iter().zip(values).enumerate() {
+            let exact = if self.big_endian { f64::from_be_bytes(*element) } else { f64::from_le_bytes(*element) };
+            if exact.is_finite() && !value.is_finite() {
+                return Err((exact, i));
+            }
+        }
+        Ok(())
     }
 }
 
-fn extend<E: Real, const N: usize>(
-    bytes: &[u8],
-    values: &mut Vec<E>,
-    to_f64: impl Fn([u8; N]) -> f64,
-) -> Result<(), (f64, usize)> {
+fn convert<E: Real, const N: usize>(bytes: &[u8], to: &mut [E], convert: impl Fn([u8; N]) -> E) {
     let elements = bytes.as_chunks::<N>().0;
-    let start = values.len();
-    values.extend(elements.iter().map(|element| E::of(to_f64(*element))));
-    // Rare enough to look twice, which leaves the loop above free of branches.
-    if values[start..].iter().all(|value| value.is_finite()) {
-        return Ok(());
+    debug_assert_eq!(elements.len(), to.len());
+    for (to, element) in to.iter_mut().zip(elements) {
+        *to = convert(*element);
     }
-    for (i, element) in elements.iter().enumerate() {
-        let exact = to_f64(*element);
-        if exact.is_finite() && !values[start + i].is_finite() {
-            return Err((exact, start + i));
-        }
-    }
-    Ok(())
 }
 
 /// A number of IEEE 754 binary16: 1 bit of sign, 5 of exponent, 10 of fraction.
@@ -157,7 +164,7 @@ mod tests {
     fn decode(text: &str, bytes: &[u8]) -> Vec<f64> {
         let dtype = Dtype::parse(text).unwrap();
         assert_eq!(bytes.len() % dtype.size(), 0);
-        let mut values = Vec::new();
+        let mut values = vec![f64::NAN; bytes.len() / dtype.size()];
         dtype.decode(bytes, &mut values).unwrap();
         values
     }
@@ -202,9 +209,8 @@ mod tests {
     fn values_beyond_the_range_are_refused() {
         let bytes: Vec<u8> = [1.0, f64::INFINITY, 1e39].iter().flat_map(|x| f64::to_le_bytes(*x)).collect();
         let dtype = Dtype::parse("<f8").unwrap();
-        let mut values: Vec<f32> = Vec::new();
-        assert_eq!(dtype.decode(&bytes, &mut values), Err((1e39, 2)));
-        assert!(dtype.decode(&bytes, &mut Vec::<f64>::new()).is_ok());
+        assert_eq!(dtype.decode(&bytes, &mut [0f32; 3]), Err((1e39, 2)));
+        assert!(dtype.decode(&bytes, &mut [0f64; 3]).is_ok());
     }
 
     #[test]

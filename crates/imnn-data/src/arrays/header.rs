@@ -7,21 +7,21 @@ use super::literal::{Literal, parse};
 
 /// What the header says about the data behind it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Header {
+pub(crate) struct Header {
     /// The element type as written.
-    pub(super) descr: String,
-    pub(super) dtype: Dtype,
-    pub(super) fortran_order: bool,
-    pub(super) shape: Vec<usize>,
+    pub(crate) descr: String,
+    pub(crate) dtype: Dtype,
+    pub(crate) fortran_order: bool,
+    pub(crate) shape: Vec<usize>,
     /// The number of elements.
-    pub(super) len: usize,
+    pub(crate) len: usize,
     /// Where the data start, in bytes from the magic string.
-    pub(super) data_offset: u64,
+    pub(crate) data_offset: u64,
 }
 
 /// Why bytes are not the header of an array that can be read.
 #[derive(Debug)]
-pub(super) enum HeaderError {
+pub(crate) enum HeaderError {
     /// The first bytes, which are not the magic string.
     Magic(Vec<u8>),
     /// What is wrong with the rest.
@@ -33,14 +33,14 @@ pub(super) enum HeaderError {
 }
 
 /// The string every `.npy` file starts with.
-pub(super) const MAGIC: &[u8; 6] = b"\x93NUMPY";
+pub(crate) const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
 /// Longer than any header of numbers; keeps a corrupt length from being believed.
 const MAX_LENGTH: u32 = 1 << 20;
 
 impl Header {
     /// Reads a header of format version 1, 2 or 3 and leaves the reader where the data start.
-    pub(super) fn read(reader: &mut impl Read) -> Result<Self, HeaderError> {
+    pub(crate) fn read(reader: &mut impl Read) -> Result<Self, HeaderError> {
         let magic = take(reader, 6)?;
         if magic != MAGIC {
             return Err(HeaderError::Magic(magic));
@@ -74,6 +74,12 @@ impl Header {
         // Versions 1 and 2 are latin-1, version 3 is UTF-8; they differ in the names of fields only, which are refused.
         let data_offset = 8 + n_length + u64::from(length);
         Self::parse(&String::from_utf8_lossy(&text), data_offset)
+    }
+
+    /// The bytes of data that there should be.
+    pub(crate) fn n_bytes(&self) -> u64 {
+        // The product was checked for `isize` when the header was read.
+        (self.len * self.dtype.size()) as u64
     }
 
     fn parse(text: &str, data_offset: u64) -> Result<Self, HeaderError> {

@@ -19,13 +19,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod archive;
+pub(crate) mod archive;
 mod dtype;
-mod header;
+pub(crate) mod header;
 mod literal;
-mod npy;
+pub(crate) mod npy;
 mod path;
-mod read;
+pub(crate) mod read;
 mod write;
 
 pub use archive::keys;

@@ -10,29 +10,40 @@ use crate::DataError;
 use crate::text::unravel;
 
 /// The bytes of one `.npy` file.
-pub(super) struct Npy<R> {
+pub(crate) struct Npy<R> {
     /// The file and key, for messages.
-    pub(super) label: String,
-    pub(super) reader: R,
+    pub(crate) label: String,
+    pub(crate) reader: R,
     /// How many bytes there should be in all.
-    pub(super) len: u64,
+    pub(crate) len: u64,
     /// How many bytes there can be at most; bounds the memory taken in advance.
-    pub(super) at_most: u64,
+    pub(crate) at_most: u64,
 }
 
 impl<R: Read> Npy<R> {
     /// Reads the array, or its first `n_rows` rows, in row-major order.
-    pub(super) fn read<E: Real>(mut self, n_rows: Option<usize>) -> Result<ArrayD<E>, DataError> {
+    pub(crate) fn read<E: Real>(mut self, n_rows: Option<usize>) -> Result<ArrayD<E>, DataError> {
         let header = self.header()?;
-        let size = header.dtype.size();
-        let expected = header.len as u64 * size as u64;
+        self.values(header, n_rows)
+    }
+
+    /// Reads the header and checks that there are as many bytes as it promises; the reader is then where the data start.
+    pub(crate) fn header(&mut self) -> Result<Header, DataError> {
+        let header = self.any_header()?;
+        let expected = header.n_bytes();
         let found = self.len.saturating_sub(header.data_offset);
         if found < expected {
-            return Err(self.truncated(header, expected, found));
+            return Err(truncated(&self.label, header, found));
         }
         if found > expected {
-            return Err(self.trailing(header, expected, found));
+            return Err(self.trailing(header, found));
         }
+        Ok(header)
+    }
+
+    /// Reads the data behind the header.
+    pub(crate) fn values<E: Real>(mut self, header: Header, n_rows: Option<usize>) -> Result<ArrayD<E>, DataError> {
+        let size = header.dtype.size();
         let mut shape = header.shape.clone();
         // In Fortran order the first rows are spread over the whole file, which is then read.
         if let (Some(n_rows), false, Some(rows)) = (n_rows, header.fortran_order, shape.first_mut()) {
@@ -49,19 +60,22 @@ impl<R: Read> Npy<R> {
             let n_bytes = fill(&mut self.reader, &mut chunk[..wanted]).map_err(|e| self.io(e))?;
             if n_bytes < wanted {
                 let found = (values.len() * size + n_bytes) as u64;
-                return Err(self.truncated(header, expected, found));
+                return Err(truncated(&self.label, header, found));
             }
-            let decoded = header.dtype.decode(&chunk[..wanted], &mut values);
+            let done = values.len();
+            values.resize(done + wanted / size, E::zero());
+            let decoded = header.dtype.decode(&chunk[..wanted], &mut values[done..]);
             decoded.map_err(|(value, at)| DataError::Overflow {
                 label: self.label.clone(),
-                index: unravel(at, &shape, header.fortran_order),
+                index: unravel(done + at, &shape, header.fortran_order),
                 value,
                 precision: E::NAME,
             })?;
         }
         // Reading on to the end makes an archive compare its checksum.
         if all && fill(&mut self.reader, &mut chunk[..1]).map_err(|e| self.io(e))? > 0 {
-            return Err(self.trailing(header, expected, expected + 1));
+            let found = header.n_bytes() + 1;
+            return Err(self.trailing(header, found));
         }
         let order = IxDyn(&shape).set_f(header.fortran_order);
         let array = ArrayD::from_shape_vec(order, values)
@@ -69,7 +83,7 @@ impl<R: Read> Npy<R> {
         Ok(if header.fortran_order { rows_first(array, n_rows) } else { array })
     }
 
-    fn header(&mut self) -> Result<Header, DataError> {
+    fn any_header(&mut self) -> Result<Header, DataError> {
         let label = self.label.clone();
         Header::read(&mut self.reader).map_err(|error| match error {
             HeaderError::Magic(found) => DataError::NotAnArray {
@@ -86,19 +100,22 @@ impl<R: Read> Npy<R> {
         })
     }
 
-    fn truncated(self, header: Header, expected: u64, found: u64) -> DataError {
+    fn trailing(&self, header: Header, found: u64) -> DataError {
+        let expected = header.n_bytes();
         let Header { descr: dtype, shape, .. } = header;
-        DataError::Truncated { label: self.label, dtype, shape, expected, found }
-    }
-
-    fn trailing(self, header: Header, expected: u64, found: u64) -> DataError {
-        let Header { descr: dtype, shape, .. } = header;
-        DataError::Trailing { label: self.label, dtype, shape, expected, found }
+        DataError::Trailing { label: self.label.clone(), dtype, shape, expected, found }
     }
 
     fn io(&self, source: std::io::Error) -> DataError {
         DataError::Io { action: "read", label: self.label.clone(), source }
     }
+}
+
+/// There are `found` bytes of data, fewer than the header promises.
+pub(crate) fn truncated(label: &str, header: Header, found: u64) -> DataError {
+    let expected = header.n_bytes();
+    let Header { descr: dtype, shape, .. } = header;
+    DataError::Truncated { label: label.to_owned(), dtype, shape, expected, found }
 }
 
 /// The bytes read at once; a multiple of every element's size.

@@ -10,6 +10,7 @@ use std::str::FromStr;
 /// `file.npz` alone names the array of an archive that holds exactly one.
 /// A text is divided at the first `.npz:`, or else at its last `:` where no `/` and no `.npy` follows.
 /// Where the whole text is the path of a file, that file is meant.
+/// With `{seed}` or `{seed:05}` in it, it names many files with one row each; see [`open_rows`](crate::open_rows).
 ///
 /// ```
 /// use imnn_data::ArrayPath;
@@ -30,6 +31,11 @@ impl ArrayPath {
         Self { file: file.into(), key: Some(key.into()) }
     }
 
+    /// The array of a file that is no archive or has one, whatever its name looks like.
+    pub(crate) fn of_file(file: impl Into<PathBuf>) -> Self {
+        Self { file: file.into(), key: None }
+    }
+
     /// The file.
     pub fn file(&self) -> &Path {
         &self.file
@@ -46,7 +52,7 @@ impl ArrayPath {
     }
 
     /// The file to open and the key to look for: the whole text where that is a file.
-    pub(super) fn locate(&self) -> (PathBuf, Option<&str>) {
+    pub(crate) fn locate(&self) -> (PathBuf, Option<&str>) {
         if self.key.is_some() {
             let whole = PathBuf::from(self.to_string());
             if whole.is_file() {
@@ -64,7 +70,8 @@ impl From<&str> for ArrayPath {
             Some(at) => Some(at + ARCHIVE.len() - 1),
             None => text.rfind(':').filter(|&at| {
                 let key = &text[at + 1..];
-                !key.contains('/') && !key.ends_with(".npy") && !key.is_empty()
+                // `{seed:05}` has a colon of its own.
+                !text[..at].ends_with("{seed") && !key.contains('/') && !key.ends_with(".npy") && !key.is_empty()
             }),
         };
         match colon {
@@ -138,6 +145,9 @@ mod tests {
         check("12:30/a.npy", "12:30/a.npy", None);
         check("run:3.npy", "run:3.npy", None);
         check("", "", None);
+        check("f/{seed:05}.npz", "f/{seed:05}.npz", None);
+        check("f/{seed:05}.npz:x", "f/{seed:05}.npz", Some("x"));
+        check("{seed:05}.h5:x", "{seed:05}.h5", Some("x"));
     }
 
     #[test]

@@ -64,15 +64,15 @@ pub(super) fn read_at_most<E: Real>(path: &ArrayPath, n_rows: Option<usize>) -> 
 }
 
 /// A file opened for reading.
-pub(super) struct Opened {
-    pub(super) reader: BufReader<File>,
+pub(crate) struct Opened {
+    pub(crate) reader: BufReader<File>,
     /// Its length in bytes.
-    pub(super) len: u64,
+    pub(crate) len: u64,
     /// Whether it starts as a zip archive does, or is named like one.
-    pub(super) zip: bool,
+    pub(crate) zip: bool,
 }
 
-pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
+pub(crate) fn open(path: &Path) -> Result<Opened, DataError> {
     let io = |source: std::io::Error| match source.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => {
             DataError::Missing { path: path.to_owned(), hint: hint(path) }
@@ -82,6 +82,11 @@ pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
     let metadata = std::fs::metadata(path).map_err(io)?;
     if metadata.is_dir() {
         return Err(DataError::Folder { path: path.to_owned() });
+    }
+    if !metadata.is_file() {
+        // A pipe would be waited for without end, and nothing can be read twice from it.
+        let source = std::io::Error::new(ErrorKind::InvalidInput, "it is a device or a pipe, a file is needed");
+        return Err(io(source));
     }
     let mut reader = BufReader::new(File::open(path).map_err(io)?);
     let mut start = Vec::new();
@@ -93,6 +98,9 @@ pub(super) fn open(path: &Path) -> Result<Opened, DataError> {
 
 /// What there is in place of a missing file.
 fn hint(path: &Path) -> String {
+    if let Some(hint) = crate::rows::hint(path) {
+        return hint;
+    }
     for extension in ["npy", "npz"] {
         let mut longer = path.as_os_str().to_owned();
         longer.push(".");

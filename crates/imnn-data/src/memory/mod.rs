@@ -1,19 +1,16 @@
 //! Simulations in memory.
 
 mod adjust;
-mod labels;
 
 use std::ops::Range;
 
 use imnn_sim::{Key, Real};
 use ndarray::ArrayD;
 
-pub(crate) use self::labels::Labels;
-use self::labels::counts;
-use crate::layout::{self, Labelled};
+use crate::outline::{Labels, Outline};
 use crate::steps::check_widths;
 use crate::values::{finite, parameters_first};
-use crate::{DataError, Derivatives, Leaf, Source, Steps, check_rows};
+use crate::{DataError, Derivatives, Identity, Leaf, Source, Steps, check_rows};
 
 /// Simulations in memory, checked when they are put in: shapes that fit, nothing that is not finite.
 ///
@@ -29,16 +26,12 @@ use crate::{DataError, Derivatives, Leaf, Source, Steps, check_rows};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arrays<E> {
-    labels: Labels,
-    input_shape: Vec<usize>,
-    n_s: usize,
-    n_d: usize,
-    n_params: usize,
+    outline: Outline,
     /// `(n_s, F)`
     values: Vec<E>,
     /// `(n_d, p, F)` or `(n_d, 2, p, F)`
     changes: Vec<E>,
-    derivatives: Derivatives,
+    identity: Identity,
 }
 
 impl<E: Real> Arrays<E> {
@@ -89,19 +82,14 @@ impl<E: Real> Arrays<E> {
     /// Where the shape is not that of simulations or a value is not finite.
     pub fn data(data: ArrayD<E>, label: impl Into<String>) -> Result<Self, DataError> {
         let labels = Labels { fiducial: label.into(), ..Labels::default() };
-        let shape = data.shape().to_vec();
-        let input = layout::simulations(Labelled { label: &labels.fiducial, shape: &shape })?;
-        let values = finite(&labels.fiducial, data)?;
-        Ok(Self {
-            input_shape: input.to_vec(),
-            n_s: shape[0],
-            n_d: 0,
-            n_params: 0,
-            values,
-            changes: Vec::new(),
-            derivatives: Derivatives::Exact,
-            labels,
-        })
+        let outline = Outline::data(labels, data.shape())?;
+        let values = finite(&outline.labels.fiducial, data)?;
+        Ok(Self::of_outline(outline, values, Vec::new()))
+    }
+
+    /// Puts together what was read and checked.
+    pub(crate) fn of_outline(outline: Outline, values: Vec<E>, changes: Vec<E>) -> Self {
+        Self { outline, values, changes, identity: Identity::new() }
     }
 
     pub(crate) fn exact_labelled(
@@ -109,13 +97,11 @@ impl<E: Real> Arrays<E> {
         derivative: ArrayD<E>,
         labels: Labels,
     ) -> Result<Self, DataError> {
-        let shapes = labels.with_shapes(&fiducial, &derivative);
-        let n_params = layout::exact(shapes.0, shapes.1)?;
-        let n_d = counts(shapes)?;
-        let derivative = finite(&labels.derivative, derivative)?;
-        let changes = parameters_first(derivative, n_params, fiducial.len() / fiducial.shape()[0]);
-        let arrays = Self::data(fiducial, labels.fiducial.clone())?;
-        Ok(Self { labels, n_d, n_params, changes, ..arrays })
+        let outline = Outline::exact(labels, fiducial.shape(), derivative.shape())?;
+        let derivative = finite(&outline.labels.derivative, derivative)?;
+        let changes = parameters_first(derivative, outline.n_params, outline.row_len());
+        let values = finite(&outline.labels.fiducial, fiducial)?;
+        Ok(Self::of_outline(outline, values, changes))
     }
 
     pub(crate) fn numerical_labelled(
@@ -124,26 +110,10 @@ impl<E: Real> Arrays<E> {
         steps: &Steps,
         labels: Labels,
     ) -> Result<Self, DataError> {
-        let shapes = labels.with_shapes(&fiducial, &derivative);
-        let n_params = layout::numerical(shapes.0, shapes.1)?;
-        let widths = steps.widths()?;
-        if widths.len() != n_params {
-            let label = match steps {
-                Steps::Widths(_) => "delta_theta",
-                Steps::Theta { .. } => "theta_above - theta_below",
-            };
-            return Err(DataError::NParams {
-                label: label.to_owned(),
-                found: widths.len(),
-                other: labels.derivative,
-                expected: n_params,
-            });
-        }
-        let n_d = counts(shapes)?;
-        let changes = finite(&labels.derivative, derivative)?;
-        let arrays = Self::data(fiducial, labels.fiducial.clone())?;
-        let derivatives = Derivatives::Numerical { widths };
-        Ok(Self { labels, n_d, n_params, changes, derivatives, ..arrays })
+        let outline = Outline::numerical(labels, fiducial.shape(), derivative.shape(), steps)?;
+        let changes = finite(&outline.labels.derivative, derivative)?;
+        let values = finite(&outline.labels.fiducial, fiducial)?;
+        Ok(Self::of_outline(outline, values, changes))
     }
 
     /// Puts together what was simulated and checked row by row.
@@ -157,51 +127,47 @@ impl<E: Real> Arrays<E> {
         if let Derivatives::Numerical { widths } = &derivatives {
             check_widths(widths)?;
         }
-        let labels = Labels::default();
-        Ok(Self { labels, input_shape, n_s, n_d, n_params, values, changes, derivatives })
-    }
-
-    fn row_len(&self) -> usize {
-        self.input_shape.iter().product()
-    }
-
-    fn change_len(&self) -> usize {
-        self.derivatives.sides() * self.n_params * self.row_len()
+        let outline = Outline { labels: Labels::default(), input_shape, n_s, n_d, n_params, derivatives };
+        Ok(Self::of_outline(outline, values, changes))
     }
 }
 
 impl<E: Real> Source<E> for Arrays<E> {
     fn n_s(&self) -> usize {
-        self.n_s
+        self.outline.n_s
     }
 
     fn n_d(&self) -> usize {
-        self.n_d
+        self.outline.n_d
     }
 
     fn n_params(&self) -> usize {
-        self.n_params
+        self.outline.n_params
     }
 
     fn input_shape(&self) -> &[usize] {
-        &self.input_shape
+        &self.outline.input_shape
     }
 
     fn derivatives(&self) -> &Derivatives {
-        &self.derivatives
+        &self.outline.derivatives
+    }
+
+    fn constant(&self) -> Option<u64> {
+        Some(self.identity.number())
     }
 
     fn read(&self, rows: Range<usize>, _: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
-        let with_derivatives = check_rows(&rows, self.n_s, self.n_d)?;
+        let with_derivatives = check_rows(&rows, self.outline.n_s, self.outline.n_d)?;
         let copy = |from: &[E], row_len: usize, to: &mut Vec<E>| {
             to.extend_from_slice(&from[rows.start * row_len..rows.end * row_len]);
         };
         leaf.n = rows.len();
         leaf.values.clear();
-        copy(&self.values, self.row_len(), &mut leaf.values);
+        copy(&self.values, self.outline.row_len(), &mut leaf.values);
         leaf.derivatives.clear();
         if with_derivatives {
-            copy(&self.changes, self.change_len(), &mut leaf.derivatives);
+            copy(&self.changes, self.outline.change_len(), &mut leaf.derivatives);
         }
         Ok(())
     }

@@ -8,9 +8,13 @@ mod augmented;
 mod corrupt;
 /// Files written by numpy are read, and refused where they do not hold real numbers.
 mod numpy;
+/// Arrays read by rows, from files of every kind, also such that change meanwhile.
+mod rows;
 /// Simulations made when they are read, and drawn into memory.
 mod simulated;
 /// Simulations in memory and in files, and every refusal of them.
 mod stored;
+/// Simulations streamed from files are those loaded from them, from one file or many.
+mod streamed;
 /// Files written here are read back.
 mod written;

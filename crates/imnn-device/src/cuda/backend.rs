@@ -63,7 +63,11 @@ pub(crate) struct Product {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
     /// Runs a kernel in so many threads; their number is its first argument.
-    Launch { kernel: &'static str, threads: u32, arguments: Vec<Argument> },
+    Launch {
+        kernel: &'static str,
+        threads: u32,
+        arguments: Vec<Argument>,
+    },
     Product(Product),
     /// Fills with zeros.
     Zero(Span),

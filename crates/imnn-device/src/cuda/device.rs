@@ -36,11 +36,7 @@ impl<E: Element> Cuda<E> {
     /// If it is 0.
     pub fn with_n_per_device(mut self, n: usize) -> Result<Self> {
         if n == 0 {
-            return Err(DeviceError::GpuSetting {
-                setting: "n_per_device",
-                value: n.to_string(),
-                range: "at least 1",
-            });
+            return Err(DeviceError::NPerDevice);
         }
         self.n_per_device = Some(n);
         Ok(self)

@@ -26,28 +26,28 @@ struct Memory {
     shadow: Vec<[u64; 2]>,
 }
 
-pub(super) struct Emulated {
+pub(crate) struct Emulated {
     size: usize,
     library: &'static Library,
     memories: Vec<Option<Memory>>,
     sequences: Vec<Option<Vec<Command>>>,
     launches: u32,
     /// Whether threads run from the last to the first.
-    pub(super) backwards: bool,
+    pub(crate) backwards: bool,
     /// Bytes that there are.
-    pub(super) room: usize,
+    pub(crate) room: usize,
     /// Bytes that can be had, if those are fewer.
-    pub(super) really: usize,
-    pub(super) used: usize,
+    pub(crate) really: usize,
+    pub(crate) used: usize,
     /// Bytes uploaded so far.
-    pub(super) uploaded: usize,
+    pub(crate) uploaded: usize,
     /// The kernels that have run.
-    pub(super) seen: BTreeSet<&'static str>,
+    pub(crate) seen: BTreeSet<&'static str>,
 }
 
 impl Emulated {
     /// For numbers of so many bytes.
-    pub(super) fn new(size: usize) -> Self {
+    pub(crate) fn new(size: usize) -> Self {
         Emulated {
             size,
             library: library(size),
@@ -61,6 +61,16 @@ impl Emulated {
             uploaded: 0,
             seen: BTreeSet::new(),
         }
+    }
+
+    /// Whether a layer gathered its patches in several runs: one sequence gathers from several places of one memory.
+    pub(crate) fn chunked(&self) -> bool {
+        let places = self.sequences.iter().flatten().flatten().filter_map(|command| match command {
+            Command::Launch { kernel: "scatter", arguments, .. } => arguments.first().copied(),
+            _ => None,
+        });
+        let places: Vec<Argument> = places.collect();
+        places.windows(2).any(|pair| pair[0] == pair[1])
     }
 
     fn memory(&mut self, memory: usize) -> &mut Memory {
@@ -112,9 +122,8 @@ impl Emulated {
         let backwards = self.backwards.into();
         // SAFETY: the launcher checks the number of arguments; they point to counts and pointers of the layout in
         // `emulated.hpp`, whose memory and shadow are as long as they say, and outlive the call.
-        let fault = unsafe {
-            launcher(packed.as_mut_ptr(), packed.len(), blocks, kernels::BLOCK, self.launches, backwards)
-        };
+        let fault =
+            unsafe { launcher(packed.as_mut_ptr(), packed.len(), blocks, kernels::BLOCK, self.launches, backwards) };
         if !fault.is_null() {
             // SAFETY: a launcher returns null or a text that ends with 0.
             panic!("{}", unsafe { CStr::from_ptr(fault) }.to_string_lossy());

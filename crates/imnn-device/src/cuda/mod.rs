@@ -12,16 +12,16 @@ pub(crate) mod backend;
 #[cfg(any(test, feature = "cuda"))]
 mod batches;
 #[cfg(any(test, feature = "cuda"))]
-mod bytes;
+pub(crate) mod bytes;
 #[cfg(feature = "cuda")]
 mod card;
 #[cfg(feature = "cuda")]
 mod compile;
 mod device;
 #[cfg(test)]
-mod emulated;
+pub(crate) mod emulated;
 #[cfg(any(test, feature = "cuda"))]
-mod kernels;
+pub(crate) mod kernels;
 #[cfg(any(test, feature = "cuda"))]
 mod layout;
 #[cfg(feature = "cuda")]

@@ -7,6 +7,7 @@
 //!
 //! Taps that are neighbours in memory are copied as one run: a 5 x 5 window over channels-last data is five runs.
 
+use crate::vectorised::vectorised;
 use imnn_models::{Element, OUTSIDE, Windows};
 use std::ops::Range;
 
@@ -75,17 +76,7 @@ impl Gather {
 
     /// Adds the patches `range` to the rows of `x` that they came from.
     pub(crate) fn scatter<E: Element>(&self, patches: &[E], range: Range<usize>, x: &mut [E]) {
-        for ((row, runs), patch) in self.windows(range).zip(patches.chunks_exact(self.width)) {
-            let x = &mut x[row * self.size..][..self.size];
-            let mut at = 0;
-            for run in runs {
-                let (start, len) = (run.start as usize, run.len as usize);
-                if run.start != OUTSIDE {
-                    x[start..start + len].iter_mut().zip(&patch[at..at + len]).for_each(|(x, &p)| *x += p);
-                }
-                at += len;
-            }
-        }
+        scatter(self, patches, range, x);
     }
 
     /// The row and the runs of each patch.
@@ -100,5 +91,22 @@ impl Gather {
             }
             window
         })
+    }
+}
+
+vectorised! {
+    /// [`Gather::scatter`].
+    fn scatter<'a, E>(gather: &'a Gather, patches: &'a [E], range: Range<usize>, x: &'a mut [E]) {
+        for ((row, runs), patch) in gather.windows(range).zip(patches.chunks_exact(gather.width)) {
+            let x = &mut x[row * gather.size..][..gather.size];
+            let mut at = 0;
+            for run in runs {
+                let (start, len) = (run.start as usize, run.len as usize);
+                if run.start != OUTSIDE {
+                    x[start..start + len].iter_mut().zip(&patch[at..at + len]).for_each(|(x, &p)| *x += p);
+                }
+                at += len;
+            }
+        }
     }
 }

@@ -15,8 +15,8 @@ use super::gather::Gather;
 use super::matrix::{Matrix, MatrixMut, product};
 use super::narrow;
 use super::plan::{LinearStep, chunk_rows};
+use crate::vectorised::vectorised;
 use imnn_models::Element;
-use pulp::Arch;
 use std::ops::Range;
 
 /// The weight as a pass needs it.
@@ -103,56 +103,51 @@ pub(super) fn input_gradient<E: Element>(
     }
 }
 
-/// Adds the bias, `(g)` or `(positions, g)`, to `m` positions.
-pub(super) fn add_bias<E: Element>(y: &mut [E], ld: usize, m: usize, bias: &[E], g: usize) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for (y, bias) in y.chunks_mut(ld).take(m).zip(bias.chunks_exact(g).cycle()) {
-                y[..g].iter_mut().zip(bias).for_each(|(y, &b)| *y += b);
-            }
-        },
-    );
+vectorised! {
+    /// Adds the bias, `(g)` or `(positions, g)`, to `m` positions.
+    pub(super) fn add_bias<'a, E>(y: &'a mut [E], ld: usize, m: usize, bias: &'a [E], g: usize) {
+        for (y, bias) in y.chunks_mut(ld).take(m).zip(bias.chunks_exact(g).cycle()) {
+            y[..g].iter_mut().zip(bias).for_each(|(y, &b)| *y += b);
+        }
+    }
 }
 
-/// Adds to `gradient`, `(g)` or `(positions, g)`, the cotangents of rows of `positions`, each times its weight (1 where
-/// there are none).
-pub(super) fn bias_gradient<E: Element>(
-    gy: &[E],
-    ld: usize,
-    (rows, positions, g): (usize, usize, usize),
-    weights: Option<&[E]>,
-    gradient: &mut [E],
-) {
-    let n_bias = gradient.len() / g;
-    let weight = |at: usize| weights.map_or(E::one(), |weights| weights[at / positions]);
-    let row = |at: usize| &gy[at * ld..][..g];
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            if n_bias > 1 {
-                for at in 0..rows * positions {
-                    let (w, sum) = (weight(at), &mut gradient[at % n_bias * g..][..g]);
-                    sum.iter_mut().zip(row(at)).for_each(|(sum, &gy)| *sum += w * gy);
-                }
-                return;
+vectorised! {
+    /// Adds to `gradient`, `(g)` or `(positions, g)`, the cotangents of rows of `positions`, each times its weight (1 where
+    /// there are none).
+    pub(super) fn bias_gradient<'a, E>(
+        gy: &'a [E],
+        ld: usize,
+        shape: (usize, usize, usize),
+        weights: Option<&'a [E]>,
+        gradient: &'a mut [E],
+    ) {
+        let (rows, positions, g) = shape;
+        let n_bias = gradient.len() / g;
+        let weight = |at: usize| weights.map_or(E::one(), |weights| weights[at / positions]);
+        let row = |at: usize| &gy[at * ld..][..g];
+        if n_bias > 1 {
+            for at in 0..rows * positions {
+                let (w, sum) = (weight(at), &mut gradient[at % n_bias * g..][..g]);
+                sum.iter_mut().zip(row(at)).for_each(|(sum, &gy)| *sum += w * gy);
             }
-            // Four at a time: the sum is read and written less often.
-            let mut at = 0;
-            while at + 4 <= rows * positions {
-                let w = [weight(at), weight(at + 1), weight(at + 2), weight(at + 3)];
-                let (a, b, c, d) = (row(at), row(at + 1), row(at + 2), row(at + 3));
-                for ((((sum, &a), &b), &c), &d) in gradient.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                    *sum += (w[0] * a + w[1] * b) + (w[2] * c + w[3] * d);
-                }
-                at += 4;
+            return;
+        }
+        // Four at a time: the sum is read and written less often.
+        let mut at = 0;
+        while at + 4 <= rows * positions {
+            let w = [weight(at), weight(at + 1), weight(at + 2), weight(at + 3)];
+            let (a, b, c, d) = (row(at), row(at + 1), row(at + 2), row(at + 3));
+            for ((((sum, &a), &b), &c), &d) in gradient.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                *sum += (w[0] * a + w[1] * b) + (w[2] * c + w[3] * d);
             }
-            for at in at..rows * positions {
-                let w = weight(at);
-                gradient.iter_mut().zip(row(at)).for_each(|(sum, &gy)| *sum += w * gy);
-            }
-        },
-    );
+            at += 4;
+        }
+        for at in at..rows * positions {
+            let w = weight(at);
+            gradient.iter_mut().zip(row(at)).for_each(|(sum, &gy)| *sum += w * gy);
+        }
+    }
 }
 
 fn multiply<E: Element>(x: &[E], weight: Weight<'_, E>, y: &mut [E], ld: usize) {

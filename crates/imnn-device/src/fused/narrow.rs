@@ -5,67 +5,101 @@
 //! backward  g_x[i, :] = sum_j g_y[i, j] W[:, j]      a sum of a few rows, W transposed
 //! ```
 
+use crate::vectorised::vectorised;
 use imnn_models::Element;
-use pulp::Arch;
 
 /// Below this many columns these loops are faster than a general product.
 pub(crate) const NARROW: usize = 8;
 /// Numbers summed side by side in a dot product.
 const LANES: usize = 16;
 
-/// `y = x W` for `x` of `k` numbers per row, from `transposed` = W^T `(n, k)`; rows of `y` lie `ld` apart.
-pub(crate) fn forward<E: Element>(y: &mut [E], ld: usize, x: &[E], transposed: &[E], k: usize) {
-    let n = transposed.len() / k;
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for (y, x) in y.chunks_mut(ld).zip(x.chunks_exact(k)) {
-                for (y, w) in y[..n].iter_mut().zip(transposed.chunks_exact(k)) {
-                    *y = dot(x, w);
-                }
+vectorised! {
+    /// `y = x W` for `x` of `k` numbers per row, from `transposed` = W^T `(n, k)`; rows of `y` lie `ld` apart.
+    pub(crate) fn forward<'a, E>(y: &'a mut [E], ld: usize, x: &'a [E], transposed: &'a [E], k: usize) {
+        let fours = x.len() / (4 * k);
+        let (x, x_rest) = x.split_at(fours * 4 * k);
+        for (j, w) in transposed.chunks_exact(k).enumerate() {
+            for (i, x) in x.chunks_exact(4 * k).enumerate() {
+                let dots = four_dots(x, w);
+                (0..4).for_each(|r| y[(4 * i + r) * ld + j] = dots[r]);
             }
-        },
-    );
+            for (i, x) in x_rest.chunks_exact(k).enumerate() {
+                y[(4 * fours + i) * ld + j] = dot(x, w);
+            }
+        }
+    }
 }
 
-/// `g_x = g_y W^T`, or `g_x += g_y W^T`, for rows of `g_x` of `k` numbers and rows of `g_y` `ld` apart.
-pub(crate) fn backward<E: Element>(gx: &mut [E], accumulate: bool, gy: &[E], ld: usize, transposed: &[E], k: usize) {
-    let n = transposed.len() / k;
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for (gx, gy) in gx.chunks_exact_mut(k).zip(gy.chunks(ld)) {
-                let mut set = !accumulate;
-                // Two rows at a time: the sum is read and written less often.
-                for (gy, w) in gy[..n].chunks(2).zip(transposed.chunks(2 * k)) {
-                    let (first, second) = w.split_at(k);
-                    match (gy, set) {
-                        (&[g, h], true) => {
-                            gx.iter_mut().zip(first).zip(second).for_each(|((gx, &v), &w)| *gx = g * v + h * w);
-                        }
-                        (&[g, h], false) => {
-                            gx.iter_mut().zip(first).zip(second).for_each(|((gx, &v), &w)| *gx += g * v + h * w);
-                        }
-                        (_, true) => gx.iter_mut().zip(first).for_each(|(gx, &v)| *gx = gy[0] * v),
-                        (_, false) => gx.iter_mut().zip(first).for_each(|(gx, &v)| *gx += gy[0] * v),
+vectorised! {
+    /// `g_x = g_y W^T`, or `g_x += g_y W^T`, for rows of `g_x` of `k` numbers and rows of `g_y` `ld` apart.
+    pub(crate) fn backward<'a, E>(
+        gx: &'a mut [E],
+        accumulate: bool,
+        gy: &'a [E],
+        ld: usize,
+        transposed: &'a [E],
+        k: usize,
+    ) {
+        let n = transposed.len() / k;
+        for (gx, gy) in gx.chunks_exact_mut(k).zip(gy.chunks(ld)) {
+            let mut set = !accumulate;
+            // Two rows at a time: the sum is read and written less often.
+            for (gy, w) in gy[..n].chunks(2).zip(transposed.chunks(2 * k)) {
+                let (first, second) = w.split_at(k);
+                match (gy, set) {
+                    (&[g, h], true) => {
+                        gx.iter_mut().zip(first).zip(second).for_each(|((gx, &v), &w)| *gx = g * v + h * w);
                     }
-                    set = false;
+                    (&[g, h], false) => {
+                        gx.iter_mut().zip(first).zip(second).for_each(|((gx, &v), &w)| *gx += g * v + h * w);
+                    }
+                    (_, true) => gx.iter_mut().zip(first).for_each(|(gx, &v)| *gx = gy[0] * v),
+                    (_, false) => gx.iter_mut().zip(first).for_each(|(gx, &v)| *gx += gy[0] * v),
                 }
+                set = false;
             }
-        },
-    );
+        }
+    }
+}
+
+/// The dot products of four rows with `w`: four sums in every lane, so that additions need not wait for each other.
+#[inline(always)]
+fn four_dots<E: Element>(rows: &[E], w: &[E]) -> [E; 4] {
+    let ((a, b), (c, d)) =
+        (rows.split_at(2 * w.len()).0.split_at(w.len()), rows.split_at(2 * w.len()).1.split_at(w.len()));
+    let (a_lanes, a) = a.as_chunks::<LANES>();
+    let (b_lanes, b) = b.as_chunks::<LANES>();
+    let (c_lanes, c) = c.as_chunks::<LANES>();
+    let (d_lanes, d) = d.as_chunks::<LANES>();
+    let (w_lanes, w) = w.as_chunks::<LANES>();
+    let [mut p, mut q, mut r, mut s] = [[E::zero(); LANES]; 4];
+    for ((((w, a), b), c), d) in w_lanes.iter().zip(a_lanes).zip(b_lanes).zip(c_lanes).zip(d_lanes) {
+        for l in 0..LANES {
+            p[l] += a[l] * w[l];
+            q[l] += b[l] * w[l];
+            r[l] += c[l] * w[l];
+            s[l] += d[l] * w[l];
+        }
+    }
+    [total(p, a, w), total(q, b, w), total(r, c, w), total(s, d, w)]
 }
 
 #[inline(always)]
 fn dot<E: Element>(a: &[E], b: &[E]) -> E {
     let mut lanes = [E::zero(); LANES];
-    let (a, a_rest) = a.as_chunks::<LANES>();
-    let (b, b_rest) = b.as_chunks::<LANES>();
-    for (a, b) in a.iter().zip(b) {
+    let (a_lanes, a) = a.as_chunks::<LANES>();
+    let (b_lanes, b) = b.as_chunks::<LANES>();
+    for (a, b) in a_lanes.iter().zip(b_lanes) {
         for l in 0..LANES {
             lanes[l] += a[l] * b[l];
         }
     }
+    total(lanes, a, b)
+}
+
+/// The sum of all lanes and of what is left of a dot product.
+#[inline(always)]
+fn total<E: Element>(mut lanes: [E; LANES], a: &[E], b: &[E]) -> E {
     let mut width = LANES;
     while width > 1 {
         width /= 2;
@@ -73,7 +107,7 @@ fn dot<E: Element>(a: &[E], b: &[E]) -> E {
             lanes[l] += lanes[l + width];
         }
     }
-    a_rest.iter().zip(b_rest).fold(lanes[0], |sum, (&a, &b)| sum + a * b)
+    a.iter().zip(b).fold(lanes[0], |sum, (&a, &b)| sum + a * b)
 }
 
 #[cfg(test)]

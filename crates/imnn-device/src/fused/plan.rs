@@ -317,7 +317,8 @@ impl Builder {
             self.patches = self.patches.max(gather.width() * chunk_rows(gather.width()));
         }
         let windows = linear.windows().cloned();
-        let linear = LinearStep { gather, windows, weight, bias, transposed: None, narrow: g < NARROW, bias_later: false };
+        let linear =
+            LinearStep { gather, windows, weight, bias, transposed: None, narrow: g < NARROW, bias_later: false };
         self.push(StepOp::Linear(linear), input, output);
         output
     }

@@ -9,44 +9,41 @@
 //!        backward  g_x[position(o, k), c] += g_y[o, c] / taps inside
 //! ```
 
+use crate::vectorised::vectorised;
 use imnn_models::{Element, OUTSIDE, Windows};
-use pulp::Arch;
 
-/// Maxima of the values `x` `(n, inputs, channels)`, and where in its row each was found.
-pub(super) fn max<E: Element>(
-    windows: &Windows,
-    channels: usize,
-    x: &[E],
-    y: &mut [E],
-    ld: usize,
-    indices: &mut [u32],
-) {
-    let n_outputs = windows.n_outputs();
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            let rows = x.chunks_exact(windows.n_inputs * channels);
-            for (row, (x, found)) in rows.zip(indices.chunks_exact_mut(n_outputs * channels)).enumerate() {
-                for (o, found) in found.chunks_exact_mut(channels).enumerate() {
-                    let best = &mut y[(row * n_outputs + o) * ld..][..channels];
-                    let mut inside = windows.window(o).iter().filter(|&&tap| tap != OUTSIDE);
-                    // A window always covers at least one position inside the data.
-                    let first = inside.next().map_or(0, |&tap| tap as usize * channels);
-                    best.copy_from_slice(&x[first..first + channels]);
-                    found.iter_mut().zip(first as u32..).for_each(|(found, at)| *found = at);
-                    for &tap in inside {
-                        let at = tap as usize * channels;
-                        let candidates = x[at..at + channels].iter().zip(at as u32..);
-                        for ((best, found), (&x, at)) in best.iter_mut().zip(&mut *found).zip(candidates) {
-                            let larger = x > *best || (x.is_nan() && !best.is_nan());
-                            *best = if larger { x } else { *best };
-                            *found = if larger { at } else { *found };
-                        }
+vectorised! {
+    /// Maxima of the values `x` `(n, inputs, channels)`, and where in its row each was found.
+    pub(super) fn max<'a, E>(
+        windows: &'a Windows,
+        channels: usize,
+        x: &'a [E],
+        y: &'a mut [E],
+        ld: usize,
+        indices: &'a mut [u32],
+    ) {
+        let n_outputs = windows.n_outputs();
+        let rows = x.chunks_exact(windows.n_inputs * channels);
+        for (row, (x, found)) in rows.zip(indices.chunks_exact_mut(n_outputs * channels)).enumerate() {
+            for (o, found) in found.chunks_exact_mut(channels).enumerate() {
+                let best = &mut y[(row * n_outputs + o) * ld..][..channels];
+                let mut inside = windows.window(o).iter().filter(|&&tap| tap != OUTSIDE);
+                // A window always covers at least one position inside the data.
+                let first = inside.next().map_or(0, |&tap| tap as usize * channels);
+                best.copy_from_slice(&x[first..first + channels]);
+                found.iter_mut().zip(first as u32..).for_each(|(found, at)| *found = at);
+                for &tap in inside {
+                    let at = tap as usize * channels;
+                    let candidates = x[at..at + channels].iter().zip(at as u32..);
+                    for ((best, found), (&x, at)) in best.iter_mut().zip(&mut *found).zip(candidates) {
+                        let larger = x > *best || (x.is_nan() && !best.is_nan());
+                        *best = if larger { x } else { *best };
+                        *found = if larger { at } else { *found };
                     }
                 }
             }
-        },
-    );
+        }
+    }
 }
 
 /// `y = x` where the maxima were found; row r of `x` follows the choice of the values' row `of(r)`.
@@ -87,45 +84,39 @@ pub(super) fn select_back<E: Element>(
     }
 }
 
-/// Means of all rows of `x`.
-pub(super) fn mean<E: Element>(windows: &Windows, channels: usize, x: &[E], y: &mut [E], ld: usize) {
-    let n_outputs = windows.n_outputs();
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for (row, x) in x.chunks_exact(windows.n_inputs * channels).enumerate() {
-                for o in 0..n_outputs {
-                    let y = &mut y[(row * n_outputs + o) * ld..][..channels];
-                    let weight = share::<E>(windows, o);
-                    y.fill(E::zero());
-                    for &tap in windows.window(o).iter().filter(|&&tap| tap != OUTSIDE) {
-                        let x = &x[tap as usize * channels..][..channels];
-                        y.iter_mut().zip(x).for_each(|(y, &x)| *y += weight * x);
-                    }
+vectorised! {
+    /// Means of all rows of `x`.
+    pub(super) fn mean<'a, E>(windows: &'a Windows, channels: usize, x: &'a [E], y: &'a mut [E], ld: usize) {
+        let n_outputs = windows.n_outputs();
+        for (row, x) in x.chunks_exact(windows.n_inputs * channels).enumerate() {
+            for o in 0..n_outputs {
+                let y = &mut y[(row * n_outputs + o) * ld..][..channels];
+                let weight = share::<E>(windows, o);
+                y.fill(E::zero());
+                for &tap in windows.window(o).iter().filter(|&&tap| tap != OUTSIDE) {
+                    let x = &x[tap as usize * channels..][..channels];
+                    y.iter_mut().zip(x).for_each(|(y, &x)| *y += weight * x);
                 }
             }
-        },
-    );
+        }
+    }
 }
 
-/// Adds the gradient of the means to that of their inputs.
-pub(super) fn mean_back<E: Element>(windows: &Windows, channels: usize, gx: &mut [E], gy: &[E], ld: usize) {
-    let n_outputs = windows.n_outputs();
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for (row, gx) in gx.chunks_exact_mut(windows.n_inputs * channels).enumerate() {
-                for o in 0..n_outputs {
-                    let gy = &gy[(row * n_outputs + o) * ld..][..channels];
-                    let weight = share::<E>(windows, o);
-                    for &tap in windows.window(o).iter().filter(|&&tap| tap != OUTSIDE) {
-                        let gx = &mut gx[tap as usize * channels..][..channels];
-                        gx.iter_mut().zip(gy).for_each(|(gx, &gy)| *gx += weight * gy);
-                    }
+vectorised! {
+    /// Adds the gradient of the means to that of their inputs.
+    pub(super) fn mean_back<'a, E>(windows: &'a Windows, channels: usize, gx: &'a mut [E], gy: &'a [E], ld: usize) {
+        let n_outputs = windows.n_outputs();
+        for (row, gx) in gx.chunks_exact_mut(windows.n_inputs * channels).enumerate() {
+            for o in 0..n_outputs {
+                let gy = &gy[(row * n_outputs + o) * ld..][..channels];
+                let weight = share::<E>(windows, o);
+                for &tap in windows.window(o).iter().filter(|&&tap| tap != OUTSIDE) {
+                    let gx = &mut gx[tap as usize * channels..][..channels];
+                    gx.iter_mut().zip(gy).for_each(|(gx, &gy)| *gx += weight * gy);
                 }
             }
-        },
-    );
+        }
+    }
 }
 
 /// One over the number of taps inside.

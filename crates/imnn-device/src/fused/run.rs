@@ -7,6 +7,7 @@ use super::plan::{CotangentRows, LinearStep, Plan, Step, StepOp, View};
 use super::pool;
 use crate::error::Result;
 use crate::program::{Kept, LeafCotangents, Program, Rows};
+use crate::vectorised::vectorised;
 use imnn_models::Element;
 use std::ops::Range;
 
@@ -313,23 +314,36 @@ fn disjoint<E>(data: &mut [E], a: Range<usize>, b: Range<usize>) -> (&mut [E], &
     }
 }
 
-/// `to = from`, or `to += from`.
-fn put<E: Element>(to: &mut [E], from: &[E], add: bool) {
-    if add {
-        to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
-    } else {
-        to.copy_from_slice(from);
+vectorised! {
+    /// `to = from`, or `to += from`.
+    fn put<'a, E>(to: &'a mut [E], from: &'a [E], add: bool) {
+        if add {
+            to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
+        } else {
+            to.copy_from_slice(from);
+        }
     }
-}
 
-/// `to[j, i] = from[i, j]` for `rows` rows of `from`, a square at a time, so that both sides stay in the nearest cache.
-fn transpose<E: Element>(from: &[E], rows: usize, to: &mut [E]) {
-    const SIDE: usize = 16;
-    let cols = from.len() / rows;
-    for i in (0..rows).step_by(SIDE) {
-        for j in 0..cols {
-            let to = &mut to[j * rows..][i..(i + SIDE).min(rows)];
-            to.iter_mut().enumerate().for_each(|(k, to)| *to = from[(i + k) * cols + j]);
+    /// `to[j, i] = from[i, j]` for `rows` rows of `from`, a square at a time, so that both sides stay in the nearest cache.
+    fn transpose<'a, E>(from: &'a [E], rows: usize, to: &'a mut [E]) {
+        const SIDE: usize = 16;
+        let cols = from.len() / rows;
+        let (whole_rows, whole_cols) = (rows - rows % SIDE, cols - cols % SIDE);
+        for i in (0..whole_rows).step_by(SIDE) {
+            for j in (0..whole_cols).step_by(SIDE) {
+                let mut square = [[E::zero(); SIDE]; SIDE];
+                for (k, square) in square.iter_mut().enumerate() {
+                    square.copy_from_slice(&from[(i + k) * cols + j..][..SIDE]);
+                }
+                for l in 0..SIDE {
+                    let to = &mut to[(j + l) * rows + i..][..SIDE];
+                    to.iter_mut().zip(&square).for_each(|(to, row)| *to = row[l]);
+                }
+            }
+        }
+        for i in 0..rows {
+            let from_col = if i < whole_rows { whole_cols } else { 0 };
+            (from_col..cols).for_each(|j| to[j * rows + i] = from[i * cols + j]);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Optimiser, OptimiserState, Schedule, decay, not_negative, positive};
 use crate::error::Result;
 use imnn_sim::Real;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 /// Adam: steps of the mean gradient over its root mean square.
 ///
@@ -112,16 +112,47 @@ impl Adam {
         let scale: E = E::of(rate / (1.0 - self.beta1.powf(i + 1.0)));
         let lift: E = E::of(1.0 / (1.0 - self.beta2.powf(i + 1.0)));
         let (epsilon, shrink): (E, E) = (E::of(self.epsilon), E::of(rate * weight_decay));
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (((w, &g), m), v) in parameters.iter_mut().zip(gradient).zip(m).zip(v) {
-                    *m = a1 * g + b1 * *m;
-                    *v = a2 * (g * g) + b2 * *v;
-                    *w = *w - scale * *m / ((lift * *v).sqrt() + epsilon) - shrink * *w;
-                }
-            },
-        );
+        Arch::new().dispatch(Step {
+            a: [a1, a2],
+            b: [b1, b2],
+            scale,
+            lift,
+            epsilon,
+            shrink,
+            gradient,
+            m,
+            v,
+            parameters,
+        });
+    }
+}
+
+/// The loop of an update, compiled for each instruction set.
+struct Step<'a, E> {
+    /// `1 - beta` and `beta` of both moments.
+    a: [E; 2],
+    b: [E; 2],
+    scale: E,
+    lift: E,
+    epsilon: E,
+    shrink: E,
+    gradient: &'a [E],
+    m: &'a mut [E],
+    v: &'a mut [E],
+    parameters: &'a mut [E],
+}
+
+impl<E: Real> WithSimd for Step<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Step { a, b, scale, lift, epsilon, shrink, gradient, m, v, parameters } = self;
+        for (((w, &g), m), v) in parameters.iter_mut().zip(gradient).zip(m).zip(v) {
+            *m = a[0] * g + b[0] * *m;
+            *v = a[1] * (g * g) + b[1] * *v;
+            *w = *w - scale * *m / ((lift * *v).sqrt() + epsilon) - shrink * *w;
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Optimiser, OptimiserState, Schedule, decay, positive};
 use crate::error::Result;
 use imnn_sim::Real;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 /// RMSProp: steps of the gradient over its root mean square.
 ///
@@ -75,15 +75,31 @@ impl<E: Real> Optimiser<E> for RmsProp {
         let rate: E = E::of(self.learning_rate.rate(iteration));
         let (b, a): (E, E) = (E::of(self.decay), E::of(1.0 - self.decay));
         let epsilon: E = E::of(self.epsilon);
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for ((w, &g), v) in parameters.iter_mut().zip(gradient).zip(v) {
-                    *v = a * (g * g) + b * *v;
-                    *w = *w - rate * g / (v.sqrt() + epsilon);
-                }
-            },
-        );
+        Arch::new().dispatch(Step { a, b, rate, epsilon, gradient, v, parameters });
+    }
+}
+
+/// The loop of an update, compiled for each instruction set.
+struct Step<'a, E> {
+    a: E,
+    b: E,
+    rate: E,
+    epsilon: E,
+    gradient: &'a [E],
+    v: &'a mut [E],
+    parameters: &'a mut [E],
+}
+
+impl<E: Real> WithSimd for Step<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Step { a, b, rate, epsilon, gradient, v, parameters } = self;
+        for ((w, &g), v) in parameters.iter_mut().zip(gradient).zip(v) {
+            *v = a * (g * g) + b * *v;
+            *w = *w - rate * g / (v.sqrt() + epsilon);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ mod watch;
 
 use std::path::Path;
 
-use imnn::device::Cpu;
+use imnn::device::{Aggregator, Cpu};
 use imnn::fit::{FitError, Imnn, On, Start, Weights};
 use imnn::models::{Element, Model, Parameters};
 use imnn::plot::{HistoryPlot, plot_history};
@@ -17,7 +17,7 @@ use self::folder::OutputFolder;
 use self::report::Report;
 use self::watch::Watch;
 use super::saved::title;
-use crate::run_file::{AnySource, Device, DeviceKind, Precision, RunFile};
+use crate::run_file::{AnySource, Device, DeviceKind, Precision, RunFile, Sources};
 use crate::{CliError, FitArguments};
 
 /// The weights that a run started from, beside its results.
@@ -32,13 +32,14 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
 }
 
 fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, CliError> {
-    let device = cpu::<E>(&run.device, &arguments.run)?;
+    check_device(&run.device, &arguments.run)?;
     // A place that cannot be written is to be found out before hours of training, not after.
     let folder = OutputFolder::create(&arguments.out, arguments.force)?;
-    let threads = device.threads();
-    let (training, validation) = (run.training::<E>()?, run.validation::<E>()?);
+    let Sources { training, validation, streamed, left } = run.sources::<E>()?;
+    let device = self::device::<E>(&run.device, left)?;
+    let threads = device.workers();
     let initial = initial(&run, training.input_shape(), &arguments.run)?;
-    let header = header(&run, &training, validation.as_ref());
+    let header = header(&run, &training, validation.as_ref(), !streamed.is_empty());
 
     let mut builder = Imnn::<E>::builder(run.network.layers.clone())
         .training(training)
@@ -78,11 +79,15 @@ fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, 
             eprintln!("{note}");
         }
     }
+    let read = || streamed.iter().map(|source| source.reading().bytes).sum::<u64>();
+    let before = read();
     let trained = imnn.fit_with(&run.fit, &mut Watch::new(shows));
+    let read_bytes = if streamed.is_empty() { None } else { Some(read() - before) };
     match trained {
         Ok(outcome) => {
             save(&imnn, folder, arguments)?;
-            let report = Report { imnn: &imnn, run: &run, outcome, out: &arguments.out, expected: arguments.expected };
+            let (out, expected) = (&arguments.out, arguments.expected);
+            let report = Report { imnn: &imnn, run: &run, outcome, out, expected, read_bytes };
             Ok(if arguments.json { report.json() } else { report.text() })
         }
         Err(source) if imnn.history().is_empty() => Err(of_run(source)),
@@ -113,20 +118,25 @@ fn save<E: Element>(imnn: &Imnn<E>, folder: OutputFolder, arguments: &FitArgumen
     folder.finish()
 }
 
-/// The device of the run.
-fn cpu<E: Element>(device: &Device, path: &Path) -> Result<Cpu<E>, CliError> {
-    if device.kind != DeviceKind::Cpu {
-        return Err(CliError::NoGpu { path: path.to_owned() });
+/// Refuses a device that this program cannot use.
+fn check_device(device: &Device, path: &Path) -> Result<(), CliError> {
+    match device.kind {
+        DeviceKind::Cpu => Ok(()),
+        _ => Err(CliError::NoGpu { path: path.to_owned() }),
     }
-    // `n_per_device` is for devices that take many leaves at once: here nothing depends on it.
+}
+
+/// The device of the run, which keeps what the sources leave of the memory allowed.
+fn device<E: Element>(device: &Device, memory: u64) -> Result<Aggregator<E>, CliError> {
     let cpu = match device.threads {
         Some(threads) => Cpu::new(threads),
         None => Cpu::all(),
     };
-    let cpu = cpu.map_err(FitError::from)?;
-    Ok(match device.memory {
-        Some(bytes) => cpu.with_memory(usize::try_from(bytes).unwrap_or(usize::MAX)),
-        None => cpu,
+    let cpu = cpu.map_err(FitError::from)?.with_memory(usize::try_from(memory).unwrap_or(usize::MAX));
+    let one = Aggregator::new([cpu]).map_err(FitError::from)?;
+    Ok(match device.n_per_device {
+        Some(n_per_device) => one.with_n_per_device(n_per_device).map_err(FitError::from)?,
+        None => one,
     })
 }
 
@@ -146,14 +156,20 @@ fn absolute(run: RunFile) -> Result<RunFile, CliError> {
 }
 
 /// What is trained on, for people.
-fn header<E: Element>(run: &RunFile, training: &AnySource<E>, validation: Option<&AnySource<E>>) -> String {
+fn header<E: Element>(
+    run: &RunFile,
+    training: &AnySource<E>,
+    validation: Option<&AnySource<E>>,
+    streamed: bool,
+) -> String {
     let shape: Vec<_> = training.input_shape().iter().map(usize::to_string).collect();
     let counts = |source: &AnySource<E>| format!("{} simulations ({} with derivatives)", source.n_s(), source.n_d());
     let validation = validation.map_or_else(String::new, |source| format!(", validating on {}", counts(source)));
     format!(
-        "training on {} of shape {} for {}{validation}",
+        "training on {} of shape {} for {}{validation}{}",
         counts(training),
         shape.join(" x "),
-        run.parameters.join(", ")
+        run.parameters.join(", "),
+        if streamed { ", streamed from files" } else { "" }
     )
 }

@@ -17,6 +17,8 @@ pub(super) struct Report<'a, E: Element> {
     pub(super) outcome: Outcome,
     pub(super) out: &'a Path,
     pub(super) expected: Option<f64>,
+    /// Bytes that training read, where simulations were streamed from files.
+    pub(super) read_bytes: Option<u64>,
 }
 
 /// det F at the best iteration, where there is one.
@@ -55,6 +57,12 @@ impl<E: Element> Report<'_, E> {
         say("iterations", self.outcome.iterations.to_string());
         say("stopped because", self.stop().1.to_owned());
         say("whitened start", self.whitened().to_owned());
+        if let Some(bytes) = self.read_bytes {
+            say("read from files", format!("{:.3} GB", bytes as f64 / 1e9));
+        }
+        if let Some(reading) = reading(self.outcome.reading, matches!(self.run.simulations.kind, Kind::Simulator(_))) {
+            say("bounded by", reading);
+        }
         say("saved in", self.out.display().to_string());
         text.push_str(&facts(&rows));
         text
@@ -70,6 +78,7 @@ impl<E: Element> Report<'_, E> {
             "iterations": self.outcome.iterations,
             "stop": self.stop().0,
             "whitened": self.outcome.whitened,
+            "reading_share": json_number(self.outcome.reading),
             "parameters": self.imnn.names(),
             "theta_fid": self.imnn.theta_fid(),
             "n_summaries": self.imnn.model().n_summaries(),
@@ -82,6 +91,7 @@ impl<E: Element> Report<'_, E> {
             "lndetF_training": best.as_ref().map(|best| json_number(best.training.ln())),
             "lndetF_validation": best.as_ref().and_then(|best| best.validation).map(|det_f| json_number(det_f.ln())),
             "detF_expected": self.expected.map(json_number),
+            "read_bytes": self.read_bytes,
         }))
     }
 
@@ -131,5 +141,39 @@ impl<E: Element> Report<'_, E> {
             (false, true) => "no: the network does not end in a linear layer",
             (false, false) => "no: whiten = false",
         }
+    }
+}
+
+/// From this share of the time on, simulations are what a run waits for.
+const WORTH_SAYING: f64 = 0.5;
+
+/// What to do about simulations that took most of the time, where they did.
+fn reading(share: f64, simulated: bool) -> Option<String> {
+    if share < WORTH_SAYING {
+        return None;
+    }
+    let (what, advice) = if simulated {
+        (
+            "the simulator: making the simulations",
+            "simulations made beforehand and read from files, or a smaller n_s, would shorten them",
+        )
+    } else {
+        (
+            "the simulations: reading them",
+            "where they come from a disk, a larger cache or a faster disk would shorten them; so would a smaller n_s",
+        )
+    };
+    Some(format!("{what} took {:.0} % of the time of iterations; {advice}", 100.0 * share))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_bounds_a_run_is_said_where_it_is_not_the_network() {
+        assert_eq!(reading(0.49, false), None);
+        let text = reading(0.834, false).unwrap();
+        assert!(text.starts_with("the simulations: reading them took 83 % of the time of iterations; "), "{text}");
     }
 }

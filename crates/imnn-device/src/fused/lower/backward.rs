@@ -57,19 +57,13 @@ impl<E: Element> Lowering<'_, E> {
         match &step.op {
             StepOp::Piecewise { activation, .. } => {
                 let y = self.kept(to.buffer).part(0..n * size);
-                let mut slopes = |q: usize, first: usize| {
+                let both = [(1, 0), (p, n * size)];
+                let one = [(per, 0)];
+                let groups: &[(usize, usize)] = if n_own == 0 { &one } else { &both };
+                for &(q, first) in groups.iter().filter(|&&(q, _)| q > 0) {
                     let f = number(*activation);
                     let (y, g) = (Argument::Numbers(y), Argument::Numbers(gy));
                     self.launch("piecewise_backward", n * size, &[f, count(q), count(size), count(first), y, g]);
-                };
-                match self.order {
-                    CotangentRows::PerSummary(q) => slopes(q, 0),
-                    CotangentRows::PerRow => {
-                        slopes(1, 0);
-                        if p > 0 {
-                            slopes(p, n * size);
-                        }
-                    }
                 }
             }
             StepOp::Smooth { activation, .. } => {

@@ -14,9 +14,9 @@ mod windows;
 pub(crate) use windows::{Table, tables};
 
 use super::plan::{CotangentRows, LinearStep, Place, Plan, Step, StepOp, View};
-use backward::number;
 use crate::cuda::backend::{Argument, Command, Factor, Product, Span};
 use crate::program::{Program, Rows};
+use backward::number;
 use imnn_models::{Activation, Element};
 use std::ops::Range;
 
@@ -270,7 +270,6 @@ impl<'a, E: Element> Lowering<'a, E> {
 
     /// The arguments that both kinds of activations have in common.
     fn activation(&self, f: Activation, bias: Option<Span>, width: usize) -> [Argument; 5] {
-        let number = Activation::ALL.iter().position(|&other| other == f).unwrap_or(Activation::ALL.len());
         let n_bias = bias.map_or(0, |bias| bias.len);
         let bias = bias.unwrap_or(Span { len: 0, ..self.spans.weights });
         [number(f), count(self.rows.tangents), count(width), Argument::Numbers(bias), count(n_bias)]

@@ -1,0 +1,145 @@
+//! Which rows of several arrays belong together: by seed where they have seeds, by place where none has.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use imnn_sim::Real;
+
+use super::{RowArray, check_read, row_len};
+use crate::DataError;
+use crate::text::plural;
+
+/// The seeds that all of the arrays have, ascending; nothing where no array has seeds.
+///
+/// A seed that only some have is an error, unless `asked` rows are enough and as many are there: a forgotten file must not
+/// go unnoticed, nor any row meet a partner of another seed.
+pub(super) fn common<E: Real>(
+    arrays: &[&dyn RowArray<E>],
+    asked: Option<usize>,
+) -> Result<Option<Vec<u64>>, DataError> {
+    let named: Vec<Named<'_>> =
+        arrays.iter().filter_map(|array| Some((array.label(), array.seeds()?.into()))).collect();
+    match named.len() {
+        0 => Ok(None),
+        n if n < arrays.len() => Err(without_seeds(arrays)),
+        _ => common_seeds(&named, asked).map(Some),
+    }
+}
+
+/// The seeds of an array with its name.
+type Named<'a> = (&'a str, Cow<'a, [u64]>);
+
+fn common_seeds(arrays: &[Named<'_>], asked: Option<usize>) -> Result<Vec<u64>, DataError> {
+    let has = |(_, seeds): &Named<'_>, seed: u64| seeds.binary_search(&seed).is_ok();
+    let mut seeds: Vec<u64> = arrays.iter().flat_map(|(_, seeds)| seeds.iter().copied()).collect();
+    seeds.sort_unstable();
+    seeds.dedup();
+    let (in_all, orphans): (Vec<u64>, Vec<u64>) =
+        seeds.into_iter().partition(|&seed| arrays.iter().all(|array| has(array, seed)));
+    let enough = asked.is_some_and(|asked| asked <= in_all.len());
+    let Some(&seed) = orphans.first().filter(|_| !enough) else { return Ok(in_all) };
+    let name = |there: bool| arrays.iter().find(|array| has(array, seed) == there).map_or("", |(label, _)| label);
+    let others = match orphans.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {} like it", plural(more, "other")),
+    };
+    let advice = match in_all.len() {
+        0 => "no seed is in all of the arrays".to_owned(),
+        n => format!("add what is missing, or set n_d = {n} to use the {} that all have", plural(n, "seed")),
+    };
+    let (with, without) = (name(true), name(false));
+    let reason = format!("seed {seed} is in {with} and not in {without}{others}; {advice}");
+    Err(DataError::Seeds { reason })
+}
+
+/// Refuses arrays of which only some have seeds.
+fn without_seeds<E: Real>(arrays: &[&dyn RowArray<E>]) -> DataError {
+    let name = |has: bool| arrays.iter().find(|array| array.seeds().is_some() == has).map_or("", |array| array.label());
+    let (with, without) = (name(true), name(false));
+    let reason = format!(
+        "{with} has seeds in its names and {without} has none, so which rows belong together cannot be told; give all as patterns with {{seed}}, or all as single arrays in the same order"
+    );
+    DataError::Seeds { reason }
+}
+
+/// Simulations and their derivatives in an order in which row i belongs to row i, those with derivatives first.
+///
+/// `n_d` is how many derivatives are asked for, where that is said.
+#[allow(clippy::type_complexity)]
+pub(crate) fn matched<E: Real>(
+    fiducial: Box<dyn RowArray<E>>,
+    derivative: Box<dyn RowArray<E>>,
+    n_d: Option<usize>,
+) -> Result<(Box<dyn RowArray<E>>, Box<dyn RowArray<E>>), DataError> {
+    if let (None, None) = (fiducial.seeds(), derivative.seeds()) {
+        return Ok((fiducial, derivative));
+    }
+    // Simulations without derivatives are nothing to be said about; derivatives without their simulation are.
+    let with = match (fiducial.seeds(), derivative.seeds()) {
+        (Some(simulations), Some(derivatives)) => {
+            let of_both: Vec<u64> =
+                simulations.iter().copied().filter(|seed| derivatives.binary_search(seed).is_ok()).collect();
+            common_seeds(&[(fiducial.label(), of_both.into()), (derivative.label(), derivatives.into())], n_d)?
+        }
+        _ => return Err(without_seeds(&[&*fiducial, &*derivative])),
+    };
+    let seeds = fiducial.seeds().unwrap_or_default();
+    let without = seeds.iter().copied().filter(|seed| with.binary_search(seed).is_err());
+    let order: Vec<u64> = with.iter().copied().chain(without).collect();
+    Ok((picked(fiducial, &order), picked(derivative, &with)))
+}
+
+/// The rows of these seeds, all of which the array has.
+pub(super) fn picked<E: Real>(array: Box<dyn RowArray<E>>, seeds: &[u64]) -> Box<dyn RowArray<E>> {
+    let there = array.seeds().unwrap_or_default();
+    if there == seeds {
+        return array;
+    }
+    let rows: Vec<usize> = seeds.iter().filter_map(|seed| there.binary_search(seed).ok()).collect();
+    let mut shape = array.shape().to_vec();
+    shape[0] = rows.len();
+    Box::new(Picked { array, rows, shape })
+}
+
+/// Rows of another array in another order.
+struct Picked<E> {
+    array: Box<dyn RowArray<E>>,
+    rows: Vec<usize>,
+    shape: Vec<usize>,
+}
+
+impl<E: Real> RowArray<E> for Picked<E> {
+    fn label(&self) -> &str {
+        self.array.label()
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn dtype(&self) -> &str {
+        self.array.dtype()
+    }
+
+    fn element(&self, index: &[usize]) -> String {
+        match index {
+            [row, rest @ ..] if *row < self.rows.len() => self.array.element(&[&[self.rows[*row]], rest].concat()),
+            _ => self.array.element(index),
+        }
+    }
+
+    fn memory(&self) -> usize {
+        self.array.memory()
+    }
+
+    fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
+        check_read(&self.shape, &rows, to);
+        let len = row_len(&self.shape);
+        let mut done = 0;
+        for run in self.rows[rows].chunk_by(|a, b| a + 1 == *b) {
+            self.array.read(run[0]..run[0] + run.len(), &mut to[done..done + run.len() * len])?;
+            done += run.len() * len;
+        }
+        Ok(())
+    }
+}

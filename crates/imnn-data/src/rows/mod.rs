@@ -1,0 +1,109 @@
+//! Arrays that are read a few rows at a time, wherever they lie.
+
+mod folder;
+mod held;
+mod matching;
+mod member;
+mod npy;
+mod open;
+mod pattern;
+mod stack;
+mod stamp;
+
+use std::ops::Range;
+
+use imnn_sim::Real;
+
+use crate::DataError;
+
+pub use held::HeldRows;
+pub(crate) use matching::matched;
+pub use open::{RowOptions, open_rows};
+pub(crate) use pattern::{hint, is_pattern};
+pub use stack::StackedRows;
+
+/// An array of which a few rows are read at a time: the first axis counts the rows.
+///
+/// What it is read from was opened and its shape found when the value was made. Several threads read at once.
+pub trait RowArray<E: Real>: Send + Sync {
+    /// What messages call it: the file and key.
+    fn label(&self) -> &str;
+
+    /// The shape of the whole, `(n_rows, *row)`.
+    fn shape(&self) -> &[usize];
+
+    /// The type of the elements as the file writes it; nothing where there is no such text.
+    fn dtype(&self) -> &str {
+        ""
+    }
+
+    /// The random seed of each row where the rows have them, ascending and each once; arrays are then matched by seed.
+    fn seeds(&self) -> Option<&[u64]> {
+        None
+    }
+
+    /// What messages call the element at `index`: `file.npy[3, 0, 1]`.
+    fn element(&self, index: &[usize]) -> String {
+        format!("{}{index:?}", self.label())
+    }
+
+    /// The bytes of simulations that it keeps in memory.
+    fn memory(&self) -> usize {
+        0
+    }
+
+    /// Reads `rows`, row-major, into `to`, which is as long as they are.
+    ///
+    /// Values are as in the file, NaN and infinities included; whoever hands them on checks them.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, is not what it was when it was opened, or holds a finite value beyond the range of
+    /// `E`.
+    ///
+    /// # Panics
+    /// If the rows are not there or `to` has another length: the caller has checked both.
+    fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError>;
+}
+
+impl<E: Real, T: RowArray<E> + ?Sized> RowArray<E> for Box<T> {
+    fn label(&self) -> &str {
+        (**self).label()
+    }
+
+    fn shape(&self) -> &[usize] {
+        (**self).shape()
+    }
+
+    fn dtype(&self) -> &str {
+        (**self).dtype()
+    }
+
+    fn seeds(&self) -> Option<&[u64]> {
+        (**self).seeds()
+    }
+
+    fn element(&self, index: &[usize]) -> String {
+        (**self).element(index)
+    }
+
+    fn memory(&self) -> usize {
+        (**self).memory()
+    }
+
+    fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
+        (**self).read(rows, to)
+    }
+}
+
+/// The number of values in a row.
+pub(crate) fn row_len(shape: &[usize]) -> usize {
+    shape.iter().skip(1).product()
+}
+
+/// Panics where `rows` are not there or `to` has another length, as [`RowArray::read`] says.
+#[track_caller]
+pub(crate) fn check_read<E>(shape: &[usize], rows: &Range<usize>, to: &[E]) {
+    let n_rows = shape.first().copied().unwrap_or(0);
+    assert!(rows.start <= rows.end && rows.end <= n_rows, "rows {rows:?} of {n_rows}");
+    assert_eq!(to.len(), rows.len() * row_len(shape), "the length of rows {rows:?} of shape {shape:?}");
+}

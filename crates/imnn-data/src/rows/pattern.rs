@@ -1,0 +1,219 @@
+//! Names of files with a random seed in them.
+
+use std::fs::DirEntry;
+use std::path::{Component, Path, PathBuf};
+
+use crate::{ArrayPath, DataError};
+
+/// A path with `{seed}` in one of its parts: all files of that name with any number in that place.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Pattern {
+    /// As it was given, for messages.
+    label: String,
+    /// The folder whose entries are numbered.
+    folder: PathBuf,
+    /// What stands before and after the number.
+    prefix: String,
+    suffix: String,
+    /// The least number of digits, which shorter numbers are filled up to with zeros; without it any zeros are allowed.
+    width: Option<usize>,
+    /// What follows the numbered folder; empty where files are numbered.
+    rest: PathBuf,
+    key: Option<String>,
+}
+
+/// A number as it is written in a name.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Numbered {
+    pub(crate) seed: u64,
+    pub(crate) digits: Box<str>,
+}
+
+const SEED: &str = "{seed";
+
+impl Pattern {
+    /// The pattern that a path is, if it is one; a file of that very name is meant first.
+    pub(crate) fn of(path: &ArrayPath) -> Result<Option<Self>, DataError> {
+        let (file, key) = (path.file(), path.key().map(str::to_owned));
+        let numbered = |part: &Component<'_>| part.as_os_str().to_str().is_some_and(|part| part.contains(SEED));
+        let parts: Vec<Component<'_>> = file.components().collect();
+        let Some(at) = parts.iter().position(numbered) else { return Ok(None) };
+        if path.locate().0.is_file() {
+            return Ok(None);
+        }
+        let label = path.to_string();
+        let refuse = |reason: &str| DataError::Pattern { pattern: label.clone(), reason: reason.to_owned() };
+        if parts[at + 1..].iter().any(numbered) {
+            return Err(refuse("there are several {seed}; one can be read"));
+        }
+        let part = parts[at].as_os_str().to_str().unwrap_or_default();
+        let (prefix, rest) = part.split_once(SEED).unwrap_or_default();
+        let odd = "write {seed}, or {seed:05} for numbers that are filled up with zeros to five digits";
+        let (format, suffix) = rest.split_once('}').ok_or_else(|| refuse(odd))?;
+        let width = match format.strip_prefix(":0") {
+            None if format.is_empty() => None,
+            None => return Err(refuse(odd)),
+            Some(width) => {
+                let width = width.trim_end_matches('d').parse().ok().filter(|width| (1..=20).contains(width));
+                Some(width.ok_or_else(|| refuse(odd))?)
+            }
+        };
+        if suffix.contains(SEED) {
+            return Err(refuse("there are several {seed}; one can be read"));
+        }
+        let folder: PathBuf = parts[..at].iter().collect();
+        let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+        let (prefix, suffix) = (prefix.to_owned(), suffix.to_owned());
+        Ok(Some(Self { label, folder, prefix, suffix, width, rest: parts[at + 1..].iter().collect(), key }))
+    }
+
+    pub(crate) fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The array that a number stands for.
+    pub(crate) fn path(&self, digits: &str) -> ArrayPath {
+        let mut file = self.folder.join(format!("{}{digits}{}", self.prefix, self.suffix));
+        if !self.rest.as_os_str().is_empty() {
+            file.push(&self.rest);
+        }
+        match &self.key {
+            Some(key) => ArrayPath::with_key(file, key),
+            None => ArrayPath::of_file(file),
+        }
+    }
+
+    /// The numbers there are, ascending.
+    pub(crate) fn numbers(&self) -> Result<Vec<Numbered>, DataError> {
+        let io = |source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::NotFound => {
+                let hint = format!("; it is the folder of {}", self.label);
+                DataError::Missing { path: self.folder.clone(), hint }
+            }
+            _ => DataError::Io { action: "read", label: self.folder.display().to_string(), source },
+        };
+        let mut numbers = vec![];
+        let mut other: Option<String> = None;
+        for entry in std::fs::read_dir(&self.folder).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            match self.number(&entry)? {
+                Some(number) => numbers.push(number),
+                None => other = other.max(Some(entry.file_name().to_string_lossy().into_owned())),
+            }
+        }
+        if numbers.is_empty() {
+            let there = other.map_or_else(|| "it is empty".to_owned(), |name| format!("there is {name}"));
+            let reason = format!("no file in {} has such a name; {there}", self.folder.display());
+            return Err(DataError::Pattern { pattern: self.label.clone(), reason });
+        }
+        numbers.sort_by(|a, b| (a.seed, &a.digits).cmp(&(b.seed, &b.digits)));
+        if let Some(pair) = numbers.windows(2).find(|pair| pair[0].seed == pair[1].seed) {
+            let name = |number: &Numbered| self.path(&number.digits).to_string();
+            let (one, two) = (name(&pair[0]), name(&pair[1]));
+            let reason = format!("{one} and {two} have the same seed; remove one of them");
+            return Err(DataError::Pattern { pattern: self.label.clone(), reason });
+        }
+        Ok(numbers)
+    }
+
+    /// The number in the name of an entry, where it has one.
+    fn number(&self, entry: &DirEntry) -> Result<Option<Numbered>, DataError> {
+        let name = entry.file_name();
+        let digits = name.to_str().and_then(|name| name.strip_prefix(&self.prefix)?.strip_suffix(&self.suffix));
+        let Some(digits) = digits.filter(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+        else {
+            return Ok(None);
+        };
+        let seed: u64 = digits.parse().map_err(|_| {
+            let reason = format!("the number {digits} is beyond the range of seeds, 64 bits");
+            DataError::Pattern { pattern: self.label.clone(), reason }
+        })?;
+        if self.width.is_some_and(|width| format!("{seed:0width$}") != digits) {
+            return Ok(None);
+        }
+        let is_there = self.rest.as_os_str().is_empty() || entry.path().join(&self.rest).is_file();
+        Ok(is_there.then(|| Numbered { seed, digits: digits.into() }))
+    }
+}
+
+/// Whether a path names many files.
+pub(crate) fn is_pattern(path: &ArrayPath) -> Result<bool, DataError> {
+    Ok(Pattern::of(path)?.is_some())
+}
+
+/// What to say about a missing file in whose name there are braces.
+pub(crate) fn hint(path: &Path) -> Option<String> {
+    let text = path.to_string_lossy();
+    (text.contains('{') && text.contains('}')).then(|| "; the one pattern there is for many files is {seed}".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            let file = folder.path().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, "").unwrap();
+        }
+        folder
+    }
+
+    /// The names that a pattern finds, or why not, without the folder.
+    #[track_caller]
+    fn found(folder: &tempfile::TempDir, pattern: &str) -> Result<Vec<(u64, String)>, String> {
+        let without = |text: String| text.replace(&format!("{}/", folder.path().display()), "");
+        let find = || {
+            let pattern = Pattern::of(&ArrayPath::from(pattern).resolve(folder.path()))?.expect("a pattern");
+            let numbers = pattern.numbers()?;
+            Ok(numbers.into_iter().map(|n| (n.seed, without(pattern.path(&n.digits).to_string()))).collect())
+        };
+        find().map_err(|error: DataError| without(error.to_string()))
+    }
+
+    #[test]
+    fn seeds_are_sorted_as_numbers() {
+        let folder = folder(&["f/10.npy", "f/9.npy", "f/0100.npy", "f/x.npy", "f/9.npy.bak", "f/-1.npy", "f/.npy"]);
+        let expected = [(9, "f/9.npy"), (10, "f/10.npy"), (100, "f/0100.npy")];
+        assert_eq!(found(&folder, "f/{seed}.npy").unwrap(), expected.map(|(seed, name)| (seed, name.to_owned())));
+    }
+
+    #[test]
+    fn padded_numbers_have_their_width_at_least() {
+        let folder = folder(&["s007.npy", "s12.npy", "s012.npy", "s1234.npy", "s0001234.npy"]);
+        let seeds: Vec<u64> = found(&folder, "s{seed:03}.npy").unwrap().into_iter().map(|(seed, _)| seed).collect();
+        assert_eq!(seeds, [7, 12, 1234]);
+        assert_eq!(
+            found(&folder, "s{seed}.npy").unwrap_err(),
+            "s{seed}.npy: s012.npy and s12.npy have the same seed; remove one of them"
+        );
+    }
+
+    #[test]
+    fn folders_may_be_numbered() {
+        let folder = folder(&["3/f.npz", "1/f.npz", "2/g.npz"]);
+        let expected = [(1, "1/f.npz:x"), (3, "3/f.npz:x")].map(|(seed, name)| (seed, name.to_owned()));
+        assert_eq!(found(&folder, "{seed}/f.npz:x").unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_said() {
+        let folder = folder(&["a/x.npy", "99999999999999999999999.npy", "odd{seed}.npy"]);
+        assert!(found(&folder, "a/{seed}.npy").unwrap_err().contains("a has such a name; there is x.npy"));
+        assert!(
+            found(&folder, "b/{seed}.npy").unwrap_err().starts_with("b: no such file; it is the folder of b/{seed}")
+        );
+        assert!(found(&folder, "{seed}.npy").unwrap_err().contains("beyond the range of seeds"));
+        for odd in ["{seed:5}.npy", "{seed:0}.npy", "{seed:099}.npy", "{seed.npy", "{seeds}.npy", "{seed:x}.npy"] {
+            assert!(found(&folder, odd).unwrap_err().contains("write {seed}, or {seed:05}"), "{odd}");
+        }
+        for twice in ["{seed}/{seed}.npy", "{seed}{seed}.npy"] {
+            assert!(found(&folder, twice).unwrap_err().contains("there are several {seed}"), "{twice}");
+        }
+        for file in ["odd{seed}.npy", "a/x.npy", "{i}.npy"] {
+            assert_eq!(Pattern::of(&ArrayPath::from(file).resolve(folder.path())).unwrap(), None);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Simulations below and above in arrays of their own, seen as one.
+
+use std::ops::Range;
+
+use imnn_sim::Real;
+
+use super::matching::{common, picked};
+use super::{RowArray, check_read, row_len};
+use crate::DataError;
+use crate::text::{plural, tuple};
+
+/// Arrays `(n_d, *input)` below and above the fiducial, one of each for each parameter, as `(n_d, 2, n_params, *input)`.
+///
+/// Rows belong together by their seeds where the arrays have seeds, and by their places where none has.
+///
+/// ```
+/// use imnn_data::{HeldRows, RowArray, StackedRows};
+/// use ndarray::array;
+///
+/// let rows = |x: f32| -> Box<dyn RowArray<f32>> { Box::new(HeldRows::new("x", array![[x], [x + 0.5]].into_dyn())) };
+/// let stacked = StackedRows::new(vec![rows(1.0), rows(2.0)], vec![rows(3.0), rows(4.0)], None)?;
+/// assert_eq!(stacked.shape(), [2, 2, 2, 1]);
+/// let mut second = [0.0; 4];
+/// stacked.read(1..2, &mut second)?;
+/// assert_eq!(second, [1.5, 2.5, 3.5, 4.5]);
+/// # Ok::<(), imnn_data::DataError>(())
+/// ```
+pub struct StackedRows<E> {
+    label: String,
+    shape: Vec<usize>,
+    seeds: Option<Vec<u64>>,
+    /// Below for each parameter, then above for each.
+    arrays: Vec<Box<dyn RowArray<E>>>,
+}
+
+impl<E: Real> StackedRows<E> {
+    /// The arrays below and above for each parameter; `n_d` is how many rows are asked for, where that is said.
+    ///
+    /// # Errors
+    /// Where there are not as many below as above, their rows differ in shape, or some have rows that others have not and
+    /// `n_d` does not ask for fewer.
+    pub fn new(
+        below: Vec<Box<dyn RowArray<E>>>,
+        above: Vec<Box<dyn RowArray<E>>>,
+        n_d: Option<usize>,
+    ) -> Result<Self, DataError> {
+        let n_params = below.len();
+        if n_params == 0 || above.len() != n_params {
+            let (below, above) = (plural(n_params, "array"), plural(above.len(), "array"));
+            let reason = format!("{below} below and {above} above; one of each is needed for each parameter");
+            return Err(DataError::Steps { reason });
+        }
+        let mut arrays = below;
+        arrays.extend(above);
+        let label = format!("below and above ({}, ...)", arrays[0].label());
+        let first = &arrays[0];
+        let row = first.shape().get(1..).unwrap_or_default().to_vec();
+        for array in &arrays {
+            if array.shape().is_empty() || array.shape()[1..] != row {
+                return Err(DataError::Shape {
+                    label: array.label().to_owned(),
+                    found: array.shape().to_vec(),
+                    expected: format!("(n_d, *input) as {} is {}", first.label(), tuple(first.shape())),
+                    advice: "below and above need simulations of the same shape for all parameters".to_owned(),
+                });
+            }
+        }
+        let parts: Vec<&dyn RowArray<E>> = arrays.iter().map(|array| &**array).collect();
+        let seeds = common(&parts, n_d)?;
+        let n = match &seeds {
+            Some(seeds) => seeds.len(),
+            None => rows_of_all(&parts, n_d)?,
+        };
+        if let Some(seeds) = &seeds {
+            arrays = arrays.into_iter().map(|array| picked(array, seeds)).collect();
+        }
+        let shape = [&[n, 2, n_params], &row[..]].concat();
+        Ok(Self { label, shape, seeds, arrays })
+    }
+}
+
+/// The number of rows of arrays without seeds.
+fn rows_of_all<E: Real>(arrays: &[&dyn RowArray<E>], n_d: Option<usize>) -> Result<usize, DataError> {
+    let rows = |array: &&&dyn RowArray<E>| array.shape()[0];
+    let (Some(least), Some(most)) = (arrays.iter().min_by_key(rows), arrays.iter().max_by_key(rows)) else {
+        return Ok(0);
+    };
+    let (n, more) = (least.shape()[0], most.shape()[0]);
+    if n == more || n_d.is_some_and(|n_d| n_d <= n) {
+        return Ok(n);
+    }
+    Err(DataError::Seeds {
+        reason: format!(
+            "{} has {} and {} has {}: row i of each has to be of the same random seed; write those again that lack rows, or set n_d = {n} if the first rows belong together",
+            most.label(),
+            plural(more, "row"),
+            least.label(),
+            plural(n, "row"),
+        ),
+    })
+}
+
+impl<E: Real> RowArray<E> for StackedRows<E> {
+    fn label(&self) -> &str {
+        &self.label
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn dtype(&self) -> &str {
+        self.arrays[0].dtype()
+    }
+
+    fn seeds(&self) -> Option<&[u64]> {
+        self.seeds.as_deref()
+    }
+
+    fn element(&self, index: &[usize]) -> String {
+        match index {
+            [row, side, a, rest @ ..] if side * self.shape[2] + a < self.arrays.len() => {
+                self.arrays[side * self.shape[2] + a].element(&[&[*row], rest].concat())
+            }
+            _ => format!("{}{index:?}", self.label),
+        }
+    }
+
+    fn memory(&self) -> usize {
+        self.arrays.iter().map(RowArray::memory).sum()
+    }
+
+    fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
+        check_read(&self.shape, &rows, to);
+        let (n_arrays, len) = (self.arrays.len(), row_len(&self.shape[2..]));
+        if to.is_empty() {
+            return Ok(());
+        }
+        // Large rows go to their places one by one, small ones through a buffer, several with one read.
+        let at_once = (SMALL / (len * size_of::<E>())).clamp(1, rows.len());
+        let mut several = if at_once > 1 { vec![E::zero(); at_once * len] } else { vec![] };
+        for (k, array) in self.arrays.iter().enumerate() {
+            for start in rows.clone().step_by(at_once) {
+                let n = at_once.min(rows.end - start);
+                let place = |row: usize| ((row - rows.start) * n_arrays + k) * len;
+                if at_once == 1 {
+                    array.read(start..start + 1, &mut to[place(start)..][..len])?;
+                    continue;
+                }
+                let several = &mut several[..n * len];
+                array.read(start..start + n, several)?;
+                for (row, values) in (start..).zip(several.chunks_exact(len)) {
+                    to[place(row)..][..len].copy_from_slice(values);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of rows that are read together.
+const SMALL: usize = 1 << 14;

@@ -1,0 +1,202 @@
+//! Reads rows of simulations and derivatives from their arrays and checks them.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use imnn_sim::Real;
+
+use super::options::Reading;
+use crate::outline::Outline;
+use crate::rows::RowArray;
+use crate::scratch::{NUMBERS, first, lend};
+use crate::text::unravel;
+use crate::values::all_finite;
+use crate::{DataError, Derivatives, Leaf};
+
+/// The arrays, with the rows that are kept in memory.
+pub(super) struct Reader<E: Real> {
+    fiducial: Box<dyn RowArray<E>>,
+    /// There is none where nothing has derivatives.
+    derivative: Option<Box<dyn RowArray<E>>>,
+    exact: bool,
+    n_params: usize,
+    row_len: usize,
+    change_len: usize,
+    kept: Kept<E>,
+    pub(super) traffic: Traffic,
+}
+
+/// What was read from files, and how long those who wanted it waited.
+#[derive(Default)]
+pub(super) struct Traffic {
+    bytes: AtomicU64,
+    waited: AtomicU64,
+}
+
+impl Traffic {
+    fn read(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn waited(&self, time: Duration) {
+        self.waited.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(super) fn reading(&self) -> Reading {
+        Reading {
+            bytes: self.bytes.load(Ordering::Relaxed),
+            waited: Duration::from_nanos(self.waited.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+/// The first rows, in memory.
+struct Kept<E> {
+    n: usize,
+    values: Vec<E>,
+    changes: Vec<E>,
+}
+
+impl<E: Real> Reader<E> {
+    pub(super) fn new(
+        outline: &Outline,
+        fiducial: Box<dyn RowArray<E>>,
+        derivative: Option<Box<dyn RowArray<E>>>,
+    ) -> Self {
+        Self {
+            fiducial,
+            derivative,
+            exact: matches!(outline.derivatives, Derivatives::Exact),
+            n_params: outline.n_params,
+            row_len: outline.row_len(),
+            change_len: outline.change_len(),
+            kept: Kept { n: 0, values: vec![], changes: vec![] },
+            traffic: Traffic::default(),
+        }
+    }
+
+    /// Reads as many of the first rows as fit `bytes` and keeps them.
+    pub(super) fn keep(&mut self, outline: &Outline, bytes: usize) -> Result<(), DataError> {
+        let numbers = bytes / size_of::<E>();
+        let with = (numbers / (self.row_len + self.change_len)).min(outline.n_d);
+        let left = numbers - with * (self.row_len + self.change_len);
+        let without = if with == outline.n_d { (left / self.row_len).min(outline.n_s - outline.n_d) } else { 0 };
+        let n = with + without;
+        let (values, changes) = self.first(n, with)?;
+        self.kept = Kept { n, values, changes };
+        Ok(())
+    }
+
+    /// The first rows and the first derivatives, in memory.
+    pub(super) fn first(&self, n: usize, with_derivatives: usize) -> Result<(Vec<E>, Vec<E>), DataError> {
+        let zeros = |len: usize| {
+            let mut zeros: Vec<E> = vec![];
+            let reserved = zeros.try_reserve_exact(len);
+            reserved.map_err(|_| DataError::Io {
+                action: "hold in memory",
+                label: self.fiducial.label().to_owned(),
+                source: std::io::ErrorKind::OutOfMemory.into(),
+            })?;
+            zeros.resize(len, E::zero());
+            Ok(zeros)
+        };
+        let mut values = zeros(n * self.row_len)?;
+        let mut changes = zeros(with_derivatives * self.change_len)?;
+        self.changes(0..with_derivatives, &mut changes)?;
+        self.values(0..n, &mut values)?;
+        Ok((values, changes))
+    }
+
+    /// The rows that are kept in memory.
+    pub(super) fn kept(&self) -> usize {
+        self.kept.n
+    }
+
+    /// The bytes in memory: rows that are kept, and what the arrays hold themselves.
+    pub(super) fn memory(&self) -> usize {
+        let kept = (self.kept.values.len() + self.kept.changes.len()) * size_of::<E>();
+        kept + self.fiducial.memory() + self.derivative.as_ref().map_or(0, RowArray::memory)
+    }
+
+    /// The bytes of a leaf of so many rows.
+    pub(super) fn leaf_bytes(&self, n: usize, with_derivatives: bool) -> usize {
+        n * (self.row_len + if with_derivatives { self.change_len } else { 0 }) * size_of::<E>()
+    }
+
+    /// Reads rows that are there and on one side of `n_d`.
+    pub(super) fn read(&self, rows: Range<usize>, with_derivatives: bool, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+        leaf.n = rows.len();
+        let kept = rows.end.min(self.kept.n).saturating_sub(rows.start);
+        let split = |held: &[E], len: usize, to: &mut Vec<E>| {
+            // What the buffer held is overwritten; only where it grows is it filled first.
+            to.resize(rows.len() * len, E::zero());
+            if kept > 0 {
+                to[..kept * len].copy_from_slice(&held[rows.start * len..(rows.start + kept) * len]);
+            }
+        };
+        split(&self.kept.values, self.row_len, &mut leaf.values);
+        let rest = rows.start + kept..rows.end;
+        self.traffic.read(self.leaf_bytes(rest.len(), with_derivatives));
+        self.values(rest.clone(), &mut leaf.values[kept * self.row_len..])?;
+        if with_derivatives {
+            split(&self.kept.changes, self.change_len, &mut leaf.derivatives);
+            self.changes(rest, &mut leaf.derivatives[kept * self.change_len..])?;
+        } else {
+            leaf.derivatives.clear();
+        }
+        Ok(())
+    }
+
+    fn values(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
+        checked(&self.fiducial, rows, to)
+    }
+
+    fn changes(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
+        let Some(derivative) = &self.derivative else { return Ok(()) };
+        checked(derivative, rows, to)?;
+        if self.exact {
+            parameters_first_in_place(to, self.n_params, self.row_len);
+        }
+        Ok(())
+    }
+}
+
+/// Reads rows, all of whose values have to be finite.
+fn checked<E: Real>(array: &dyn RowArray<E>, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    array.read(rows.clone(), to)?;
+    if all_finite(to) {
+        return Ok(());
+    }
+    let first = to.iter().position(|value| !value.is_finite()).unwrap_or(0);
+    let row_len = to.len() / rows.len();
+    Err(DataError::NonFiniteRows {
+        element: array.element(&unravel(rows.start * row_len + first, array.shape(), false)),
+        value: to[first].f64(),
+        count: to[first..].iter().filter(|value| !value.is_finite()).count(),
+        len: to.len(),
+        start: rows.start,
+        end: rows.end,
+    })
+}
+
+/// Turns rows of `(len, n_params)` into rows of `(n_params, len)`.
+fn parameters_first_in_place<E: Real>(values: &mut [E], n_params: usize, len: usize) {
+    if n_params == 1 || len == 1 {
+        return;
+    }
+    lend(&NUMBERS, |numbers| {
+        let row = first(numbers, n_params * len);
+        for values in values.chunks_exact_mut(n_params * len) {
+            // To f64 and back is exact, and the one buffer serves both precisions.
+            row.iter_mut().zip(&*values).for_each(|(to, value)| *to = value.f64());
+            for (a, values) in values.chunks_exact_mut(len).enumerate() {
+                let of_parameter = row[a..].iter().step_by(n_params);
+                values.iter_mut().zip(of_parameter).for_each(|(to, value)| *to = E::of(*value));
+            }
+        }
+    });
+}

@@ -1,0 +1,45 @@
+//! How long the workers wait for simulations.
+
+use imnn_data::{DataError, Derivatives, Leaf, Source};
+use imnn_models::Element;
+use imnn_sim::Key;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// A source whose reads are timed. The clock is asked twice for a leaf, of which the network takes a thousand times as long.
+pub(crate) struct Metered<'a, E> {
+    pub(crate) source: &'a dyn Source<E>,
+    /// Nanoseconds spent in [`Source::read`], by all workers together.
+    pub(crate) reading: &'a AtomicU64,
+}
+
+impl<E: Element> Source<E> for Metered<'_, E> {
+    fn n_s(&self) -> usize {
+        self.source.n_s()
+    }
+
+    fn n_d(&self) -> usize {
+        self.source.n_d()
+    }
+
+    fn n_params(&self) -> usize {
+        self.source.n_params()
+    }
+
+    fn input_shape(&self) -> &[usize] {
+        self.source.input_shape()
+    }
+
+    fn derivatives(&self) -> &Derivatives {
+        self.source.derivatives()
+    }
+
+    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+        let clock = Instant::now();
+        let result = self.source.read(rows, key, leaf);
+        let nanoseconds = u64::try_from(clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.reading.fetch_add(nanoseconds, Ordering::Relaxed);
+        result
+    }
+}

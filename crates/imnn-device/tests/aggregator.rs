@@ -1,0 +1,232 @@
+//! Several devices: the bits of one, whatever the numbers, and errors that end nothing.
+
+#![allow(clippy::unwrap_used)]
+
+use imnn_data::{
+    Arrays, Augmentation, Augmented, DataError, Derivatives, Leaf, OnTheFly, Source, simulate_exact, simulate_numerical,
+};
+use imnn_device::{Aggregator, Cotangents, Cpu, Device, DeviceError, Session, Summaries, Task};
+use imnn_models::{Model, Network, Padding, Parameters, conv, dense, flatten, gelu, serial};
+use imnn_sim::{GaussianMeanVariance, Key, PowerLawField};
+use ndarray::Array2;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+const THETA_FID: [f64; 2] = [0.0, 1.0];
+const DRAWS: GaussianMeanVariance = GaussianMeanVariance { n_data: 10 };
+const KEY: Key = Key::from_bytes([7; 32]);
+
+fn dense_network() -> Network {
+    serial([dense(16), gelu(), dense(16), gelu(), dense(2)])
+}
+
+fn field_network() -> Network {
+    serial([conv(4, &[3, 3], &[2, 2], Padding::Circular), gelu(), flatten(), dense(2)])
+}
+
+fn sources(n_s: usize, n_d: usize) -> Vec<(&'static str, Network, Box<dyn Source<f32>>)> {
+    let field = simulate_exact::<f32, _>(&PowerLawField::new(8).unwrap(), &[1.0, 0.5], n_s, n_d, KEY).unwrap();
+    vec![
+        ("fly", dense_network(), Box::new(OnTheFly::new(DRAWS, &THETA_FID, n_s, n_d).unwrap())),
+        ("exact", dense_network(), Box::new(simulate_exact::<f32, _>(&DRAWS, &THETA_FID, n_s, n_d, KEY).unwrap())),
+        (
+            "numerical",
+            dense_network(),
+            Box::new(simulate_numerical::<f32, _>(&DRAWS, &THETA_FID, &[0.1, 0.1], n_s, n_d, KEY).unwrap()),
+        ),
+        ("augmented", field_network(), Box::new(Augmented::new::<f32>(field, Augmentation::all()).unwrap())),
+    ]
+}
+
+fn ready(network: &Network, source: &dyn Source<f32>) -> (Model, Parameters<f32>) {
+    let model = Model::new(network.clone(), source.input_shape()).unwrap();
+    let weights = model.initialise(Key::new(1));
+    (model, weights)
+}
+
+/// Summaries, and the gradient for cotangents that differ from row to row.
+fn passes(session: &mut dyn Session<f32>, weights: &[f32], source: &dyn Source<f32>) -> (Summaries, Vec<f32>) {
+    let task = Task { weights, source, key: KEY };
+    let summaries = session.forward(&task, true).unwrap().clone();
+    let x = Array2::from_shape_fn((source.n_s(), 2), |(i, s)| ((3 * i + s) % 7) as f64 - 3.0);
+    let dx = Array2::from_shape_fn((2, 2), |(s, a)| 1.0 + s as f64 - 3.0 * a as f64);
+    let mut gradient = vec![f32::NAN; weights.len()];
+    session.backward(&task, &Cotangents { x: x.view(), dx: dx.view() }, &mut gradient).unwrap();
+    (summaries, gradient)
+}
+
+/// CPUs of so many threads each.
+fn cpus(members: usize, threads: usize, memory: usize) -> Aggregator<f32> {
+    Aggregator::new((0..members).map(|_| Cpu::new(threads).unwrap().with_memory(memory))).unwrap()
+}
+
+#[test]
+fn any_split_has_the_bits_of_one_device() {
+    for (n_s, n_d) in [(307, 101), (307, 307), (131, 1), (5, 3), (1, 1)] {
+        for (what, network, source) in sources(n_s, n_d) {
+            let (model, weights) = ready(&network, source.as_ref());
+            let alone = Cpu::new(1).unwrap().load(&model);
+            let expected = passes(alone.unwrap().as_mut(), weights.values(), source.as_ref());
+            for (members, threads, n_per_device, memory) in [
+                (1, 1, 64, 1 << 30),
+                (1, 2, 307, 0),
+                (2, 1, 64, 1 << 30),
+                (2, 1, 100, 0),
+                (2, 2, 307, 50_000),
+                (3, 1, 65, 1 << 30),
+                (3, 1, 307, 20_000),
+                (3, 2, 1 << 40, 0),
+            ] {
+                let device = cpus(members, threads, memory).with_n_per_device(n_per_device).unwrap();
+                let mut session = device.load(&model).unwrap();
+                assert_eq!(session.note(), None);
+                let found = passes(session.as_mut(), weights.values(), source.as_ref());
+                let split = format!("{members} of {threads} threads, {n_per_device} at once, {memory} bytes");
+                assert_eq!(found, expected, "{what}, {n_s} simulations, {n_d} with derivatives, {split}");
+                // A second time, now that everything has its memory.
+                assert_eq!(passes(session.as_mut(), weights.values(), source.as_ref()), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn uneven_members_have_the_bits_of_one_device() {
+    let (_, network, source) = sources(307, 101).swap_remove(2);
+    let (model, weights) = ready(&network, source.as_ref());
+    for dfdx in [false, true] {
+        let cpu = |threads, memory| {
+            let cpu = Cpu::new(threads).unwrap().with_memory(memory);
+            if dfdx { cpu.with_dfdx() } else { cpu }
+        };
+        let alone = cpu(1, 0).load(&model);
+        let expected = passes(alone.unwrap().as_mut(), weights.values(), source.as_ref());
+        let device = Aggregator::new([cpu(1, 10_000), cpu(3, 0), cpu(2, 1 << 30)]).unwrap();
+        assert_eq!((device.len(), device.workers()), (3, 6));
+        let found = passes(device.load(&model).unwrap().as_mut(), weights.values(), source.as_ref());
+        assert_eq!(found, expected, "dfdx: {dfdx}");
+    }
+}
+
+#[test]
+fn less_than_a_leaf_cuts_leaves_and_says_so() {
+    let (_, network, source) = sources(307, 101).swap_remove(1);
+    let (model, weights) = ready(&network, source.as_ref());
+    let expected = passes(cpus(1, 1, 0).load(&model).unwrap().as_mut(), weights.values(), source.as_ref());
+    for n_per_device in [1, 7, 63] {
+        let cut = |members| {
+            let device = cpus(members, 1, 1 << 30).with_n_per_device(n_per_device).unwrap();
+            let mut session = device.load(&model).unwrap();
+            let found = passes(session.as_mut(), weights.values(), source.as_ref());
+            let note = session.note().unwrap();
+            assert!(
+                note.starts_with(&format!("n_per_device = {n_per_device} cuts leaves smaller than the 64")),
+                "{note}"
+            );
+            found
+        };
+        let (summaries, gradient) = cut(1);
+        assert_eq!(cut(3), (summaries.clone(), gradient.clone()), "{n_per_device}");
+        let close = |a: f64, b: f64| (a - b).abs() < 1e-4 * (1.0 + b.abs());
+        assert!(summaries.x.iter().zip(&expected.0.x).all(|(&a, &b)| close(a, b)));
+        // Sums of 307 products of order one to ten, in f32.
+        assert!(gradient.iter().zip(&expected.1).all(|(&a, &b)| close(a.into(), b.into())));
+    }
+}
+
+/// Simulations of which one row cannot be read, and which take their time.
+struct Sick {
+    inner: Arrays<f32>,
+    bad: Option<usize>,
+    pause: Duration,
+}
+
+impl Source<f32> for Sick {
+    fn n_s(&self) -> usize {
+        self.inner.n_s()
+    }
+
+    fn n_d(&self) -> usize {
+        self.inner.n_d()
+    }
+
+    fn n_params(&self) -> usize {
+        self.inner.n_params()
+    }
+
+    fn input_shape(&self) -> &[usize] {
+        self.inner.input_shape()
+    }
+
+    fn derivatives(&self) -> &Derivatives {
+        self.inner.derivatives()
+    }
+
+    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<f32>) -> Result<(), DataError> {
+        std::thread::sleep(self.pause);
+        match self.bad {
+            Some(bad) if rows.contains(&bad) => Err(DataError::NoRows { name: "the bad row" }),
+            _ => self.inner.read(rows, key, leaf),
+        }
+    }
+}
+
+fn sick(bad: Option<usize>, milliseconds: u64) -> Sick {
+    let inner = simulate_exact(&DRAWS, &THETA_FID, 499, 211, KEY).unwrap();
+    Sick { inner, bad, pause: Duration::from_millis(milliseconds) }
+}
+
+#[test]
+fn a_source_that_fails_in_one_member_is_reported_and_all_go_on() {
+    let (model, weights) = ready(&dense_network(), &sick(None, 0));
+    let mut alone = Cpu::new(1).unwrap().load(&model).unwrap();
+    let expected = passes(alone.as_mut(), weights.values(), &sick(None, 0));
+    for (threads, memory) in [(1, 1 << 30), (2, 0)] {
+        let mut session = cpus(3, threads, memory).load(&model).unwrap();
+        for bad in [0, 250, 498] {
+            let source = sick(Some(bad), 0);
+            let task = Task { weights: weights.values(), source: &source, key: KEY };
+            for keep in [true, false] {
+                let error = session.forward(&task, keep).unwrap_err();
+                assert!(matches!(error, DeviceError::Data(DataError::NoRows { name: "the bad row" })), "{error}");
+            }
+            // And backward, where leaves are read again.
+            let (x, dx) = (Array2::zeros((499, 2)), Array2::zeros((2, 2)));
+            let mut gradient = vec![0.0; weights.values().len()];
+            let cotangents = Cotangents { x: x.view(), dx: dx.view() };
+            let error = session.backward(&task, &cotangents, &mut gradient).unwrap_err();
+            assert!(matches!(error, DeviceError::Data(DataError::NoRows { .. })), "{error}");
+            assert_eq!(passes(session.as_mut(), weights.values(), &sick(None, 0)), expected);
+        }
+    }
+}
+
+#[test]
+fn time_spent_on_reading_is_known() {
+    let (model, weights) = ready(&dense_network(), &sick(None, 0));
+    for device in [cpus(1, 1, 1 << 30), cpus(2, 1, 0)] {
+        let mut session = device.load(&model).unwrap();
+        assert_eq!(session.usage().reading_share(), 0.0);
+        let clock = Instant::now();
+        passes(session.as_mut(), weights.values(), &sick(None, 10));
+        let slow = session.usage();
+        // 12 leaves of 10 ms each, twice where nothing is kept; everything happened while this waited.
+        let reads = if device.len() == 1 { 12 } else { 24 };
+        assert!(slow.reading >= reads * Duration::from_millis(10), "{slow:?}");
+        assert!(slow.reading <= slow.total, "{slow:?}");
+        assert!(slow.total <= clock.elapsed() * u32::try_from(device.workers()).unwrap(), "{slow:?}");
+        passes(session.as_mut(), weights.values(), &sick(None, 0));
+        assert!(session.usage().since(slow).total > Duration::ZERO);
+        assert!(session.usage().total > slow.total && session.usage().reading > slow.reading);
+    }
+}
+
+#[test]
+fn devices_that_would_differ_are_refused() {
+    assert!(matches!(Aggregator::<f32>::new(Vec::<Cpu<f32>>::new()), Err(DeviceError::NoDevices)));
+    let cpu = || Cpu::<f32>::new(1).unwrap();
+    let error = Aggregator::new([cpu(), cpu(), cpu().with_dfdx()]).err().unwrap().to_string();
+    assert!(error.starts_with("device 0 runs networks on CPU and device 2 on CPU on dfdx: "), "{error}");
+    let error = Aggregator::new([cpu()]).unwrap().with_n_per_device(0).err().unwrap().to_string();
+    assert_eq!(error, "n_per_device is 0; give at least 1, or leave it out");
+}
