@@ -60,6 +60,10 @@ pub enum Command {
     /// Three panels: det F on training and validation simulations; det C and det C^-1; lambda2, the distance of the
     /// covariance from the identity, with r, the strength of the regularisation.
     Plot(PlotArguments),
+    /// List what networks can run on: the processor, and NVIDIA GPUs with what they need
+    ///
+    /// Says what is missing for GPUs and how to get it.
+    Devices,
 }
 
 /// Arguments of `imnn fit`.

@@ -28,6 +28,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Summarise(arguments) => commands::summarise(&arguments)?,
         Command::Fisher(arguments) => commands::fisher(&arguments)?,
         Command::Plot(arguments) => commands::plot(&arguments)?,
+        Command::Devices => commands::devices(),
     };
     output::print(&text)
 }

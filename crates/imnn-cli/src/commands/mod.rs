@@ -1,5 +1,6 @@
 //! The commands, each from its arguments to the text it prints.
 
+mod devices;
 mod estimate;
 mod fisher;
 mod fit;
@@ -7,6 +8,7 @@ mod plot;
 mod saved;
 mod summarise;
 
+pub(crate) use devices::devices;
 pub(crate) use estimate::estimate;
 pub(crate) use fisher::fisher;
 pub(crate) use fit::fit;

@@ -5,15 +5,18 @@ use crate::error::{DeviceError, Result};
 use imnn_models::{Element, Model};
 use std::marker::PhantomData;
 
-/// An NVIDIA GPU: the whole network runs there, on batches as large as its memory allows.
+/// NVIDIA GPUs: the whole network runs there, on batches as large as its memory allows.
 ///
-/// The same weights and key give the same bits on the same kind of card with the same settings. They differ by rounding
+/// Several GPUs share the simulations evenly; each is served by a thread of its own, and their gradients are added on the
+/// host in the order in which they are given.
+///
+/// The same weights and key give the same bits on the same kind of cards with the same settings. They differ by rounding
 /// from those of the CPU, and from those of other batch sizes.
 ///
 /// Needs the feature `cuda`, and where it runs the driver, NVRTC and cuBLAS; [`crate::CudaReport`] says what is missing.
 #[derive(Clone, Debug)]
 pub struct Cuda<E> {
-    pub(super) device: usize,
+    pub(super) devices: Vec<usize>,
     pub(super) n_per_device: Option<usize>,
     pub(super) memory: Option<usize>,
     pub(super) tf32: bool,
@@ -26,11 +29,28 @@ impl<E: Element> Cuda<E> {
     /// # Errors
     /// If this build or this machine cannot use it: says what is missing.
     pub fn new(device: usize) -> Result<Self> {
-        Self::check(device)?;
-        Ok(Cuda { device, n_per_device: None, memory: None, tf32: false, element: PhantomData })
+        Self::several(&[device])
     }
 
-    /// At most this many simulations at a time; the default is as many as fit.
+    /// The GPUs of these numbers.
+    ///
+    /// # Errors
+    /// If there are none, or this build or this machine cannot use one of them: says what is missing.
+    pub fn several(devices: &[usize]) -> Result<Self> {
+        if devices.is_empty() {
+            return Err(DeviceError::NoDevices);
+        }
+        devices.iter().try_for_each(|&device| Self::check(device))?;
+        let devices = devices.to_vec();
+        Ok(Cuda { devices, n_per_device: None, memory: None, tf32: false, element: PhantomData })
+    }
+
+    /// The numbers of the GPUs.
+    pub fn devices(&self) -> &[usize] {
+        &self.devices
+    }
+
+    /// At most this many simulations at a time on each; the default is as many as fit.
     ///
     /// # Errors
     /// If it is 0.
@@ -42,7 +62,7 @@ impl<E: Element> Cuda<E> {
         Ok(self)
     }
 
-    /// At most this many bytes of the card's memory; the default is nine tenths of what is free. With less, batches are
+    /// At most this many bytes of each card's memory; the default is nine tenths of what is free. With less, batches are
     /// smaller, and what cannot be kept between forward and backward is run again.
     pub fn with_memory(mut self, bytes: usize) -> Self {
         self.memory = Some(bytes);
@@ -71,9 +91,16 @@ impl<E: Element> Device<E> for Cuda<E> {
     #[cfg(feature = "cuda")]
     fn load(&self, model: &Model) -> Result<Box<dyn Session<E>>> {
         use super::session::{CardSession, Limits};
-        let card = super::card::Card::new(self.device, size_of::<E>(), self.tf32)?;
         let limits = Limits { memory: self.memory, n: self.n_per_device, ..Limits::default() };
-        Ok(Box::new(CardSession::new(model, card, limits)?))
+        let session = |&device: &usize| -> Result<Box<dyn Session<E>>> {
+            let card = super::card::Card::new(device, size_of::<E>(), self.tf32)?;
+            Ok(Box::new(CardSession::new(model, card, limits)?))
+        };
+        let mut sessions = self.devices.iter().map(session).collect::<Result<Vec<_>>>()?;
+        match sessions.len() {
+            1 => Ok(sessions.remove(0)),
+            _ => Ok(Box::new(super::several::Several::new(sessions))),
+        }
     }
 
     #[cfg(not(feature = "cuda"))]

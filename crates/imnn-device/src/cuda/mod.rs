@@ -31,6 +31,8 @@ mod read;
 mod report;
 #[cfg(any(test, feature = "cuda"))]
 mod session;
+#[cfg(any(test, feature = "cuda"))]
+mod several;
 #[cfg(test)]
 mod tests;
 

@@ -1,12 +1,15 @@
 //! Sessions on the emulated card: against the CPU, with much and with little memory, and after errors.
 
+use super::backend::Backend;
 use super::emulated::Emulated;
 use super::session::{CardSession, Limits};
+use super::several::Several;
+use crate::fused::agreement::Case;
 use crate::{Cotangents, Cpu, Device, DeviceError, Session, Summaries, Task};
 use imnn_data::{Arrays, OnTheFly, Source, simulate_exact, simulate_numerical};
 use imnn_models::{Element, Model, Padding, conv, dense, flatten, gelu, max_pool, relu, reshape, serial};
 use imnn_sim::{GaussianMeanVariance, Key};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayD, Axis, Ix2};
 
 const THETA: [f64; 2] = [0.0, 1.0];
 const DRAWS: GaussianMeanVariance = GaussianMeanVariance { n_data: 10 };
@@ -173,4 +176,137 @@ fn what_does_not_fit_is_refused_and_harms_nothing() {
     let cotangents = Cotangents { x: x.view(), dx: dx.view() };
     assert!(matches!(session.backward(&task, &cotangents, &mut gradient[1..]), Err(DeviceError::Gradient { .. })));
     assert_eq!(passes(&mut session, &model, &source, true), expected);
+}
+
+#[test]
+fn several_cards_are_one() {
+    let model = &models()[1];
+    for source in &sources() {
+        let expected = passes(&mut card(model, Limits::default()), model, source.as_ref(), true);
+        for n in [1, 2, 3, 60] {
+            let cards = (0..n).map(|_| -> Box<dyn Session<f64>> { Box::new(card(model, Limits::default())) });
+            let mut session = Several::new(cards.collect());
+            let found = passes(&mut session, model, source.as_ref(), true);
+            assert_close(&found, &expected, &format!("{n} cards"));
+            assert_eq!(passes(&mut session, model, source.as_ref(), true), found);
+        }
+    }
+    let mut session =
+        Several::new(vec![Box::new(card(model, Limits::default())), Box::new(card(model, Limits::default()))]);
+    let mut broken = exact(30).fiducial().into_owned();
+    // The last simulation of the first card, as the network sees it, is too large for any number.
+    broken.index_axis_mut(Axis(0), 14).fill(f64::MAX);
+    let source = Arrays::data(broken, "broken").unwrap();
+    let weights = weights(model);
+    let task = Task { weights: &weights, source: &source, key: KEY };
+    let error = session.forward(&task, true).unwrap_err();
+    assert!(matches!(error, DeviceError::NonFinite { row: 14, n_s: 30, .. }), "{error}");
+}
+
+/// Random networks through a session on a card against the CPU, several passes each, so that graphs are captured and
+/// replayed; the bits of all passes are the same.
+fn networks_agree<E: Element, B: Backend>(seeds: u64, tolerance: f64, card: impl Fn() -> B) {
+    let mut compared = 0;
+    for seed in 0..seeds {
+        let model = Case::drawn(seed).model;
+        let (n_s, n_d, p) = (13, 9, 1 + seed as usize % 3);
+        let shape = |first: &[usize]| [first, model.input_shape()].concat();
+        let normal = |purpose: u64, shape: &[usize]| {
+            let mut values = vec![0.0; shape.iter().product()];
+            Key::new(seed).fold_in(purpose).fill_normal(&mut values);
+            ArrayD::from_shape_vec(shape, values).unwrap()
+        };
+        let values = normal(0, &shape(&[n_s]));
+        let derivatives = normal(1, &[&shape(&[n_d])[..], &[p]].concat());
+        let x = normal(2, &[n_s, model.n_summaries()]).into_dimensionality::<Ix2>().unwrap();
+        let dx = normal(3, &[model.n_summaries(), p]).into_dimensionality::<Ix2>().unwrap();
+        let exact = Passes { model: &model, values, derivatives, x, dx };
+        let expected = exact.run(Cpu::<f64>::new(1).unwrap().load(&model).unwrap().as_mut(), 1);
+        let rounded = exact.run(Cpu::<E>::new(1).unwrap().load(&model).unwrap().as_mut(), 1);
+        let mut session = CardSession::<E, B>::new(&model, card(), Limits { n: Some(5), ..Limits::default() }).unwrap();
+        let found = exact.run(&mut session, 4);
+        if !expected.iter().flatten().all(|v| v.is_finite()) {
+            continue;
+        }
+        for ((found, expected), rounded) in found.iter().zip(&expected).zip(&rounded) {
+            let distance = |a: &[f64]| a.iter().zip(expected).fold(0.0, |m: f64, (a, b)| m.max((a - b).abs()));
+            let scale = expected.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+            // Near a kink rounding may do more; how much, the CPU in the same precision shows.
+            let bound = (tolerance * scale).max(8.0 * distance(rounded));
+            assert!(distance(found) <= bound, "seed {seed}: {:e} of {scale:e}; {:?}", distance(found), model.network());
+        }
+        compared += 1;
+    }
+    assert!(compared > seeds / 2, "{compared} of {seeds}");
+}
+
+struct Passes<'a> {
+    model: &'a Model,
+    values: ArrayD<f64>,
+    derivatives: ArrayD<f64>,
+    x: Array2<f64>,
+    dx: Array2<f64>,
+}
+
+impl Passes<'_> {
+    /// Summaries, tangents and gradient, of several passes with the same bits.
+    fn run<E: Element>(&self, session: &mut dyn Session<E>, times: usize) -> [Vec<f64>; 3] {
+        let narrow = |values: &ArrayD<f64>| values.mapv(E::of);
+        let source = Arrays::exact(narrow(&self.values), narrow(&self.derivatives)).unwrap();
+        let weights = weights::<E>(self.model);
+        let task = Task { weights: &weights, source: &source, key: KEY };
+        let mut once = || {
+            let made = session.forward(&task, true).unwrap().clone();
+            let mut gradient = vec![E::nan(); weights.len()];
+            let cotangents = Cotangents { x: self.x.view(), dx: self.dx.view() };
+            session.backward(&task, &cotangents, &mut gradient).unwrap();
+            let gradient = gradient.iter().map(|g| g.f64()).collect();
+            [made.x.into_iter().collect(), made.dx.into_iter().collect(), gradient]
+        };
+        let first = once();
+        for _ in 1..times {
+            assert_eq!(once(), first);
+        }
+        first
+    }
+}
+
+#[test]
+fn random_networks_agree_with_the_cpu() {
+    networks_agree::<f32, _>(60, 1e-4, || Emulated::new(size_of::<f32>()));
+    networks_agree::<f64, _>(60, 1e-10, || Emulated::new(size_of::<f64>()));
+}
+
+/// The same on the card of this machine; with IMNN_GPU set, as `cargo xtask gpu-check` does, there has to be one.
+#[cfg(feature = "cuda")]
+#[test]
+fn random_networks_agree_on_the_gpu() {
+    use super::card::Card;
+    let report = crate::CudaReport::look();
+    if !report.missing.is_empty() {
+        assert!(std::env::var_os("IMNN_GPU").is_none(), "IMNN_GPU is set, and: {}", report.missing.join("; "));
+        eprintln!("SKIPPED: nothing was run on a GPU: {}", report.missing.join("; "));
+        return;
+    }
+    networks_agree::<f32, _>(100, 1e-4, || Card::new(0, size_of::<f32>(), false).unwrap());
+    networks_agree::<f64, _>(100, 1e-10, || Card::new(0, size_of::<f64>(), false).unwrap());
+    networks_agree::<f32, _>(20, 2e-2, || Card::new(0, size_of::<f32>(), true).unwrap());
+    eprintln!(
+        "GPU: 100 random networks agree with the CPU in f32 and f64, 20 in TF32, every pass to the bit\n{report}"
+    );
+}
+
+/// What is answered where there is no GPU, or one that does not exist.
+#[test]
+fn a_gpu_that_is_not_there_is_refused() {
+    let report = crate::CudaReport::look();
+    let error = crate::Cuda::<f32>::new(1000).unwrap_err();
+    assert!(crate::Cuda::<f32>::several(&[]).is_err());
+    match error {
+        DeviceError::NoCudaFeature => assert!(!report.built && report.missing[0].contains("feature `cuda`")),
+        DeviceError::NoCuda { missing } => assert!(report.built && missing.contains(&report.missing[0])),
+        DeviceError::NoGpu { device: 1000, found } => assert_eq!(found, report.gpus.len()),
+        other => panic!("{other}"),
+    }
+    assert!(report.to_string().contains(if report.built { "cuBLAS" } else { "missing: this build" }));
 }

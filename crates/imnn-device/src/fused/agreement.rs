@@ -16,8 +16,8 @@ use std::collections::BTreeSet;
 
 /// A network with weights, two leaves of data and cotangents, all of order one.
 #[derive(Debug)]
-struct Case {
-    model: Model,
+pub(crate) struct Case {
+    pub(crate) model: Model,
     leaves: [Rows; 2],
     weights: Vec<f64>,
     /// Rows of each leaf.
@@ -60,7 +60,7 @@ impl Case {
     }
 
     /// The random case of a seed alone.
-    fn drawn(seed: u64) -> Self {
+    pub(crate) fn drawn(seed: u64) -> Self {
         let mut rng = Key::new(seed).rng();
         let numbers: Vec<u16> = (0..100).map(|_| imnn_sim::rand::Rng::next_u32(&mut rng) as u16).collect();
         Case::random(&numbers, seed)

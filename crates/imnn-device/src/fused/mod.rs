@@ -15,7 +15,7 @@
 
 mod activation;
 #[cfg(test)]
-mod agreement;
+pub(crate) mod agreement;
 mod arena;
 mod combine;
 mod compose;
