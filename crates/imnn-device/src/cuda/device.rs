@@ -15,6 +15,7 @@ use std::marker::PhantomData;
 ///
 /// Needs the feature `cuda`, and where it runs the driver, NVRTC and cuBLAS; [`crate::CudaReport`] says what is missing.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "cuda"), allow(dead_code))] // Without the feature there are none.
 pub struct Cuda<E> {
     pub(super) devices: Vec<usize>,
     pub(super) n_per_device: Option<usize>,

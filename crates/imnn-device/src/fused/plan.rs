@@ -100,7 +100,8 @@ pub(super) enum StepOp {
 #[derive(Debug)]
 pub(super) struct LinearStep {
     pub(super) gather: Option<Gather>,
-    /// The windows of `gather`.
+    /// The windows of `gather`, which the commands for a card are made from.
+    #[cfg_attr(not(any(test, feature = "cuda")), allow(dead_code))]
     pub(super) windows: Option<Arc<Windows>>,
     pub(super) weight: Place,
     pub(super) bias: Place,

@@ -11,7 +11,7 @@
 mod backward;
 mod windows;
 
-pub(crate) use windows::{Table, tables};
+pub(crate) use windows::tables;
 
 use super::plan::{CotangentRows, LinearStep, Place, Plan, Step, StepOp, View};
 use crate::cuda::backend::{Argument, Command, Factor, Product, Span};
