@@ -154,9 +154,7 @@ impl Card {
             (true, true) => {
                 (blas_sys::cudaDataType::CUDA_R_32F, blas_sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32)
             }
-            (true, false) => {
-                (blas_sys::cudaDataType::CUDA_R_32F, blas_sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_PEDANTIC)
-            }
+            (true, false) => (blas_sys::cudaDataType::CUDA_R_32F, blas_sys::cublasComputeType_t::CUBLAS_COMPUTE_32F),
             (false, _) => (blas_sys::cudaDataType::CUDA_R_64F, blas_sys::cublasComputeType_t::CUBLAS_COMPUTE_64F),
         };
         let (one, beta) = (1.0_f64, f64::from(u8::from(p.accumulate)));

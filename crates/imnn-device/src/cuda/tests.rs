@@ -194,10 +194,10 @@ fn several_cards_are_one() {
     let mut session =
         Several::new(vec![Box::new(card(model, Limits::default())), Box::new(card(model, Limits::default()))]);
     let mut broken = exact(30).fiducial().into_owned();
-    // The last simulation of the first card, as the network sees it, is too large for any number.
+    // The last simulation of the first card has a sum that is too large for any number.
     broken.index_axis_mut(Axis(0), 14).fill(f64::MAX);
     let source = Arrays::data(broken, "broken").unwrap();
-    let weights = weights(model);
+    let weights = vec![1.0; model.layout().len()];
     let task = Task { weights: &weights, source: &source, key: KEY };
     let error = session.forward(&task, true).unwrap_err();
     assert!(matches!(error, DeviceError::NonFinite { row: 14, n_s: 30, .. }), "{error}");
