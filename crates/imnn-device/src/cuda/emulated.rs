@@ -251,3 +251,47 @@ fn compile(real: &str) -> Library {
     // SAFETY: the library has no code that runs when it is loaded but its own static numbers.
     unsafe { Library::new(&made) }.unwrap()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(kernel: &'static str, threads: u32, arguments: impl FnOnce(Span) -> Vec<Argument>) {
+        let mut card = Emulated::new(size_of::<f32>());
+        let memory = card.allocate(100 * size_of::<f32>()).unwrap();
+        let arguments = arguments(Span { memory, start: 0, len: 100 });
+        let sequence = card.prepare(vec![Command::Launch { kernel, threads, arguments }]).unwrap();
+        card.run(sequence).unwrap();
+    }
+
+    #[test]
+    #[should_panic(expected = "write out of bounds, number 99 of 99")]
+    fn writes_out_of_bounds_are_found() {
+        let counts = [Argument::Count(10), Argument::Count(2)];
+        run("seed_units", 100, |span| [&[Argument::Numbers(span.part(0..99))], &counts[..]].concat());
+    }
+
+    #[test]
+    #[should_panic(expected = "write of what another thread writes")]
+    fn races_of_writes_are_found() {
+        // All go to number 0, since what is written to lies no distance apart.
+        let [one, none] = [1, 0].map(Argument::Count);
+        run("copy", 10, |span| {
+            vec![Argument::Numbers(span.part(0..50)), one, Argument::Numbers(span.from(50)), none, one, none]
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "another thread")]
+    fn races_of_reads_and_writes_are_found() {
+        // Each writes what the next one reads.
+        let [one, none] = [1, 0].map(Argument::Count);
+        run("copy", 10, |span| vec![Argument::Numbers(span), one, Argument::Numbers(span.from(1)), one, one, none]);
+    }
+
+    #[test]
+    #[should_panic(expected = "arguments and was given")]
+    fn missing_arguments_are_found() {
+        run("seed_units", 100, |span| vec![Argument::Numbers(span)]);
+    }
+}
