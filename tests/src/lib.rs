@@ -1,5 +1,6 @@
 //! Helpers shared by the cross-crate tests: golden files and comparison.
 
+use imnn::device::{Cpu, Cuda, Device};
 use imnn::models::Element;
 use imnn::sim::Real;
 use ndarray::{Array, ArrayD, Dimension};
@@ -11,6 +12,17 @@ use std::path::{Path, PathBuf};
 /// The folder of golden files.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")
+}
+
+/// The device that training runs are tested on: the CPU, or the first GPU where `IMNN_DEVICE` is `cuda`.
+///
+/// # Panics
+/// If it cannot be used.
+pub fn device<E: Element>() -> Box<dyn Device<E>> {
+    match std::env::var("IMNN_DEVICE").as_deref() {
+        Ok("cuda") => Box::new(Cuda::new(0).unwrap_or_else(|error| panic!("{error}"))),
+        _ => Box::new(Cpu::all().unwrap_or_else(|error| panic!("{error}"))),
+    }
 }
 
 /// The golden files whose names begin with `prefix`, from the manifest.

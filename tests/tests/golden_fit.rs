@@ -7,7 +7,7 @@ use imnn::data::Arrays;
 use imnn::fit::{FitSettings, Imnn, On, Start, Stop, Weights};
 use imnn::models::{Adam, Element, Parameters, dense, leaky_relu, serial};
 use imnn::stats::Statistics;
-use imnn_tests::{Golden, cases, difference};
+use imnn_tests::{Golden, cases, device, difference};
 use ndarray::{Array1, Array2, ArrayD, Ix1};
 
 /// Largest differences allowed: relative for histories and statistics, absolute for weights.
@@ -56,7 +56,8 @@ fn prepare<E: Element>(golden: &mut Golden, weights: &str) -> Imnn<E> {
     let mut builder = Imnn::builder(network.clone())
         .theta_fid(theta_fid)
         .training(set(golden, ""))
-        .optimiser(Adam::new(golden.number("step_size")).unwrap());
+        .optimiser(Adam::new(golden.number("step_size")).unwrap())
+        .device(device());
     if golden.count("validation") == 1 {
         builder = builder.validation(set(golden, "validation_"));
     }

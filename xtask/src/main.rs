@@ -8,8 +8,10 @@ use std::process::ExitCode;
 
 mod bench;
 mod check;
+mod cuda;
 mod demo;
 mod golden;
+mod gpu_check;
 mod json;
 mod manifest;
 mod npz;
@@ -29,6 +31,8 @@ Developer commands of imnn
     cargo xtask check              formatting, tidy, clippy, documentation, tests: everything to pass before a change
     cargo xtask tidy               layering, documents, sources and manifests
     cargo xtask sanitise [FILTERS] tests of the crate with unsafe code under AddressSanitizer; minutes, all is built anew
+    cargo xtask cuda [FOLDER]      kernels for GPUs: get NVIDIA's compiler (or take it from FOLDER), compile for all cards
+    cargo xtask gpu-check [--offline]  on a machine with a GPU: everything that can only be seen there
     cargo xtask golden [--check]   how the golden numbers are made; --check verifies the files
     cargo xtask python [FLAG]      files to and from tensorflow, imnn, h5py and numpy; --skip-missing without these
     cargo xtask bench [ARGUMENTS]  times of training iterations, beside other programs; --help says more
@@ -46,6 +50,8 @@ fn main() -> ExitCode {
         "check" => check::run(rest),
         "tidy" => tidy::run(rest),
         "sanitise" => sanitise::run(rest),
+        "cuda" => cuda::run(rest),
+        "gpu-check" => gpu_check::run(rest),
         "golden" => golden::run(rest),
         "python" => python::run(rest),
         "bench" => bench::run(rest),

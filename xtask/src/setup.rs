@@ -1,4 +1,4 @@
-//! System packages: a C compiler, which Rust links with, and OpenBLAS for the linear algebra.
+//! System packages: a C compiler, which Rust links with, a C++ compiler for tests of kernels, and OpenBLAS for the linear algebra.
 
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -18,16 +18,16 @@ const APT: Manager = Manager {
     program: "apt-get",
     commands: &[
         &["apt-get", "update", "--quiet"],
-        &["apt-get", "install", "--yes", "--no-install-recommends", "gcc", "libc6-dev", "libopenblas-dev"],
+        &["apt-get", "install", "--yes", "--no-install-recommends", "g++", "libc6-dev", "libopenblas-dev"],
     ],
 };
 
 /// The others: the command is only shown.
 const HINTS: &[(&str, &str)] = &[
-    ("dnf", "sudo dnf install gcc openblas-devel"),
+    ("dnf", "sudo dnf install gcc-c++ openblas-devel"),
     ("pacman", "sudo pacman -S gcc openblas"),
-    ("zypper", "sudo zypper install gcc openblas-devel"),
-    ("apk", "apk add gcc musl-dev openblas-dev"),
+    ("zypper", "sudo zypper install gcc-c++ openblas-devel"),
+    ("apk", "apk add g++ musl-dev openblas-dev"),
     ("brew", "brew install openblas libomp"),
 ];
 
@@ -63,7 +63,15 @@ fn missing() -> Vec<&'static str> {
     if !links(&[]) {
         return vec!["a C compiler (cc)", "OpenBLAS (libopenblas)"];
     }
-    if links(&["-lopenblas"]) { vec![] } else { vec!["OpenBLAS (libopenblas)"] }
+    let mut missing = vec![];
+    if !links(&["-lopenblas"]) {
+        missing.push("OpenBLAS (libopenblas)");
+    }
+    // Tests of the kernels for GPUs compile them for the host.
+    if !exists("g++") {
+        missing.push("a C++ compiler (g++)");
+    }
+    missing
 }
 
 /// Whether a program can be linked with these arguments: what the build will ask of the machine.

@@ -74,6 +74,10 @@ pub enum Command {
     Simulate(SimulateArguments),
     /// Look at, copy, check and divide files of simulations
     Data(DataArguments),
+    /// List what networks can run on: the processor, and NVIDIA GPUs with what they need
+    ///
+    /// Says what is missing for GPUs and how to get it.
+    Devices,
 }
 
 /// Arguments of `imnn fit`.

@@ -37,14 +37,13 @@ pub enum CliError {
         /// What is wrong with the weights.
         source: ModelError,
     },
-    /// A GPU is asked for.
-    #[error(
-        "{}: kind = \"cuda\" in [device], but this build of imnn has no GPU support; write kind = \"cpu\"",
-        path.display()
-    )]
-    NoGpu {
+    /// A GPU is asked for that cannot be used.
+    #[error("{}: kind = \"cuda\" in [device]: {source}; or write kind = \"cpu\"", path.display())]
+    Gpu {
         /// The run file.
         path: PathBuf,
+        /// Why.
+        source: imnn::device::DeviceError,
     },
     /// The run file cannot be written out as it was resolved.
     #[error("the run file cannot be written out with all its settings: {reason}")]

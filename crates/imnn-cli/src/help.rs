@@ -75,6 +75,9 @@ threads = 2                              # all by default
 memory = "1 GiB"                         # for what is kept between the passes and of files that are streamed; beyond
                                          # it simulations are read again
 n_per_device = 100                       # simulations handed to a thread or GPU at once, at most
+# kind = "cuda"                          # NVIDIA GPUs, where imnn is built with them: see imnn devices
+# devices = [0]
+# tf32 = false
 "#;
 
 /// What to simulate, after the options of `imnn simulate`.

@@ -34,6 +34,7 @@ pub fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Plot(arguments) => commands::plot(&arguments)?,
         Command::Simulate(arguments) => commands::simulate(&arguments)?,
         Command::Data(arguments) => commands::data(&arguments)?,
+        Command::Devices => commands::devices(),
     };
     output::print(&text)
 }

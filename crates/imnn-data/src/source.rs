@@ -85,6 +85,14 @@ pub trait Source<E: Real>: Send + Sync {
         0
     }
 
+    /// A number that names the simulations, if reading gives the same ones with every key for as long as the source lives.
+    ///
+    /// No two sources with different simulations have the same number: [`Identity`](crate::Identity) makes such numbers.
+    /// Devices with memory of their own read such simulations once. By default there is none.
+    fn constant(&self) -> Option<u64> {
+        None
+    }
+
     /// Reads `rows` into `leaf`.
     ///
     /// All of the rows are below `n_d`, or all of them at or above it: the caller cuts there.
@@ -141,6 +149,10 @@ macro_rules! through_pointer {
 
             fn n_transforms(&self) -> u64 {
                 (**self).n_transforms()
+            }
+
+            fn constant(&self) -> Option<u64> {
+                (**self).constant()
             }
 
             fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

@@ -16,6 +16,12 @@ pub trait Device<E: Element>: Send + Sync {
     fn load(&self, model: &Model) -> Result<Box<dyn Session<E>>>;
 }
 
+impl<E: Element, D: Device<E> + ?Sized> Device<E> for Box<D> {
+    fn load(&self, model: &Model) -> Result<Box<dyn Session<E>>> {
+        (**self).load(model)
+    }
+}
+
 /// A network ready to run. Same network, same task, same bits.
 pub trait Session<E: Element>: Send {
     /// The summaries of all simulations. With `keep`, the pass is prepared for [`Session::backward`].

@@ -85,6 +85,59 @@ pub enum DeviceError {
         value: f64,
     },
 
+    /// This build cannot use GPUs.
+    #[error(
+        "this build has no support for GPUs; build with the feature `cuda` (`cargo build --release --features cuda`, no CUDA \
+         is needed for that), or use the CPU"
+    )]
+    NoCudaFeature,
+
+    /// What CUDA needs is not on this machine.
+    #[error("no GPU can be used: {missing}; `imnn devices` shows what there is, and the CPU works without")]
+    NoCuda {
+        /// What is missing, and how to get it.
+        missing: String,
+    },
+
+    /// The machine has no GPU of this number.
+    #[error("there is no GPU {device}: this machine has {found}, numbered from 0")]
+    NoGpu {
+        /// The number asked for.
+        device: usize,
+        /// How many there are.
+        found: usize,
+    },
+
+    /// A GPU refused what it was asked to do.
+    #[error("GPU {device} could not {action}: {message}")]
+    Gpu {
+        /// Its number.
+        device: usize,
+        /// What was asked.
+        action: String,
+        /// What the driver or library said.
+        message: String,
+    },
+
+    /// A GPU has too little memory.
+    #[error(
+        "GPU {device} has too little memory for this network: {bytes} more bytes were asked for; end other programs that \
+         use it, raise `memory`, or make the network or its input smaller"
+    )]
+    OutOfMemory {
+        /// Its number.
+        device: usize,
+        /// How much was asked for.
+        bytes: usize,
+    },
+
+    /// The GPU engine does not know a layer.
+    #[error("{reason}; networks with such layers run on the CPU: set the device's kind to \"cpu\"")]
+    GpuLayer {
+        /// Which layer, and why.
+        reason: String,
+    },
+
     /// An aggregation of nothing.
     #[error("there are no devices to aggregate; give at least one")]
     NoDevices,

@@ -11,6 +11,7 @@ mod bench;
 mod cpu;
 mod cpu_member;
 mod crew;
+mod cuda;
 mod device;
 mod dfdx;
 mod error;
@@ -29,5 +30,6 @@ mod workers;
 
 pub use aggregator::{Aggregator, Unit};
 pub use cpu::Cpu;
+pub use cuda::{Cuda, CudaReport, Gpu};
 pub use device::{Cotangents, Device, Session, Summaries, Task, Usage};
 pub use error::{DeviceError, Result};

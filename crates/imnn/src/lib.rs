@@ -62,6 +62,7 @@
 //! | Feature | What |
 //! | --- | --- |
 //! | `plot` (default) | the module `plot` |
+//! | `cuda` | NVIDIA GPUs as devices; needs no CUDA to build |
 //! | `openblas-system` (default) | linear algebra on the OpenBLAS of the system |
 //! | `openblas-static`, `netlib-system`, `netlib-static`, `intel-mkl-system`, `intel-mkl-static` | on another LAPACK; with `default-features = false` |
 //! | `lapack-elsewhere` | on a LAPACK that the final program links itself; with `default-features = false` |

@@ -1,6 +1,7 @@
 //! The commands, each from its arguments to the text it prints.
 
 pub(crate) mod data;
+mod devices;
 mod estimate;
 mod fisher;
 mod fit;
@@ -10,6 +11,7 @@ mod simulate;
 mod summarise;
 
 pub(crate) use data::data;
+pub(crate) use devices::devices;
 pub(crate) use estimate::estimate;
 pub(crate) use fisher::fisher;
 pub(crate) use fit::fit;

@@ -57,6 +57,9 @@ pub struct Device {
     /// file as `"4 GiB"`; 1 GiB by default. Beyond it, simulations are read or made again. Results do not depend on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
+    /// Whether a GPU may round the factors of its products to TF32, faster and exact to three digits; no by default.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tf32: bool,
 }
 
 /// Kinds of device.
@@ -123,9 +126,10 @@ pub(super) fn read_fit(section: Option<&Section<'_>>) -> Result<FitSettings, Run
 }
 
 pub(super) fn read_device(section: Option<&Section<'_>>) -> Result<Device, RunFileError> {
-    let mut device = Device { kind: DeviceKind::Cpu, threads: None, devices: None, n_per_device: None, memory: None };
+    let (threads, devices, n_per_device, memory) = Default::default();
+    let mut device = Device { kind: DeviceKind::Cpu, threads, devices, n_per_device, memory, tf32: false };
     let Some(section) = section else { return Ok(device) };
-    section.only(&["kind", "threads", "devices", "n_per_device", "memory"])?;
+    section.only(&["kind", "threads", "devices", "n_per_device", "memory", "tf32"])?;
     let name = section.or("kind", "cpu".to_owned())?;
     device.kind = match name.as_str() {
         "cpu" => DeviceKind::Cpu,
@@ -135,6 +139,7 @@ pub(super) fn read_device(section: Option<&Section<'_>>) -> Result<Device, RunFi
     device.threads = section.optional("threads")?;
     device.devices = section.optional("devices")?;
     device.n_per_device = section.optional("n_per_device")?;
+    device.tf32 = section.or("tf32", false)?;
     for (key, value) in [("threads", device.threads), ("n_per_device", device.n_per_device)] {
         if value == Some(0) {
             return Err(section.invalid(key, "0 is too few, at least 1"));
@@ -146,6 +151,12 @@ pub(super) fn read_device(section: Option<&Section<'_>>) -> Result<Device, RunFi
                 "devices",
                 "belongs to kind = \"cuda\"; the CPU is one device with as many threads as `threads` says",
             ));
+        }
+        (DeviceKind::Cpu, None) if device.tf32 => {
+            return Err(section.invalid("tf32", "belongs to kind = \"cuda\"; the CPU is exact"));
+        }
+        (DeviceKind::Cuda, Some(list)) if (1..list.len()).any(|k| list[..k].contains(&list[k])) => {
+            return Err(section.invalid("devices", "each GPU may be named once"));
         }
         (_, Some(list)) if list.is_empty() => return Err(section.invalid("devices", "there must be at least one")),
         _ => {}

@@ -1,5 +1,6 @@
 //! What `imnn fit` answers to mistakes: every message names the file, what was found and what was expected.
 
+use imnn::device::CudaReport;
 use ndarray::{ArrayD, Axis, Slice};
 
 use super::data::{EXACT, Folder, NUMERICAL};
@@ -199,7 +200,12 @@ fn weights_of_another_network_are_refused() {
 fn gpus_are_refused() {
     let folder = Folder::new();
     let cuda = ("threads = 1", "kind = \"cuda\"");
-    check(&folder, EXACT, cuda, &["run.toml: kind = \"cuda\"", "no GPU support; write kind = \"cpu\""]);
+    let reason = match CudaReport::look() {
+        report if !report.built => "no support for GPUs; build with the feature `cuda`",
+        report if !report.missing.is_empty() => "no GPU can be used",
+        _ => return eprintln!("SKIPPED: this machine has a GPU, so that kind = \"cuda\" is not refused"),
+    };
+    check(&folder, EXACT, cuda, &["run.toml: kind = \"cuda\"", reason, "write kind = \"cpu\""]);
 }
 
 #[test]

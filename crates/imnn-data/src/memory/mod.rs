@@ -10,7 +10,7 @@ use ndarray::ArrayD;
 use crate::outline::{Labels, Outline};
 use crate::steps::check_widths;
 use crate::values::{finite, parameters_first};
-use crate::{DataError, Derivatives, Leaf, Source, Steps, check_rows};
+use crate::{DataError, Derivatives, Identity, Leaf, Source, Steps, check_rows};
 
 /// Simulations in memory, checked when they are put in: shapes that fit, nothing that is not finite.
 ///
@@ -31,6 +31,7 @@ pub struct Arrays<E> {
     values: Vec<E>,
     /// `(n_d, p, F)` or `(n_d, 2, p, F)`
     changes: Vec<E>,
+    identity: Identity,
 }
 
 impl<E: Real> Arrays<E> {
@@ -83,12 +84,12 @@ impl<E: Real> Arrays<E> {
         let labels = Labels { fiducial: label.into(), ..Labels::default() };
         let outline = Outline::data(labels, data.shape())?;
         let values = finite(&outline.labels.fiducial, data)?;
-        Ok(Self { outline, values, changes: Vec::new() })
+        Ok(Self::of_outline(outline, values, Vec::new()))
     }
 
     /// Puts together what was read and checked.
     pub(crate) fn of_outline(outline: Outline, values: Vec<E>, changes: Vec<E>) -> Self {
-        Self { outline, values, changes }
+        Self { outline, values, changes, identity: Identity::new() }
     }
 
     pub(crate) fn exact_labelled(
@@ -100,7 +101,7 @@ impl<E: Real> Arrays<E> {
         let derivative = finite(&outline.labels.derivative, derivative)?;
         let changes = parameters_first(derivative, outline.n_params, outline.row_len());
         let values = finite(&outline.labels.fiducial, fiducial)?;
-        Ok(Self { outline, values, changes })
+        Ok(Self::of_outline(outline, values, changes))
     }
 
     pub(crate) fn numerical_labelled(
@@ -112,7 +113,7 @@ impl<E: Real> Arrays<E> {
         let outline = Outline::numerical(labels, fiducial.shape(), derivative.shape(), steps)?;
         let changes = finite(&outline.labels.derivative, derivative)?;
         let values = finite(&outline.labels.fiducial, fiducial)?;
-        Ok(Self { outline, values, changes })
+        Ok(Self::of_outline(outline, values, changes))
     }
 
     /// Puts together what was simulated and checked row by row.
@@ -127,7 +128,7 @@ impl<E: Real> Arrays<E> {
             check_widths(widths)?;
         }
         let outline = Outline { labels: Labels::default(), input_shape, n_s, n_d, n_params, derivatives };
-        Ok(Self { outline, values, changes })
+        Ok(Self::of_outline(outline, values, changes))
     }
 }
 
@@ -150,6 +151,10 @@ impl<E: Real> Source<E> for Arrays<E> {
 
     fn derivatives(&self) -> &Derivatives {
         &self.outline.derivatives
+    }
+
+    fn constant(&self) -> Option<u64> {
+        Some(self.identity.number())
     }
 
     fn read(&self, rows: Range<usize>, _: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

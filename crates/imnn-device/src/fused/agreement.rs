@@ -1,5 +1,6 @@
 //! The fused engine against the definition on dfdx: summaries, tangents and gradients of random networks.
 
+mod card;
 mod networks;
 
 use super::layers::layers;
@@ -15,8 +16,8 @@ use std::collections::BTreeSet;
 
 /// A network with weights, two leaves of data and cotangents, all of order one.
 #[derive(Debug)]
-struct Case {
-    model: Model,
+pub(crate) struct Case {
+    pub(crate) model: Model,
     leaves: [Rows; 2],
     weights: Vec<f64>,
     /// Rows of each leaf.
@@ -56,6 +57,13 @@ impl Case {
             model,
             leaves,
         }
+    }
+
+    /// The random case of a seed alone.
+    pub(crate) fn drawn(seed: u64) -> Self {
+        let mut rng = Key::new(seed).rng();
+        let numbers: Vec<u16> = (0..100).map(|_| imnn_sim::rand::Rng::next_u32(&mut rng) as u16).collect();
+        Case::random(&numbers, seed)
     }
 
     /// The case with every number moved by so many roundings.
@@ -111,8 +119,11 @@ impl Case {
 
     /// Compares the engines in precision `E`; `tolerance` is relative to the largest entry of each array.
     fn check<E: Element>(&self, tolerance: f64) -> Result<(), TestCaseError> {
-        let plan = Plan::<E>::new(&self.model).map_err(TestCaseError::fail)?;
-        let (fused, expected) = (self.run::<E>(plan), self.definition::<E>());
+        self.check_program::<E>(Plan::<E>::new(&self.model).map_err(TestCaseError::fail)?, tolerance)
+    }
+
+    fn check_program<E: Element>(&self, program: impl Program<E>, tolerance: f64) -> Result<(), TestCaseError> {
+        let (fused, expected) = (self.run::<E>(program), self.definition::<E>());
         prop_assume!(expected.iter().flatten().all(|v| v.is_finite()));
         let names = ["summaries", "tangents", "gradient"];
         for (k, (fused, expected)) in fused.iter().zip(&expected).enumerate() {
@@ -181,9 +192,7 @@ proptest! {
 fn every_step_is_drawn() {
     let mut seen = BTreeSet::new();
     for seed in 0..u64::from(CASES) {
-        let mut rng = Key::new(seed).rng();
-        let numbers: Vec<u16> = (0..100).map(|_| imnn_sim::rand::Rng::next_u32(&mut rng) as u16).collect();
-        let case = Case::random(&numbers, seed);
+        let case = Case::drawn(seed);
         names_of_layers(case.model.network(), &mut seen);
         names_of_steps(&case, &mut seen);
     }

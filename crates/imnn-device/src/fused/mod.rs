@@ -15,13 +15,15 @@
 
 mod activation;
 #[cfg(test)]
-mod agreement;
+pub(crate) mod agreement;
 mod arena;
 mod combine;
 mod compose;
 mod gather;
 mod layers;
 mod linear;
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) mod lower;
 mod math;
 mod matrix;
 mod narrow;

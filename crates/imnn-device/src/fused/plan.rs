@@ -100,6 +100,9 @@ pub(super) enum StepOp {
 #[derive(Debug)]
 pub(super) struct LinearStep {
     pub(super) gather: Option<Gather>,
+    /// The windows of `gather`, which the commands for a card are made from.
+    #[cfg_attr(not(any(test, feature = "cuda")), allow(dead_code))]
+    pub(super) windows: Option<Arc<Windows>>,
     pub(super) weight: Place,
     pub(super) bias: Place,
     /// W^T among the derived, where a product needs it.
@@ -314,7 +317,9 @@ impl Builder {
         if let Some(gather) = &gather {
             self.patches = self.patches.max(gather.width() * chunk_rows(gather.width()));
         }
-        let linear = LinearStep { gather, weight, bias, transposed: None, narrow: g < NARROW, bias_later: false };
+        let windows = linear.windows().cloned();
+        let linear =
+            LinearStep { gather, windows, weight, bias, transposed: None, narrow: g < NARROW, bias_later: false };
         self.push(StepOp::Linear(linear), input, output);
         output
     }

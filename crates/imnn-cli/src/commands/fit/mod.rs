@@ -7,7 +7,7 @@ mod watch;
 
 use std::path::Path;
 
-use imnn::device::{Aggregator, Cpu};
+use imnn::device::{self, Aggregator, Cpu, Cuda, DeviceError};
 use imnn::fit::{FitError, Imnn, On, Start, Weights};
 use imnn::models::{Element, Model, Parameters};
 use imnn::plot::{HistoryPlot, plot_history};
@@ -32,12 +32,11 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
 }
 
 fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, CliError> {
-    check_device(&run.device, &arguments.run)?;
+    check_device::<E>(&run.device, &arguments.run)?;
     // A place that cannot be written is to be found out before hours of training, not after.
     let folder = OutputFolder::create(&arguments.out, arguments.force)?;
     let Sources { training, validation, streamed, left } = run.sources::<E>()?;
-    let device = self::device::<E>(&run.device, left)?;
-    let threads = device.workers();
+    let (device, runs_on) = self::device::<E>(&run.device, left)?;
     let initial = initial(&run, training.input_shape(), &arguments.run)?;
     let header = header(&run, &training, validation.as_ref(), !streamed.is_empty());
 
@@ -73,8 +72,7 @@ fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, 
     folder.begin_training();
     if shows {
         let weights = imnn.model().layout().len();
-        let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
-        eprintln!("{header}; {weights} weights in {}, {threads}; Ctrl-C ends training and saves the run", E::NAME);
+        eprintln!("{header}; {weights} weights in {}, {runs_on}; Ctrl-C ends training and saves the run", E::NAME);
         if let Some(note) = imnn.note() {
             eprintln!("{note}");
         }
@@ -118,26 +116,46 @@ fn save<E: Element>(imnn: &Imnn<E>, folder: OutputFolder, arguments: &FitArgumen
     folder.finish()
 }
 
-/// Refuses a device that this program cannot use.
-fn check_device(device: &Device, path: &Path) -> Result<(), CliError> {
-    match device.kind {
-        DeviceKind::Cpu => Ok(()),
-        _ => Err(CliError::NoGpu { path: path.to_owned() }),
+/// Refuses a device that this program or this machine cannot use.
+fn check_device<E: Element>(device: &Device, path: &Path) -> Result<(), CliError> {
+    if device.kind == DeviceKind::Cuda {
+        cuda::<E>(device).map_err(|source| CliError::Gpu { path: path.to_owned(), source })?;
     }
+    Ok(())
 }
 
-/// The device of the run, which keeps what the sources leave of the memory allowed.
-fn device<E: Element>(device: &Device, memory: u64) -> Result<Aggregator<E>, CliError> {
+/// The GPUs of the run.
+fn cuda<E: Element>(device: &Device) -> Result<Cuda<E>, DeviceError> {
+    let mut cuda = Cuda::several(device.devices.as_deref().unwrap_or(&[0]))?.with_tf32(device.tf32);
+    if let Some(n_per_device) = device.n_per_device {
+        cuda = cuda.with_n_per_device(n_per_device)?;
+    }
+    if let Some(memory) = device.memory {
+        cuda = cuda.with_memory(usize::try_from(memory).unwrap_or(usize::MAX));
+    }
+    Ok(cuda)
+}
+
+/// The device of the run, which keeps what the sources leave of the memory allowed; and what it is, for people.
+fn device<E: Element>(device: &Device, memory: u64) -> Result<(Box<dyn device::Device<E>>, String), FitError> {
+    if device.kind == DeviceKind::Cuda {
+        let cuda = cuda::<E>(device)?;
+        let name = format!("on GPU {}", cuda.devices().iter().map(usize::to_string).collect::<Vec<_>>().join(", "));
+        return Ok((Box::new(cuda), name));
+    }
     let cpu = match device.threads {
         Some(threads) => Cpu::new(threads),
         None => Cpu::all(),
     };
-    let cpu = cpu.map_err(FitError::from)?.with_memory(usize::try_from(memory).unwrap_or(usize::MAX));
-    let one = Aggregator::new([cpu]).map_err(FitError::from)?;
-    Ok(match device.n_per_device {
-        Some(n_per_device) => one.with_n_per_device(n_per_device).map_err(FitError::from)?,
+    let cpu = cpu?.with_memory(usize::try_from(memory).unwrap_or(usize::MAX));
+    let one = Aggregator::new([cpu])?;
+    let one = match device.n_per_device {
+        Some(n_per_device) => one.with_n_per_device(n_per_device)?,
         None => one,
-    })
+    };
+    let threads = one.workers();
+    let name = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+    Ok((Box::new(one), name))
 }
 
 /// The weights that the run file gives to start from.

@@ -1,0 +1,343 @@
+//! A card of NVIDIA's: memory, copies, kernels and graphs by the driver, matrix products by cuBLAS.
+//!
+//! Everything is ordered on one stream. A sequence is run command by command the first time, when libraries may still
+//! allocate, captured as a graph the second time, and replayed from then on.
+
+use super::backend::{Argument, Backend, Command, Factor, Product, Span};
+use super::{compile, kernels, libraries};
+use crate::error::{DeviceError, Result};
+use cudarc::cublas::{result as blas, sys as blas_sys};
+use cudarc::driver::{CudaContext, CudaGraph, CudaStream, result, sys};
+use std::collections::HashMap;
+use std::ffi::{CString, c_int, c_void};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// Bytes that cuBLAS works in; given to it, so that it takes none while a graph is captured.
+const WORKSPACE: usize = 32 << 20;
+
+/// One card, as one session uses it.
+pub(super) struct Card {
+    device: usize,
+    /// Bytes of a number.
+    size: usize,
+    tf32: bool,
+    context: Arc<CudaContext>,
+    stream: Arc<CudaStream>,
+    module: sys::CUmodule,
+    functions: HashMap<&'static str, sys::CUfunction>,
+    blas: blas_sys::cublasHandle_t,
+    /// Address and bytes.
+    memories: Vec<Option<(sys::CUdeviceptr, usize)>>,
+    sequences: Vec<Option<Sequence>>,
+}
+
+struct Sequence {
+    commands: Vec<Command>,
+    runs: u32,
+    graph: Option<CudaGraph>,
+}
+
+// SAFETY: contexts, streams, modules, functions and handles may be used from any thread, one at a time; `Card` is never
+// shared (it is not `Sync`, and all its methods take `&mut self`), and each of them makes the context current first.
+#[allow(unsafe_code)]
+unsafe impl Send for Card {}
+
+impl Card {
+    /// Readies a card for numbers of so many bytes.
+    ///
+    /// # Errors
+    /// If it is not there, or refuses.
+    #[allow(unsafe_code)]
+    pub(super) fn new(device: usize, size: usize, tf32: bool) -> Result<Self> {
+        libraries::check(device)?;
+        let failed = |action: &str, message: String| DeviceError::Gpu { device, action: action.into(), message };
+        let context = CudaContext::new(device).map_err(|error| failed("start", text(error)))?;
+        let stream = context.new_stream().map_err(|error| failed("start a stream", text(error)))?;
+        let capability = context.compute_capability().map_err(|error| failed("tell what it is", text(error)))?;
+        let code = compile::kernels(size, capability).map_err(|message| failed("get its kernels", message))?;
+        // SAFETY: the code is a whole cubin, from NVRTC or from a file with the right sum; the context is current.
+        let module = unsafe { result::module::load_data(code.as_ptr().cast()) };
+        let module = module.map_err(|error| failed("load its kernels", text(error)))?;
+        let blas = match blas::create_handle() {
+            Ok(blas) => blas,
+            Err(error) => {
+                // SAFETY: nothing of the module is in use.
+                let _ = unsafe { result::module::unload(module) };
+                return Err(failed("start cuBLAS", text(error)));
+            }
+        };
+        let (functions, memories, sequences) = Default::default();
+        let mut card = Card { device, size, tf32, context, stream, module, functions, blas, memories, sequences };
+        for name in kernels::names() {
+            let symbol = CString::new(name).map_err(|error| failed("name a kernel", error.to_string()))?;
+            // SAFETY: the module is loaded, and lives as long as the functions.
+            let function = unsafe { result::module::get_function(card.module, symbol) };
+            card.functions.insert(name, function.map_err(|error| failed("find a kernel", text(error)))?);
+        }
+        let workspace = card.allocate(WORKSPACE)?;
+        let address = card.address(workspace);
+        // SAFETY: the handle is alive, as are the stream and the workspace, which go after it.
+        let status = unsafe {
+            blas_sys::cublasSetStream_v2(card.blas, card.stream.cu_stream().cast())
+                .result()
+                .and_then(|()| blas_sys::cublasSetWorkspace_v2(card.blas, address as *mut c_void, WORKSPACE).result())
+        };
+        status.map_err(|error| failed("set up cuBLAS", text(error)))?;
+        Ok(card)
+    }
+
+    fn error(&self, action: &str, error: impl Debug) -> DeviceError {
+        DeviceError::Gpu { device: self.device, action: action.into(), message: text(error) }
+    }
+
+    fn bind(&self) -> Result<()> {
+        self.context.bind_to_thread().map_err(|error| self.error("be made current", error))
+    }
+
+    fn address(&self, memory: usize) -> sys::CUdeviceptr {
+        self.memories.get(memory).copied().flatten().map_or(0, |(address, _)| address)
+    }
+
+    /// Where a span of numbers of so many bytes lies.
+    fn place(&self, span: Span, size: usize) -> Result<sys::CUdeviceptr> {
+        let bytes = self.memories.get(span.memory).copied().flatten().map_or(0, |(_, bytes)| bytes);
+        if (span.start + span.len) * size > bytes {
+            return Err(self.error("find its memory", format!("{span:?} of {bytes} bytes")));
+        }
+        Ok(self.address(span.memory) + (span.start * size) as u64)
+    }
+
+    fn issue(&self, commands: &[Command]) -> Result<()> {
+        commands.iter().try_for_each(|command| match command {
+            Command::Launch { kernel, threads, arguments } => self.launch(kernel, *threads, arguments),
+            Command::Product(product) => self.product(product),
+            Command::Zero(span) => self.zero(*span),
+        })
+    }
+
+    #[allow(unsafe_code)]
+    fn launch(&self, kernel: &'static str, threads: u32, arguments: &[Argument]) -> Result<()> {
+        let function = *self.functions.get(kernel).ok_or_else(|| self.error("find a kernel", kernel))?;
+        // Pointers and counts, each in eight bytes, of which a kernel reads the first four for a count.
+        let mut values: Vec<[u8; 8]> = vec![count(threads)];
+        for argument in arguments {
+            values.push(match argument {
+                Argument::Numbers(span) => self.place(*span, self.size)?.to_ne_bytes(),
+                Argument::Indices(span) => self.place(*span, size_of::<u32>())?.to_ne_bytes(),
+                Argument::Count(n) => count(*n),
+            });
+        }
+        let mut pointers: Vec<*mut c_void> = values.iter_mut().map(|value| value.as_mut_ptr().cast()).collect();
+        let (grid, block) = ((threads.div_ceil(kernels::BLOCK), 1, 1), (kernels::BLOCK, 1, 1));
+        // SAFETY: the arguments are those of the kernel in number and type, which the emulation of the same commands
+        // checks; spans lie in memory that is alive, and no thread leaves its span, which is checked there too.
+        unsafe { result::launch_kernel(function, grid, block, 0, self.stream.cu_stream(), &mut pointers) }
+            .map_err(|error| self.error(&format!("run {kernel}"), error))
+    }
+
+    /// cuBLAS counts by columns, where a matrix is its transpose: `c^T = b^T a^T`.
+    #[allow(unsafe_code)]
+    fn product(&self, p: &Product) -> Result<()> {
+        let int = |n: usize| c_int::try_from(n).map_err(|_| self.error("multiply", format!("{n} is too large")));
+        let operation = |factor: Factor| {
+            if factor.transposed {
+                blas_sys::cublasOperation_t::CUBLAS_OP_T
+            } else {
+                blas_sys::cublasOperation_t::CUBLAS_OP_N
+            }
+        };
+        let (a, b, c) =
+            (self.place(p.a.span, self.size)?, self.place(p.b.span, self.size)?, self.place(p.c, self.size)?);
+        let single = self.size == size_of::<f32>();
+        let (kind, compute) = match (single, self.tf32) {
+            (true, true) => {
+                (blas_sys::cudaDataType::CUDA_R_32F, blas_sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32)
+            }
+            (true, false) => (blas_sys::cudaDataType::CUDA_R_32F, blas_sys::cublasComputeType_t::CUBLAS_COMPUTE_32F),
+            (false, _) => (blas_sys::cudaDataType::CUDA_R_64F, blas_sys::cublasComputeType_t::CUBLAS_COMPUTE_64F),
+        };
+        let (one, beta) = (1.0_f64, f64::from(u8::from(p.accumulate)));
+        let (one_single, beta_single) = (one as f32, beta as f32);
+        let (alpha, beta): (*const c_void, *const c_void) = match single {
+            true => ((&raw const one_single).cast(), (&raw const beta_single).cast()),
+            false => ((&raw const one).cast(), (&raw const beta).cast()),
+        };
+        let algorithm = blas_sys::cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT;
+        let (m, n, k) = (int(p.m)?, int(p.n)?, int(p.k)?);
+        let (lda, ldb, ldc) = (int(p.a.ld)?, int(p.b.ld)?, int(p.ld)?);
+        // SAFETY: the handle is alive; the matrices lie in memory that is alive, and in their spans, which the emulation
+        // of the same commands checks; alpha and beta are on the host, of the type of the computation, and read at once.
+        unsafe {
+            blas::gemm_ex(
+                self.blas,
+                operation(p.b),
+                operation(p.a),
+                n,
+                m,
+                k,
+                alpha,
+                b as *const c_void,
+                kind,
+                ldb,
+                a as *const c_void,
+                kind,
+                lda,
+                beta,
+                c as *mut c_void,
+                kind,
+                ldc,
+                compute,
+                algorithm,
+            )
+        }
+        .map_err(|error| self.error("multiply", error))
+    }
+
+    #[allow(unsafe_code)]
+    fn zero(&self, span: Span) -> Result<()> {
+        let address = self.place(span, self.size)?;
+        // SAFETY: the span lies in memory that is alive.
+        unsafe { result::memset_d8_async(address, 0, span.len * self.size, self.stream.cu_stream()) }
+            .map_err(|error| self.error("clear memory", error))
+    }
+
+    fn capture(&self, commands: &[Command]) -> Result<Option<CudaGraph>> {
+        let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+        self.stream.begin_capture(mode).map_err(|error| self.error("capture a graph", error))?;
+        let issued = self.issue(commands);
+        // The capture is ended in any case: the stream is of no use before.
+        let graph = self.stream.end_capture(sys::CUgraphInstantiate_flags(0));
+        issued?;
+        graph.map_err(|error| self.error("make a graph", error))
+    }
+
+    fn wait(&self) -> Result<()> {
+        self.stream.synchronize().map_err(|error| self.error("finish its work", error))
+    }
+
+    /// The address of so many bytes at an offset.
+    fn bytes(&self, memory: usize, offset: usize, len: usize) -> Result<sys::CUdeviceptr> {
+        self.bind()?;
+        self.place(Span { memory, start: offset, len }, 1)
+    }
+}
+
+impl Backend for Card {
+    fn device(&self) -> usize {
+        self.device
+    }
+
+    fn available(&mut self) -> Result<usize> {
+        let (free, _) = self.context.mem_get_info().map_err(|error| self.error("tell its memory", error))?;
+        Ok(free)
+    }
+
+    #[allow(unsafe_code)]
+    fn allocate(&mut self, bytes: usize) -> Result<usize> {
+        self.bind()?;
+        // SAFETY: the memory is freed by `free` or `drop`, and only reached through its number before.
+        match unsafe { result::malloc_sync(bytes.max(1)) } {
+            Ok(address) => {
+                self.memories.push(Some((address, bytes)));
+                Ok(self.memories.len() - 1)
+            }
+            Err(error) if error.0 == sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY => {
+                Err(DeviceError::OutOfMemory { device: self.device, bytes })
+            }
+            Err(error) => Err(self.error("allocate memory", error)),
+        }
+    }
+
+    #[allow(unsafe_code)]
+    fn free(&mut self, memory: usize) -> Result<()> {
+        self.wait()?;
+        match self.memories[memory].take() {
+            // SAFETY: it was allocated by `allocate`, is freed once, and nothing that uses it is under way.
+            Some((address, _)) => unsafe { result::free_sync(address) }.map_err(|e| self.error("free memory", e)),
+            None => Ok(()),
+        }
+    }
+
+    #[allow(unsafe_code)]
+    fn upload(&mut self, memory: usize, offset: usize, bytes: &[u8]) -> Result<()> {
+        let address = self.bytes(memory, offset, bytes.len())?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: the target lies in memory that is alive; the source lives until the copy is done, which is waited for.
+        unsafe { result::memcpy_htod_async(address, bytes, self.stream.cu_stream()) }
+            .map_err(|error| self.error("take data", error))?;
+        self.wait()
+    }
+
+    #[allow(unsafe_code)]
+    fn download(&mut self, memory: usize, offset: usize, bytes: &mut [u8]) -> Result<()> {
+        let address = self.bytes(memory, offset, bytes.len())?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: the source lies in memory that is alive; the target lives until the copy is done, which is waited for.
+        unsafe { result::memcpy_dtoh_async(bytes, address, self.stream.cu_stream()) }
+            .map_err(|error| self.error("give data", error))?;
+        self.wait()
+    }
+
+    fn prepare(&mut self, commands: Vec<Command>) -> Result<usize> {
+        self.sequences.push(Some(Sequence { commands, runs: 0, graph: None }));
+        Ok(self.sequences.len() - 1)
+    }
+
+    fn run(&mut self, sequence: usize) -> Result<()> {
+        self.bind()?;
+        let Some(mut own) = self.sequences[sequence].take() else {
+            return Err(self.error("run a sequence", "it was dropped"));
+        };
+        let result = (|| {
+            if own.runs == 1 && own.graph.is_none() {
+                own.graph = self.capture(&own.commands)?;
+            }
+            own.runs = own.runs.saturating_add(1);
+            match &own.graph {
+                Some(graph) => graph.launch().map_err(|error| self.error("run a graph", error)),
+                None => self.issue(&own.commands),
+            }
+        })();
+        self.sequences[sequence] = Some(own);
+        result
+    }
+
+    fn forget(&mut self, sequence: usize) -> Result<()> {
+        self.wait()?;
+        self.sequences[sequence] = None;
+        Ok(())
+    }
+}
+
+impl Drop for Card {
+    #[allow(unsafe_code)]
+    fn drop(&mut self) {
+        // Errors cannot be told any more, and what is lost ends with the program.
+        let _ = self.bind();
+        let _ = self.stream.synchronize();
+        self.sequences.clear();
+        // SAFETY: nothing is under way on the stream, and each of these is given back once.
+        unsafe {
+            let _ = blas::destroy_handle(self.blas);
+            for (address, _) in self.memories.drain(..).flatten() {
+                let _ = result::free_sync(address);
+            }
+            let _ = result::module::unload(self.module);
+        }
+    }
+}
+
+fn count(n: u32) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    bytes[..4].copy_from_slice(&n.to_ne_bytes());
+    bytes
+}
+
+fn text(error: impl Debug) -> String {
+    format!("{error:?}")
+}

@@ -1,0 +1,297 @@
+//! A card that is none: the same kernels, compiled for the host, with every access checked. For tests.
+
+use super::backend::{Argument, Backend, Command, Factor, Product, Span};
+use super::kernels;
+use crate::error::{DeviceError, Result};
+use libloading::{Library, Symbol};
+use std::collections::BTreeSet;
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::process::Command as Process;
+use std::sync::OnceLock;
+
+/// As in `emulated.hpp`.
+type Launcher = unsafe extern "C" fn(*mut *mut c_void, usize, c_uint, c_uint, u32, c_int) -> *const c_char;
+
+#[repr(C)]
+struct Pointer {
+    data: *mut c_void,
+    len: usize,
+    shadow: *mut [u64; 2],
+}
+
+/// One allocation: words that begin as NaNs, and what is known of each four bytes of them.
+struct Memory {
+    bytes: usize,
+    words: Vec<u64>,
+    shadow: Vec<[u64; 2]>,
+}
+
+pub(crate) struct Emulated {
+    size: usize,
+    library: &'static Library,
+    memories: Vec<Option<Memory>>,
+    sequences: Vec<Option<Vec<Command>>>,
+    launches: u32,
+    /// Whether threads run from the last to the first.
+    pub(crate) backwards: bool,
+    /// Bytes that there are.
+    pub(crate) room: usize,
+    /// Bytes that can be had, if those are fewer.
+    pub(crate) really: usize,
+    pub(crate) used: usize,
+    /// Bytes uploaded so far.
+    pub(crate) uploaded: usize,
+    /// The kernels that have run.
+    pub(crate) seen: BTreeSet<&'static str>,
+}
+
+impl Emulated {
+    /// For numbers of so many bytes.
+    pub(crate) fn new(size: usize) -> Self {
+        Emulated {
+            size,
+            library: library(size),
+            memories: vec![],
+            sequences: vec![],
+            launches: 0,
+            backwards: false,
+            room: 1 << 30,
+            really: usize::MAX,
+            used: 0,
+            uploaded: 0,
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// Whether a layer gathered its patches in several runs: one sequence gathers from several places of one memory.
+    pub(crate) fn chunked(&self) -> bool {
+        let places = self.sequences.iter().flatten().flatten().filter_map(|command| match command {
+            Command::Launch { kernel: "scatter", arguments, .. } => arguments.first().copied(),
+            _ => None,
+        });
+        let places: Vec<Argument> = places.collect();
+        places.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
+    fn memory(&mut self, memory: usize) -> &mut Memory {
+        self.memories[memory].as_mut().expect("memory that was given back")
+    }
+
+    #[allow(unsafe_code)]
+    fn bytes(&mut self, memory: usize) -> &mut [u8] {
+        let memory = self.memory(memory);
+        // SAFETY: the words hold at least so many bytes, and bytes need no alignment.
+        unsafe { std::slice::from_raw_parts_mut(memory.words.as_mut_ptr().cast(), memory.bytes) }
+    }
+
+    /// What a kernel gets for a span of numbers of so many bytes.
+    fn pointer(&mut self, span: Span, size: usize) -> Pointer {
+        let memory = self.memory(span.memory);
+        assert!((span.start + span.len) * size <= memory.bytes, "{span:?} of {} bytes", memory.bytes);
+        let data = memory.words.as_mut_ptr().cast::<u8>().wrapping_add(span.start * size).cast();
+        Pointer { data, len: span.len, shadow: memory.shadow.as_mut_ptr().wrapping_add(span.start) }
+    }
+
+    #[allow(unsafe_code)]
+    fn launch(&mut self, kernel: &'static str, threads: u32, arguments: &[Argument]) {
+        self.seen.insert(kernel);
+        self.launches += 1;
+        let size = self.size;
+        let mut counts = vec![threads];
+        counts.extend(arguments.iter().filter_map(|a| if let Argument::Count(n) = a { Some(*n) } else { None }));
+        let mut pointers: Vec<Pointer> = Vec::new();
+        for argument in arguments {
+            match argument {
+                Argument::Numbers(span) => pointers.push(self.pointer(*span, size)),
+                Argument::Indices(span) => pointers.push(self.pointer(*span, size_of::<u32>())),
+                Argument::Count(_) => {}
+            }
+        }
+        let (mut counts, mut pointers) = (counts.iter_mut(), pointers.iter_mut());
+        let mut packed: Vec<*mut c_void> = vec![counts.next().map_or(std::ptr::null_mut(), |n| (n as *mut u32).cast())];
+        for argument in arguments {
+            packed.push(match argument {
+                Argument::Count(_) => (counts.next().unwrap() as *mut u32).cast(),
+                _ => (pointers.next().unwrap() as *mut Pointer).cast(),
+            });
+        }
+        let blocks = threads.div_ceil(kernels::BLOCK);
+        // SAFETY: the library was made from the same text as the kernel's name, with this signature.
+        let launcher: Symbol<'_, Launcher> =
+            unsafe { self.library.get(format!("launch_{kernel}").as_bytes()) }.expect(kernel);
+        let backwards = self.backwards.into();
+        // SAFETY: the launcher checks the number of arguments; they point to counts and pointers of the layout in
+        // `emulated.hpp`, whose memory and shadow are as long as they say, and outlive the call.
+        let fault =
+            unsafe { launcher(packed.as_mut_ptr(), packed.len(), blocks, kernels::BLOCK, self.launches, backwards) };
+        if !fault.is_null() {
+            // SAFETY: a launcher returns null or a text that ends with 0.
+            panic!("{}", unsafe { CStr::from_ptr(fault) }.to_string_lossy());
+        }
+    }
+
+    fn read(&mut self, span: Span, at: usize) -> f64 {
+        assert!(at < span.len, "number {at} of {span:?}");
+        let (size, start) = (self.size, (span.start + at) * self.size);
+        let bytes = &self.bytes(span.memory)[start..start + size];
+        match size {
+            4 => f64::from(f32::from_ne_bytes(bytes.try_into().unwrap())),
+            _ => f64::from_ne_bytes(bytes.try_into().unwrap()),
+        }
+    }
+
+    fn write(&mut self, span: Span, at: usize, value: f64) {
+        assert!(at < span.len, "number {at} of {span:?}");
+        let (size, start) = (self.size, (span.start + at) * self.size);
+        let to = &mut self.bytes(span.memory)[start..start + size];
+        match size {
+            4 => to.copy_from_slice(&(value as f32).to_ne_bytes()),
+            _ => to.copy_from_slice(&value.to_ne_bytes()),
+        }
+    }
+
+    fn product(&mut self, p: Product) {
+        let columns = |factor: Factor, rows, columns| if factor.transposed { rows } else { columns };
+        assert!(p.a.ld >= columns(p.a, p.m, p.k) && p.b.ld >= columns(p.b, p.k, p.n) && p.ld >= p.n, "{p:?}");
+        let at = |factor: Factor, i: usize, j: usize| {
+            if factor.transposed { j * factor.ld + i } else { i * factor.ld + j }
+        };
+        for i in 0..p.m {
+            for j in 0..p.n {
+                let mut sum = if p.accumulate { self.read(p.c, i * p.ld + j) } else { 0.0 };
+                for l in 0..p.k {
+                    sum += self.read(p.a.span, at(p.a, i, l)) * self.read(p.b.span, at(p.b, l, j));
+                }
+                self.write(p.c, i * p.ld + j, sum);
+            }
+        }
+    }
+}
+
+impl Backend for Emulated {
+    fn device(&self) -> usize {
+        0
+    }
+
+    fn available(&mut self) -> Result<usize> {
+        Ok(self.room - self.used.min(self.room))
+    }
+
+    fn allocate(&mut self, bytes: usize) -> Result<usize> {
+        if self.used + bytes > self.room.min(self.really) {
+            return Err(DeviceError::OutOfMemory { device: 0, bytes });
+        }
+        self.used += bytes;
+        // All ones are a NaN in every precision, and an index that is nowhere.
+        let words = vec![u64::MAX; bytes.div_ceil(8)];
+        let shadow = vec![[0; 2]; bytes.div_ceil(4)];
+        self.memories.push(Some(Memory { bytes, words, shadow }));
+        Ok(self.memories.len() - 1)
+    }
+
+    fn free(&mut self, memory: usize) -> Result<()> {
+        self.used -= self.memories[memory].take().expect("memory that was given back").bytes;
+        Ok(())
+    }
+
+    fn upload(&mut self, memory: usize, offset: usize, bytes: &[u8]) -> Result<()> {
+        self.uploaded += bytes.len();
+        self.bytes(memory)[offset..offset + bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn download(&mut self, memory: usize, offset: usize, bytes: &mut [u8]) -> Result<()> {
+        bytes.copy_from_slice(&self.bytes(memory)[offset..offset + bytes.len()]);
+        Ok(())
+    }
+
+    fn prepare(&mut self, commands: Vec<Command>) -> Result<usize> {
+        self.sequences.push(Some(commands));
+        Ok(self.sequences.len() - 1)
+    }
+
+    fn run(&mut self, sequence: usize) -> Result<()> {
+        for command in self.sequences[sequence].clone().expect("a sequence that was dropped") {
+            match command {
+                Command::Launch { kernel, threads, arguments } => self.launch(kernel, threads, &arguments),
+                Command::Product(product) => self.product(product),
+                Command::Zero(span) => (0..span.len).for_each(|at| self.write(span, at, 0.0)),
+            }
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, sequence: usize) -> Result<()> {
+        self.sequences[sequence] = None;
+        Ok(())
+    }
+}
+
+/// The kernels for numbers of so many bytes, compiled once for each.
+fn library(size: usize) -> &'static Library {
+    static SINGLE: OnceLock<Library> = OnceLock::new();
+    static DOUBLE: OnceLock<Library> = OnceLock::new();
+    let real = kernels::real(size);
+    let library = if size == size_of::<f32>() { &SINGLE } else { &DOUBLE };
+    library.get_or_init(|| compile(real))
+}
+
+#[allow(unsafe_code)]
+fn compile(real: &str) -> Library {
+    let mut text = format!("{}{}", include_str!("kernels/emulated.hpp"), kernels::source(real));
+    kernels::names().iter().for_each(|name| text.push_str(&format!("LAUNCHER({name})\n")));
+    let folder = tempfile::tempdir().unwrap();
+    let (source, made) = (folder.path().join("kernels.cpp"), folder.path().join("kernels.so"));
+    std::fs::write(&source, text).unwrap();
+    let compiler = std::env::var("CXX").unwrap_or_else(|_| "g++".into());
+    let flags = "-std=c++17 -O1 -Wall -Wextra -Werror -shared -fPIC -o";
+    let output = Process::new(&compiler).args(flags.split(' ')).arg(&made).arg(&source).output();
+    let output = output.unwrap_or_else(|error| panic!("{compiler} is needed to test the kernels on the host: {error}"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // SAFETY: the library has no code that runs when it is loaded but its own static numbers.
+    unsafe { Library::new(&made) }.unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(kernel: &'static str, threads: u32, arguments: impl FnOnce(Span) -> Vec<Argument>) {
+        let mut card = Emulated::new(size_of::<f32>());
+        let memory = card.allocate(100 * size_of::<f32>()).unwrap();
+        let arguments = arguments(Span { memory, start: 0, len: 100 });
+        let sequence = card.prepare(vec![Command::Launch { kernel, threads, arguments }]).unwrap();
+        card.run(sequence).unwrap();
+    }
+
+    #[test]
+    #[should_panic(expected = "write out of bounds, number 99 of 99")]
+    fn writes_out_of_bounds_are_found() {
+        let counts = [Argument::Count(10), Argument::Count(2)];
+        run("seed_units", 100, |span| [&[Argument::Numbers(span.part(0..99))], &counts[..]].concat());
+    }
+
+    #[test]
+    #[should_panic(expected = "write of what another thread writes")]
+    fn races_of_writes_are_found() {
+        // All go to number 0, since what is written to lies no distance apart.
+        let [one, none] = [1, 0].map(Argument::Count);
+        run("copy", 10, |span| {
+            vec![Argument::Numbers(span.part(0..50)), one, Argument::Numbers(span.from(50)), none, one, none]
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "another thread")]
+    fn races_of_reads_and_writes_are_found() {
+        // Each writes what the next one reads.
+        let [one, none] = [1, 0].map(Argument::Count);
+        run("copy", 10, |span| vec![Argument::Numbers(span), one, Argument::Numbers(span.from(1)), one, one, none]);
+    }
+
+    #[test]
+    #[should_panic(expected = "arguments and was given")]
+    fn missing_arguments_are_found() {
+        run("seed_units", 100, |span| vec![Argument::Numbers(span)]);
+    }
+}

@@ -1,0 +1,47 @@
+//! The text of the kernels.
+
+const COMMON: &str = include_str!("kernels/common.cuh");
+const PARTS: [&str; 3] =
+    [include_str!("kernels/activation.cu"), include_str!("kernels/windows.cu"), include_str!("kernels/rows.cu")];
+
+/// Threads of a block.
+pub(crate) const BLOCK: u32 = 256;
+
+/// The source of all kernels for numbers of `real`, the type's name in C.
+pub(crate) fn source(real: &str) -> String {
+    let mut text = format!("#define REAL {real}\n{COMMON}");
+    PARTS.iter().for_each(|part| text.push_str(part));
+    text
+}
+
+/// The C name of the type with so many bytes.
+pub(crate) fn real(bytes: usize) -> &'static str {
+    if bytes == size_of::<f32>() { "float" } else { "double" }
+}
+
+/// The names of all kernels.
+pub(crate) fn names() -> Vec<&'static str> {
+    let lines = PARTS.iter().flat_map(|part| part.lines());
+    lines.filter_map(|line| line.strip_prefix("KERNEL ")?.split('(').next()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use imnn_models::Activation;
+
+    #[test]
+    fn kernels_have_names_and_activations_their_numbers() {
+        assert!(names().contains(&"gather") && names().contains(&"column_sums"));
+        let names: Vec<String> = Activation::ALL.iter().map(|f| f.name().to_uppercase()).collect();
+        assert!(source("float").contains(&format!("enum {{ {} }};", names.join(", "))));
+        for (name, value) in
+            [("LEAK", Activation::LEAK), ("SELU_SCALE", Activation::SELU_SCALE), ("SELU_ALPHA", Activation::SELU_ALPHA)]
+        {
+            let defined = source("float").lines().find_map(|line| {
+                line.strip_prefix(&format!("#define {name} (REAL)")).map(|value| value.parse::<f64>().unwrap())
+            });
+            assert_eq!(defined, Some(value), "{name}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+// What all kernels share. REAL is float or double; the text is compiled once for each.
+//
+// Each thread makes its own numbers and no other thread's: no kernel has shared memory, barriers or atomics, so nothing
+// depends on the order of threads, and a sum always runs in the same order.
+//
+// IN and OUT are pointers on a card. The emulation on the host makes them pointers that check every access.
+
+#ifndef EMULATED
+#define KERNEL extern "C" __global__ void
+#define INLINE static __device__ __forceinline__
+#define IN(type) const type *__restrict__
+#define OUT(type) type *
+#endif
+
+// The number i of this thread, of which n have work.
+#define THREAD(i, n)                                                                                                    \
+    const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;                                                           \
+    if (i >= (n))                                                                                                       \
+    return
+
+// A tap beyond the edge.
+#define OUTSIDE 0xffffffffu
+
+// The row of values that row r follows: the first n_own rows are values, the others come `per` to each.
+INLINE unsigned value_row(unsigned r, unsigned n_own, unsigned per) { return r < n_own ? r : (r - n_own) / per; }
+
+INLINE void put(OUT(REAL) to, unsigned at, REAL value, unsigned add) {
+    if (add)
+        to[at] = (REAL)to[at] + value;
+    else
+        to[at] = value;
+}

@@ -1,0 +1,129 @@
+// Kernels on the host, one thread after the other, forwards or backwards. Every access is checked: it lies in the span
+// that was passed, and no two threads of one launch touch the same number if one of them writes it.
+
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstddef>
+#include <utility>
+
+using std::asinh;
+using std::exp;
+using std::expm1;
+using std::fabs;
+using std::hypot;
+using std::log1p;
+
+struct Index {
+    unsigned x;
+};
+static thread_local Index blockIdx, blockDim, threadIdx;
+static thread_local uint64_t stamp;
+static thread_local const char *kernel;
+static thread_local char fault[256];
+
+// Who wrote and who read a number last: launch and thread; the last bit says that several threads read.
+struct Shadow {
+    uint64_t writer, reader;
+};
+
+static inline void report(const char *what, size_t index, size_t len) {
+    if (!fault[0])
+        snprintf(fault, sizeof fault, "%s: %s, number %zu of %zu, thread %u of block %u", kernel, what, index, len,
+                 threadIdx.x, blockIdx.x);
+}
+
+static inline bool same_launch(uint64_t a, uint64_t b) { return (a >> 32) == (b >> 32); }
+
+// As Rust passes a span.
+template <class T> struct Pointer {
+    T *data;
+    size_t len;
+    Shadow *shadow;
+
+    T read(size_t i) const {
+        static T nothing;
+        if (i >= len) {
+            report("read out of bounds", i, len);
+            return nothing;
+        }
+        Shadow &s = shadow[i];
+        if (same_launch(s.writer, stamp) && s.writer != stamp)
+            report("read of what another thread writes", i, len);
+        if (!same_launch(s.reader, stamp))
+            s.reader = stamp;
+        else if (s.reader != stamp)
+            s.reader = stamp | 0x80000000u;
+        return data[i];
+    }
+
+    void write(size_t i, T value) const {
+        if (i >= len) {
+            report("write out of bounds", i, len);
+            return;
+        }
+        Shadow &s = shadow[i];
+        if (same_launch(s.writer, stamp) && s.writer != stamp)
+            report("write of what another thread writes", i, len);
+        if (same_launch(s.reader, stamp) && s.reader != stamp)
+            report("write of what another thread reads", i, len);
+        s.writer = stamp;
+        data[i] = value;
+    }
+};
+
+template <class T> struct Input : Pointer<T> {
+    T operator[](size_t i) const { return this->read(i); }
+};
+
+template <class T> struct Place {
+    const Pointer<T> &pointer;
+    size_t i;
+    operator T() const { return pointer.read(i); }
+    T operator=(T value) const {
+        pointer.write(i, value);
+        return value;
+    }
+};
+
+template <class T> struct Output : Pointer<T> {
+    Place<T> operator[](size_t i) const { return Place<T>{*this, i}; }
+};
+
+#define EMULATED
+#define KERNEL static void
+#define INLINE static inline
+#define IN(type) Input<type>
+#define OUT(type) Output<type>
+
+template <class... A, size_t... I>
+static void call(void (*f)(A...), void **arguments, std::index_sequence<I...>) {
+    f(*static_cast<A *>(arguments[I])...);
+}
+
+// Runs all threads of all blocks; returns what was wrong, or nothing.
+template <class... A>
+static const char *launch(const char *name, void (*f)(A...), void **arguments, size_t n_arguments, unsigned blocks,
+                          unsigned threads, uint32_t number, int backwards) {
+    kernel = name;
+    fault[0] = 0;
+    if (n_arguments != sizeof...(A)) {
+        snprintf(fault, sizeof fault, "%s takes %zu arguments and was given %zu", name, sizeof...(A), n_arguments);
+        return fault;
+    }
+    blockDim.x = threads;
+    for (unsigned b = 0; b < blocks; b++)
+        for (unsigned t = 0; t < threads; t++) {
+            blockIdx.x = backwards ? blocks - 1 - b : b;
+            threadIdx.x = backwards ? threads - 1 - t : t;
+            stamp = (uint64_t)number << 32 | (blockIdx.x * threads + threadIdx.x + 1);
+            call(f, arguments, std::index_sequence_for<A...>());
+        }
+    return fault[0] ? fault : nullptr;
+}
+
+#define LAUNCHER(name)                                                                                                  \
+    extern "C" const char *launch_##name(void **arguments, size_t n, unsigned blocks, unsigned threads,                 \
+                                         uint32_t number, int backwards) {                                              \
+        return launch(#name, name, arguments, n, blocks, threads, number, backwards);                                   \
+    }

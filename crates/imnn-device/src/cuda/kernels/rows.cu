@@ -1,0 +1,69 @@
+// Rows: biases, copies between slices of channels, seeds of the backward pass, combinations and sums.
+
+// y[at, c] += bias[at % n_rows_of_bias, c]. A thread for each number.
+KERNEL add_bias(unsigned n, OUT(REAL) y, unsigned ld, IN(REAL) bias, unsigned n_bias, unsigned channels) {
+    THREAD(i, n);
+    unsigned at = i / channels * ld + i % channels;
+    y[at] = (REAL)y[at] + bias[i % n_bias];
+}
+
+// From positions ld_from apart to positions ld_to apart, put or added. A thread for each number.
+KERNEL copy(unsigned n, IN(REAL) from, unsigned ld_from, OUT(REAL) to, unsigned ld_to, unsigned channels, unsigned add) {
+    THREAD(i, n);
+    unsigned at = i / channels, c = i % channels;
+    put(to, at * ld_to + c, from[at * ld_from + c], add);
+}
+
+// Unit vectors: row r has a one at r % q. A thread for each number.
+KERNEL seed_units(unsigned n, OUT(REAL) seeds, unsigned size, unsigned q) {
+    THREAD(i, n);
+    seeds[i] = i / size % q == i % size ? (REAL)1 : (REAL)0;
+}
+
+// The cotangents of all values, then those of the tangents of one simulation over and over. A thread for each number.
+KERNEL seed_rows(unsigned n, OUT(REAL) seeds, IN(REAL) values, unsigned n_values, IN(REAL) tangents,
+                 unsigned n_tangents) {
+    THREAD(i, n);
+    if (i < n_values)
+        seeds[i] = values[i];
+    else
+        seeds[i] = tangents[(i - n_values) % n_tangents];
+}
+
+// left[i, s] = g[i, s] h[i] + sum_a G[a, s] t[i, a]. A thread for each number of left (n, q, size).
+KERNEL combine(unsigned n, IN(REAL) x, unsigned n_values, unsigned p, unsigned q, unsigned size, IN(REAL) values,
+               IN(REAL) tangents, OUT(REAL) left) {
+    THREAD(i, n);
+    unsigned c = i % size, row = i / size, s = row % q, simulation = row / q;
+    REAL sum = values[row] * x[simulation * size + c];
+    unsigned at = n_values + simulation * p * size + c;
+    for (unsigned a = 0; a < p; a++, at += size)
+        sum += tangents[a * q + s] * x[at];
+    left[i] = sum;
+}
+
+// Sums over parts of the rows: column j of part k is partial[k, j]. Rows are `columns` numbers of gy, `channels` at a
+// time, ld apart; each counts with its weight, of which there is one for `per_weight` rows, or one where per_weight is 0.
+// A thread for each partial sum.
+KERNEL column_sums(unsigned n, IN(REAL) gy, unsigned ld, unsigned channels, unsigned columns, unsigned rows,
+                   unsigned rows_per_part, IN(REAL) weights, unsigned per_weight, OUT(REAL) partial) {
+    THREAD(i, n);
+    unsigned j = i % columns, begin = i / columns * rows_per_part;
+    unsigned end = begin + rows_per_part < rows ? begin + rows_per_part : rows;
+    unsigned positions = columns / channels;
+    REAL sum = 0;
+    for (unsigned r = begin; r < end; r++) {
+        REAL g = gy[(r * positions + j / channels) * ld + j % channels];
+        sum += per_weight > 0 ? weights[r / per_weight] * g : g;
+    }
+    partial[i] = sum;
+}
+
+// sum[j] += the sum of all parts. A thread for each column.
+KERNEL add_parts(unsigned n, IN(REAL) partial, unsigned parts, OUT(REAL) sum) {
+    THREAD(j, n);
+    REAL total = 0;
+    for (unsigned k = 0; k < parts; k++)
+        total += partial[k * n + j];
+    sum[j] = (REAL)sum[j] + total;
+}

@@ -1,0 +1,161 @@
+//! Where the batches of a task lie on a card, and the commands for them.
+
+use super::backend::{Backend, Span};
+use super::batches::{Batches, Room};
+use super::session::numbers;
+use crate::error::{DeviceError, Result};
+use crate::fused::Plan;
+use crate::fused::lower::{Lowering, Spans, TableSpans};
+use crate::shape::Shape;
+use imnn_models::Element;
+
+/// Which simulations lie somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Data {
+    /// Those of a source that gives the same ones in every pass.
+    Constant(u64),
+    /// Those of one pass.
+    Pass(u64),
+}
+
+/// The batches of a task on a card.
+pub(crate) struct Layout {
+    /// The task as it is before it is cut.
+    pub(crate) whole: Shape,
+    pub(crate) batches: Batches,
+    pub(crate) spans: Vec<Spans>,
+    /// The sequences of each batch; backward there are none without a backward pass.
+    pub(crate) forward: Vec<usize>,
+    pub(crate) backward: Vec<usize>,
+    /// Of all batches, one after the other.
+    pub(crate) summaries: Span,
+    pub(crate) tangents: Span,
+    memory: Vec<usize>,
+    /// What lies in each place for simulations, and in each place for layers: data or pass, and batch.
+    inputs: Vec<Option<(Data, usize)>>,
+    kept: Vec<Option<(u64, usize)>>,
+}
+
+impl Layout {
+    /// Takes memory for a task and readies its commands.
+    ///
+    /// # Errors
+    /// If there is not enough memory, of which then none is held, or the card refuses.
+    pub(crate) fn new<E: Element, B: Backend>(
+        backend: &mut B,
+        plan: &Plan<E>,
+        whole: Shape,
+        cut: impl Fn(usize) -> Shape,
+        room: Room,
+        fixed: (Span, Span, &[TableSpans]),
+    ) -> Result<Self> {
+        let Some(batches) = Batches::new(plan, cut, room) else {
+            return Err(DeviceError::OutOfMemory { device: backend.device(), bytes: room.memory });
+        };
+        let nothing = Span { memory: 0, start: 0, len: 0 };
+        let mut layout = Layout {
+            whole,
+            batches,
+            spans: vec![],
+            forward: vec![],
+            backward: vec![],
+            summaries: nothing,
+            tangents: nothing,
+            memory: vec![],
+            inputs: vec![None; batches.n_inputs],
+            kept: vec![None; batches.n_kept],
+        };
+        match layout.fill(backend, plan, room, fixed) {
+            Ok(()) => Ok(layout),
+            Err(error) => {
+                layout.release(backend)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn fill<E: Element, B: Backend>(
+        &mut self,
+        backend: &mut B,
+        plan: &Plan<E>,
+        room: Room,
+        (weights, gradient, tables): (Span, Span, &[TableSpans]),
+    ) -> Result<()> {
+        let Batches { shape, lengths, .. } = self.batches;
+        let n = shape.leaves.len();
+        let (n_inputs, n_kept) = (self.inputs.len(), self.kept.len());
+        let mut take = |len: usize| -> Result<Span> {
+            let span = numbers::<E>(backend, len)?;
+            self.memory.push(span.memory);
+            Ok(span)
+        };
+        let inputs = (0..n_inputs).map(|_| take(lengths.input)).collect::<Result<Vec<_>>>()?;
+        let kept = (0..n_kept).map(|_| take(lengths.kept)).collect::<Result<Vec<_>>>()?;
+        let [arena, patches, partial] = [take(lengths.arena)?, take(lengths.patches)?, take(lengths.partial)?];
+        let total = |k: usize| shape.rows(k).total() * shape.n_summaries;
+        let values_of = |k: usize| shape.rows(k).n * shape.n_summaries;
+        self.summaries = take((0..n).map(total).sum())?;
+        let values = take((0..n).map(values_of).sum())?;
+        self.tangents = take(2 * shape.n_params * shape.n_summaries)?;
+        let mut indices = Vec::new();
+        for _ in 0..n_kept {
+            let span = numbers::<u32>(backend, lengths.indices)?;
+            self.memory.push(span.memory);
+            indices.push(span);
+        }
+        let (mut summary, mut value) = (0, 0);
+        for k in 0..n {
+            let (rows, slot) = (shape.rows(k), k.min(n_kept - 1));
+            let spans = Spans {
+                input: inputs[k.min(n_inputs - 1)].part(0..shape.input * rows.total()),
+                kept: kept[slot],
+                indices: indices[slot],
+                arena,
+                patches,
+                partial,
+                weights,
+                gradient,
+                values: values.part(value..value + values_of(k)),
+                tangents: self.tangents.part(0..rows.tangents * shape.n_summaries),
+                summaries: self.summaries.part(summary..summary + total(k)),
+            };
+            (summary, value) = (summary + total(k), value + values_of(k));
+            let lowering = || Lowering::new(plan, rows, spans, tables, room.patches);
+            self.forward.push(backend.prepare(lowering().forward())?);
+            if room.backward {
+                self.backward.push(backend.prepare(lowering().backward())?);
+            }
+            self.spans.push(spans);
+        }
+        Ok(())
+    }
+
+    /// Gives everything back.
+    pub(crate) fn release<B: Backend>(self, backend: &mut B) -> Result<()> {
+        for sequence in self.forward.into_iter().chain(self.backward) {
+            backend.forget(sequence)?;
+        }
+        self.memory.into_iter().try_for_each(|memory| backend.free(memory))
+    }
+
+    /// What lies where the simulations of batch `k` belong.
+    pub(crate) fn input_at(&self, k: usize) -> Option<(Data, usize)> {
+        self.inputs[k.min(self.inputs.len() - 1)]
+    }
+
+    pub(crate) fn set_input(&mut self, k: usize, data: Option<(Data, usize)>) {
+        let last = self.inputs.len() - 1;
+        self.inputs[k.min(last)] = data;
+    }
+
+    pub(crate) fn set_kept(&mut self, k: usize, pass: Option<(u64, usize)>) {
+        let last = self.kept.len() - 1;
+        self.kept[k.min(last)] = pass;
+    }
+
+    /// Whether batch `k` lies there with its layers as this pass left them.
+    pub(crate) fn keeps(&self, k: usize, pass: u64) -> bool {
+        let input = self.input_at(k).is_some_and(|(_, batch)| batch == k);
+        input && self.kept[k.min(self.kept.len() - 1)] == Some((pass, k))
+    }
+}

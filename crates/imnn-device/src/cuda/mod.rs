@@ -1,0 +1,40 @@
+//! NVIDIA GPUs as devices.
+//!
+//! ```text
+//! plan (fused/plan.rs) -> commands (fused/lower) -> backend: the card (card.rs), or in tests the same kernels on the host
+//! ```
+//!
+//! A session cuts the simulations into a few large batches, readies a list of commands for each, and in every iteration
+//! only runs these lists: simulations, weights and layers stay on the card, summaries and cotangents cross to the host.
+
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) mod backend;
+#[cfg(any(test, feature = "cuda"))]
+mod batches;
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) mod bytes;
+#[cfg(feature = "cuda")]
+mod card;
+#[cfg(feature = "cuda")]
+mod compile;
+mod device;
+#[cfg(test)]
+pub(crate) mod emulated;
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) mod kernels;
+#[cfg(any(test, feature = "cuda"))]
+mod layout;
+#[cfg(feature = "cuda")]
+mod libraries;
+#[cfg(any(test, feature = "cuda"))]
+mod read;
+mod report;
+#[cfg(any(test, feature = "cuda"))]
+mod session;
+#[cfg(any(test, feature = "cuda"))]
+mod several;
+#[cfg(test)]
+mod tests;
+
+pub use device::Cuda;
+pub use report::{CudaReport, Gpu};

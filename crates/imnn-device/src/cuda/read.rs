@@ -1,0 +1,41 @@
+//! Reading and simulating on all threads of the host, while the card is at work.
+
+use crate::device::Task;
+use crate::error::{DeviceError, Result};
+use crate::shape::Shape;
+use imnn_data::Leaf;
+use imnn_models::Element;
+use rayon::prelude::*;
+
+/// Simulations that a thread reads at a time.
+const PIECE: usize = 16;
+
+/// Writes the rows of batch `k`: its simulations, then what is beside them, simulation by simulation.
+///
+/// # Errors
+/// If simulations cannot be read, or the source gives other numbers than it promised.
+pub(crate) fn read<E: Element>(task: &Task<'_, E>, shape: &Shape, k: usize, to: &mut Vec<E>) -> Result<()> {
+    let (rows, beside, input) = (shape.leaves.rows(k), shape.beside(k), shape.input);
+    to.clear();
+    to.resize(rows.len() * (1 + beside) * input, E::zero());
+    let (values, others) = to.split_at_mut(rows.len() * input);
+    let piece = |leaf: &mut Leaf<E>, number: usize, values: &mut [E], others: &mut [E]| {
+        let start = rows.start + number * PIECE;
+        let rows = start..(start + PIECE).min(rows.end);
+        task.source.read(rows.clone(), task.key, leaf)?;
+        let (expected, found) = ([values.len(), others.len()], [leaf.values.len(), leaf.derivatives.len()]);
+        if leaf.n != rows.len() || found != expected {
+            return Err(DeviceError::Leaf { start: rows.start, end: rows.end, expected, found });
+        }
+        values.copy_from_slice(&leaf.values);
+        others.copy_from_slice(&leaf.derivatives);
+        Ok(())
+    };
+    let values = values.par_chunks_mut(PIECE * input.max(1)).enumerate();
+    if beside == 0 {
+        return values.try_for_each_init(Leaf::new, |leaf, (number, values)| piece(leaf, number, values, &mut []));
+    }
+    values
+        .zip(others.par_chunks_mut(PIECE * beside * input.max(1)))
+        .try_for_each_init(Leaf::new, |leaf, ((number, values), others)| piece(leaf, number, values, others))
+}

@@ -1,0 +1,273 @@
+//! A network on a card.
+
+use super::backend::{Backend, Command, Span};
+use super::batches::Room;
+use super::bytes;
+use super::layout::{Data, Layout};
+use super::read::read;
+use crate::device::{Cotangents, Session, Summaries, Task};
+use crate::error::{DeviceError, Result};
+use crate::fused::Plan;
+use crate::fused::lower::{TableSpans, load, n_loaded, tables};
+use crate::program::Program;
+use crate::shape::Shape;
+use imnn_models::{Element, Model};
+use imnn_sim::Key;
+
+/// What may be used of a card.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Bytes; by default nine tenths of what is free.
+    pub(crate) memory: Option<usize>,
+    /// Most simulations of a batch.
+    pub(crate) n: Option<usize>,
+    /// Most numbers of patches at a time: products over so many are as fast as over more.
+    pub(crate) patches: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { memory: None, n: None, patches: 1 << 26 }
+    }
+}
+
+/// A network with everything that its passes reuse.
+pub(crate) struct CardSession<E: Element, B> {
+    model: Model,
+    plan: Plan<E>,
+    pub(super) backend: B,
+    limits: Limits,
+    tables: Vec<TableSpans>,
+    weights: Span,
+    gradient: Span,
+    clear: usize,
+    /// For tasks with a backward pass, and for those without.
+    layouts: [Option<Layout>; 2],
+    /// The pass whose layers the first layout keeps.
+    pass: Option<(Key, Shape)>,
+    /// Counts the passes.
+    passes: u64,
+    /// On the host: weights as they are uploaded, rows of a batch, summaries, cotangents, gradient.
+    loaded: Vec<E>,
+    rows: Vec<E>,
+    made: Vec<E>,
+    beside: Vec<E>,
+    cotangents: Vec<E>,
+    total: Vec<E>,
+    summaries: Summaries,
+    note: Option<String>,
+}
+
+impl<E: Element, B: Backend> CardSession<E, B> {
+    /// Readies a network on a card.
+    ///
+    /// # Errors
+    /// If the engine does not know a layer, or the card refuses.
+    pub(crate) fn new(model: &Model, mut backend: B, limits: Limits) -> Result<Self> {
+        let plan = Plan::new(model).map_err(|reason| DeviceError::GpuLayer { reason })?;
+        let mut spans = Vec::new();
+        for table in tables(&plan) {
+            let share: Vec<E> = table.share.iter().map(|&share| E::of(share)).collect();
+            spans.push(TableSpans {
+                taps: put(&mut backend, &table.taps)?,
+                first: put(&mut backend, &table.first)?,
+                readers: put(&mut backend, &table.readers)?,
+                share: put(&mut backend, &share)?,
+            });
+        }
+        let weights = numbers::<E>(&mut backend, n_loaded(&plan))?;
+        let gradient = numbers::<E>(&mut backend, plan.gradient())?;
+        let clear = backend.prepare(vec![Command::Zero(gradient)])?;
+        Ok(CardSession {
+            model: model.clone(),
+            plan,
+            backend,
+            limits,
+            tables: spans,
+            weights,
+            gradient,
+            clear,
+            layouts: [None, None],
+            pass: None,
+            passes: 0,
+            loaded: vec![],
+            rows: vec![],
+            made: vec![],
+            beside: vec![],
+            cotangents: vec![],
+            total: vec![],
+            summaries: Summaries::default(),
+            note: None,
+        })
+    }
+
+    /// Which layout is for the task; makes it if there is none.
+    fn layout(&mut self, task: &Task<'_, E>, keep: bool) -> Result<usize> {
+        let whole = Shape::new(&self.model, task, usize::MAX)?;
+        let wanted = if keep { 0..1 } else { 0..2 };
+        for k in wanted {
+            if self.layouts[k].as_ref().is_some_and(|layout| layout.whole == whole) {
+                return Ok(k);
+            }
+        }
+        let place = usize::from(!keep);
+        self.drop_layout(place)?;
+        // What has no backward pass leaves room for what has.
+        let free = self.backend.available()? / 10 * 9 / 4 * if keep { 3 } else { 2 };
+        let mut memory = self.limits.memory.map_or(free, |limit| limit.min(free));
+        loop {
+            let room =
+                Room { memory, n: self.limits.n.unwrap_or(usize::MAX), patches: self.limits.patches, backward: keep };
+            let shape = |size| Shape::new(&self.model, task, size).unwrap_or(whole);
+            let spans = (self.weights, self.gradient, self.tables.as_slice());
+            match Layout::new(&mut self.backend, &self.plan, whole, shape, room, spans) {
+                Ok(layout) => {
+                    self.layouts[place] = Some(layout);
+                    return Ok(place);
+                }
+                Err(DeviceError::OutOfMemory { device, bytes }) => {
+                    // Something else took the memory meanwhile.
+                    self.drop_layout(1 - place)?;
+                    memory /= 2;
+                    if memory == 0 {
+                        return Err(DeviceError::OutOfMemory { device, bytes });
+                    }
+                    self.note = Some(format!("GPU {device} ran out of memory: batches are smaller than they could be"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn drop_layout(&mut self, place: usize) -> Result<()> {
+        if place == 0 {
+            self.pass = None;
+        }
+        match self.layouts[place].take() {
+            Some(layout) => layout.release(&mut self.backend),
+            None => Ok(()),
+        }
+    }
+
+    /// Sees to it that batch `k` lies on the card with all its layers.
+    fn run_forward(&mut self, task: &Task<'_, E>, place: usize, k: usize, pass: u64) -> Result<()> {
+        let Some(layout) = &mut self.layouts[place] else { return Ok(()) };
+        let data = task.source.constant().map_or(Data::Pass(pass), Data::Constant);
+        if layout.input_at(k) != Some((data, k)) {
+            read(task, &layout.batches.shape, k, &mut self.rows)?;
+            layout.set_input(k, None);
+            let span = layout.spans[k].input;
+            self.backend.upload(span.memory, span.start * size_of::<E>(), bytes::of(&self.rows))?;
+            layout.set_input(k, Some((data, k)));
+        }
+        layout.set_kept(k, None);
+        self.backend.run(layout.forward[k])?;
+        layout.set_kept(k, Some((pass, k)));
+        Ok(())
+    }
+
+    fn load(&mut self, weights: &[E]) -> Result<()> {
+        load(&mut self.plan, weights, &mut self.loaded);
+        self.backend.upload(self.weights.memory, 0, bytes::of(&self.loaded))
+    }
+
+    fn forward_inside(&mut self, task: &Task<'_, E>, keep: bool) -> Result<()> {
+        self.pass = None;
+        let place = self.layout(task, keep)?;
+        self.load(task.weights)?;
+        self.passes += 1;
+        let pass = self.passes;
+        let n_batches = self.layouts[place].as_ref().map_or(0, |layout| layout.forward.len());
+        for k in 0..n_batches {
+            self.run_forward(task, place, k, pass)?;
+        }
+        let Some(layout) = &self.layouts[place] else { return Ok(()) };
+        let shape = layout.batches.shape;
+        shape.prepare(&mut self.summaries);
+        self.made.resize(layout.summaries.len, E::zero());
+        if n_batches > 0 {
+            self.backend.download(layout.summaries.memory, 0, bytes::of_mut(&mut self.made))?;
+        }
+        let mut made = self.made.as_slice();
+        let mut bad: Option<(usize, f64)> = None;
+        for k in 0..n_batches {
+            let (own, rest) = made.split_at(layout.spans[k].summaries.len);
+            let found = shape.collect(k, task.source.derivatives(), own, &mut self.summaries);
+            bad = bad.into_iter().chain(found).min_by_key(|&(row, _)| row);
+            made = rest;
+        }
+        if let Some((row, value)) = bad {
+            return Err(DeviceError::NonFinite { row, n_s: shape.n_s, value });
+        }
+        if keep {
+            self.pass = Some((task.key, layout.whole));
+        }
+        Ok(())
+    }
+
+    fn backward_inside(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
+        let whole = Shape::new(&self.model, task, usize::MAX)?;
+        whole.check(cotangents)?;
+        if gradient.len() != task.weights.len() {
+            return Err(DeviceError::Gradient { expected: task.weights.len(), found: gradient.len() });
+        }
+        if self.pass != Some((task.key, whole)) {
+            self.layout(task, true)?;
+            self.load(task.weights)?;
+            self.passes += 1;
+            self.pass = None;
+        }
+        let pass = self.passes;
+        let Some(layout) = &self.layouts[0] else { return Ok(()) };
+        let shape = layout.batches.shape;
+        shape.beside_cotangents(task.source.derivatives(), cotangents.dx, &mut self.beside);
+        self.backend.upload(layout.tangents.memory, 0, bytes::of(&self.beside))?;
+        for (k, spans) in layout.spans.iter().enumerate() {
+            shape.cotangents(k, cotangents.x, &self.beside, &mut self.cotangents);
+            let offset = spans.values.start * size_of::<E>();
+            self.backend.upload(spans.values.memory, offset, bytes::of(&self.cotangents))?;
+        }
+        self.backend.run(self.clear)?;
+        for k in (0..self.layouts[0].as_ref().map_or(0, |layout| layout.backward.len())).rev() {
+            if !self.layouts[0].as_ref().is_some_and(|layout| layout.keeps(k, pass)) {
+                self.run_forward(task, 0, k, pass)?;
+            }
+            if let Some(layout) = &self.layouts[0] {
+                self.backend.run(layout.backward[k])?;
+            }
+        }
+        self.total.resize(self.gradient.len, E::zero());
+        self.backend.download(self.gradient.memory, 0, bytes::of_mut(&mut self.total))?;
+        self.plan.finish(task.weights, &mut self.total);
+        gradient.copy_from_slice(&self.total[..gradient.len()]);
+        Ok(())
+    }
+}
+
+impl<E: Element, B: Backend> Session<E> for CardSession<E, B> {
+    fn forward(&mut self, task: &Task<'_, E>, keep: bool) -> Result<&Summaries> {
+        self.forward_inside(task, keep)?;
+        Ok(&self.summaries)
+    }
+
+    fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
+        self.backward_inside(task, cotangents, gradient)
+    }
+
+    fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+}
+
+/// Memory for so many numbers.
+pub(super) fn numbers<T>(backend: &mut impl Backend, len: usize) -> Result<Span> {
+    let memory = backend.allocate(len * size_of::<T>())?;
+    Ok(Span { memory, start: 0, len })
+}
+
+/// Memory with these numbers.
+fn put<T: Copy + 'static>(backend: &mut impl Backend, values: &[T]) -> Result<Span> {
+    let span = numbers::<T>(backend, values.len())?;
+    backend.upload(span.memory, 0, bytes::of(values))?;
+    Ok(span)
+}
