@@ -48,9 +48,7 @@ impl DataSet {
         let (seeds, n_d) = self.usable_seeds(status);
         let (Some(expected), true) = (self.expected(status)?, n_d > 0) else {
             let all = status.vectors.iter().map(|vector| vector.marks.len()).sum();
-            let missing = all - status.count(Mark::Done);
-            let vector = self.vectors().first().map_or_else(String::new, |vector| vector.name.clone());
-            return Err(JobsError::Incomplete { missing, all, seed: self.design().first_seed, vector });
+            return Err(JobsError::Incomplete { missing: all - status.count(Mark::Done), all });
         };
         let n_params = self.design().theta_fid.len();
         let fiducial = self.root().join("fiducial.npy");
@@ -131,4 +129,63 @@ fn header(shape: &[usize], dtype: &str) -> Vec<u8> {
     header.extend((len as u16).to_le_bytes());
     header.extend(text.as_bytes());
     header
+}
+
+#[cfg(test)]
+mod tests {
+    use imnn_data::{ArrayPath, arrays};
+    use ndarray::{Array, Axis};
+
+    use super::*;
+    use crate::design::tests::design;
+
+    /// A set of maps whose values say what they are: vector, seed and place.
+    fn set(folder: &std::path::Path, single: bool, without: &[(usize, u64)]) -> DataSet {
+        let set = DataSet::create(folder, design()).unwrap();
+        for (k, vector) in set.vectors().iter().enumerate() {
+            for seed in (0..vector.n_seeds).map(|place| set.seed(place)).filter(|&seed| !without.contains(&(k, seed))) {
+                let map = Array::from_shape_fn((3, 2), |(i, j)| (1000 * k + 10 * i + j) as f64 + seed as f64 / 64.0);
+                let (file, map) = (set.file(vector, seed), map.into_dyn());
+                match single {
+                    true => arrays::write_npy(file, map.mapv(|value| value as f32).view()).unwrap(),
+                    false => arrays::write_npy(file, map.view()).unwrap(),
+                }
+            }
+        }
+        set
+    }
+
+    #[test]
+    fn rows_are_simulations_in_the_order_of_their_seeds() {
+        for single in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            // Seed 10 has no simulation above the fiducial in the second parameter.
+            let set = set(folder.path(), single, &[(4, 10)]);
+            let status = set.status().unwrap();
+            assert_eq!(set.usable_seeds(&status), (vec![11, 10, 12, 13], 1));
+            let collected = set.collect(&status).unwrap();
+            assert_eq!((collected.n_s, collected.n_d), (4, 1));
+            let bytes = std::fs::read(&collected.fiducial).unwrap();
+            let width = if single { 4 } else { 8 };
+            assert_eq!(bytes.len(), (bytes.len() - 4 * 6 * width).next_multiple_of(64) + 4 * 6 * width);
+            let read = |path: &PathBuf| arrays::read::<f64>(&ArrayPath::from(path.as_path())).unwrap();
+            let (fiducial, derivative) = (read(&collected.fiducial), read(&collected.derivative));
+            assert_eq!((fiducial.shape(), derivative.shape()), (&[4, 3, 2][..], &[1, 2, 2, 3, 2][..]));
+            for (row, seed) in [11, 10, 12, 13].into_iter().enumerate() {
+                assert_eq!(fiducial.index_axis(Axis(0), row), read(&set.file(&set.vectors()[0], seed)));
+            }
+            for (side, k) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+                assert_eq!(derivative[[0, side, k, 2, 1]], (1000 * (1 + 2 * k + side) + 21) as f64 + 11.0 / 64.0);
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_complete_seed_there_is_nothing_to_put_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = set(folder.path(), false, &[(1, 10), (2, 11)]);
+        let message = set.collect(&set.status().unwrap()).unwrap_err().to_string();
+        assert!(message.contains("2 of 12 simulations are not there"), "{message}");
+        assert!(!folder.path().join("fiducial.npy").exists());
+    }
 }

@@ -72,17 +72,13 @@ pub enum JobsError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// The set is to be put together, and some of it is not there.
-    #[error("{missing} of {all} simulations are not there, the first of them seed {seed} of {vector}")]
+    /// The set is to be put together, and too little of it is there.
+    #[error("there is no seed with all its simulations: {missing} of {all} simulations are not there")]
     Incomplete {
         /// How many are not there.
         missing: usize,
         /// How many there should be.
         all: usize,
-        /// The first.
-        seed: u64,
-        /// Its parameter vector.
-        vector: String,
     },
     /// An array cannot be read or written.
     #[error(transparent)]

@@ -235,9 +235,7 @@ fn more_seeds_extend_a_set() {
 fn killed_half_way_it_goes_on_where_it_was() {
     let place = Place::new(&SIMS.replace("n_s = 6\nn_d = 4", "n_s = 30\nn_d = 30"));
     // A file is there for a while before it is complete.
-    place.simulator(
-        "sh line.sh \"$1\" \"$2\" whole.$1.$2\nhead -c 100 whole.$1.$2 > \"$3\"\nsleep 0.02\ncp whole.$1.$2 \"$3\"\nexit",
-    );
+    place.simulator("sh line.sh $1 $2 $3.whole\nhead -c 100 $3.whole > $3\nsleep 0.02\ncp $3.whole $3\nexit");
     let mut child = start(&place.arguments("set", &["--quiet"]));
     until("half of the simulations", || place.simulations("set").len() >= 40);
     child.kill().expect("killed");

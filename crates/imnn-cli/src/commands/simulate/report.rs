@@ -86,6 +86,11 @@ impl Report<'_> {
                     text.push_str(&format!("{run} {note}\n"));
                 }
                 text.push_str(&format!("train on it: imnn fit {run} --out RUN\n"));
+                if !changed {
+                    let note =
+                        "det F is too large where a network learns the noise of its simulations by heart; name others";
+                    text.push_str(&format!("{note}\nfor [simulations.validation] in that file, which shows how\n"));
+                }
                 text
             }
         }
