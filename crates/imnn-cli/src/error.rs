@@ -43,7 +43,7 @@ pub enum CliError {
         /// The run file.
         path: PathBuf,
         /// Why.
-        source: imnn::device::DeviceError,
+        source: Box<imnn::device::DeviceError>,
     },
     /// The run file cannot be written out as it was resolved.
     #[error("the run file cannot be written out with all its settings: {reason}")]

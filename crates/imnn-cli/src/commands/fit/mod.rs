@@ -119,7 +119,7 @@ fn save<E: Element>(imnn: &Imnn<E>, folder: OutputFolder, arguments: &FitArgumen
 /// Refuses a device that this program or this machine cannot use.
 fn check_device<E: Element>(device: &Device, path: &Path) -> Result<(), CliError> {
     if device.kind == DeviceKind::Cuda {
-        cuda::<E>(device).map_err(|source| CliError::Gpu { path: path.to_owned(), source })?;
+        cuda::<E>(device).map_err(|source| CliError::Gpu { path: path.to_owned(), source: source.into() })?;
     }
     Ok(())
 }
@@ -137,9 +137,9 @@ fn cuda<E: Element>(device: &Device) -> Result<Cuda<E>, DeviceError> {
 }
 
 /// The device of the run, which keeps what the sources leave of the memory allowed; and what it is, for people.
-fn device<E: Element>(device: &Device, memory: u64) -> Result<(Box<dyn device::Device<E>>, String), FitError> {
+fn device<E: Element>(device: &Device, memory: u64) -> Result<(Box<dyn device::Device<E>>, String), CliError> {
     if device.kind == DeviceKind::Cuda {
-        let cuda = cuda::<E>(device)?;
+        let cuda = cuda::<E>(device).map_err(FitError::from)?;
         let name = format!("on GPU {}", cuda.devices().iter().map(usize::to_string).collect::<Vec<_>>().join(", "));
         return Ok((Box::new(cuda), name));
     }
@@ -147,10 +147,10 @@ fn device<E: Element>(device: &Device, memory: u64) -> Result<(Box<dyn device::D
         Some(threads) => Cpu::new(threads),
         None => Cpu::all(),
     };
-    let cpu = cpu?.with_memory(usize::try_from(memory).unwrap_or(usize::MAX));
-    let one = Aggregator::new([cpu])?;
+    let cpu = cpu.map_err(FitError::from)?.with_memory(usize::try_from(memory).unwrap_or(usize::MAX));
+    let one = Aggregator::new([cpu]).map_err(FitError::from)?;
     let one = match device.n_per_device {
-        Some(n_per_device) => one.with_n_per_device(n_per_device)?,
+        Some(n_per_device) => one.with_n_per_device(n_per_device).map_err(FitError::from)?,
         None => one,
     };
     let threads = one.workers();
