@@ -74,8 +74,8 @@ pub fn run(arguments: &[String]) -> Outcome {
 /// The program of the tests in the messages of `cargo test --no-run --message-format=json`.
 fn executable(messages: &str) -> Option<String> {
     let found = messages.lines().filter(|line| line.contains("\"name\":\"imnn_device\""));
-    let texts = found.filter_map(|line| line.split("\"executable\":\"").nth(1)?.split('"').next());
-    texts.last().map(ToOwned::to_owned)
+    let mut texts = found.filter_map(|line| line.split("\"executable\":\"").nth(1)?.split('"').next());
+    texts.next_back().map(ToOwned::to_owned)
 }
 
 #[cfg(test)]

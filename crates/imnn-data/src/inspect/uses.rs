@@ -95,9 +95,9 @@ mod tests {
     #[test]
     fn the_simulations_beside_decide() {
         let fiducial = info(&[100, 6]);
-        let found = uses(&info(&[10, 6, 2]), &[fiducial.clone()]);
+        let found = uses(&info(&[10, 6, 2]), std::slice::from_ref(&fiducial));
         assert_eq!(found, [Use::Exact { n_d: 10, n_params: 2, input: vec![6] }]);
-        let found = uses(&info(&[10, 2, 2, 6]), &[fiducial.clone()]);
+        let found = uses(&info(&[10, 2, 2, 6]), std::slice::from_ref(&fiducial));
         assert_eq!(found, [Use::Numerical { n_d: 10, n_params: 2, input: vec![6] }]);
         assert_eq!(uses(&fiducial, &[info(&[10, 6, 2])]), [Use::Fiducial { n_s: 100, input: vec![6] }]);
     }
