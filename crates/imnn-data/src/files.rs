@@ -141,6 +141,10 @@ impl Files {
             (DerivativeFiles::Array(path), FilesKind::Exact) => open_shaped(path, options, Some(&input), true)?,
             (DerivativeFiles::Array(path), FilesKind::Numerical(_)) => open(path)?,
             (DerivativeFiles::Sides { below, above }, FilesKind::Numerical(_)) => {
+                if let Some(same) = below.iter().zip(above).find_map(|(low, high)| (low == high).then_some(low)) {
+                    let reason = format!("{same} is given as both below and above: its derivative would be 0");
+                    return Err(DataError::Seeds { reason });
+                }
                 let all = |paths: &[ArrayPath]| paths.iter().map(open).collect::<Result<Vec<_>, _>>();
                 Box::new(StackedRows::new(all(below)?, all(above)?, self.n_d)?)
             }

@@ -5,7 +5,7 @@ use std::path::Path;
 use imnn_sim::Real;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::npy::NpyRows;
+use super::npy::{NpyRows, stamp};
 use super::{HeldRows, RowArray, RowOptions};
 use crate::DataError;
 use crate::arrays::archive::{DEFLATE_AT_MOST, find, unreadable};
@@ -20,6 +20,8 @@ pub(super) fn open_member<E: Real>(
     options: &RowOptions,
 ) -> Result<Box<dyn RowArray<E>>, DataError> {
     let opened = open(path)?;
+    // Before the checksum is compared: what is written afterwards is found out by it.
+    let stamp = stamp(opened.reader.get_ref(), &label)?;
     let unreadable = |error| unreadable(path, error);
     let mut archive = ZipArchive::new(opened.reader).map_err(unreadable)?;
     let index = find(&archive, path, key)?;
@@ -41,7 +43,7 @@ pub(super) fn open_member<E: Real>(
             })?;
         }
         drop(member);
-        return Ok(Box::new(NpyRows::within(archive.into_inner().into_inner(), start..end, label)?));
+        return Ok(Box::new(NpyRows::within(archive.into_inner().into_inner(), stamp, start..end, label)?));
     }
     let at_most = opened.len.saturating_mul(DEFLATE_AT_MOST).min(len);
     let mut npy = Npy { label: label.clone(), reader: member, len, at_most };

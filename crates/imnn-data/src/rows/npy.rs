@@ -37,13 +37,13 @@ impl NpyRows {
     /// The array of a `.npy` file.
     pub(super) fn open(path: &Path, label: String) -> Result<Self, DataError> {
         let opened = open(path)?;
-        Self::within(opened.reader.into_inner(), 0..opened.len, label)
+        let file = opened.reader.into_inner();
+        let stamp = stamp(&file, &label)?;
+        Self::within(file, stamp, 0..opened.len, label)
     }
 
-    /// The array in the bytes `part` of a file.
-    pub(super) fn within(file: File, part: Range<u64>, label: String) -> Result<Self, DataError> {
-        let io = |source| DataError::Io { action: "read", label: label.clone(), source };
-        let stamp = Stamp::of(&file.metadata().map_err(io)?);
+    /// The array in the bytes `part` of a file that was as `stamp` says before anything was read.
+    pub(super) fn within(file: File, stamp: Stamp, part: Range<u64>, label: String) -> Result<Self, DataError> {
         let len = part.end - part.start;
         // One read for the whole of most headers: folders have many files.
         let reader = BufReader::with_capacity(256, Part { file: &file, at: part.start, end: part.end });
@@ -118,8 +118,7 @@ impl NpyRows {
 
     /// Refuses what was read where the file is no longer the one that was opened.
     fn unchanged(&self) -> Result<(), DataError> {
-        let metadata = self.file.metadata().map_err(|source| self.io(source))?;
-        if Stamp::of(&metadata) != self.stamp {
+        if stamp(&self.file, &self.label)? != self.stamp {
             return Err(DataError::Changed { label: self.label.clone() });
         }
         Ok(())
@@ -127,6 +126,14 @@ impl NpyRows {
 
     fn io(&self, source: std::io::Error) -> DataError {
         DataError::Io { action: "read", label: self.label.clone(), source }
+    }
+}
+
+/// How a file is now.
+pub(super) fn stamp(file: &File, label: &str) -> Result<Stamp, DataError> {
+    match file.metadata() {
+        Ok(metadata) => Ok(Stamp::of(&metadata)),
+        Err(source) => Err(DataError::Io { action: "read", label: label.to_owned(), source }),
     }
 }
 

@@ -119,7 +119,9 @@ impl<E: Real> Ahead<E> {
         };
         let hit = read.map(|(read, result)| {
             let before = std::mem::replace(leaf, read);
-            state.spare.push(before);
+            if before.values.capacity() > 0 {
+                state.spare.push(before);
+            }
             result
         });
         let next = state.next(&rows, with);

@@ -392,6 +392,9 @@ fn seeds_and_rows_are_not_mixed() {
     assert!(message(files.load::<f32>()).ends_with("use kind = \"numerical\""));
     let files = Files { kind: FilesKind::Numerical(Steps::Widths(vec![1.0])), ..files };
     assert!(message(files.load::<f32>()).starts_with("1 array below and 0 arrays above"));
+    let d: imnn_data::ArrayPath = at.join("d.npy").into();
+    let same = Files::sides(at.join("f/{seed}.npy"), vec![d.clone()], vec![d], Steps::Widths(vec![1.0]));
+    assert!(message(same.load::<f32>()).ends_with("d.npy is given as both below and above: its derivative would be 0"));
 }
 
 #[test]
