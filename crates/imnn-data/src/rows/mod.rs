@@ -8,7 +8,7 @@ mod npy;
 mod open;
 mod pattern;
 mod stack;
-mod stamp;
+pub(crate) mod stamp;
 
 use std::ops::Range;
 
