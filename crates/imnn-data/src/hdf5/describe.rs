@@ -188,8 +188,8 @@ pub(super) enum Layout {
     Compact { at: u64, len: u64 },
     /// In one piece.
     Contiguous { at: Option<u64>, len: Option<u64> },
-    /// In chunks of one shape, found by an index.
-    Chunked { shape: Vec<u64>, size: u64, index: Index, at: Option<u64> },
+    /// In chunks of one shape, found by an index, which may have lengths in full.
+    Chunked { shape: Vec<u64>, size: u64, index: Index, at: Option<u64>, long: bool },
 }
 
 /// How chunks are found.
@@ -222,18 +222,18 @@ pub(super) fn layout(mut block: Block) -> Found<Layout> {
                 (0, _) => compact(&mut block, 4)?,
                 (1, _) => Layout::Contiguous { at: data, len: None },
                 (2, Some((&size, shape))) => {
-                    Layout::Chunked { shape: shape.to_vec(), size, index: Index::Tree, at: data }
+                    Layout::Chunked { shape: shape.to_vec(), size, index: Index::Tree, at: data, long: false }
                 }
                 _ => return Err(format!("damaged: its layout at byte {at} is of class {class}")),
             }
         }
-        3 | 4 => match block.byte()? {
+        3..=5 => match block.byte()? {
             0 => compact(&mut block, 2)?,
             1 => Layout::Contiguous { at: block.address()?, len: Some(block.length()?) },
             2 if version == 3 => {
                 let rank = usize::from(block.byte()?);
                 let data = block.address()?;
-                chunked(&mut block, rank, 4, |_| Ok((Index::Tree, data)))?
+                chunked(&mut block, rank, 4, false, |_| Ok((Index::Tree, data)))?
             }
             2 => {
                 let (flags, rank, width) = (block.byte()?, usize::from(block.byte()?), usize::from(block.byte()?));
@@ -243,7 +243,7 @@ pub(super) fn layout(mut block: Block) -> Found<Layout> {
                 if flags & 1 != 0 {
                     return Err("stores chunks at its edges without filters, which is not read; copy it with h5repack -f GZIP=4".to_owned());
                 }
-                chunked(&mut block, rank, width, |block| {
+                chunked(&mut block, rank, width, version == 5, |block| {
                     let index = match block.byte()? {
                         1 if flags & 2 == 0 => Index::Single(None),
                         1 => Index::Single(Some((block.length()?, block.four()?))),
@@ -265,7 +265,7 @@ pub(super) fn layout(mut block: Block) -> Found<Layout> {
         },
         _ => {
             return Err(format!(
-                "its layout at byte {at} is of version {version}, of which 1 to 4 are known; copy it with h5repack, or write it without libver='latest'"
+                "its layout at byte {at} is of version {version}, of which 1 to 5 are known; copy it with h5repack, or write it without libver='latest'"
             ));
         }
     };
@@ -283,6 +283,7 @@ fn chunked(
     block: &mut Block,
     rank: usize,
     width: usize,
+    long: bool,
     index: impl FnOnce(&mut Block) -> Found<(Index, Option<u64>)>,
 ) -> Found<Layout> {
     let shape = (0..rank).map(|_| block.number(width)).collect::<Found<Vec<u64>>>()?;
@@ -290,5 +291,5 @@ fn chunked(
         return Err(format!("damaged: its chunks at byte {} have no shape", block.at));
     };
     let (index, at) = index(block)?;
-    Ok(Layout::Chunked { shape: shape.to_vec(), size, index, at })
+    Ok(Layout::Chunked { shape: shape.to_vec(), size, index, at, long })
 }

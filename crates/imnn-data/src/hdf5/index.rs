@@ -23,6 +23,8 @@ pub(super) struct Grid<'a> {
     /// The bytes of a chunk when it is unpacked.
     pub(super) bytes: u64,
     pub(super) filtered: bool,
+    /// Whether lengths have eight bytes whatever a chunk may need, as from HDF5 2.0 on.
+    pub(super) long: bool,
 }
 
 impl Grid<'_> {
@@ -40,7 +42,7 @@ impl Grid<'_> {
 
     /// The bytes of the length of a compressed chunk.
     fn width(&self) -> usize {
-        (1 + (log2(self.bytes) as usize + 8) / 8).min(8)
+        if self.long { 8 } else { (1 + (log2(self.bytes) as usize + 8) / 8).min(8) }
     }
 
     /// The bytes of a chunk in the arrays.

@@ -56,14 +56,20 @@ impl Dataset {
         let most = most.unwrap_or_else(|| shape.clone());
         let shape_at = |shape: &[u64]| shape.iter().map(|&axis| axis as usize).collect::<Vec<usize>>();
         let data = match describe::layout(message.body.clone())? {
-            Layout::Chunked { shape: chunk, size: stored, index, at } => {
+            Layout::Chunked { shape: chunk, size: stored, index, at, long } => {
                 let unpacked = chunk.iter().try_fold(size, |len, &axis| len.checked_mul(axis));
                 let unpacked = unpacked.filter(|&bytes| bytes > 0 && bytes < 1 << 32 && stored == size);
                 let Some(unpacked) = unpacked.filter(|_| chunk.len() == shape.len() && !shape.is_empty()) else {
                     return Err(format!("damaged: it cannot have chunks of shape {chunk:?}"));
                 };
-                let grid =
-                    Grid { shape: &shape, most: &most, chunk: &chunk, bytes: unpacked, filtered: !filters.is_empty() };
+                let grid = Grid {
+                    shape: &shape,
+                    most: &most,
+                    chunk: &chunk,
+                    bytes: unpacked,
+                    filtered: !filters.is_empty(),
+                    long,
+                };
                 let chunks = index::chunks(bytes, &grid, index, at)?;
                 let spare = shape != most;
                 let chunks = stored_apart(bytes, chunks, unpacked, &filters)?;
