@@ -389,14 +389,14 @@ impl Grown<'_> {
                 break;
             }
             let place = block.address()?;
-            let bits = &bitmap[(number * bits) as usize..][..bits as usize];
-            self.block(place, n, Some(bits), found)?;
+            // Each block has whole bytes of bits, but the bits of all blocks follow each other.
+            self.block(place, n, Some((&bitmap, number * pages)), found)?;
         }
         Ok(())
     }
 
     /// A block of elements.
-    fn block(&self, at: Option<u64>, n: u64, bits: Option<&[u8]>, found: &mut Vec<Option<Chunk>>) -> Found<()> {
+    fn block(&self, at: Option<u64>, n: u64, bits: Option<(&[u8], u64)>, found: &mut Vec<Option<Chunk>>) -> Found<()> {
         let Some(at) = at else { return self.nothing(n, found) };
         let entry = self.grid.entry(self.bytes) as u64;
         let front = 6 + self.bytes.widths.0 as u64 + self.offset;
@@ -412,7 +412,7 @@ impl Grown<'_> {
             return Ok(());
         }
         for number in 0..n / self.page {
-            if bits.is_some_and(|bits| written(bits, number)) {
+            if bits.is_some_and(|(bits, first)| written(bits, first + number)) {
                 let place = at + len + number * (self.page * entry + 4);
                 elements(self.bytes, self.grid, place, self.page, found)?;
             } else {
