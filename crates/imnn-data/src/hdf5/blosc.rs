@@ -173,7 +173,7 @@ fn zstd(bytes: &[u8], len: usize) -> Found<Vec<u8>> {
 fn unshuffle_bits(bytes: &[u8], size: usize) -> Vec<u8> {
     let n = bytes.len() / size;
     let mut whole = bytes.to_vec();
-    if n % 8 != 0 {
+    if !n.is_multiple_of(8) {
         return whole;
     }
     whole[..n * size].fill(0);

@@ -1,6 +1,6 @@
 //! The bytes of an HDF5 file, read at their places and never beyond the end of the file.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -19,6 +19,8 @@ pub(super) struct Bytes<'a> {
     pub(super) widths: (usize, usize),
     /// The places of all descriptions that were read, in which no data can be.
     pub(super) read: RefCell<Vec<Range<u64>>>,
+    /// The bytes that may still be read: some are read several times, but what goes in circles has to end.
+    pub(super) left: Cell<u64>,
 }
 
 /// Descriptions are small; more than this in one piece is damage.
@@ -31,6 +33,10 @@ impl Bytes<'_> {
         let Some(end) = end else {
             return Err(format!("damaged: {len} bytes at byte {at} are not in the file, which has {}", self.len));
         };
+        let Some(left) = self.left.get().checked_sub(len + 8) else {
+            return Err(format!("damaged: what is described at byte {at} leads in circles"));
+        };
+        self.left.set(left);
         let mut bytes = vec![0; len as usize];
         self.file
             .read_exact_at(&mut bytes, self.base + at)
@@ -45,11 +51,6 @@ impl Bytes<'_> {
         block.name(name)?;
         block.check()?;
         Ok(block)
-    }
-
-    /// How many descriptions were read, to end what goes in circles.
-    pub(super) fn n_read(&self) -> usize {
-        self.read.borrow().len()
     }
 }
 

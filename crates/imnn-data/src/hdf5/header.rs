@@ -1,6 +1,6 @@
 //! Where a file starts, and the messages that describe an object: a group or a dataset.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -23,7 +23,8 @@ pub(super) fn superblock(file: &File) -> Found<(Bytes<'_>, u64)> {
     if base >= 1 << 24 {
         return Err(wrong.to_owned());
     }
-    let mut bytes = Bytes { file, base, len: head, widths: (8, 8), read: RefCell::default() };
+    let left = head.saturating_mul(16).saturating_add(1 << 20);
+    let mut bytes = Bytes { file, base, len: head, widths: (8, 8), read: RefCell::default(), left: Cell::new(left) };
     let mut block = bytes.block(0, head.min(256))?;
     block.take(8)?;
     let version = block.byte()?;
@@ -61,7 +62,8 @@ pub(super) fn superblock(file: &File) -> Found<(Bytes<'_>, u64)> {
         }
         root
     };
-    *bytes.read.borrow_mut() = vec![0..(block.bytes.len() - block.left()) as u64];
+    let used = 0..(block.bytes.len() - block.left()) as u64;
+    bytes.read.replace(vec![used]);
     if start != base {
         return Err(format!("damaged: its superblock is at byte {base} and says {start}"));
     }

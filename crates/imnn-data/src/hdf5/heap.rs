@@ -190,7 +190,9 @@ impl Fractal {
                 match block.address()? {
                     Some(child) if row < heap.direct => blocks.push((place, size, child)),
                     Some(child) => {
-                        let below = u64::from(log2(size)).saturating_sub(u64::from(log2(heap.start * heap.width))) + 1;
+                        let below = u64::from(log2(size))
+                            .saturating_sub(u64::from(log2(heap.start.saturating_mul(heap.width))))
+                            + 1;
                         // Less rows than here, so that this ends.
                         if below >= rows {
                             return Err(format!("damaged: the block at byte {child} cannot be there"));

@@ -1,5 +1,7 @@
 //! The list of a dataset's chunks.
 
+use std::collections::HashMap;
+
 use super::bytes::{Block, Bytes, Found, log2};
 use super::describe::Index;
 use super::heap::records;
@@ -71,7 +73,7 @@ pub(super) fn chunks(bytes: &Bytes<'_>, grid: &Grid<'_>, index: Index, at: Optio
     let Some(at) = at else {
         return if expected == 0 { Ok(vec![]) } else { Err(unwritten(0)) };
     };
-    let mut list = List { grid, chunks: vec![None; expected as usize], there: 0 };
+    let mut list = List { grid, chunks: vec![] };
     match index {
         Index::Tree => tree(bytes, at, &mut list)?,
         Index::Single(packed) => {
@@ -85,6 +87,9 @@ pub(super) fn chunks(bytes: &Bytes<'_>, grid: &Grid<'_>, index: Index, at: Optio
             if grid.filtered {
                 return Err(format!("damaged: its chunks at byte {at} cannot be compressed and without a list"));
             }
+            if expected.saturating_mul(grid.bytes) > bytes.len {
+                return Err(format!("truncated or damaged: its chunks at byte {at} are not in the file"));
+            }
             let counts = grid.counts(grid.most);
             array(&mut list, &counts, 0, |number| {
                 let at = number.checked_mul(grid.bytes).and_then(|offset| offset.checked_add(at));
@@ -94,7 +99,7 @@ pub(super) fn chunks(bytes: &Bytes<'_>, grid: &Grid<'_>, index: Index, at: Optio
         Index::Fixed => {
             let found = fixed(bytes, at, grid)?;
             let counts = grid.counts(grid.most);
-            array(&mut list, &counts, 0, |number| Ok(found.get(number as usize).copied().flatten()))?;
+            array(&mut list, &counts, 0, |number| Ok(found.chunks.get(&number).copied()))?;
         }
         Index::Extensible => {
             // The axis that may grow comes first.
@@ -107,7 +112,7 @@ pub(super) fn chunks(bytes: &Bytes<'_>, grid: &Grid<'_>, index: Index, at: Optio
             let needed = others.map(|(_, n)| *n).try_fold(along, u64::checked_mul);
             let needed = needed.filter(|&needed| needed <= bytes.len).ok_or_else(|| unwritten(0))?;
             let found = extensible(bytes, at, grid, needed)?;
-            array(&mut list, &counts, axis, |number| Ok(found.get(number as usize).copied().flatten()))?;
+            array(&mut list, &counts, axis, |number| Ok(found.chunks.get(&number).copied()))?;
         }
         Index::Tree2 => {
             let entry = grid.entry(bytes) + 8 * grid.shape.len();
@@ -115,48 +120,81 @@ pub(super) fn chunks(bytes: &Bytes<'_>, grid: &Grid<'_>, index: Index, at: Optio
             for mut record in records(bytes, at, &[kind], Some(entry))? {
                 let chunk = grid.chunk(&mut record)?;
                 let place = grid.shape.iter().map(|_| record.number(8)).collect::<Found<Vec<u64>>>()?;
-                let chunk = chunk.ok_or_else(|| unwritten(list.there))?;
+                let chunk = chunk.ok_or_else(|| unwritten(list.chunks.len() as u64))?;
                 list.add(&place, chunk)?;
             }
         }
     }
-    let there = list.there;
-    list.chunks.into_iter().collect::<Option<Vec<Chunk>>>().ok_or_else(|| unwritten(there))
+    let mut chunks = list.chunks;
+    chunks.sort_unstable_by_key(|(number, _)| *number);
+    if let Some(two) = chunks.windows(2).find(|two| two[0].0 == two[1].0) {
+        return Err(format!("damaged: chunk {} is at byte {} and at byte {}", two[0].0, two[0].1.at, two[1].1.at));
+    }
+    if chunks.len() as u64 != expected {
+        return Err(unwritten(chunks.len() as u64));
+    }
+    Ok(chunks.into_iter().map(|(_, chunk)| chunk).collect())
 }
 
-/// Chunks as they are found.
+/// Chunks as they are found, each with its number: as many as the file has, whatever its shape says.
 struct List<'a> {
     grid: &'a Grid<'a>,
-    chunks: Vec<Option<Chunk>>,
-    there: u64,
+    chunks: Vec<(u64, Chunk)>,
 }
 
 impl List<'_> {
     fn add(&mut self, place: &[u64], chunk: Chunk) -> Found<()> {
-        let number = self.grid.number(place);
-        let slot = number.and_then(|number| self.chunks.get_mut(number as usize)).filter(|slot| slot.is_none());
-        let slot = slot.ok_or_else(|| {
-            format!("damaged: the chunk at byte {} would be at {place:?}, where there is none or another", chunk.at)
+        let number = self.grid.number(place).ok_or_else(|| {
+            format!("damaged: the chunk at byte {} would be at {place:?}, where there is none", chunk.at)
         })?;
-        *slot = Some(chunk);
-        self.there += 1;
+        self.chunks.push((number, chunk));
         Ok(())
+    }
+}
+
+/// The elements of an array that were written, by their numbers.
+#[derive(Default)]
+struct Array {
+    chunks: HashMap<u64, Chunk>,
+    /// The number of the next element.
+    next: u64,
+}
+
+impl Array {
+    fn push(&mut self, chunk: Option<Chunk>) {
+        if let Some(chunk) = chunk {
+            self.chunks.insert(self.next, chunk);
+        }
+        self.next += 1;
+    }
+
+    /// Elements that were never written.
+    fn skip(&mut self, n: u64) {
+        self.next = self.next.saturating_add(n);
     }
 }
 
 /// Adds the chunks of an array that is ordered by `counts`, the axis `first` before the others.
 fn array(list: &mut List<'_>, counts: &[u64], first: usize, find: impl Fn(u64) -> Found<Option<Chunk>>) -> Found<()> {
     let here = list.grid.counts(list.grid.shape);
+    if here.contains(&0) {
+        return Ok(());
+    }
     let mut place = vec![0; here.len()];
-    for _ in 0..list.chunks.len() {
+    loop {
         let mut number: Option<u64> = Some(place.get(first).copied().unwrap_or(0));
         for (axis, &at) in place.iter().enumerate().filter(|(axis, _)| *axis != first) {
             number = number.and_then(|number| number.checked_mul(counts[axis])?.checked_add(at));
         }
-        if let Some(chunk) = number.map(&find).transpose()?.flatten() {
-            list.add(&place, chunk)?;
-        }
-        for axis in (0..here.len()).rev() {
+        // Where one is missing nobody asks for the others.
+        let Some(chunk) = number.map(&find).transpose()?.flatten() else { return Ok(()) };
+        list.add(&place, chunk)?;
+        let mut axis = here.len();
+        loop {
+            if axis == 0 {
+                return Ok(());
+            }
+            axis -= 1;
             place[axis] += 1;
             if place[axis] < here[axis] {
                 break;
@@ -164,7 +202,6 @@ fn array(list: &mut List<'_>, counts: &[u64], first: usize, find: impl Fn(u64) -
             place[axis] = 0;
         }
     }
-    Ok(())
 }
 
 /// The list of the first version, which has no checksums: everything in it is compared.
@@ -249,7 +286,7 @@ fn head(block: &mut Block, grid: &Grid<'_>, entry: usize) -> Found<()> {
 }
 
 /// Elements of an array, of which `n` are at a place, in pages with checksums of their own where they are many.
-fn elements(bytes: &Bytes<'_>, grid: &Grid<'_>, at: u64, n: u64, found: &mut Vec<Option<Chunk>>) -> Found<()> {
+fn elements(bytes: &Bytes<'_>, grid: &Grid<'_>, at: u64, n: u64, found: &mut Array) -> Found<()> {
     let len = n * grid.entry(bytes) as u64;
     let mut page = bytes.block(at, len + 4)?;
     page.check()?;
@@ -264,13 +301,13 @@ fn written(bits: &[u8], page: u64) -> bool {
     bits.get((page / 8) as usize).is_some_and(|byte| byte & (0x80 >> (page % 8)) != 0)
 }
 
-fn fixed(bytes: &Bytes<'_>, at: u64, grid: &Grid<'_>) -> Found<Vec<Option<Chunk>>> {
+fn fixed(bytes: &Bytes<'_>, at: u64, grid: &Grid<'_>) -> Found<Array> {
     let (address, entry) = (bytes.widths.0 as u64, grid.entry(bytes));
     let mut block = bytes.checked(at, 12 + address + bytes.widths.1 as u64, b"FAHD")?;
     head(&mut block, grid, entry)?;
     let (bits, n) = (u64::from(block.byte()?), block.length()?);
     let data = block.address()?;
-    let Some(data) = data.filter(|_| bits < 32) else { return Ok(vec![]) };
+    let Some(data) = data.filter(|_| bits < 32) else { return Ok(Array::default()) };
     if n > bytes.len {
         return Err(format!("damaged: the list of chunks at byte {at} is longer than the file"));
     }
@@ -283,7 +320,7 @@ fn fixed(bytes: &Bytes<'_>, at: u64, grid: &Grid<'_>) -> Found<Vec<Option<Chunk>
     if block.byte()? != u8::from(grid.filtered) || block.set()? != at {
         return Err(format!("damaged: the list of chunks at byte {data} belongs to another dataset"));
     }
-    let mut found = vec![];
+    let mut found = Array::default();
     if pages == 0 {
         for _ in 0..n {
             found.push(grid.chunk(&mut block)?);
@@ -296,14 +333,14 @@ fn fixed(bytes: &Bytes<'_>, at: u64, grid: &Grid<'_>) -> Found<Vec<Option<Chunk>
         if written(&bits, number) {
             elements(bytes, grid, data + front + 4 + number * (page * entry as u64 + 4), n, &mut found)?;
         } else {
-            found.extend((0..n).map(|_| None));
+            found.skip(n);
         }
     }
     Ok(found)
 }
 
 /// An array that grows: the first elements are in the index block, the others in blocks of doubling size.
-fn extensible(bytes: &Bytes<'_>, at: u64, grid: &Grid<'_>, needed: u64) -> Found<Vec<Option<Chunk>>> {
+fn extensible(bytes: &Bytes<'_>, at: u64, grid: &Grid<'_>, needed: u64) -> Found<Array> {
     let (address, length, entry) = (bytes.widths.0 as u64, bytes.widths.1 as u64, grid.entry(bytes));
     let mut block = bytes.checked(at, 16 + address + 6 * length, b"EAHD")?;
     head(&mut block, grid, entry)?;
@@ -311,7 +348,7 @@ fn extensible(bytes: &Bytes<'_>, at: u64, grid: &Grid<'_>, needed: u64) -> Found
     let first = u64::from(block.byte()?);
     let (least, pointers, page) = (u64::from(block.byte()?), u64::from(block.byte()?), u64::from(block.byte()?));
     block.take(6 * length as usize)?;
-    let Some(index) = block.address()? else { return Ok(vec![]) };
+    let Some(index) = block.address()? else { return Ok(Array::default()) };
     let fits = least.is_power_of_two() && pointers.is_power_of_two() && bits <= 64 && page < 32;
     let supers = (1 + bits).saturating_sub(u64::from(log2(least)));
     let inside = 2 * u64::from(log2(pointers));
@@ -323,14 +360,14 @@ fn extensible(bytes: &Bytes<'_>, at: u64, grid: &Grid<'_>, needed: u64) -> Found
     let len = 10 + address + first * entry as u64 + (direct + supers - inside) * address;
     let mut block = bytes.checked(index, len, b"EAIB")?;
     grown.head(&mut block)?;
-    let mut found = vec![];
+    let mut found = Array::default();
     for _ in 0..first {
         found.push(grid.chunk(&mut block)?);
     }
     // Super block u has 2^(u/2) blocks of 2^((u+1)/2) times the least elements; those of the first ones are named here.
     for number in 0..supers {
         let (n_blocks, n) = (1_u64 << (number / 2), least << number.div_ceil(2));
-        if found.len() as u64 >= needed {
+        if found.next >= needed {
             break;
         }
         if number < inside {
@@ -367,15 +404,11 @@ impl Grown<'_> {
     }
 
     /// The blocks of a super block.
-    fn secondary(
-        &self,
-        at: Option<u64>,
-        n_blocks: u64,
-        n: u64,
-        needed: u64,
-        found: &mut Vec<Option<Chunk>>,
-    ) -> Found<()> {
-        let Some(at) = at else { return self.nothing(n_blocks.saturating_mul(n), found) };
+    fn secondary(&self, at: Option<u64>, n_blocks: u64, n: u64, needed: u64, found: &mut Array) -> Found<()> {
+        let Some(at) = at else {
+            found.skip(n_blocks.saturating_mul(n));
+            return Ok(());
+        };
         let pages = if n > self.page { n / self.page } else { 0 };
         let bits = pages.div_ceil(8);
         let address = self.bytes.widths.0 as u64;
@@ -385,7 +418,7 @@ impl Grown<'_> {
         block.take(self.offset as usize)?;
         let bitmap = block.take((n_blocks * bits) as usize)?.to_vec();
         for number in 0..n_blocks {
-            if found.len() as u64 >= needed {
+            if found.next >= needed {
                 break;
             }
             let place = block.address()?;
@@ -396,8 +429,11 @@ impl Grown<'_> {
     }
 
     /// A block of elements.
-    fn block(&self, at: Option<u64>, n: u64, bits: Option<(&[u8], u64)>, found: &mut Vec<Option<Chunk>>) -> Found<()> {
-        let Some(at) = at else { return self.nothing(n, found) };
+    fn block(&self, at: Option<u64>, n: u64, bits: Option<(&[u8], u64)>, found: &mut Array) -> Found<()> {
+        let Some(at) = at else {
+            found.skip(n);
+            return Ok(());
+        };
         let entry = self.grid.entry(self.bytes) as u64;
         let front = 6 + self.bytes.widths.0 as u64 + self.offset;
         let paged = n > self.page;
@@ -416,19 +452,9 @@ impl Grown<'_> {
                 let place = at + len + number * (self.page * entry + 4);
                 elements(self.bytes, self.grid, place, self.page, found)?;
             } else {
-                self.nothing(self.page, found)?;
+                found.skip(self.page);
             }
         }
-        Ok(())
-    }
-
-    /// Elements that were never written: a dataset that needs them is refused, so that no more are noted than there
-    /// could be chunks.
-    fn nothing(&self, n: u64, found: &mut Vec<Option<Chunk>>) -> Found<()> {
-        if n > self.bytes.len {
-            return Err(format!("damaged: the list of chunks at byte {} is longer than the file", self.at));
-        }
-        found.extend((0..n).map(|_| None));
         Ok(())
     }
 }

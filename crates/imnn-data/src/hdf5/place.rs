@@ -95,7 +95,8 @@ impl Dataset {
                 if there.is_some_and(|there| there != len) {
                     return Err(format!("damaged: its shape needs {len} bytes, and {} are there", there.unwrap_or(0)));
                 }
-                apart(bytes, vec![at..at.saturating_add(len)])?;
+                let whole = at..at.saturating_add(len);
+                apart(bytes, vec![whole])?;
                 Data::Whole { at: bytes.base + at }
             }
         };
