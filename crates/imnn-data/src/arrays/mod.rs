@@ -20,7 +20,7 @@
 //! ```
 
 pub(crate) mod archive;
-mod dtype;
+pub(crate) mod dtype;
 pub(crate) mod header;
 mod literal;
 pub(crate) mod npy;

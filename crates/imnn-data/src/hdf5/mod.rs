@@ -14,9 +14,25 @@
 //! Without the feature a path to such a file is an error that says so.
 
 #[cfg(feature = "hdf5")]
-mod check;
+mod blosc;
+#[cfg(feature = "hdf5")]
+mod bytes;
+#[cfg(feature = "hdf5")]
+mod describe;
+#[cfg(feature = "hdf5")]
+mod group;
+#[cfg(feature = "hdf5")]
+mod header;
+#[cfg(feature = "hdf5")]
+mod heap;
+#[cfg(feature = "hdf5")]
+mod index;
+#[cfg(feature = "hdf5")]
+mod place;
 #[cfg(feature = "hdf5")]
 mod rows;
+#[cfg(feature = "hdf5")]
+mod unpack;
 #[cfg(feature = "hdf5")]
 mod write;
 

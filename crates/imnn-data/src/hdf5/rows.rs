@@ -1,26 +1,40 @@
 //! A dataset, read by rows.
 
+use std::fs::File;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use hdf5_metno::{Dataset, File, H5Type, Hyperslab, SliceOrIndex};
 use imnn_sim::Real;
-use ndarray::ArrayD;
 
-use super::check::{self, Element};
+use super::bytes::Found;
+use super::describe::Filter;
+use super::group;
+use super::header::superblock;
+use super::index::Chunk;
+use super::place::{self, Data, Dataset};
+use super::unpack::unpack;
 use crate::arrays::read::open;
-use crate::rows::check_read;
+use crate::rows::{check_read, row_len, stamp::Stamp};
 use crate::text::unravel;
 use crate::{DataError, RowArray};
+
+/// The bytes of unpacked chunks that are kept because the rows read next may be in them.
+const KEPT: usize = 1 << 24;
+
+/// The bytes read at once of data in one piece; a multiple of every element's size.
+const PIECE: usize = 1 << 18;
 
 /// A dataset of an HDF5 file.
 #[derive(Debug)]
 pub struct Hdf5Rows {
     label: String,
-    shape: Vec<usize>,
+    file: File,
+    stamp: Stamp,
     dataset: Dataset,
-    element: Element,
-    dtype: String,
+    /// Chunks of which only a part was read, the last one at the end.
+    kept: Mutex<Vec<(usize, Arc<Vec<u8>>)>>,
 }
 
 impl Hdf5Rows {
@@ -35,72 +49,200 @@ impl Hdf5Rows {
             None => path.display().to_string(),
         };
         let refuse = |reason: String| DataError::Hdf5 { label: label.clone(), reason };
-        let file = opened(path)?;
-        let dataset = match key.filter(|key| !key.is_empty()) {
-            Some(key) => match file.dataset(key) {
-                Ok(dataset) => dataset,
-                Err(_) if !names(&file)?.iter().any(|name| name == key.trim_matches('/')) => {
-                    return Err(DataError::MissingKey {
-                        path: path.to_owned(),
-                        key: key.to_owned(),
-                        there: names(&file)?,
-                    });
+        let file = open(path)?.reader.into_inner();
+        let stamp = Stamp::of(&file.metadata().map_err(|error| refuse(error.to_string()))?);
+        let (bytes, root) = superblock(&file).map_err(refuse)?;
+        let names = || group::datasets(&bytes, root).map_err(refuse);
+        let named;
+        let name = match key.filter(|key| !key.is_empty()) {
+            Some(key) => key,
+            None => match &names()?[..] {
+                [one] => {
+                    named = one.clone();
+                    &named
                 }
-                Err(error) => return Err(refuse(format!("cannot be opened: {error}"))),
-            },
-            None => match &names(&file)?[..] {
-                [one] => file.dataset(one).map_err(|error| refuse(format!("cannot be opened: {error}")))?,
                 there => return Err(DataError::KeyNeeded { path: path.to_owned(), there: there.to_vec() }),
             },
         };
-        let space = dataset.space().map_err(|error| refuse(format!("its shape cannot be read: {error}")))?;
-        if !space.is_valid() || space.is_null() {
-            return Err(refuse("it is empty, without even a shape".to_owned()));
-        }
-        let shape = space.shape();
-        let (element, size, dtype) = check::element(&dataset).map_err(refuse)?;
-        check::storage(&dataset, path, &shape, size).map_err(refuse)?;
-        Ok(Self { label, shape, dataset, element, dtype })
+        let Some(dataset) = place::find(&bytes, root, name).map_err(refuse)? else {
+            return Err(DataError::MissingKey { path: path.to_owned(), key: name.to_owned(), there: names()? });
+        };
+        Ok(Self { label, file, stamp, dataset, kept: Mutex::default() })
     }
 
-    fn values<T: H5Type + Copy, E: Real>(
+    fn refuse(&self, reason: String) -> DataError {
+        DataError::Hdf5 { label: self.label.clone(), reason }
+    }
+
+    /// Bytes of the file, which are the data of `rows`.
+    fn bytes(&self, at: u64, len: usize) -> Result<Vec<u8>, DataError> {
+        let mut bytes = vec![0; len];
+        self.file.read_exact_at(&mut bytes, at).map_err(|source| {
+            // Places were compared with the file's length, which is another then.
+            match self.unchanged() {
+                Err(changed) => changed,
+                Ok(()) => DataError::Io { action: "read", label: self.label.clone(), source },
+            }
+        })?;
+        Ok(bytes)
+    }
+
+    /// Refuses what was read where the file is no longer the one that was opened.
+    fn unchanged(&self) -> Result<(), DataError> {
+        match self.file.metadata() {
+            Ok(metadata) if Stamp::of(&metadata) == self.stamp => Ok(()),
+            Ok(_) => Err(DataError::Changed { label: self.label.clone() }),
+            Err(source) => Err(DataError::Io { action: "read", label: self.label.clone(), source }),
+        }
+    }
+
+    /// Decodes elements that follow each other; the first is number `first` of the array.
+    fn decode<E: Real>(&self, bytes: &[u8], to: &mut [E], first: usize) -> Result<(), DataError> {
+        self.dataset.dtype.decode(bytes, to).map_err(|(value, at)| DataError::Overflow {
+            label: self.label.clone(),
+            index: unravel(first + at, &self.dataset.shape, false),
+            value,
+            precision: E::NAME,
+        })
+    }
+
+    /// Reads data in one piece, from element number `first` on.
+    fn piece<E: Real>(&self, start: u64, first: usize, to: &mut [E]) -> Result<(), DataError> {
+        let size = self.dataset.dtype.size();
+        for (k, to) in to.chunks_mut(PIECE / size).enumerate() {
+            let first = first + k * (PIECE / size);
+            let bytes = self.bytes(start + (first * size) as u64, to.len() * size)?;
+            self.decode(&bytes, to, first)?;
+        }
+        Ok(())
+    }
+
+    /// Reads rows from the chunks that they are in.
+    fn chunks<E: Real>(&self, grid: &Chunks<'_>, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
+        let shape = &self.dataset.shape;
+        let counts: Vec<usize> = shape.iter().zip(grid.chunk).map(|(axis, chunk)| axis.div_ceil(*chunk)).collect();
+        let in_row: usize = counts[1..].iter().product();
+        for number in rows.start / grid.chunk[0] * in_row..rows.end.div_ceil(grid.chunk[0]) * in_row {
+            let from: Vec<usize> =
+                unravel(number, &counts, false).iter().zip(grid.chunk).map(|(place, chunk)| place * chunk).collect();
+            let end = shape[0].min(from[0] + grid.chunk[0]);
+            let wanted = rows.start.max(from[0])..rows.end.min(end);
+            let all = wanted.len() == end - from[0];
+            let (bytes, start) = self.chunk(grid, number, &from, &wanted, all)?;
+            self.place(grid.chunk, &bytes, start, &from, &rows, wanted, to)?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of a chunk from one of its rows on, and that row's number.
+    fn chunk(
         &self,
-        rows: Range<usize>,
-        to: &mut [E],
-        convert: impl Fn(T) -> f64,
-    ) -> Result<(), DataError> {
-        let refuse = |reason: String| DataError::Hdf5 { label: self.label.clone(), reason };
-        let array: ArrayD<T> = match self.shape.len() {
-            0 => self.dataset.read_scalar().map(|value| ArrayD::from_elem(vec![], value)),
-            _ => {
-                let mut slab = vec![SliceOrIndex::from(rows.clone())];
-                slab.extend(self.shape[1..].iter().map(|&axis| SliceOrIndex::from(0..axis)));
-                self.dataset.read_slice(Hyperslab::from(slab))
+        grid: &Chunks<'_>,
+        number: usize,
+        from: &[usize],
+        wanted: &Range<usize>,
+        all: bool,
+    ) -> Result<(Arc<Vec<u8>>, usize), DataError> {
+        let size = self.dataset.dtype.size();
+        let row: usize = grid.chunk[1..].iter().product::<usize>() * size;
+        let chunk = &grid.chunks[number];
+        if grid.filters.is_empty() && !grid.spare {
+            let at = chunk.at + ((wanted.start - from[0]) * row) as u64;
+            return Ok((Arc::new(self.bytes(at, wanted.len() * row)?), wanted.start));
+        }
+        // A thread that panicked elsewhere has left the list whole.
+        let lock = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, bytes)) = lock().iter().find(|(kept, _)| *kept == number) {
+            return Ok((bytes.clone(), from[0]));
+        }
+        let packed = self.bytes(chunk.at, chunk.len as usize)?;
+        let bytes = unpack(packed, grid.filters, chunk.mask, grid.chunk[0] * row)
+            .and_then(|bytes| if grid.spare { self.edge(grid.chunk, from, bytes) } else { Ok(bytes) });
+        let bytes = match bytes {
+            Ok(bytes) => Arc::new(bytes),
+            Err(reason) => {
+                self.unchanged()?;
+                return Err(self.refuse(format!(
+                    "damaged: chunk {number} at byte {}, of which row {} is a part, {reason}; write or copy the file again",
+                    chunk.at, wanted.start
+                )));
+            }
+        };
+        let room = KEPT / bytes.len().max(1);
+        if !all && room > 0 {
+            let mut kept = lock();
+            let surplus = (kept.len() + 1).saturating_sub(room);
+            kept.drain(..surplus);
+            kept.push((number, bytes.clone()));
+        }
+        Ok((bytes, from[0]))
+    }
+
+    /// Looks at what a chunk holds beyond the edge of a dataset that may grow: nothing that was written, or the dataset
+    /// is larger than its shape says.
+    fn edge(&self, chunk: &[usize], from: &[usize], bytes: Vec<u8>) -> Found<Vec<u8>> {
+        let shape = &self.dataset.shape;
+        if from.iter().zip(chunk).zip(shape).all(|((from, chunk), axis)| from + chunk <= *axis) {
+            return Ok(bytes);
+        }
+        let size = self.dataset.dtype.size();
+        let mut fill = None;
+        for (at, element) in bytes.chunks(size).enumerate() {
+            let place = unravel(at, chunk, false);
+            let outside = place.iter().zip(from).zip(shape).any(|((place, from), axis)| place + from >= *axis);
+            if outside && **fill.get_or_insert(element) != *element {
+                return Err(format!("has values beyond the shape {shape:?}"));
             }
         }
-        .map_err(|error| {
-            refuse(format!("rows {}..{} cannot be read: {error}; the file is damaged", rows.start, rows.end))
-        })?;
-        if array.len() != to.len() {
-            return Err(refuse(format!("has another shape than when it was opened, {:?}", self.shape)));
+        Ok(bytes)
+    }
+
+    /// Copies the rows `wanted` out of a chunk, whose bytes start at row `start`.
+    #[expect(clippy::too_many_arguments, reason = "places in the array, in the chunk, and in what is read")]
+    fn place<E: Real>(
+        &self,
+        chunk: &[usize],
+        bytes: &[u8],
+        start: usize,
+        from: &[usize],
+        rows: &Range<usize>,
+        wanted: Range<usize>,
+        to: &mut [E],
+    ) -> Result<(), DataError> {
+        let shape = &self.dataset.shape;
+        let (size, len) = (self.dataset.dtype.size(), row_len(shape));
+        if chunk[1..] == shape[1..] {
+            let bytes = &bytes[(wanted.start - start) * len * size..][..wanted.len() * len * size];
+            let to = &mut to[(wanted.start - rows.start) * len..][..wanted.len() * len];
+            return self.decode(bytes, to, wanted.start * len);
         }
-        for (at, (to, value)) in to.iter_mut().zip(array).enumerate() {
-            let value = convert(value);
-            *to = E::of(value);
-            if !to.is_finite() && value.is_finite() {
-                let mut shape = self.shape.clone();
-                if let Some(first) = shape.first_mut() {
-                    *first = rows.len();
+        // Runs along the last axis, which is not the first: of one axis the branch above has it all.
+        let inner: Vec<usize> = (1..shape.len()).map(|axis| chunk[axis].min(shape[axis] - from[axis])).collect();
+        let run = inner[inner.len() - 1];
+        let runs: usize = inner[..inner.len() - 1].iter().product();
+        for row in wanted {
+            for k in 0..runs {
+                let place = unravel(k, &inner[..inner.len() - 1], false);
+                let (mut source, mut target) = (row - start, row);
+                for axis in 1..shape.len() {
+                    let place = place.get(axis - 1).copied().unwrap_or(0);
+                    source = source * chunk[axis] + place;
+                    target = target * shape[axis] + from[axis] + place;
                 }
-                let mut index = unravel(at, &shape, false);
-                if let Some(first) = index.first_mut() {
-                    *first += rows.start;
-                }
-                return Err(DataError::Overflow { label: self.label.clone(), index, value, precision: E::NAME });
+                let to = &mut to[target - rows.start * len..][..run];
+                self.decode(&bytes[source * size..][..run * size], to, target)?;
             }
         }
         Ok(())
     }
+}
+
+/// The chunks of a dataset.
+struct Chunks<'a> {
+    chunk: &'a [usize],
+    chunks: &'a [Chunk],
+    filters: &'a [Filter],
+    spare: bool,
 }
 
 impl<E: Real> RowArray<E> for Hdf5Rows {
@@ -109,26 +251,40 @@ impl<E: Real> RowArray<E> for Hdf5Rows {
     }
 
     fn shape(&self) -> &[usize] {
-        &self.shape
+        &self.dataset.shape
     }
 
     fn dtype(&self) -> &str {
-        &self.dtype
+        &self.dataset.name
+    }
+
+    fn memory(&self) -> usize {
+        match &self.dataset.data {
+            Data::Whole { .. } => 0,
+            Data::Chunks { chunks, filters, spare, .. } => {
+                let kept = if filters.is_empty() && !spare { 0 } else { KEPT };
+                size_of_val(&chunks[..]) + kept
+            }
+        }
     }
 
     fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
-        if !self.shape.is_empty() {
-            check_read(&self.shape, &rows, to);
+        let shape = &self.dataset.shape;
+        if !shape.is_empty() {
+            check_read(shape, &rows, to);
         }
         if to.is_empty() {
             return Ok(());
         }
-        match self.element {
-            Element::F32 => self.values(rows, to, |x: f32| f64::from(x)),
-            Element::F64 => self.values(rows, to, |x: f64| x),
-            Element::I64 => self.values(rows, to, |x: i64| x as f64),
-            Element::U64 => self.values(rows, to, |x: u64| x as f64),
+        match &self.dataset.data {
+            Data::Whole { at } => {
+                self.piece(*at, if shape.is_empty() { 0 } else { rows.start * row_len(shape) }, to)?
+            }
+            Data::Chunks { chunk, chunks, filters, spare } => {
+                self.chunks(&Chunks { chunk, chunks, filters, spare: *spare }, rows, to)?;
+            }
         }
+        self.unchanged()
     }
 }
 
@@ -137,43 +293,9 @@ impl<E: Real> RowArray<E> for Hdf5Rows {
 /// # Errors
 /// Where the file is missing or no HDF5 file.
 pub fn datasets(file: impl AsRef<Path>) -> Result<Vec<String>, DataError> {
-    names(&opened(file.as_ref())?)
-}
-
-fn opened(path: &Path) -> Result<File, DataError> {
-    // For its messages about files that are not there.
-    open(path)?;
-    File::open(path).map_err(|error| DataError::Hdf5 {
-        label: path.display().to_string(),
-        reason: format!(
-            "not a readable HDF5 file: {error}; if it was copied, it may be truncated: copy or write it again"
-        ),
-    })
-}
-
-/// Deeper groups, and more datasets, are not looked for: links may lead in circles.
-const DEEP: usize = 16;
-const MANY: usize = 10_000;
-
-fn names(file: &File) -> Result<Vec<String>, DataError> {
-    let mut names = vec![];
-    let mut groups = vec![(String::new(), 0)];
-    while let Some((prefix, depth)) = groups.pop() {
-        let group = if prefix.is_empty() { file.group("/") } else { file.group(&prefix) };
-        // A group that cannot be read has no datasets that can.
-        let Ok(group) = group else { continue };
-        for member in group.member_names().unwrap_or_default() {
-            let name = if prefix.is_empty() { member.clone() } else { format!("{prefix}/{member}") };
-            if group.dataset(&member).is_ok() {
-                names.push(name);
-            } else if depth < DEEP && groups.len() < MANY {
-                groups.push((name, depth + 1));
-            }
-            if names.len() >= MANY {
-                return Ok(names);
-            }
-        }
-    }
-    names.sort();
-    Ok(names)
+    let path = file.as_ref();
+    let refuse = |reason: String| DataError::Hdf5 { label: path.display().to_string(), reason };
+    let file = open(path)?.reader.into_inner();
+    let (bytes, root) = superblock(&file).map_err(refuse)?;
+    group::datasets(&bytes, root).map_err(refuse)
 }

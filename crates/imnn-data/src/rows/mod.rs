@@ -9,7 +9,7 @@ mod open;
 mod pass;
 mod pattern;
 mod stack;
-mod stamp;
+pub(crate) mod stamp;
 
 use std::ops::Range;
 

@@ -108,6 +108,49 @@ def hdf5():
     with h5py.File(folder / "small.h5", "w") as file:
         file.create_dataset("x", data=values, chunks=(2, 3, 4), compression="gzip", fletcher32=True)
 
+    with h5py.File(folder / "new.h5", "w", libver=("v110", "v110")) as file:
+        file.create_dataset("x", data=values, chunks=(2, 3, 4), compression="gzip", fletcher32=True)
+    with h5py.File(folder / "lists.h5", "w", libver=("v110", "v110")) as file:
+        lists(file, values)
+        many(file)
+    with h5py.File(folder / "trees.h5", "w", userblock_size=512) as file:
+        lists(file, values)
+
+
+def lists(file, values):
+    """Every way of HDF5 to list chunks, and a group of more names than fit its head."""
+    for name, packed in (("plain", {}), ("gzip", dict(compression="gzip", shuffle=True))):
+        group = file.create_group(name)
+        group.create_dataset("single", data=values, chunks=values.shape, **packed)
+        group.create_dataset("fixed", data=values, chunks=(1, 2, 3), maxshape=(9, 3, 8), **packed)
+        group.create_dataset("growing", data=values, chunks=(2, 1, 3), maxshape=(5, None, 7), **packed)
+        group.create_dataset("tree", data=values, chunks=(1, 2, 3), maxshape=(None, 3, None), **packed)
+        shrunk = group.create_dataset("shrunk", data=np.tile(values, (2, 1, 1)), chunks=(2, 2, 3), maxshape=(None, 3, 4))
+        shrunk.resize((5, 3, 4))
+    early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    early.set_chunk((1, 2, 3))
+    early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    space = h5py.h5s.create_simple(values.shape)
+    h5py.Dataset(h5py.h5d.create(file.id, b"early", h5py.h5t.IEEE_F32LE, space, early))[...] = values
+    file["type"] = np.dtype("<f4")
+    file.create_dataset("named", data=values, dtype=file["type"])
+    file.create_dataset("half", data=values.astype("f2"))
+    file["soft"] = h5py.SoftLink("/plain/single")
+    for seed in range(20):
+        file.create_dataset(f"names/{seed:03}", data=values[seed % 5])
+
+
+def many(file):
+    """Long lists of chunks, and chunks of several blocks of Blosc."""
+    chunks = np.arange(1100, dtype="f4").reshape(1100, 1)
+    for name, most in (("fixed", (1100, 1)), ("growing", (None, 1)), ("tree", (None, None))):
+        file.create_dataset(f"many/{name}", data=chunks, chunks=(1, 1), maxshape=most)
+    rows = np.cumsum(np.arange(4000) % 7, dtype="f8").reshape(200, 20)
+    for name in ("blosclz", "lz4", "zlib", "zstd"):
+        for shuffle in range(3):
+            packed = hdf5plugin.Blosc(cname=name, clevel=9, shuffle=shuffle)
+            file.create_dataset(f"blosc/{name}_{shuffle}", data=rows, chunks=(150, 20), **packed)
+
 
 def npy():
     values = np.stack([x(seed) for seed in range(2)])

@@ -246,6 +246,55 @@ mod hdf5 {
     }
 
     #[test]
+    fn chunks_in_lists_of_every_kind() {
+        let many: Vec<f32> = (0..1100).map(|i| i as f32).collect();
+        let mut sum = 0;
+        let rows: Vec<f32> = (0..4000).map(|i| ((sum += i % 7), sum as f32).1).collect();
+        for (file, n) in [("lists.h5", 10 + 3 + 20 + 3 + 12), ("trees.h5", 10 + 3 + 20)] {
+            let names = datasets(folder().join(file)).unwrap();
+            assert_eq!(names.len(), n, "{names:?}");
+            for name in names.iter().map(String::as_str).chain(["soft"]) {
+                let expected = match name.split_once('/') {
+                    Some(("many", _)) => many.clone(),
+                    Some(("blosc", _)) => rows.clone(),
+                    Some(("names", seed)) => {
+                        let seed = seed.parse::<usize>().unwrap() % 5;
+                        x(5).as_slice().unwrap()[12 * seed..][..12].to_vec()
+                    }
+                    _ => x(5).as_slice().unwrap().to_vec(),
+                };
+                let rows = open_rows::<f32>(&path(&format!("{file}:{name}")), &RowOptions::default()).unwrap();
+                assert_eq!(all(&*rows), expected, "{file}:{name}");
+                // A row at a time, backwards.
+                let n_rows = rows.shape()[0];
+                let mut row = vec![0.0; expected.len() / n_rows];
+                for at in (0..n_rows).rev() {
+                    rows.read(at..at + 1, &mut row).unwrap();
+                    assert_eq!(row, expected[at * row.len()..][..row.len()], "{file}:{name} {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn several_threads_read_chunks_at_once() {
+        let rows = open_rows::<f32>(&path("lists.h5:blosc/zstd_1"), &RowOptions::default()).unwrap();
+        let expected = all(&*rows);
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (rows, expected) = (&rows, &expected);
+                scope.spawn(move || {
+                    let mut some = vec![0.0; 3 * 20];
+                    for at in (0..190).map(|at| (at * 7 + thread * 31) % 197) {
+                        rows.read(at..at + 3, &mut some).unwrap();
+                        assert_eq!(some, expected[at * 20..][..60]);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
     fn what_cannot_be_read_is_said() {
         for (name, reason) in [
             ("zstd", "which cannot be read; gzip, LZF and Blosc can"),
