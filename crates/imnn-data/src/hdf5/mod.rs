@@ -5,11 +5,13 @@
 //!
 //! What can be read: float32, float64 and integers of either byte order; contiguous, compact and chunked datasets;
 //! the filters gzip, shuffle, fletcher32, LZF and Blosc (blosclz, lz4, zlib, zstd). A dataset of which parts were never
-//! written is refused, since the library would make up their values, and so are virtual datasets and data in other files.
+//! written is refused, since their values would be made up, and so are virtual datasets and data in other files.
 //!
-//! Reading goes through the HDF5 library of the system, one thread at a time. Only gzip, Blosc and fletcher32 notice data
-//! that were damaged; in a dataset without them a wrong bit is another number, as in an npy file. The library is
-//! written in C and cannot be trusted with files that were made to harm; see `docs/files.md`.
+//! Reading is our own code, after the HDF5 File Format Specification 3.0 (superblocks 0 to 3, both kinds of object headers
+//! and groups, all lists of chunks): the C library ends the process on some damaged files and makes up zeros for others.
+//! Here every place and length is checked against the file before it is believed, and several threads read at once. Only
+//! gzip and fletcher32 notice data that were damaged; in a dataset without them a wrong bit is another number, as in an
+//! npy file. The library of the system writes.
 //!
 //! Without the feature a path to such a file is an error that says so.
 
