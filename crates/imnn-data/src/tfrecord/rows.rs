@@ -28,7 +28,7 @@ use crate::{ArrayPath, DataError, RowArray};
 /// writer.finish()?;
 ///
 /// let rows = TfRecords::open(&folder.path().join("fiducial_*.tfrecords").into())?.with_input_shape(&[2, 2])?;
-/// assert_eq!(rows.shape(), [2, 2, 2]);
+/// assert_eq!(RowArray::<f64>::shape(&rows), [2, 2, 2]);
 /// let mut second = [0.0; 4];
 /// RowArray::<f64>::read(&rows, 1..2, &mut second)?;
 /// assert_eq!(second, [5.0, 6.0, 7.0, 8.0]);
