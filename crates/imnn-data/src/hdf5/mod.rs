@@ -3,7 +3,7 @@
 //! `file.h5:group/dataset` names a dataset; `file.h5` alone the only dataset of a file that has one at its top. Files are
 //! known by their endings `.h5`, `.hdf5`, `.hdf` and `.he5`, or by their first bytes.
 //!
-//! What can be read: float32, float64 and integers of either byte order; contiguous, compact and chunked datasets;
+//! What can be read: floating-point numbers and integers of either byte order; contiguous, compact and chunked datasets;
 //! the filters gzip, shuffle, fletcher32, LZF and Blosc (blosclz, lz4, zlib, zstd). A dataset of which parts were never
 //! written is refused, since their values would be made up, and so are virtual datasets and data in other files.
 //!
@@ -11,7 +11,8 @@
 //! and groups, all lists of chunks): the C library ends the process on some damaged files and makes up zeros for others.
 //! Here every place and length is checked against the file before it is believed, and several threads read at once. Only
 //! gzip and fletcher32 notice data that were damaged; in a dataset without them a wrong bit is another number, as in an
-//! npy file. The library of the system writes.
+//! npy file. What a file of the older format says only once (byte order, sign, links) cannot be checked. The library of
+//! the system writes.
 //!
 //! Without the feature a path to such a file is an error that says so.
 

@@ -37,7 +37,7 @@ impl Default for RowOptions {
 /// | `.npy`, Fortran order | a read for each value of a row, or for a block of them: correct, and slow |
 /// | `.npz`, stored | as `.npy` |
 /// | `.npz`, compressed | from memory, where the whole array fits `options.memory` |
-/// | `.h5:group/dataset`, with the feature `hdf5` | by the HDF5 library, one thread at a time |
+/// | `.h5:group/dataset`, with the feature `hdf5` | the rows of plain data; whole chunks of packed data |
 /// | `.tfrecords`, or many as `name_*.tfrecords` | one read for each record; rows are flat, see [`TfRecords`] |
 /// | many, as `run/{seed}.npy` | one file for each row, in the order of the numbers in their names |
 ///
