@@ -63,5 +63,5 @@ pub use simulate::{simulate_exact, simulate_numerical};
 pub use source::{Derivatives, Leaf, Source, check_rows};
 pub use split::{Part, Parts, Share, Split, SplitFormat};
 pub use steps::Steps;
-pub use streamed::{Prefetch, Reading, Streamed, Streaming};
+pub use streamed::{Prefetch, Streamed, Streaming};
 pub use transform::{Simulation, Transform, Transformed};

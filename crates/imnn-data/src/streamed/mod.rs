@@ -6,11 +6,11 @@ mod reader;
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
 
 use imnn_sim::{Key, Real};
 
-pub use self::options::{Prefetch, Reading, Streaming};
+pub use self::options::{Prefetch, Streaming};
 use self::prefetch::Ahead;
 use self::reader::Reader;
 use crate::outline::{Labels, Outline};
@@ -143,9 +143,9 @@ impl<E: Real> Streamed<E> {
         self.reader.memory()
     }
 
-    /// What has been read so far, and how long it took.
-    pub fn reading(&self) -> Reading {
-        self.reader.traffic.reading()
+    /// The bytes read from files so far, as numbers in memory.
+    pub fn bytes_read(&self) -> u64 {
+        self.reader.bytes_read.load(Ordering::Relaxed)
     }
 
     /// The bytes that all simulations and derivatives would take in memory.
@@ -239,12 +239,9 @@ impl<E: Real> Source<E> for Streamed<E> {
 
     fn read(&self, rows: Range<usize>, _: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
         let with_derivatives = check_rows(&rows, self.outline.n_s, self.outline.n_d)?;
-        let start = Instant::now();
-        let result = match &self.ahead {
+        match &self.ahead {
             Some(ahead) => ahead.read(rows, with_derivatives, leaf),
             None => self.reader.read(rows, with_derivatives, leaf),
-        };
-        self.reader.traffic.waited(start.elapsed());
-        result
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! How simulations are streamed.
 
-use std::time::Duration;
-
 use crate::RowOptions;
 
 /// How simulations are streamed from files: what is kept in memory and what is read in advance.
@@ -44,13 +42,4 @@ pub enum Prefetch {
     Always,
     /// Never.
     Never,
-}
-
-/// What a source has read so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading {
-    /// The bytes read from files, as numbers in memory.
-    pub bytes: u64,
-    /// How long those who asked for rows waited for them, all threads together.
-    pub waited: Duration,
 }

@@ -2,11 +2,9 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use imnn_sim::Real;
 
-use super::options::Reading;
 use crate::outline::Outline;
 use crate::rows::{RowArray, read_finite};
 use crate::scratch::{NUMBERS, first, lend};
@@ -22,31 +20,8 @@ pub(super) struct Reader<E: Real> {
     row_len: usize,
     change_len: usize,
     kept: Kept<E>,
-    pub(super) traffic: Traffic,
-}
-
-/// What was read from files, and how long those who wanted it waited.
-#[derive(Default)]
-pub(super) struct Traffic {
-    bytes: AtomicU64,
-    waited: AtomicU64,
-}
-
-impl Traffic {
-    fn read(&self, bytes: usize) {
-        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    pub(super) fn waited(&self, time: Duration) {
-        self.waited.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-
-    pub(super) fn reading(&self) -> Reading {
-        Reading {
-            bytes: self.bytes.load(Ordering::Relaxed),
-            waited: Duration::from_nanos(self.waited.load(Ordering::Relaxed)),
-        }
-    }
+    /// The bytes read from files so far, as numbers in memory.
+    pub(super) bytes_read: AtomicU64,
 }
 
 /// The first rows, in memory.
@@ -70,7 +45,7 @@ impl<E: Real> Reader<E> {
             row_len: outline.row_len(),
             change_len: outline.change_len(),
             kept: Kept { n: 0, values: vec![], changes: vec![] },
-            traffic: Traffic::default(),
+            bytes_read: AtomicU64::new(0),
         }
     }
 
@@ -135,7 +110,7 @@ impl<E: Real> Reader<E> {
         };
         split(&self.kept.values, self.row_len, &mut leaf.values);
         let rest = rows.start + kept..rows.end;
-        self.traffic.read(self.leaf_bytes(rest.len(), with_derivatives));
+        self.bytes_read.fetch_add(self.leaf_bytes(rest.len(), with_derivatives) as u64, Ordering::Relaxed);
         self.values(rest.clone(), &mut leaf.values[kept * self.row_len..])?;
         if with_derivatives {
             split(&self.kept.changes, self.change_len, &mut leaf.derivatives);

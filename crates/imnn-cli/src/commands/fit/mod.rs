@@ -77,7 +77,7 @@ fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, 
             eprintln!("{note}");
         }
     }
-    let read = || streamed.iter().map(|source| source.reading().bytes).sum::<u64>();
+    let read = || streamed.iter().map(|source| source.bytes_read()).sum::<u64>();
     let before = read();
     let trained = imnn.fit_with(&run.fit, &mut Watch::new(shows));
     let read_bytes = if streamed.is_empty() { None } else { Some(read() - before) };
