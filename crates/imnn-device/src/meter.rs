@@ -35,6 +35,14 @@ impl<E: Element> Source<E> for Metered<'_, E> {
         self.source.derivatives()
     }
 
+    fn n_transforms(&self) -> u64 {
+        self.source.n_transforms()
+    }
+
+    fn constant(&self) -> Option<u64> {
+        self.source.constant()
+    }
+
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
         let clock = Instant::now();
         let result = self.source.read(rows, key, leaf);

@@ -126,9 +126,7 @@ impl<E: Element> Plan<E> {
             StepOp::MeanPool(windows) => pool::mean(windows, channels, x, y, ld),
             StepOp::Copy | StepOp::Add => {
                 let add = matches!(step.op, StepOp::Add);
-                for (y, x) in y.chunks_mut(ld).zip(x.chunks_exact(channels)) {
-                    put(&mut y[..channels], x, add);
-                }
+                put((y, ld), (x, channels), channels, add);
             }
             StepOp::Piecewise { .. } | StepOp::Smooth { .. } => {}
         }
@@ -216,7 +214,8 @@ impl<E: Element> Backward<'_, E> {
                 let rows = self.rows;
                 let (gy, gx) = self.gradients(to, from);
                 activation::backward_smooth(*activation, rows.n, rows.tangents, x, gy);
-                put(gx, gy, step.accumulate);
+                let size = gy.len();
+                put((gx, size), (gy, size), size, step.accumulate);
             }
             StepOp::MaxPool { windows: _, indices } => {
                 let n_selected = to.shape.size();
@@ -240,9 +239,7 @@ impl<E: Element> Backward<'_, E> {
             StepOp::Copy | StepOp::Add => {
                 let (gy, gx) = self.gradients(to, from);
                 let channels = to.shape.channels;
-                for (gx, gy) in gx.chunks_exact_mut(channels).zip(gy[to.channel..].chunks(to.ld)) {
-                    put(gx, &gy[..channels], step.accumulate);
-                }
+                put((gx, channels), (&gy[to.channel..], to.ld), channels, step.accumulate);
             }
         }
     }
@@ -315,12 +312,15 @@ fn disjoint<E>(data: &mut [E], a: Range<usize>, b: Range<usize>) -> (&mut [E], &
 }
 
 vectorised! {
-    /// `to = from`, or `to += from`.
-    fn put<'a, E>(to: &'a mut [E], from: &'a [E], add: bool) {
-        if add {
-            to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
-        } else {
-            to.copy_from_slice(from);
+    /// `to = from`, or `to += from`, for some channels of all positions, each so many numbers from the one before.
+    fn put<'a, E>(to: (&'a mut [E], usize), from: (&'a [E], usize), channels: usize, add: bool) {
+        for (to, from) in to.0.chunks_mut(to.1).zip(from.0.chunks(from.1)) {
+            let (to, from) = (&mut to[..channels], &from[..channels]);
+            if add {
+                to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
+            } else {
+                to.copy_from_slice(from);
+            }
         }
     }
 
