@@ -7,7 +7,7 @@ use imnn_sim::{Key, Real, Simulator};
 use crate::scratch::{NUMBERS, first, lend};
 use crate::steps::check_widths;
 use crate::text::unravel;
-use crate::{DataError, Derivatives, Leaf, Source, check_rows};
+use crate::{DataError, Derivatives, Leaf, Simulated, Source, check_rows};
 
 /// Simulations made anew for each key: row i is simulated at the fiducial with `key.fold_in(i)`.
 ///
@@ -142,6 +142,16 @@ impl<E: Real, S: Simulator> Source<E> for OnTheFly<S> {
 
     fn derivatives(&self) -> &Derivatives {
         &self.derivatives
+    }
+
+    fn simulated(&self) -> Option<Simulated> {
+        Some(Simulated {
+            recipe: self.simulator.recipe()?,
+            theta_fid: self.theta_fid.clone(),
+            points: self.points.iter().map(|(_, theta)| theta.clone()).collect(),
+            first: 0,
+            first_without: self.n_d as u64,
+        })
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

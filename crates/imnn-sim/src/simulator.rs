@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Key, SimError};
+use crate::{Key, Recipe, SimError};
 
 /// A simulator of data: a pure function of a key and the parameters, with its derivative.
 ///
@@ -84,6 +84,15 @@ pub trait Simulator: Send + Sync {
 
     /// Simulates `data` and its derivative with respect to every parameter at fixed `key`.
     fn simulate_with_derivative(&self, key: Key, theta: &[f64], data: &mut [f64], derivative: &mut [f64]);
+
+    /// What the simulator does, where it is one that devices with kernels of their own know: they then make its simulations
+    /// themselves, the same ones to rounding.
+    ///
+    /// By default there is none, and the simulator runs on the host, as those of users do. One that passes on the
+    /// simulations of another as they are passes on this too; one that changes them must not.
+    fn recipe(&self) -> Option<Recipe> {
+        None
+    }
 
     /// One simulation in a new vector, with parameters and result checked.
     ///
@@ -170,6 +179,10 @@ macro_rules! simulate_through {
                 (**self).simulate_with_derivative(key, theta, data, derivative);
             }
 
+            fn recipe(&self) -> Option<Recipe> {
+                (**self).recipe()
+            }
+
             fn draw(&self, key: Key, theta: &[f64]) -> Result<Vec<f64>, SimError> {
                 (**self).draw(key, theta)
             }
@@ -203,6 +216,7 @@ mod tests {
             assert_eq!(simulator.n_params(), 2);
             assert_eq!(simulator.data_shape(), [3]);
             assert!(simulator.check(&[0.0, -1.0]).is_err());
+            assert_eq!(simulator.recipe(), Some(Recipe::GaussianMeanVariance { n_data: 3 }));
             let (data, derivative) = simulator.draw_with_derivative(Key::new(1), &[0.5, 2.0]).unwrap();
             assert_eq!(simulator.draw(Key::new(1), &[0.5, 2.0]).unwrap(), data);
             (data, derivative)

@@ -33,6 +33,8 @@ impl Span {
 pub(crate) enum Argument {
     /// Numbers in the precision of the network.
     Numbers(Span),
+    /// Numbers in double precision, whatever that of the network.
+    Doubles(Span),
     /// Indices of four bytes.
     Indices(Span),
     Count(u32),
@@ -69,6 +71,8 @@ pub(crate) enum Command {
         arguments: Vec<Argument>,
     },
     Product(Product),
+    /// A product that is never rounded to TF32.
+    Precise(Product),
     /// Fills with zeros.
     Zero(Span),
 }

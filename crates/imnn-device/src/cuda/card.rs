@@ -111,7 +111,8 @@ impl Card {
     fn issue(&self, commands: &[Command]) -> Result<()> {
         commands.iter().try_for_each(|command| match command {
             Command::Launch { kernel, threads, arguments } => self.launch(kernel, *threads, arguments),
-            Command::Product(product) => self.product(product),
+            Command::Product(product) => self.product(product, self.tf32),
+            Command::Precise(product) => self.product(product, false),
             Command::Zero(span) => self.zero(*span),
         })
     }
@@ -124,6 +125,7 @@ impl Card {
         for argument in arguments {
             values.push(match argument {
                 Argument::Numbers(span) => self.place(*span, self.size)?.to_ne_bytes(),
+                Argument::Doubles(span) => self.place(*span, size_of::<f64>())?.to_ne_bytes(),
                 Argument::Indices(span) => self.place(*span, size_of::<u32>())?.to_ne_bytes(),
                 Argument::Count(n) => count(*n),
             });
@@ -138,7 +140,7 @@ impl Card {
 
     /// cuBLAS counts by columns, where a matrix is its transpose: `c^T = b^T a^T`.
     #[allow(unsafe_code)]
-    fn product(&self, p: &Product) -> Result<()> {
+    fn product(&self, p: &Product, tf32: bool) -> Result<()> {
         let int = |n: usize| c_int::try_from(n).map_err(|_| self.error("multiply", format!("{n} is too large")));
         let operation = |factor: Factor| {
             if factor.transposed {
@@ -150,7 +152,7 @@ impl Card {
         let (a, b, c) =
             (self.place(p.a.span, self.size)?, self.place(p.b.span, self.size)?, self.place(p.c, self.size)?);
         let single = self.size == size_of::<f32>();
-        let (kind, compute) = match (single, self.tf32) {
+        let (kind, compute) = match (single, tf32) {
             (true, true) => {
                 (blas_sys::cudaDataType::CUDA_R_32F, blas_sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32)
             }

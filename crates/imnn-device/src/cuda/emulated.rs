@@ -103,6 +103,7 @@ impl Emulated {
         for argument in arguments {
             match argument {
                 Argument::Numbers(span) => pointers.push(self.pointer(*span, size)),
+                Argument::Doubles(span) => pointers.push(self.pointer(*span, size_of::<f64>())),
                 Argument::Indices(span) => pointers.push(self.pointer(*span, size_of::<u32>())),
                 Argument::Count(_) => {}
             }
@@ -214,7 +215,7 @@ impl Backend for Emulated {
         for command in self.sequences[sequence].clone().expect("a sequence that was dropped") {
             match command {
                 Command::Launch { kernel, threads, arguments } => self.launch(kernel, threads, &arguments),
-                Command::Product(product) => self.product(product),
+                Command::Product(product) | Command::Precise(product) => self.product(product),
                 Command::Zero(span) => (0..span.len).for_each(|at| self.write(span, at, 0.0)),
             }
         }

@@ -33,6 +33,8 @@ mod report;
 mod session;
 #[cfg(any(test, feature = "cuda"))]
 mod several;
+#[cfg(any(test, feature = "cuda"))]
+mod simulate;
 #[cfg(test)]
 mod tests;
 

@@ -9,10 +9,16 @@
 
 using std::asinh;
 using std::exp;
+using std::exp2;
 using std::expm1;
 using std::fabs;
 using std::hypot;
+using std::log;
 using std::log1p;
+using std::log2;
+using std::nan;
+using std::round;
+using std::sqrt;
 
 struct Index {
     unsigned x;
@@ -93,6 +99,7 @@ template <class T> struct Output : Pointer<T> {
 #define EMULATED
 #define KERNEL static void
 #define INLINE static inline
+#define TABLE static const double
 #define IN(type) Input<type>
 #define OUT(type) Output<type>
 
