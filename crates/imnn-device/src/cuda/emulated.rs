@@ -103,6 +103,7 @@ impl Emulated {
         for argument in arguments {
             match argument {
                 Argument::Numbers(span) => pointers.push(self.pointer(*span, size)),
+                Argument::Doubles(span) => pointers.push(self.pointer(*span, size_of::<f64>())),
                 Argument::Indices(span) => pointers.push(self.pointer(*span, size_of::<u32>())),
                 Argument::Count(_) => {}
             }

@@ -8,8 +8,7 @@ use super::read::read;
 use crate::device::{Cotangents, Session, Summaries, Task};
 use crate::error::{DeviceError, Result};
 use crate::fused::Plan;
-use crate::fused::lower::{TableSpans, load, n_loaded, tables};
-use crate::program::Program;
+use crate::fused::lower::{TableSpans, WeightSpans, derive, fold, n_weights, tables, taps};
 use crate::shape::Shape;
 use imnn_models::{Element, Model};
 use imnn_sim::Key;
@@ -38,22 +37,22 @@ pub(crate) struct CardSession<E: Element, B> {
     pub(super) backend: B,
     limits: Limits,
     tables: Vec<TableSpans>,
-    weights: Span,
-    gradient: Span,
+    pub(super) weights: WeightSpans,
+    /// Sequences: the weights of composed layers, no gradient at all, and that of composed layers into the network's.
+    derive: usize,
     clear: usize,
+    fold: usize,
     /// For tasks with a backward pass, and for those without.
     layouts: [Option<Layout>; 2],
     /// The pass whose layers the first layout keeps.
     pass: Option<(Key, Shape)>,
     /// Counts the passes.
     passes: u64,
-    /// On the host: weights as they are uploaded, rows of a batch, summaries, cotangents, gradient.
-    loaded: Vec<E>,
+    /// On the host: rows of a batch, summaries, cotangents.
     rows: Vec<E>,
     made: Vec<E>,
     beside: Vec<E>,
     cotangents: Vec<E>,
-    total: Vec<E>,
     summaries: Summaries,
     note: Option<String>,
 }
@@ -75,9 +74,12 @@ impl<E: Element, B: Backend> CardSession<E, B> {
                 share: put(&mut backend, &share)?,
             });
         }
-        let weights = numbers::<E>(&mut backend, n_loaded(&plan))?;
-        let gradient = numbers::<E>(&mut backend, plan.gradient())?;
-        let clear = backend.prepare(vec![Command::Zero(gradient)])?;
+        let taps = taps(&plan).map(|taps| put(&mut backend, taps)).collect::<Result<Vec<_>>>()?;
+        let [weights, gradient] = [(); 2].map(|()| numbers::<E>(&mut backend, n_weights(&plan)));
+        let weights = WeightSpans { weights: weights?, gradient: gradient?, taps };
+        let sequences = [derive(&plan, &weights), vec![Command::Zero(weights.gradient)], fold(&plan, &weights)];
+        let [derive, clear, fold] = sequences.map(|commands| backend.prepare(commands));
+        let (derive, clear, fold) = (derive?, clear?, fold?);
         Ok(CardSession {
             model: model.clone(),
             plan,
@@ -85,17 +87,16 @@ impl<E: Element, B: Backend> CardSession<E, B> {
             limits,
             tables: spans,
             weights,
-            gradient,
+            derive,
             clear,
+            fold,
             layouts: [None, None],
             pass: None,
             passes: 0,
-            loaded: vec![],
             rows: vec![],
             made: vec![],
             beside: vec![],
             cotangents: vec![],
-            total: vec![],
             summaries: Summaries::default(),
             note: None,
         })
@@ -119,7 +120,7 @@ impl<E: Element, B: Backend> CardSession<E, B> {
             let room =
                 Room { memory, n: self.limits.n.unwrap_or(usize::MAX), patches: self.limits.patches, backward: keep };
             let shape = |size| Shape::new(&self.model, task, size).unwrap_or(whole);
-            let spans = (self.weights, self.gradient, self.tables.as_slice());
+            let spans = (self.weights.weights, self.weights.gradient, self.tables.as_slice());
             match Layout::new(&mut self.backend, &self.plan, whole, shape, room, spans) {
                 Ok(layout) => {
                     self.layouts[place] = Some(layout);
@@ -167,8 +168,8 @@ impl<E: Element, B: Backend> CardSession<E, B> {
     }
 
     fn load(&mut self, weights: &[E]) -> Result<()> {
-        load(&mut self.plan, weights, &mut self.loaded);
-        self.backend.upload(self.weights.memory, 0, bytes::of(&self.loaded))
+        self.backend.upload(self.weights.weights.memory, 0, bytes::of(weights))?;
+        self.backend.run(self.derive)
     }
 
     fn forward_inside(&mut self, task: &Task<'_, E>, keep: bool) -> Result<()> {
@@ -236,11 +237,8 @@ impl<E: Element, B: Backend> CardSession<E, B> {
                 self.backend.run(layout.backward[k])?;
             }
         }
-        self.total.resize(self.gradient.len, E::zero());
-        self.backend.download(self.gradient.memory, 0, bytes::of_mut(&mut self.total))?;
-        self.plan.finish(task.weights, &mut self.total);
-        gradient.copy_from_slice(&self.total[..gradient.len()]);
-        Ok(())
+        self.backend.run(self.fold)?;
+        self.backend.download(self.weights.gradient.memory, 0, bytes::of_mut(gradient))
     }
 }
 
