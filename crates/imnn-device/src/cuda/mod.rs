@@ -21,6 +21,8 @@ mod device;
 #[cfg(test)]
 pub(crate) mod emulated;
 #[cfg(any(test, feature = "cuda"))]
+mod feed;
+#[cfg(any(test, feature = "cuda"))]
 pub(crate) mod kernels;
 #[cfg(any(test, feature = "cuda"))]
 mod layout;

@@ -3,8 +3,8 @@
 use super::backend::{Backend, Command, Span};
 use super::batches::Room;
 use super::bytes;
-use super::layout::{Data, Layout};
-use super::read::read;
+use super::feed::Feed;
+use super::layout::Layout;
 use crate::device::{Cotangents, Session, Summaries, Task};
 use crate::error::{DeviceError, Result};
 use crate::fused::Plan;
@@ -47,9 +47,9 @@ pub(crate) struct CardSession<E: Element, B> {
     pass: Option<(Key, Shape)>,
     /// Counts the passes.
     passes: u64,
-    /// On the host: weights as they are uploaded, rows of a batch, summaries, cotangents, gradient.
+    feed: Feed<E>,
+    /// On the host: weights as they are uploaded, summaries, cotangents, gradient.
     loaded: Vec<E>,
-    rows: Vec<E>,
     made: Vec<E>,
     beside: Vec<E>,
     cotangents: Vec<E>,
@@ -90,8 +90,8 @@ impl<E: Element, B: Backend> CardSession<E, B> {
             layouts: [None, None],
             pass: None,
             passes: 0,
+            feed: Feed::new(),
             loaded: vec![],
-            rows: vec![],
             made: vec![],
             beside: vec![],
             cotangents: vec![],
@@ -152,14 +152,7 @@ impl<E: Element, B: Backend> CardSession<E, B> {
     /// Sees to it that batch `k` lies on the card with all its layers.
     fn run_forward(&mut self, task: &Task<'_, E>, place: usize, k: usize, pass: u64) -> Result<()> {
         let Some(layout) = &mut self.layouts[place] else { return Ok(()) };
-        let data = task.source.constant().map_or(Data::Pass(pass), Data::Constant);
-        if layout.input_at(k) != Some((data, k)) {
-            read(task, &layout.batches.shape, k, &mut self.rows)?;
-            layout.set_input(k, None);
-            let span = layout.spans[k].input;
-            self.backend.upload(span.memory, span.start * size_of::<E>(), bytes::of(&self.rows))?;
-            layout.set_input(k, Some((data, k)));
-        }
+        self.feed.bring(&mut self.backend, layout, task, k, pass)?;
         layout.set_kept(k, None);
         self.backend.run(layout.forward[k])?;
         layout.set_kept(k, Some((pass, k)));
