@@ -115,7 +115,7 @@ impl Adam {
     ) {
         assert_eq!(gradient.len(), parameters.len(), "one gradient entry per parameter");
         let [m, v] = state.vectors_mut(["m", "v"], parameters.len());
-        let [a1, a2, b1, b2, scale, lift, epsilon, shrink] = self.coefficients(iteration, weight_decay);
+        let [a1, a2, b1, b2, scale, lift, epsilon, shrink]: [E; 8] = self.coefficients(iteration, weight_decay);
         Arch::new().dispatch(Step {
             a: [a1, a2],
             b: [b1, b2],

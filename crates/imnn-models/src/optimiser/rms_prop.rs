@@ -81,7 +81,7 @@ impl<E: Real> Optimiser<E> for RmsProp {
     fn update(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
         assert_eq!(gradient.len(), parameters.len(), "one gradient entry per parameter");
         let [v] = state.vectors_mut(["v"], parameters.len());
-        let [rate, a, b, epsilon] = self.coefficients(iteration);
+        let [rate, a, b, epsilon]: [E; 4] = self.coefficients(iteration);
         Arch::new().dispatch(Step { a, b, rate, epsilon, gradient, v, parameters });
     }
 }

@@ -77,7 +77,7 @@ impl<E: Real> Optimiser<E> for Sgd {
     fn update(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
         assert_eq!(gradient.len(), parameters.len(), "one gradient entry per parameter");
         let [v] = state.vectors_mut(["v"], parameters.len());
-        let [rate, momentum] = self.coefficients(iteration);
+        let [rate, momentum]: [E; 2] = self.coefficients(iteration);
         for ((w, &g), v) in parameters.iter_mut().zip(gradient).zip(v) {
             *v = momentum * *v + g;
             let direction = if self.nesterov { g + momentum * *v } else { *v };
