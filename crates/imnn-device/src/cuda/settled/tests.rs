@@ -215,22 +215,23 @@ fn a_whole_iteration_is_one_sequence_where_all_fits() {
     }
 }
 
-/// The loss itself for many numbers of summaries and parameters: the network passes its input on.
+/// The loss itself for many numbers of summaries and parameters. The network is linear, from more numbers than it has
+/// summaries: else no information would be lost, and the gradient would be that of the regularisation alone.
 #[test]
 fn the_loss_is_that_of_the_statistics_crate() {
     for (q, p) in [(1, 1), (2, 1), (3, 3), (5, 2), (9, 7), (MOST_SUMMARIES, 4), (MOST_SUMMARIES, MOST_SUMMARIES)] {
-        let model = Model::new(serial([dense(q)]), &[q]).unwrap();
+        let model = Model::new(serial([dense(q)]), &[2 * q + 1]).unwrap();
         let normal = |purpose: u64, shape: &[usize]| {
             let mut values = vec![0.0; shape.iter().product()];
             Key::new((100 * q + p) as u64).fold_in(purpose).fill_normal(&mut values);
             ArrayD::from_shape_vec(shape, values).unwrap()
         };
-        let mut values = normal(0, &[80, q]);
+        let mut values = normal(0, &[80, 2 * q + 1]);
         // Scales and offsets differ from summary to summary.
         for (s, mut column) in values.axis_iter_mut(Axis(1)).enumerate() {
             column.mapv_inplace(|v| 10.0 * s as f64 + v * 4.0_f64.powi(s as i32 % 5 - 2));
         }
-        let source = Arrays::exact(values, normal(1, &[70, q, p])).unwrap();
+        let source = Arrays::exact(values, normal(1, &[70, 2 * q + 1, p])).unwrap();
         for (lambda, epsilon) in [(10.0, 0.1), (100.0, 0.1), (1.0, 0.3)] {
             let optimiser = Sgd::new(1e-3).unwrap().into();
             let loss = Loss::new(lambda, epsilon).unwrap();
