@@ -41,6 +41,8 @@ pub(crate) struct Emulated {
     pub(crate) used: usize,
     /// Bytes uploaded so far.
     pub(crate) uploaded: usize,
+    /// Sequences run so far.
+    pub(crate) runs: usize,
     /// The kernels that have run.
     pub(crate) seen: BTreeSet<&'static str>,
 }
@@ -59,6 +61,7 @@ impl Emulated {
             really: usize::MAX,
             used: 0,
             uploaded: 0,
+            runs: 0,
             seen: BTreeSet::new(),
         }
     }
@@ -212,6 +215,7 @@ impl Backend for Emulated {
     }
 
     fn run(&mut self, sequence: usize) -> Result<()> {
+        self.runs += 1;
         for command in self.sequences[sequence].clone().expect("a sequence that was dropped") {
             match command {
                 Command::Launch { kernel, threads, arguments } => self.launch(kernel, threads, &arguments),

@@ -2,8 +2,15 @@
 
 const COMMON: &str = include_str!("kernels/common.cuh");
 /// Those of passes through networks.
-const PASSES: [&str; 3] =
-    [include_str!("kernels/activation.cu"), include_str!("kernels/windows.cu"), include_str!("kernels/rows.cu")];
+const PASSES: [&str; 4] = [
+    include_str!("kernels/activation.cu"),
+    include_str!("kernels/windows.cu"),
+    include_str!("kernels/rows.cu"),
+    include_str!("kernels/compose.cu"),
+];
+/// Those of loss and optimisers.
+const TRAINING: [&str; 3] =
+    [include_str!("kernels/moments.cu"), include_str!("kernels/loss.cu"), include_str!("kernels/update.cu")];
 /// Those of simulators.
 const SIMULATING: [&str; 2] = [include_str!("kernels/random.cu"), include_str!("kernels/simulate.cu")];
 
@@ -13,7 +20,7 @@ pub(crate) const BLOCK: u32 = 256;
 /// The source of all kernels for numbers of `real`, the type's name in C.
 pub(crate) fn source(real: &str) -> String {
     let mut text = format!("#define REAL {real}\n{COMMON}");
-    PASSES.iter().chain(&SIMULATING).for_each(|part| text.push_str(part));
+    PASSES.iter().chain(&TRAINING).chain(&SIMULATING).for_each(|part| text.push_str(part));
     text
 }
 
@@ -24,7 +31,7 @@ pub(crate) fn real(bytes: usize) -> &'static str {
 
 /// The names of all kernels.
 pub(crate) fn names() -> Vec<&'static str> {
-    [names_in(&PASSES), names_in(&SIMULATING)].concat()
+    [names_in(&PASSES), names_in(&TRAINING), names_in(&SIMULATING)].concat()
 }
 
 /// The names of those that passes through networks need.

@@ -63,6 +63,9 @@ pub(crate) struct Simulation {
     key: Option<Key>,
     memory: Vec<usize>,
     bytes: usize,
+    /// What fills the place of each batch, as commands and as sequences.
+    batches: Vec<Vec<Command>>,
+    sequences: Vec<usize>,
 }
 
 /// [`Work`] on a card.
@@ -116,7 +119,18 @@ impl Simulation {
         match made {
             Ok((noise, scratch, work)) => {
                 let simulated = simulated.clone();
-                Ok(Some(Simulation { simulated, noise, work, rows, scratch, key: None, memory, bytes }))
+                Ok(Some(Simulation {
+                    simulated,
+                    noise,
+                    work,
+                    rows,
+                    scratch,
+                    key: None,
+                    memory,
+                    bytes,
+                    batches: vec![],
+                    sequences: vec![],
+                }))
             }
             Err(error) => {
                 memory.into_iter().try_for_each(|memory| backend.free(memory))?;
@@ -132,10 +146,11 @@ impl Simulation {
 
     /// Gives everything back.
     pub(crate) fn release<B: Backend>(self, backend: &mut B) -> Result<()> {
+        self.sequences.into_iter().try_for_each(|sequence| backend.forget(sequence))?;
         self.memory.into_iter().try_for_each(|memory| backend.free(memory))
     }
 
-    /// Readies the key of a pass, from which [`commands`](Self::commands) then simulate.
+    /// Puts the key of a pass where the commands of all batches read it.
     pub(crate) fn begin_pass<B: Backend>(&mut self, backend: &mut B, key: Key) -> Result<()> {
         if self.key == Some(key) {
             return Ok(());
@@ -149,8 +164,27 @@ impl Simulation {
         Ok(())
     }
 
+    /// Readies the next batch, `k`, whose place is `input`.
+    pub(crate) fn prepare<B: Backend>(&mut self, backend: &mut B, shape: &Shape, k: usize, input: Span) -> Result<()> {
+        let commands = self.commands(shape, k, input);
+        self.sequences.push(backend.prepare(commands.clone())?);
+        self.batches.push(commands);
+        Ok(())
+    }
+
+    /// Makes the simulations of batch `k` with the key of the pass.
+    pub(crate) fn run<B: Backend>(&mut self, backend: &mut B, key: Key, k: usize) -> Result<()> {
+        self.begin_pass(backend, key)?;
+        backend.run(self.sequences[k])
+    }
+
+    /// What [`run`](Self::run) runs for each batch that is ready, the key aside.
+    pub(crate) fn batches(&self) -> &[Vec<Command>] {
+        &self.batches
+    }
+
     /// What fills the place of batch `k`: its simulations, then what is beside them, simulation by simulation.
-    pub(crate) fn commands(&self, shape: &Shape, k: usize, input: Span) -> Vec<Command> {
+    fn commands(&self, shape: &Shape, k: usize, input: Span) -> Vec<Command> {
         let (all, beside, len) = (shape.leaves.rows(k), shape.beside(k), shape.input);
         let (values, others) = (input.part(0..all.len() * len), input.from(all.len() * len));
         let mut commands = Vec::new();
