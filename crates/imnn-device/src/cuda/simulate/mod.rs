@@ -16,6 +16,8 @@
 //! exp and log, whose last bits may differ between card and host: once in some 1e16 draws a simulation then goes on with
 //! other numbers, as random as those of the host.
 
+#[cfg(test)]
+mod in_sessions;
 mod noise;
 mod recipe;
 #[cfg(test)]
