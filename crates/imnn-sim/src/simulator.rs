@@ -23,6 +23,9 @@ use crate::{Key, Recipe, SimError};
 ///   length. [`draw`](Simulator::draw) and [`draw_with_derivative`](Simulator::draw_with_derivative)
 ///   do both.
 ///
+/// Simulators run on the host, a user's own too where the network runs on a GPU. The built-in ones have a
+/// [`recipe`](Simulator::recipe) besides, by which a GPU makes the same simulations itself.
+///
 /// Written by hand it looks like this:
 ///
 /// ```
@@ -228,6 +231,19 @@ mod tests {
         assert_eq!(through(boxed), by_hand);
         assert_eq!(through(Arc::clone(&shared)), by_hand);
         assert_eq!(through(&*shared), by_hand);
+    }
+
+    /// Only the built-in simulators have recipes, and what merely points to them.
+    #[test]
+    fn recipes_are_those_of_the_built_in_simulators() {
+        let line = NoisyLine::new(vec![1.0, 3.0]).unwrap().with_slope_variance(0.5).unwrap();
+        let expected = Recipe::NoisyLine { x: vec![1.0, 3.0], slope_variance: Some(0.5) };
+        assert_eq!(line.recipe(), Some(expected.clone()));
+        assert_eq!((&Arc::new(Box::new(line.clone()))).recipe(), Some(expected));
+        let field = PowerLawField::new(4).unwrap().with_length(8.0).unwrap();
+        assert_eq!(field.recipe(), Some(Recipe::PowerLawField { n: 4, length: 8.0 }));
+        let function = move |key: Key, theta: &[f64], data: &mut [f64]| line.simulate(key, theta, data);
+        assert_eq!(FiniteDifferences::new(1, vec![2], vec![0.1], function).unwrap().recipe(), None);
     }
 
     #[test]

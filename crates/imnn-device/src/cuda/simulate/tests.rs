@@ -24,42 +24,42 @@ fn shape_of<E: Element>(source: &dyn Source<E>, batch: usize) -> Shape {
 }
 
 /// All batches of a pass for each key, one after the other, as the card makes them.
-fn on_card<E: Element>(
+fn on_card<E: Element, B: Backend>(
+    card: &mut B,
     source: &dyn Source<E>,
     batch: usize,
     keys: &[Key],
     scratch: Scratch,
-    backwards: bool,
 ) -> Vec<E> {
-    let mut card = Emulated::new(size_of::<E>());
-    card.backwards = backwards;
     let shape = shape_of(source, batch);
-    let mut simulation = Simulation::new::<E, _>(&mut card, &source.simulated().unwrap(), &shape, scratch)
-        .unwrap()
-        .expect("a known recipe");
-    assert_eq!(card.used, simulation.bytes());
-    let len = |k: usize| shape.leaves.rows(k).len() * (1 + shape.beside(k)) * shape.input;
+    let simulation = Simulation::new::<E, _>(card, &source.simulated().unwrap(), &shape, scratch).unwrap();
+    let mut simulation = simulation.expect("a known recipe");
     let mut places = Vec::new();
     for k in 0..shape.leaves.len() {
-        let memory = card.allocate(len(k) * size_of::<E>()).unwrap();
-        let input = Span { memory, start: 0, len: len(k) };
-        let sequence = card.prepare(simulation.commands(&shape, k, input)).unwrap();
-        places.push((input, sequence));
+        let len = shape.leaves.rows(k).len() * (1 + shape.beside(k)) * shape.input;
+        let input = Span { memory: card.allocate(len * size_of::<E>()).unwrap(), start: 0, len };
+        simulation.prepare(card, &shape, k, input).unwrap();
+        places.push(input);
     }
     let mut all = Vec::new();
     for &key in keys {
-        simulation.begin_pass(&mut card, key).unwrap();
-        for &(input, sequence) in &places {
-            card.run(sequence).unwrap();
+        for (k, input) in places.iter().enumerate() {
+            simulation.run(card, key, k).unwrap();
             let mut made = vec![E::zero(); input.len];
             card.download(input.memory, 0, bytes::of_mut(&mut made)).unwrap();
             all.extend(made);
         }
     }
-    let inputs: usize = (0..shape.leaves.len()).map(len).sum();
-    simulation.release(&mut card).unwrap();
-    assert_eq!(card.used, inputs * size_of::<E>());
+    simulation.release(card).unwrap();
+    places.into_iter().for_each(|input| card.free(input.memory).unwrap());
     all
+}
+
+/// For numbers of so many bytes, with threads from the last to the first or not.
+fn emulated(size: usize, backwards: bool) -> Emulated {
+    let mut card = Emulated::new(size);
+    card.backwards = backwards;
+    card
 }
 
 fn on_host<E: Element>(source: &dyn Source<E>, batch: usize, keys: &[Key]) -> Vec<E> {
@@ -74,30 +74,45 @@ fn on_host<E: Element>(source: &dyn Source<E>, batch: usize, keys: &[Key]) -> Ve
     all
 }
 
-/// Both agree to `tolerance` of the largest number, and the order of threads does not matter.
-fn agree<E: Element>(source: &dyn Source<E>, batch: usize, seed: u64, scratch: Scratch, tolerance: f64) {
-    let keys = [Key::new(seed), Key::new(seed).fold_in(7)];
-    let found = on_card(source, batch, &keys, scratch, false);
+/// Cards that a test makes, for numbers of so many bytes, in either of two ways whose bits are to be the same.
+type Make<'a, B> = &'a dyn Fn(usize, bool) -> B;
+
+/// Card and host agree to `tolerance` of the largest number.
+fn agree<E: Element, B: Backend>(
+    make: Make<'_, B>,
+    source: &dyn Source<E>,
+    (batch, seed): (usize, u64),
+    scratch: Scratch,
+    tolerance: f64,
+) {
+    let keys = [Key::new(seed), Key::new(seed).fold_in(7), Key::new(seed)];
+    let [found, again] =
+        [false, true].map(|other| on_card(&mut make(size_of::<E>(), other), source, batch, &keys, scratch));
+    assert_eq!(bytes::of(&again), bytes::of(&found));
     let expected = on_host(source, batch, &keys);
     assert_eq!(found.len(), expected.len());
     let scale = expected.iter().fold(0.0, |most: f64, value| most.max(value.f64().abs()));
     for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
         assert!((found.f64() - expected.f64()).abs() <= tolerance * scale, "{i}: {found} and {expected} of {scale}");
     }
-    let again = on_card(source, batch, &keys, scratch, true);
-    assert_eq!(bytes::of(&again), bytes::of(&found));
 }
 
 /// In both precisions, with exact and numerical derivatives, in several cuts.
-fn simulator_agrees(simulator: impl Simulator + Clone, theta: &[f64], seed: u64, scratch: Scratch) {
+fn simulator_agrees<B: Backend>(
+    make: Make<'_, B>,
+    simulator: impl Simulator + Clone,
+    theta: &[f64],
+    seed: u64,
+    scratch: Scratch,
+) {
     let widths: Vec<f64> = theta.iter().map(|theta| 0.1 + 0.05 * theta.abs()).collect();
     for (n_s, n_d, batch) in [(7, 4, 3), (5, 5, 5), (6, 0, 4), (1, 1, 9)] {
         let exact = OnTheFly::new(simulator.clone(), theta, n_s, n_d).unwrap();
-        agree::<f64>(&exact, batch, seed, scratch, 1e-13);
-        agree::<f32>(&exact, batch, seed, scratch, 1e-6);
         let numerical = OnTheFly::numerical(simulator.clone(), theta, &widths, n_s, n_d).unwrap();
-        agree::<f64>(&numerical, batch, seed, scratch, 1e-13);
-        agree::<f32>(&numerical, batch, seed, scratch, 1e-6);
+        for source in [exact, numerical] {
+            agree::<f64, B>(make, &source, (batch, seed), scratch, 1e-13);
+            agree::<f32, B>(make, &source, (batch, seed), scratch, 1e-6);
+        }
     }
 }
 
@@ -115,7 +130,7 @@ fn draws_are_those_of_the_key() {
     let tail = |sign: f64| expected.iter().filter(|&&z| sign * z > 3.66).count();
     assert!(tail(1.0) > 5 && tail(-1.0) > 5);
     for part in [1, 2, 3, 64, 1000, 1 << 20] {
-        let found = on_card::<f64>(&source, 3, &keys, Scratch { part, ..AMPLE }, part % 2 == 0);
+        let found = on_card::<f64, _>(&mut emulated(8, part % 2 == 0), &source, 3, &keys, Scratch { part, ..AMPLE });
         assert_eq!(bytes::of(&found), bytes::of(&expected), "{part}");
     }
 }
@@ -125,7 +140,7 @@ fn mean_and_variance_agree_with_the_host() {
     for (seed, (n_data, theta)) in [(1, [0.0, 1.0]), (10, [-3.0, 0.2]), (257, [1.0, 4.0])].into_iter().enumerate() {
         let ample = Scratch { part: 5, ..AMPLE };
         for scratch in [AMPLE, ample, Scratch { numbers: 1, ..AMPLE }] {
-            simulator_agrees(GaussianMeanVariance { n_data }, &theta, seed as u64, scratch);
+            simulator_agrees(&emulated, GaussianMeanVariance { n_data }, &theta, seed as u64, scratch);
         }
     }
 }
@@ -136,8 +151,8 @@ fn lines_agree_with_the_host() {
     let scattered = plain.clone().with_slope_variance(0.3).unwrap();
     let certain = NoisyLine::new(vec![2.0]).unwrap().with_slope_variance(0.0).unwrap();
     for (seed, line) in [plain, scattered, certain].into_iter().enumerate() {
-        simulator_agrees(line.clone(), &[1.3], seed as u64, AMPLE);
-        simulator_agrees(line, &[-0.2], seed as u64, Scratch { part: 7, numbers: 200, ..AMPLE });
+        simulator_agrees(&emulated, line.clone(), &[1.3], seed as u64, AMPLE);
+        simulator_agrees(&emulated, line, &[-0.2], seed as u64, Scratch { part: 7, numbers: 200, ..AMPLE });
     }
 }
 
@@ -147,7 +162,7 @@ fn fields_agree_with_the_host() {
     for (seed, (n, length, theta)) in cases.into_iter().enumerate() {
         let field = PowerLawField::new(n).unwrap().with_length(length).unwrap();
         for scratch in [AMPLE, Scratch { numbers: 6 * n * n, part: 11, ..AMPLE }] {
-            simulator_agrees(field.clone(), &theta, seed as u64, scratch);
+            simulator_agrees(&emulated, field.clone(), &theta, seed as u64, scratch);
         }
     }
 }
@@ -201,7 +216,7 @@ fn rows_may_begin_anywhere() {
     const DRAWS: GaussianMeanVariance = GaussianMeanVariance { n_data: 6 };
     let source = OnTheFly::new(DRAWS, &[0.0, 1.0], 5, 2).unwrap();
     for start in [0, 3, (1 << 32) - 1, 1 << 40] {
-        agree::<f64>(&Behind(source.clone(), start), 2, 5, AMPLE, 1e-14);
+        agree::<f64, _>(&emulated, &Behind(source.clone(), start), (2, 5), AMPLE, 1e-14);
     }
 }
 
@@ -252,4 +267,28 @@ fn what_was_taken_is_given_back() {
         assert!(matches!(made, Err(crate::DeviceError::OutOfMemory { .. })), "{room}");
         assert_eq!(card.used, 0);
     }
+    let mut card = Emulated::new(size_of::<f32>());
+    let made = Simulation::new::<f32, _>(&mut card, &source.simulated().unwrap(), &shape, AMPLE).unwrap().unwrap();
+    assert!(card.used > 1200 && card.used == made.bytes());
+    made.release(&mut card).unwrap();
+    assert_eq!(card.used, 0);
+}
+
+/// The same on the card of this machine, with TF32 allowed, which simulations never use.
+#[cfg(feature = "cuda")]
+#[test]
+fn simulations_agree_on_the_gpu() {
+    use crate::cuda::card::Card;
+    let report = crate::CudaReport::look();
+    if !report.missing.is_empty() {
+        assert!(std::env::var_os("IMNN_GPU").is_none(), "IMNN_GPU is set, and: {}", report.missing.join("; "));
+        eprintln!("SKIPPED: nothing was simulated on a GPU: {}", report.missing.join("; "));
+        return;
+    }
+    let make = |size, _| Card::new(0, size, true).unwrap();
+    let scratch = Scratch { part: 16, ..AMPLE };
+    simulator_agrees(&make, GaussianMeanVariance { n_data: 100 }, &[1.0, 4.0], 1, AMPLE);
+    simulator_agrees(&make, NoisyLine::default().with_slope_variance(0.3).unwrap(), &[1.3], 2, scratch);
+    simulator_agrees(&make, PowerLawField::new(24).unwrap(), &[1.0, 0.5], 3, scratch);
+    eprintln!("GPU: simulations agree with the host's");
 }
