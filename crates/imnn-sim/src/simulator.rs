@@ -239,7 +239,7 @@ mod tests {
         let line = NoisyLine::new(vec![1.0, 3.0]).unwrap().with_slope_variance(0.5).unwrap();
         let expected = Recipe::NoisyLine { x: vec![1.0, 3.0], slope_variance: Some(0.5) };
         assert_eq!(line.recipe(), Some(expected.clone()));
-        assert_eq!((&Arc::new(Box::new(line.clone()))).recipe(), Some(expected));
+        assert_eq!(Arc::new(Box::new(line.clone())).recipe(), Some(expected));
         let field = PowerLawField::new(4).unwrap().with_length(8.0).unwrap();
         assert_eq!(field.recipe(), Some(Recipe::PowerLawField { n: 4, length: 8.0 }));
         let function = move |key: Key, theta: &[f64], data: &mut [f64]| line.simulate(key, theta, data);

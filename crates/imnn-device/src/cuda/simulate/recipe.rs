@@ -71,7 +71,7 @@ impl Work {
                     [filter, factor * filter].map(|size| FARTHEST * *n as f64 * size)
                 }));
                 let first = maximum(fields.first()?.filter.iter().map(|s| s.abs()));
-                if !(first >= SPARE * E::min_positive_value().f64()) {
+                if first < SPARE * E::min_positive_value().f64() {
                     return None;
                 }
                 (Work::Fields { side: *n, fields }, n * n, 2, largest)
