@@ -2,6 +2,7 @@
 
 use super::backend::{Argument, Backend, Command, Factor, Product, Span};
 use super::kernels;
+use super::lanes::interleaved;
 use crate::error::{DeviceError, Result};
 use libloading::{Library, Symbol};
 use std::collections::BTreeSet;
@@ -41,6 +42,8 @@ pub(crate) struct Emulated {
     pub(crate) used: usize,
     /// Bytes uploaded so far.
     pub(crate) uploaded: usize,
+    /// Whether commands run in two lanes, and which is ahead of the other as far as may be.
+    pub(crate) ahead: Option<usize>,
     /// Sequences run so far.
     pub(crate) runs: usize,
     /// The kernels that have run.
@@ -61,6 +64,7 @@ impl Emulated {
             really: usize::MAX,
             used: 0,
             uploaded: 0,
+            ahead: None,
             runs: 0,
             seen: BTreeSet::new(),
         }
@@ -210,6 +214,10 @@ impl Backend for Emulated {
     }
 
     fn prepare(&mut self, commands: Vec<Command>) -> Result<usize> {
+        let commands = match self.ahead {
+            Some(ahead) => interleaved(&commands, self.size, ahead),
+            None => commands,
+        };
         self.sequences.push(Some(commands));
         Ok(self.sequences.len() - 1)
     }

@@ -29,6 +29,8 @@ mod iteration;
 #[cfg(any(test, feature = "cuda"))]
 pub(crate) mod kernels;
 #[cfg(any(test, feature = "cuda"))]
+mod lanes;
+#[cfg(any(test, feature = "cuda"))]
 mod layout;
 #[cfg(feature = "cuda")]
 mod libraries;
