@@ -155,6 +155,10 @@ impl<E: Element> Source<E> for Part<'_, E> {
         self.source.constant()
     }
 
+    fn identity(&self) -> Option<u64> {
+        self.source.identity()
+    }
+
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
         check_rows(&rows, self.n_s(), self.n_d())?;
         let start = self.row(rows.start);
