@@ -42,7 +42,6 @@ impl PartialEq for Identity {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{
         Arrays, Augmentation, Augmented, HeldRows, OnTheFly, Simulation, Source, Streamed, Streaming, Transformed,
     };

@@ -17,11 +17,15 @@ pub(crate) mod bytes;
 mod card;
 #[cfg(feature = "cuda")]
 mod compile;
+#[cfg(feature = "cuda")]
+mod copies;
 mod device;
 #[cfg(test)]
 pub(crate) mod emulated;
 #[cfg(any(test, feature = "cuda"))]
 mod feed;
+#[cfg(test)]
+mod feed_tests;
 #[cfg(any(test, feature = "cuda"))]
 pub(crate) mod kernels;
 #[cfg(any(test, feature = "cuda"))]
@@ -35,6 +39,8 @@ mod report;
 mod session;
 #[cfg(any(test, feature = "cuda"))]
 mod several;
+#[cfg(test)]
+mod streams;
 #[cfg(test)]
 mod tests;
 

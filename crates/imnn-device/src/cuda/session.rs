@@ -5,7 +5,7 @@ use super::batches::Room;
 use super::bytes;
 use super::feed::Feed;
 use super::layout::Layout;
-use crate::device::{Cotangents, Session, Summaries, Task};
+use crate::device::{Cotangents, Session, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
 use crate::fused::Plan;
 use crate::fused::lower::{TableSpans, load, n_loaded, tables};
@@ -13,6 +13,7 @@ use crate::program::Program;
 use crate::shape::Shape;
 use imnn_models::{Element, Model};
 use imnn_sim::Key;
+use std::time::{Duration, Instant};
 
 /// What may be used of a card.
 #[derive(Clone, Copy, Debug)]
@@ -42,12 +43,12 @@ pub(crate) struct CardSession<E: Element, B> {
     gradient: Span,
     clear: usize,
     /// For tasks with a backward pass, and for those without.
-    layouts: [Option<Layout>; 2],
+    pub(super) layouts: [Option<Layout>; 2],
     /// The pass whose layers the first layout keeps.
     pass: Option<(Key, Shape)>,
     /// Counts the passes.
     passes: u64,
-    feed: Feed<E>,
+    pub(super) feed: Feed<E>,
     /// On the host: weights as they are uploaded, summaries, cotangents, gradient.
     loaded: Vec<E>,
     made: Vec<E>,
@@ -56,6 +57,7 @@ pub(crate) struct CardSession<E: Element, B> {
     total: Vec<E>,
     summaries: Summaries,
     note: Option<String>,
+    working: Duration,
 }
 
 impl<E: Element, B: Backend> CardSession<E, B> {
@@ -98,6 +100,7 @@ impl<E: Element, B: Backend> CardSession<E, B> {
             total: vec![],
             summaries: Summaries::default(),
             note: None,
+            working: Duration::ZERO,
         })
     }
 
@@ -115,9 +118,9 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         // What has no backward pass leaves room for what has.
         let free = self.backend.available()? / 10 * 9 / 4 * if keep { 3 } else { 2 };
         let mut memory = self.limits.memory.map_or(free, |limit| limit.min(free));
+        let (n, constant) = (self.limits.n.unwrap_or(usize::MAX), task.source.constant().is_some());
         loop {
-            let room =
-                Room { memory, n: self.limits.n.unwrap_or(usize::MAX), patches: self.limits.patches, backward: keep };
+            let room = Room { memory, n, patches: self.limits.patches, backward: keep, constant };
             let shape = |size| Shape::new(&self.model, task, size).unwrap_or(whole);
             let spans = (self.weights, self.gradient, self.tables.as_slice());
             match Layout::new(&mut self.backend, &self.plan, whole, shape, room, spans) {
@@ -159,6 +162,12 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         Ok(())
     }
 
+    /// Has batch `k` of this pass read, if there is one, while the card is at work.
+    fn read_ahead(&mut self, task: &Task<'_, E>, place: usize, k: Option<usize>, pass: u64) -> Result<()> {
+        let (Some(layout), Some(k)) = (&mut self.layouts[place], k) else { return Ok(()) };
+        self.feed.read_ahead(&mut self.backend, layout, task, k, Some(pass))
+    }
+
     fn load(&mut self, weights: &[E]) -> Result<()> {
         load(&mut self.plan, weights, &mut self.loaded);
         self.backend.upload(self.weights.memory, 0, bytes::of(&self.loaded))
@@ -173,6 +182,9 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         let n_batches = self.layouts[place].as_ref().map_or(0, |layout| layout.forward.len());
         for k in 0..n_batches {
             self.run_forward(task, place, k, pass)?;
+            let lost = || self.layouts[place].as_ref().and_then(|layout| layout.next_lost(k, pass));
+            let next = if k + 1 < n_batches { Some(k + 1) } else { lost().filter(|_| keep) };
+            self.read_ahead(task, place, next, pass)?;
         }
         let Some(layout) = &self.layouts[place] else { return Ok(()) };
         let shape = layout.batches.shape;
@@ -227,6 +239,8 @@ impl<E: Element, B: Backend> CardSession<E, B> {
             }
             if let Some(layout) = &self.layouts[0] {
                 self.backend.run(layout.backward[k])?;
+                let next = layout.next_lost(k, pass);
+                self.read_ahead(task, 0, next, pass)?;
             }
         }
         self.total.resize(self.gradient.len, E::zero());
@@ -239,12 +253,22 @@ impl<E: Element, B: Backend> CardSession<E, B> {
 
 impl<E: Element, B: Backend> Session<E> for CardSession<E, B> {
     fn forward(&mut self, task: &Task<'_, E>, keep: bool) -> Result<&Summaries> {
-        self.forward_inside(task, keep)?;
-        Ok(&self.summaries)
+        let start = Instant::now();
+        let result = self.forward_inside(task, keep);
+        self.working += start.elapsed();
+        result.map(|()| &self.summaries)
     }
 
     fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
-        self.backward_inside(task, cotangents, gradient)
+        let start = Instant::now();
+        let result = self.backward_inside(task, cotangents, gradient);
+        self.working += start.elapsed();
+        result
+    }
+
+    /// The card is the one worker; it reads while it has nothing to do because simulations are read or made.
+    fn usage(&self) -> Usage {
+        Usage { reading: self.feed.reading(), total: self.working }
     }
 
     fn note(&self) -> Option<&str> {

@@ -1,6 +1,6 @@
 //! Several cards as one: each runs its share of the simulations, on a thread of its own.
 
-use crate::device::{Cotangents, Session, Summaries, Task};
+use crate::device::{Cotangents, Session, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
 use crate::leaves::share;
 use imnn_data::{DataError, Derivatives, Leaf, Source, check_rows};
@@ -94,6 +94,11 @@ impl<E: Element> Session<E> for Several<E> {
             gradient.iter_mut().zip(own).for_each(|(sum, &own)| *sum += own);
         }
         Ok(())
+    }
+
+    fn usage(&self) -> Usage {
+        let sum = |sum: Usage, own: Usage| Usage { reading: sum.reading + own.reading, total: sum.total + own.total };
+        self.sessions.iter().map(|session| session.usage()).fold(Usage::default(), sum)
     }
 
     fn note(&self) -> Option<&str> {
