@@ -31,5 +31,7 @@ mod workers;
 pub use aggregator::{Aggregator, Unit};
 pub use cpu::Cpu;
 pub use cuda::{Cuda, CudaReport, Gpu};
-pub use device::{Cotangents, Device, Session, Summaries, Task, Usage};
+pub use device::{
+    Cotangents, Device, Evaluated, Keys, LossRecord, Resident, Session, Start, Summaries, Task, Usage, Which,
+};
 pub use error::{DeviceError, Result};

@@ -67,6 +67,8 @@ pub(crate) struct Emulated {
     pub(crate) uploaded: usize,
     /// Those of them that were sent beside the work.
     pub(crate) beside: usize,
+    /// Sequences run so far.
+    pub(crate) runs: usize,
     /// The kernels that have run.
     pub(crate) seen: BTreeSet<&'static str>,
 }
@@ -94,6 +96,7 @@ impl Emulated {
             used: 0,
             uploaded: 0,
             beside: 0,
+            runs: 0,
             seen: BTreeSet::new(),
         }
     }
@@ -189,6 +192,7 @@ impl Emulated {
         for argument in arguments {
             match argument {
                 Argument::Numbers(span) => pointers.push(self.pointer(*span, size)),
+                Argument::Doubles(span) => pointers.push(self.pointer(*span, size_of::<f64>())),
                 Argument::Indices(span) => pointers.push(self.pointer(*span, size_of::<u32>())),
                 Argument::Count(_) => {}
             }
@@ -299,6 +303,7 @@ impl Backend for Emulated {
     }
 
     fn run(&mut self, sequence: usize) -> Result<()> {
+        self.runs += 1;
         self.give(Stream::Work, Order::Run(sequence), 0);
         Ok(())
     }

@@ -23,9 +23,13 @@ mod device;
 #[cfg(test)]
 pub(crate) mod emulated;
 #[cfg(any(test, feature = "cuda"))]
+mod evaluation;
+#[cfg(any(test, feature = "cuda"))]
 mod feed;
 #[cfg(test)]
 mod feed_tests;
+#[cfg(any(test, feature = "cuda"))]
+mod iteration;
 #[cfg(any(test, feature = "cuda"))]
 pub(crate) mod kernels;
 #[cfg(any(test, feature = "cuda"))]
@@ -37,6 +41,8 @@ mod read;
 mod report;
 #[cfg(any(test, feature = "cuda"))]
 mod session;
+#[cfg(any(test, feature = "cuda"))]
+mod settled;
 #[cfg(any(test, feature = "cuda"))]
 mod several;
 #[cfg(test)]
