@@ -2,11 +2,11 @@
 
 use super::emulated::Emulated;
 use super::session::{CardSession, Limits};
-use crate::{Cotangents, DeviceError, Session, Summaries, Task};
+use crate::{Cotangents, DeviceError, Evaluated, Keys, Session, Start, Summaries, Task};
 use imnn_data::{
     Arrays, DataError, Derivatives, HeldRows, Leaf, OnTheFly, Prefetch, Source, Streamed, Streaming, simulate_exact,
 };
-use imnn_models::{Model, dense, gelu, serial};
+use imnn_models::{Adam, Model, Optimiser, OptimiserConfig, dense, gelu, serial};
 use imnn_sim::{GaussianMeanVariance, Key};
 use ndarray::Array2;
 use std::ops::Range;
@@ -342,5 +342,52 @@ fn idle_time_is_that_in_which_the_card_waits_for_simulations() {
         assert!(usage.total >= 8 * piece && usage.reading >= expected, "{usage:?}");
         assert!(usage.reading <= usage.total - (8 * piece - expected), "{usage:?}");
         assert_eq!(usage.reading.is_zero(), expected.is_zero());
+    }
+}
+
+#[test]
+fn iterations_on_the_card_read_for_the_next_one() {
+    let optimiser = OptimiserConfig::from(Adam::new(1e-2).unwrap());
+    let validation = Watched::new(draws());
+    for limits in [Limits::default(), few(), little()] {
+        let train = |ahead: bool, late: bool| {
+            let source = Watched::new(draws());
+            let mut session = session(limits);
+            session.backend.late = late;
+            let weights = weights();
+            let state = optimiser.initialise(weights.len());
+            let (lambda, alpha) = (10.0, 10.0);
+            let start =
+                Start { weights: &weights, optimiser: &optimiser, state: &state, lambda, alpha, source: &source };
+            let mut settled = session.settle(&start).unwrap().unwrap();
+            let mut records = vec![];
+            let mut rows = vec![];
+            for k in 0..4 {
+                let keys = Keys { own: key(k), next: Some(key(k + 1)).filter(|_| ahead && k < 3) };
+                for made in [true, false] {
+                    let evaluated =
+                        if made { settled.iterate(&source, keys, k) } else { settled.evaluate(&validation, key(99)) };
+                    let Evaluated::Loss(record) = evaluated.unwrap() else { panic!("no loss") };
+                    records.push(record);
+                }
+                rows.push((source.rows(), validation.rows()));
+            }
+            drop(settled);
+            assert!(session.usage().total > Duration::ZERO && session.usage().reading <= session.usage().total);
+            (records, rows)
+        };
+        let (expected, without) = train(false, false);
+        for late in [false, true] {
+            let (records, rows) = train(true, late);
+            assert_eq!(records, expected, "{limits:?}");
+            let sum = |rows: &[(usize, usize)]| rows.iter().map(|(rows, _)| rows).sum::<usize>();
+            // Nothing is read twice for it, and what is read comes earlier.
+            assert_eq!(sum(&rows), sum(&without), "{limits:?}");
+            assert!(rows[0].0 > without[0].0 && rows[3].0 < without[3].0, "{rows:?} {without:?}");
+            if limits.memory.is_none() {
+                // Validation has the same key each time: its simulations stay.
+                assert!(rows[1..].iter().all(|&(_, validation)| validation == 0), "{rows:?}");
+            }
+        }
     }
 }

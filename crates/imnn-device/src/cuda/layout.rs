@@ -195,8 +195,8 @@ impl Layout {
     }
 
     /// Whether no simulations lie here but those of this name, or of passes that are over.
-    pub(crate) fn is_free_for(&self, constant: Option<u64>) -> bool {
-        let others = |data| matches!(data, Data::Constant(name) if Some(name) != constant);
+    pub(crate) fn is_free_for(&self, identity: Option<u64>) -> bool {
+        let others = |data| matches!(data, Data::Constant(name) | Data::Keyed(name, _) if Some(name) != identity);
         !self.inputs.iter().flatten().any(|&(data, _)| others(data))
     }
 

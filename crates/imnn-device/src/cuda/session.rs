@@ -11,7 +11,7 @@ use crate::error::{DeviceError, Result};
 use crate::fused::Plan;
 use crate::fused::lower::{TableSpans, WeightSpans, derive, fold, n_weights, tables, taps};
 use crate::shape::Shape;
-use imnn_data::Derivatives;
+use imnn_data::{Derivatives, Source};
 use imnn_models::{Element, Model};
 use imnn_sim::Key;
 use std::time::{Duration, Instant};
@@ -58,7 +58,7 @@ pub(crate) struct CardSession<E: Element, B> {
     cotangents: Vec<E>,
     pub(super) summaries: Summaries,
     note: Option<String>,
-    working: Duration,
+    pub(super) working: Duration,
 }
 
 impl<E: Element, B: Backend> CardSession<E, B> {
@@ -120,7 +120,7 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         let whole = Shape::of(&self.model, task.source, usize::MAX)?;
         let [first, second] = self.layouts.each_ref().map(|layout| layout.as_ref().filter(|own| own.whole == whole));
         // Without a backward pass the first will do, unless simulations lie there that are to stay.
-        if first.is_some_and(|layout| keep || layout.is_free_for(task.source.constant())) {
+        if first.is_some_and(|layout| keep || layout.is_free_for(task.source.identity())) {
             return Ok(0);
         }
         if !keep && second.is_some() {
@@ -173,6 +173,12 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         self.backend.run(layout.forward[k])?;
         layout.set_kept(k, Some((pass, k)));
         Ok(())
+    }
+
+    /// Has the first batch of a later task with a backward pass read, while the card is at work.
+    pub(super) fn read_next(&mut self, source: &dyn Source<E>, key: Option<Key>) -> Result<()> {
+        let (Some(layout), Some(key)) = (&mut self.layouts[0], key) else { return Ok(()) };
+        self.feed.read_ahead(&mut self.backend, layout, &Task { weights: &[], source, key }, 0, None)
     }
 
     /// Has batch `k` of this pass read, if there is one, while the card is at work.
