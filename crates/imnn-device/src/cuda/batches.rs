@@ -38,8 +38,8 @@ pub(crate) struct Room {
 impl Batches {
     /// The largest batches for which there is room; none if there is not even room for single simulations.
     ///
-    /// Where not everything can be kept, a batch takes a quarter of the memory at most, so that some are. A stage is less
-    /// than a whole batch and saves more than it.
+    /// Where not everything can be kept, a batch takes a quarter of the memory at most, so that some are. Where simulations
+    /// have to be brought again there is a stage as well, unless everything fits but for that.
     pub(crate) fn new<E: Element>(plan: &Plan<E>, task: impl Fn(usize) -> Shape, room: Room) -> Option<Self> {
         let mut size = room.n;
         loop {

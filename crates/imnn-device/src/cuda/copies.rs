@@ -125,7 +125,12 @@ impl Copies {
             let bytes = std::slice::from_raw_parts(buffer.address, bytes);
             result::memcpy_htod_async(to, bytes, stream.cu_stream())
         };
-        sent.and(buffer.copied[which].record(stream))
+        let noted = buffer.copied[which].record(stream);
+        if noted.is_err() {
+            // Nobody could tell any more when the buffer may be filled.
+            self.wait()?;
+        }
+        sent.and(noted)
     }
 
     /// Copies bytes that may be changed on return to an address, in order with the work. Says whether it could.

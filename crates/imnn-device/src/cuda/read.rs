@@ -29,7 +29,7 @@ pub(crate) fn read<E: Element>(
     let every = rows.len().div_ceil(PIECE).div_ceil(CALLS).max(1);
     let (values, others) = to.split_at_mut(rows.len() * input);
     let piece = |leaf: &mut Leaf<E>, number: usize, values: &mut [E], others: &mut [E]| {
-        if number % every == 0 {
+        if number.is_multiple_of(every) {
             meanwhile();
         }
         let start = rows.start + number * PIECE;
