@@ -1,5 +1,6 @@
 //! Simulations on their way to an emulated card: copies as late as they may be, batches read ahead, errors, idle time.
 
+use super::backend::Backend;
 use super::emulated::Emulated;
 use super::session::{CardSession, Limits};
 use crate::{Cotangents, DeviceError, Evaluated, Keys, Session, Start, Summaries, Task};
@@ -54,7 +55,7 @@ fn weights() -> Vec<f64> {
 
 type Made = (Summaries, Vec<f64>);
 
-fn pass(session: &mut CardSession<f64, Emulated>, source: &dyn Source<f64>, key: Key) -> Result<Made, DeviceError> {
+fn pass(session: &mut CardSession<f64, impl Backend>, source: &dyn Source<f64>, key: Key) -> Result<Made, DeviceError> {
     let weights = weights();
     let task = Task { weights: &weights, source, key };
     let summaries = session.forward(&task, true)?.clone();
@@ -66,7 +67,7 @@ fn pass(session: &mut CardSession<f64, Emulated>, source: &dyn Source<f64>, key:
 }
 
 /// Has the first batch of a later task read.
-fn read_ahead(session: &mut CardSession<f64, Emulated>, source: &dyn Source<f64>, key: Key) {
+fn read_ahead(session: &mut CardSession<f64, impl Backend>, source: &dyn Source<f64>, key: Key) {
     let weights = weights();
     let task = Task { weights: &weights, source, key };
     let layout = session.layouts[0].as_mut().unwrap();
@@ -77,6 +78,7 @@ fn read_ahead(session: &mut CardSession<f64, Emulated>, source: &dyn Source<f64>
 struct Watched<S> {
     inner: S,
     named: bool,
+    constant: bool,
     rows: AtomicUsize,
     broken: AtomicBool,
     /// How long reading takes, and whether the card is idle afterwards.
@@ -85,7 +87,8 @@ struct Watched<S> {
 
 impl<S> Watched<S> {
     fn new(inner: S) -> Self {
-        Watched { inner, named: true, rows: AtomicUsize::new(0), broken: AtomicBool::new(false), read: None }
+        let (rows, broken) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Watched { inner, named: true, constant: true, rows, broken, read: None }
     }
 
     /// The rows that were read since this was asked last.
@@ -116,7 +119,7 @@ impl<S: Source<f64>> Source<f64> for Watched<S> {
     }
 
     fn constant(&self) -> Option<u64> {
-        self.inner.constant().filter(|_| self.named)
+        self.inner.constant().filter(|_| self.named && self.constant)
     }
 
     fn identity(&self) -> Option<u64> {
@@ -164,6 +167,47 @@ fn when_copies_are_done_changes_nothing() {
             assert_eq!((one.backend.uploaded, one.backend.beside), (other.backend.uploaded, other.backend.beside));
         }
     }
+}
+
+/// Simulations that go through buffers and stages make the same bits as those that are copied once, plainly.
+fn ways_agree<B: Backend>(card: impl Fn() -> B) {
+    let arrays = exact(3);
+    let named = Watched { constant: false, ..Watched::new(arrays.clone()) };
+    let unnamed = Watched { named: false, ..Watched::new(arrays.clone()) };
+    for limits in [Limits::default(), few(), little(), Limits { n: Some(3), ..little() }] {
+        let session = || CardSession::<f64, B>::new(&model(), card(), limits).unwrap();
+        let expected = pass(&mut session(), &arrays, key(0)).unwrap();
+        for source in [&named, &unnamed] {
+            let mut session = session();
+            for k in 0..5 {
+                assert_eq!(pass(&mut session, source, key(k)).unwrap(), expected, "{limits:?}");
+                read_ahead(&mut session, source, key(k + k % 2));
+            }
+        }
+    }
+}
+
+#[test]
+fn all_ways_to_a_card_are_one() {
+    ways_agree(|| Emulated::new(size_of::<f64>()));
+    ways_agree(|| {
+        let mut card = Emulated::new(size_of::<f64>());
+        card.late = true;
+        card
+    });
+}
+
+/// The same on the card of this machine; with IMNN_GPU set there has to be one.
+#[cfg(feature = "cuda")]
+#[test]
+fn all_ways_to_the_gpu_are_one() {
+    let report = crate::CudaReport::look();
+    if !report.missing.is_empty() {
+        assert!(std::env::var_os("IMNN_GPU").is_none(), "IMNN_GPU is set, and: {}", report.missing.join("; "));
+        eprintln!("SKIPPED: nothing was copied to a GPU: {}", report.missing.join("; "));
+        return;
+    }
+    ways_agree(|| super::card::Card::new(0, size_of::<f64>(), false).unwrap());
 }
 
 #[test]
