@@ -11,8 +11,10 @@
 enum {
     SUCCESS = 0,
     NOT_INITIALIZED = 1,
+    ALLOC_FAILED = 3,
     INVALID_VALUE = 7,
     EXECUTION_FAILED = 13,
+    INTERNAL_ERROR = 14,
     NOT_SUPPORTED = 15,
 };
 enum { FLOAT = 0, DOUBLE = 1 };
@@ -51,6 +53,8 @@ static int check(const char *function, void *handle, Handle *&own) {
 
 API int cublasCreate_v2(void **handle) {
     Guard guard(lock);
+    if (standin::injected("cublasCreate"))
+        return failed("cublasCreate", ALLOC_FAILED, "as the test wants it");
     const void *context = standin::current();
     if (!context)
         return failed("cublasCreate", NOT_INITIALIZED, "no context is current");
@@ -86,6 +90,8 @@ API int cublasSetStream_v2(void *handle, void *stream) {
     Guard guard(lock);
     Handle *own;
     CHECK(check("cublasSetStream", handle, own));
+    if (standin::injected("cublasSetStream"))
+        return failed("cublasSetStream", INTERNAL_ERROR, "as the test wants it");
     if (standin::context_of(stream) != own->context)
         return failed("cublasSetStream", INVALID_VALUE, "no stream of the context of the handle");
     own->stream = stream;
@@ -98,6 +104,8 @@ API int cublasSetWorkspace_v2(void *handle, void *workspace, size_t bytes) {
     Guard guard(lock);
     Handle *own;
     CHECK(check("cublasSetWorkspace", handle, own));
+    if (standin::injected("cublasSetWorkspace"))
+        return failed("cublasSetWorkspace", INTERNAL_ERROR, "as the test wants it");
     if ((uint64_t)workspace % 256 != 0)
         return failed("cublasSetWorkspace", INVALID_VALUE, "the workspace is not aligned to 256 bytes");
     standin::memory((uint64_t)workspace, bytes, "cublasSetWorkspace");
@@ -229,6 +237,8 @@ static int gemm(const char *function, void *handle, int op_a, int op_b, int m, i
     Guard guard(lock);
     Handle *own;
     CHECK(check(function, handle, own));
+    if (standin::injected(function))
+        return failed(function, INTERNAL_ERROR, "as the test wants it");
     if (op_a < 0 || op_a > 2 || op_b < 0 || op_b > 2 || m < 0 || n < 0 || k < 0 || batch < 0)
         return failed(function, INVALID_VALUE, "an unknown operation, or a negative size");
     bool ta = op_a != 0, tb = op_b != 0;

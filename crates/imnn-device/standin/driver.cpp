@@ -4,12 +4,14 @@
 // see README.md.
 
 #include "standin.hpp"
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <dlfcn.h>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -340,8 +342,29 @@ static Result check_context(const char *function) {
     return SUCCESS;
 }
 
+// For tests: the call so many calls from now on this thread fails, and so many bytes of memory are shown but not there.
+static thread_local long calls_until_failure = -1;
+static thread_local int failure;
+static thread_local size_t hidden;
+
+API void standin_fail(long calls, int result) {
+    calls_until_failure = calls;
+    failure = result;
+}
+
+// Whether the failure is still to come.
+API int standin_fails() { return calls_until_failure >= 0; }
+
+API void standin_hide(size_t bytes) { hidden = bytes; }
+
+int standin::injected(const char *function) {
+    if (calls_until_failure < 0 || calls_until_failure-- > 0)
+        return SUCCESS;
+    return failed(function, (Result)failure, "as the test wants it");
+}
+
 #define CHECK(call)                                                                                                     \
-    if (Result checked = (call); checked != SUCCESS)                                                                    \
+    if (Result checked = (Result)(call); checked != SUCCESS)                                                                    \
     return checked
 
 static std::vector<std::shared_ptr<Capture>> captures() {
@@ -566,6 +589,7 @@ API int cuDeviceTotalMem_v2(size_t *bytes, int device) {
 
 API int cuDeviceGetAttribute(int *value, int attribute, int device) {
     Guard guard(lock);
+    CHECK(standin::injected("cuDeviceGetAttribute"));
     CHECK(check_device("cuDeviceGetAttribute", device));
     static const std::map<int, int> known = {
         {1, 1024},        // threads of a block
@@ -597,6 +621,7 @@ API int cuDeviceGetAttribute(int *value, int attribute, int device) {
 
 API int cuDevicePrimaryCtxRetain(void **context, int device) {
     Guard guard(lock);
+    CHECK(standin::injected("cuDevicePrimaryCtxRetain"));
     CHECK(check_device("cuDevicePrimaryCtxRetain", device));
     Context *own = contexts[device].get();
     own->references++;
@@ -700,6 +725,7 @@ static size_t rounded(size_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT
 
 API int cuMemGetInfo_v2(size_t *free, size_t *total) {
     Guard guard(lock);
+    CHECK(standin::injected("cuMemGetInfo"));
     CHECK(check_context("cuMemGetInfo"));
     *free = now_current->total - now_current->used;
     *total = now_current->total;
@@ -708,11 +734,13 @@ API int cuMemGetInfo_v2(size_t *free, size_t *total) {
 
 API int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
     Guard guard(lock);
+    CHECK(standin::injected("cuMemAlloc"));
     CHECK(check_context("cuMemAlloc"));
     CHECK(check_unsafe("cuMemAlloc"));
     if (!address || bytes == 0)
         return failed("cuMemAlloc", INVALID_VALUE, "0 bytes");
     size_t room = now_current->total - now_current->used;
+    room -= std::min(room, hidden);
     if (bytes > room || rounded(bytes) > room)
         return failed("cuMemAlloc", OUT_OF_MEMORY, std::to_string(bytes) + " bytes of " + std::to_string(room));
     char *data = static_cast<char *>(malloc(bytes));
@@ -766,6 +794,7 @@ static Shadow *shadow_of(Allocation &allocation, size_t element) {
 
 API int cuMemHostAlloc(void **host, size_t bytes, unsigned flags) {
     Guard guard(lock);
+    CHECK(standin::injected("cuMemHostAlloc"));
     CHECK(check_context("cuMemHostAlloc"));
     CHECK(check_unsafe("cuMemHostAlloc"));
     if (!host || bytes == 0 || flags > 7)
@@ -806,6 +835,7 @@ API int cuMemFreeHost(void *host) {
 
 API int cuMemHostRegister_v2(void *host, size_t bytes, unsigned flags) {
     Guard guard(lock);
+    CHECK(standin::injected("cuMemHostRegister"));
     CHECK(check_context("cuMemHostRegister"));
     CHECK(check_unsafe("cuMemHostRegister"));
     if (!host || bytes == 0 || flags > 15)
@@ -833,6 +863,7 @@ API int cuMemHostUnregister(void *host) {
 
 API int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes, void *handle) {
     Guard guard(lock);
+    CHECK(standin::injected("cuMemcpyHtoDAsync"));
     const char *function = "cuMemcpyHtoDAsync";
     Stream *stream;
     CHECK(check_stream(function, handle, stream));
@@ -866,6 +897,7 @@ API int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes, void *
 
 API int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *handle) {
     Guard guard(lock);
+    CHECK(standin::injected("cuMemcpyDtoHAsync"));
     const char *function = "cuMemcpyDtoHAsync";
     Stream *stream;
     CHECK(check_stream(function, handle, stream));
@@ -910,6 +942,7 @@ static Result copy(const char *function, uint64_t to, uint64_t from, size_t byte
 
 API int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void *handle) {
     Guard guard(lock);
+    CHECK(standin::injected("cuMemcpyDtoDAsync"));
     Stream *stream;
     CHECK(check_stream("cuMemcpyDtoDAsync", handle, stream));
     CHECK(check_memory("cuMemcpyDtoDAsync", to, bytes, true));
@@ -919,6 +952,7 @@ API int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void *han
 
 API int cuMemcpyPeerAsync(uint64_t to, void *to_context, uint64_t from, void *from_context, size_t bytes, void *handle) {
     Guard guard(lock);
+    CHECK(standin::injected("cuMemcpyPeerAsync"));
     const char *function = "cuMemcpyPeerAsync";
     Stream *stream;
     CHECK(check_stream(function, handle, stream));
@@ -931,6 +965,7 @@ API int cuMemcpyPeerAsync(uint64_t to, void *to_context, uint64_t from, void *fr
 
 API int cuMemsetD8Async(uint64_t to, unsigned char value, size_t bytes, void *handle) {
     Guard guard(lock);
+    CHECK(standin::injected("cuMemsetD8Async"));
     const char *function = "cuMemsetD8Async";
     Stream *stream;
     CHECK(check_stream(function, handle, stream));
@@ -945,7 +980,7 @@ API int cuMemsetD8Async(uint64_t to, unsigned char value, size_t bytes, void *ha
 
 // Calls without a stream run on the legacy one, and wait.
 static Result finish_legacy(const char *function, int result) {
-    CHECK((Result)result);
+    CHECK(result);
     CHECK(check_unsafe(function));
     run_until(now_current->legacy, nullptr);
     return SUCCESS;
@@ -990,6 +1025,7 @@ template <class T> static T *make(std::set<Object *> &all) {
 
 API int cuStreamCreate(void **stream, unsigned flags) {
     Guard guard(lock);
+    CHECK(standin::injected("cuStreamCreate"));
     CHECK(check_context("cuStreamCreate"));
     if (!stream || flags > 1)
         return failed("cuStreamCreate", INVALID_VALUE, "unknown flags");
@@ -1024,6 +1060,7 @@ static Result not_captured(const char *function, Stream &stream) {
 
 API int cuStreamSynchronize(void *handle) {
     Guard guard(lock);
+    CHECK(standin::injected("cuStreamSynchronize"));
     Stream *stream;
     CHECK(check_stream("cuStreamSynchronize", handle, stream));
     CHECK(not_captured("cuStreamSynchronize", *stream));
@@ -1045,6 +1082,7 @@ API int cuStreamQuery(void *handle) {
 
 API int cuEventCreate(void **event, unsigned flags) {
     Guard guard(lock);
+    CHECK(standin::injected("cuEventCreate"));
     CHECK(check_context("cuEventCreate"));
     if (!event || flags > 7)
         return failed("cuEventCreate", INVALID_VALUE, "unknown flags");
@@ -1065,6 +1103,7 @@ API int cuEventDestroy_v2(void *handle) {
 
 API int cuEventRecord(void *handle, void *of) {
     Guard guard(lock);
+    CHECK(standin::injected("cuEventRecord"));
     Event *event;
     Stream *stream;
     CHECK(check_stream("cuEventRecord", of, stream));
@@ -1083,6 +1122,7 @@ API int cuEventRecord(void *handle, void *of) {
 
 API int cuStreamWaitEvent(void *handle, void *of, unsigned flags) {
     Guard guard(lock);
+    CHECK(standin::injected("cuStreamWaitEvent"));
     const char *function = "cuStreamWaitEvent";
     Stream *stream;
     CHECK(check_stream(function, handle, stream));
@@ -1135,6 +1175,7 @@ static Result check_event(const char *function, void *handle, Event *&event) {
 
 API int cuEventSynchronize(void *handle) {
     Guard guard(lock);
+    CHECK(standin::injected("cuEventSynchronize"));
     Event *event;
     CHECK(check_event("cuEventSynchronize", handle, event));
     if (event->mark && !event->mark->done)
@@ -1178,6 +1219,7 @@ API int cuEventElapsedTime_v2(float *milliseconds, void *begin, void *end) {
 
 API int cuStreamBeginCapture_v2(void *handle, int mode) {
     Guard guard(lock);
+    CHECK(standin::injected("cuStreamBeginCapture"));
     const char *function = "cuStreamBeginCapture";
     Stream *stream;
     CHECK(check_stream(function, handle, stream));
@@ -1230,6 +1272,7 @@ API int cuStreamEndCapture(void *handle, void **graph) {
         other->capture = nullptr;
     }
     own->origin = nullptr;
+    CHECK(standin::injected(function));
     if (own->invalid)
         return failed(function, CAPTURE_INVALIDATED, "the capture is invalid");
     if (unjoined)
@@ -1242,6 +1285,7 @@ API int cuStreamEndCapture(void *handle, void **graph) {
 
 API int cuGraphInstantiateWithFlags(void **exec, void *handle, unsigned long long flags) {
     Guard guard(lock);
+    CHECK(standin::injected("cuGraphInstantiate"));
     CHECK(check_context("cuGraphInstantiate"));
     Graph *graph;
     CHECK(check_handle("cuGraphInstantiate", graphs, handle, graph));
@@ -1283,6 +1327,7 @@ API int cuGraphUpload(void *handle, void *of) {
 
 API int cuGraphLaunch(void *handle, void *of) {
     Guard guard(lock);
+    CHECK(standin::injected("cuGraphLaunch"));
     Stream *stream;
     Exec *exec;
     CHECK(check_stream("cuGraphLaunch", of, stream));
@@ -1305,6 +1350,7 @@ API int cuGraphLaunch(void *handle, void *of) {
 
 API int cuModuleLoadData(void **handle, const void *data) {
     Guard guard(lock);
+    CHECK(standin::injected("cuModuleLoadData"));
     const char *function = "cuModuleLoadData";
     CHECK(check_context(function));
     CHECK(check_unsafe(function));
@@ -1313,16 +1359,14 @@ API int cuModuleLoadData(void **handle, const void *data) {
         return failed(function, INVALID_IMAGE, "not what the stand-in of NVRTC makes");
     if (image->architecture != 90)
         return failed(function, NO_BINARY_FOR_GPU, "code for sm_" + std::to_string(image->architecture) + ", not sm_90");
-    int file = memfd_create("kernels", MFD_CLOEXEC);
-    const char *from = static_cast<const char *>(data) + sizeof(Image);
-    for (size_t done = 0; done < image->bytes;) {
-        ssize_t n = write(file, from + done, image->bytes - done);
-        if (n <= 0)
-            return failed(function, OUT_OF_MEMORY, "the code cannot be written");
-        done += n;
-    }
-    void *library = dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
-    close(file);
+    // Under a name of its own: the loader takes the same name for the same library.
+    static unsigned loaded;
+    const char *temporary = getenv("TMPDIR");
+    std::string path = temporary && *temporary ? temporary : "/tmp";
+    path += "/standin-" + std::to_string(getpid()) + "-" + std::to_string(++loaded) + ".so";
+    std::ofstream(path, std::ios::binary).write(static_cast<const char *>(data) + sizeof(Image), image->bytes);
+    void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    unlink(path.c_str());
     if (!library)
         return failed(function, INVALID_IMAGE, dlerror());
     Module *made = make<Module>(modules);
@@ -1348,6 +1392,7 @@ API int cuModuleUnload(void *handle) {
 
 API int cuModuleGetFunction(void **handle, void *of, const char *name) {
     Guard guard(lock);
+    CHECK(standin::injected("cuModuleGetFunction"));
     const char *function = "cuModuleGetFunction";
     CHECK(check_context(function));
     Module *module;
@@ -1404,6 +1449,7 @@ static void run_kernel(const Function &function, const std::vector<std::vector<c
 API int cuLaunchKernel(void *handle, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
                        unsigned block_y, unsigned block_z, unsigned shared, void *of, void **parameters, void **extra) {
     Guard guard(lock);
+    CHECK(standin::injected("cuLaunchKernel"));
     const char *name = "cuLaunchKernel";
     Stream *stream;
     Function *function;

@@ -25,6 +25,9 @@ asm(".section .rodata\n"
 // Tells the driver how each kernel takes its arguments.
 static const char SIGNATURES[] = R"(
 #include <type_traits>
+#define __global__
+#define __device__
+#define __forceinline__ inline
 struct StandinParameter {
     uint32_t bytes, element;
 };

@@ -49,6 +49,8 @@ SHARED const void *context_of(void *stream);
 SHARED int order(void *stream, const char *what, std::function<void()> work);
 // Where memory of a device lies on the host. Ends the program if it is not all there.
 SHARED char *memory(uint64_t address, size_t bytes, const char *what);
+// The result of a call that a test wants to fail, or 0.
+SHARED int injected(const char *function);
 // Counts a handle that has to be given back before the context is.
 SHARED void count(const void *context, int change);
 // Ends the program: a misuse that NVIDIA's libraries would not see.
