@@ -101,11 +101,13 @@ impl Card {
 
     /// Where a span of numbers of so many bytes lies.
     fn place(&self, span: Span, size: usize) -> Result<sys::CUdeviceptr> {
-        let bytes = self.memories.get(span.memory).copied().flatten().map_or(0, |(_, bytes)| bytes);
-        if (span.start + span.len) * size > bytes {
-            return Err(self.error("find its memory", format!("{span:?} of {bytes} bytes")));
+        let memory = self.memories.get(span.memory).copied().flatten();
+        let end = span.start.checked_add(span.len).and_then(|end| end.checked_mul(size));
+        match (memory, end) {
+            (Some((address, bytes)), Some(end)) if end <= bytes => Ok(address + (span.start * size) as u64),
+            (Some((_, bytes)), _) => Err(self.error("find its memory", format!("{span:?} of {bytes} bytes"))),
+            (None, _) => Err(self.error("find its memory", format!("{span:?} was given back"))),
         }
-        Ok(self.address(span.memory) + (span.start * size) as u64)
     }
 
     fn issue(&self, commands: &[Command]) -> Result<()> {
@@ -118,6 +120,10 @@ impl Card {
 
     #[allow(unsafe_code)]
     fn launch(&self, kernel: &'static str, threads: u32, arguments: &[Argument]) -> Result<()> {
+        // A grid without blocks would be refused.
+        if threads == 0 {
+            return Ok(());
+        }
         let function = *self.functions.get(kernel).ok_or_else(|| self.error("find a kernel", kernel))?;
         // Pointers and counts, each in eight bytes, of which a kernel reads the first four for a count.
         let mut values: Vec<[u8; 8]> = vec![count(threads)];
