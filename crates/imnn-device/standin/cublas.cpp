@@ -58,6 +58,8 @@ API int cublasCreate_v2(void **handle) {
     const void *context = standin::current();
     if (!context)
         return failed("cublasCreate", NOT_INITIALIZED, "no context is current");
+    if (int result = standin::synchronise("cublasCreate"))
+        return failed("cublasCreate", NOT_INITIALIZED, "the driver answers " + std::to_string(result));
     Handle *made = new Handle;
     made->context = context;
     handles.insert(made);
@@ -73,7 +75,10 @@ API int cublasDestroy_v2(void *handle) {
     handles.erase(own);
     standin::count(own->context, -1);
     delete own;
-    return SUCCESS;
+    // As the real one does.
+    int result = standin::synchronise("cublasDestroy");
+    return result == 0 ? SUCCESS
+                       : failed("cublasDestroy", EXECUTION_FAILED, "the driver answers " + std::to_string(result));
 }
 
 API int cublasGetVersion_v2(void *, int *version) {

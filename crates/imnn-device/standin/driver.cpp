@@ -245,6 +245,7 @@ static bool lies(uint64_t address, size_t bytes) {
 }
 
 char *standin::memory(uint64_t address, size_t bytes, const char *what) {
+    Guard guard(lock);
     auto [allocation, inside] = find(address);
     if (!lies(address, bytes))
         misuse(std::string(what) + " of " + std::to_string(bytes) + " bytes at " + where(address));
@@ -679,16 +680,29 @@ API int cuCtxGetDevice(int *device) {
     return SUCCESS;
 }
 
-API int cuCtxSynchronize() {
-    Guard guard(lock);
-    CHECK(check_context("cuCtxSynchronize"));
+static Result synchronise(const char *function) {
+    CHECK(check_context(function));
+    Result result = SUCCESS;
     for (Stream *stream : streams_of(now_current))
         if (stream->capture) {
             stream->capture->invalid = true;
-            return failed("cuCtxSynchronize", CAPTURE_UNSUPPORTED, "a stream is captured");
+            result = CAPTURE_UNSUPPORTED;
         }
+    if (result != SUCCESS)
+        return failed(function, result, "a stream of the context is captured; the capture is invalid now");
     run_all(now_current);
     return SUCCESS;
+}
+
+API int cuCtxSynchronize() {
+    Guard guard(lock);
+    return synchronise("cuCtxSynchronize");
+}
+
+int standin::synchronise(const char *function) {
+    Guard guard(lock);
+    CHECK(check_unsafe(function));
+    return ::synchronise(function);
 }
 
 API int cuCtxGetStreamPriorityRange(int *least, int *greatest) {
@@ -1221,7 +1235,7 @@ API int cuEventElapsedTime_v2(float *milliseconds, void *begin, void *end) {
 
 // ---- Graphs
 
-API int cuStreamBeginCapture_v2(void *handle, int mode) {
+static Result begin_capture(void *handle, int mode) {
     Guard guard(lock);
     CHECK(standin::injected("cuStreamBeginCapture"));
     const char *function = "cuStreamBeginCapture";
@@ -1238,6 +1252,14 @@ API int cuStreamBeginCapture_v2(void *handle, int mode) {
     stream->capture->thread = std::this_thread::get_id();
     stream->capture->origin = stream;
     return SUCCESS;
+}
+
+API int cuStreamBeginCapture_v2(void *handle, int mode) {
+    Result result = begin_capture(handle, mode);
+    // Others get the time to do what may not be done meanwhile.
+    if (result == SUCCESS)
+        std::this_thread::sleep_for(std::chrono::microseconds(200));
+    return result;
 }
 
 API int cuStreamIsCapturing(void *handle, int *status) {

@@ -45,6 +45,8 @@ SHARED const void *current();
 SHARED bool capturing(void *stream);
 // The context of a stream, or nothing.
 SHARED const void *context_of(void *stream);
+// Waits for all of the current context, which no capture may be under way on; a CUresult.
+SHARED int synchronise(const char *function);
 // Orders work on a stream, or captures it; a CUresult.
 SHARED int order(void *stream, const char *what, std::function<void()> work);
 // Where memory of a device lies on the host. Ends the program if it is not all there.

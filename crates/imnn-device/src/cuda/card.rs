@@ -11,10 +11,18 @@ use cudarc::driver::{CudaContext, CudaGraph, CudaStream, result, sys};
 use std::collections::HashMap;
 use std::ffi::{CString, c_int, c_void};
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes that cuBLAS works in; given to it, so that it takes none while a graph is captured.
 const WORKSPACE: usize = 32 << 20;
+
+/// Held while a graph is captured, and by what waits for a whole card: the sessions of a card share it, and none of them
+/// may wait for it while another one captures.
+static CAPTURE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    CAPTURE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// One card, as one session uses it.
 pub(super) struct Card {
@@ -53,12 +61,15 @@ impl Card {
         libraries::check(device)?;
         let failed = |action: &str, message: String| DeviceError::Gpu { device, action: action.into(), message };
         let context = CudaContext::new(device).map_err(|error| failed("start", text(error)))?;
+        let waits = alone();
         let stream = context.new_stream().map_err(|error| failed("start a stream", text(error)))?;
+        drop(waits);
         let capability = context.compute_capability().map_err(|error| failed("tell what it is", text(error)))?;
         let code = compile::kernels(size, capability).map_err(|message| failed("get its kernels", message))?;
         // SAFETY: the code is a whole cubin, from NVRTC or from a file with the right sum; the context is current.
         let module = unsafe { result::module::load_data(code.as_ptr().cast()) };
         let module = module.map_err(|error| failed("load its kernels", text(error)))?;
+        let waits = alone();
         let blas = match blas::create_handle() {
             Ok(blas) => blas,
             Err(error) => {
@@ -67,6 +78,7 @@ impl Card {
                 return Err(failed("start cuBLAS", text(error)));
             }
         };
+        drop(waits);
         let (functions, memories, sequences) = Default::default();
         let mut card = Card { device, size, tf32, context, stream, module, functions, blas, memories, sequences };
         for name in kernels::names() {
@@ -210,6 +222,7 @@ impl Card {
 
     fn capture(&self, commands: &[Command]) -> Result<Option<CudaGraph>> {
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+        let _alone = alone();
         self.stream.begin_capture(mode).map_err(|error| self.error("capture a graph", error))?;
         let issued = self.issue(commands);
         // The capture is ended in any case: the stream is of no use before.
@@ -327,6 +340,7 @@ impl Drop for Card {
         let _ = self.bind();
         let _ = self.stream.synchronize();
         self.sequences.clear();
+        let _alone = alone();
         // SAFETY: nothing is under way on the stream, and each of these is given back once.
         unsafe {
             let _ = blas::destroy_handle(self.blas);

@@ -268,6 +268,20 @@ fn a_card_works_and_ends_on_other_threads() {
     sequences::<f64>();
 }
 
+/// What waits for a whole card, such as a card that is started, may not do so while another one captures.
+#[test]
+fn cards_start_and_end_while_others_capture() {
+    if found().is_none() {
+        return;
+    }
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| (0..10).for_each(|_| drop(card(8))));
+            scope.spawn(|| (0..10).for_each(|_| sequences::<f64>()));
+        }
+    });
+}
+
 #[test]
 fn more_memory_than_there_is_is_refused() {
     let Some(mut card) = card(4) else { return };
