@@ -15,8 +15,12 @@ mod batches;
 pub(crate) mod bytes;
 #[cfg(feature = "cuda")]
 mod card;
+#[cfg(all(test, feature = "cuda"))]
+mod card_tests;
 #[cfg(feature = "cuda")]
 mod compile;
+#[cfg(feature = "cuda")]
+mod copies;
 mod device;
 #[cfg(test)]
 pub(crate) mod emulated;
@@ -24,10 +28,14 @@ pub(crate) mod emulated;
 mod evaluation;
 #[cfg(any(test, feature = "cuda"))]
 mod feed;
+#[cfg(test)]
+mod feed_tests;
 #[cfg(any(test, feature = "cuda"))]
 mod iteration;
 #[cfg(any(test, feature = "cuda"))]
 pub(crate) mod kernels;
+#[cfg(any(test, feature = "cuda"))]
+mod lanes;
 #[cfg(any(test, feature = "cuda"))]
 mod layout;
 #[cfg(feature = "cuda")]
@@ -43,6 +51,8 @@ mod settled;
 mod several;
 #[cfg(any(test, feature = "cuda"))]
 mod simulate;
+#[cfg(test)]
+mod streams;
 #[cfg(test)]
 mod tests;
 

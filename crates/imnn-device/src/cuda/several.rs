@@ -1,6 +1,6 @@
 //! Several cards as one: each runs its share of the simulations, on a thread of its own.
 
-use crate::device::{Cotangents, Session, Summaries, Task};
+use crate::device::{Cotangents, Session, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
 use crate::leaves::share;
 use imnn_data::{DataError, Derivatives, Leaf, Simulated, Source, check_rows};
@@ -96,6 +96,11 @@ impl<E: Element> Session<E> for Several<E> {
         Ok(())
     }
 
+    fn usage(&self) -> Usage {
+        let sum = |sum: Usage, own: Usage| Usage { reading: sum.reading + own.reading, total: sum.total + own.total };
+        self.sessions.iter().map(|session| session.usage()).fold(Usage::default(), sum)
+    }
+
     fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
@@ -160,6 +165,10 @@ impl<E: Element> Source<E> for Part<'_, E> {
         let whole = self.source.simulated()?;
         let (first, first_without) = (whole.index(self.with.start, n_d), whole.index(self.without.start, n_d));
         Some(Simulated { first, first_without, ..whole })
+    }
+
+    fn identity(&self) -> Option<u64> {
+        self.source.identity()
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
