@@ -4,7 +4,7 @@
 //! allocate, captured as a graph the second time, and replayed from then on.
 
 use super::backend::{Argument, Backend, Command, Factor, Product, Span};
-use super::{compile, kernels, libraries};
+use super::{compile, kernels, libraries, traffic};
 use crate::error::{DeviceError, Result};
 use cudarc::cublas::{result as blas, sys as blas_sys};
 use cudarc::driver::{CudaContext, CudaGraph, CudaStream, result, sys};
@@ -34,6 +34,8 @@ pub(super) struct Card {
 
 struct Sequence {
     commands: Vec<Command>,
+    /// Bytes that they move.
+    bytes: u64,
     runs: u32,
     graph: Option<CudaGraph>,
 }
@@ -284,7 +286,8 @@ impl Backend for Card {
     }
 
     fn prepare(&mut self, commands: Vec<Command>) -> Result<usize> {
-        self.sequences.push(Some(Sequence { commands, runs: 0, graph: None }));
+        let bytes = commands.iter().map(|command| traffic::bytes(command, self.size)).sum();
+        self.sequences.push(Some(Sequence { commands, bytes, runs: 0, graph: None }));
         Ok(self.sequences.len() - 1)
     }
 
@@ -298,6 +301,7 @@ impl Backend for Card {
                 own.graph = self.capture(&own.commands)?;
             }
             own.runs = own.runs.saturating_add(1);
+            traffic::add(own.bytes);
             match &own.graph {
                 Some(graph) => graph.launch().map_err(|error| self.error("run a graph", error)),
                 None => self.issue(&own.commands),

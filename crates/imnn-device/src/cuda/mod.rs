@@ -35,6 +35,9 @@ mod session;
 mod several;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "cuda"))]
+mod traffic;
+pub mod yardstick;
 
 pub use device::Cuda;
 pub use report::{CudaReport, Gpu};

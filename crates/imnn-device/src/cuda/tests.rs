@@ -209,18 +209,7 @@ fn networks_agree<E: Element, B: Backend>(seeds: u64, tolerance: f64, card: impl
     let mut compared = 0;
     for seed in 0..seeds {
         let model = Case::drawn(seed).model;
-        let (n_s, n_d, p) = (13, 9, 1 + seed as usize % 3);
-        let shape = |first: &[usize]| [first, model.input_shape()].concat();
-        let normal = |purpose: u64, shape: &[usize]| {
-            let mut values = vec![0.0; shape.iter().product()];
-            Key::new(seed).fold_in(purpose).fill_normal(&mut values);
-            ArrayD::from_shape_vec(shape, values).unwrap()
-        };
-        let values = normal(0, &shape(&[n_s]));
-        let derivatives = normal(1, &[&shape(&[n_d])[..], &[p]].concat());
-        let x = normal(2, &[n_s, model.n_summaries()]).into_dimensionality::<Ix2>().unwrap();
-        let dx = normal(3, &[model.n_summaries(), p]).into_dimensionality::<Ix2>().unwrap();
-        let exact = Passes { model: &model, values, derivatives, x, dx };
+        let exact = Passes::drawn(&model, seed);
         let expected = exact.run(Cpu::<f64>::new(1).unwrap().load(&model).unwrap().as_mut(), 1);
         let rounded = exact.run(Cpu::<E>::new(1).unwrap().load(&model).unwrap().as_mut(), 1);
         let mut session = CardSession::<E, B>::new(&model, card(), Limits { n: Some(5), ..Limits::default() }).unwrap();
@@ -248,7 +237,23 @@ struct Passes<'a> {
     dx: Array2<f64>,
 }
 
-impl Passes<'_> {
+impl<'a> Passes<'a> {
+    /// Random simulations and cotangents for a model.
+    fn drawn(model: &'a Model, seed: u64) -> Self {
+        let (n_s, n_d, p) = (13, 9, 1 + seed as usize % 3);
+        let shape = |first: &[usize]| [first, model.input_shape()].concat();
+        let normal = |purpose: u64, shape: &[usize]| {
+            let mut values = vec![0.0; shape.iter().product()];
+            Key::new(seed).fold_in(purpose).fill_normal(&mut values);
+            ArrayD::from_shape_vec(shape, values).unwrap()
+        };
+        let values = normal(0, &shape(&[n_s]));
+        let derivatives = normal(1, &[&shape(&[n_d])[..], &[p]].concat());
+        let x = normal(2, &[n_s, model.n_summaries()]).into_dimensionality::<Ix2>().unwrap();
+        let dx = normal(3, &[model.n_summaries(), p]).into_dimensionality::<Ix2>().unwrap();
+        Passes { model, values, derivatives, x, dx }
+    }
+
     /// Summaries, tangents and gradient, of several passes with the same bits.
     fn run<E: Element>(&self, session: &mut dyn Session<E>, times: usize) -> [Vec<f64>; 3] {
         let narrow = |values: &ArrayD<f64>| values.mapv(E::of);
@@ -275,6 +280,25 @@ impl Passes<'_> {
 fn random_networks_agree_with_the_cpu() {
     networks_agree::<f32, _>(60, 1e-4, || Emulated::new(size_of::<f32>()));
     networks_agree::<f64, _>(60, 1e-10, || Emulated::new(size_of::<f64>()));
+}
+
+/// What is counted of kernels for benchmarks is what they touch: all of it, and little else (a convolution with strides is
+/// given pixels that it skips).
+#[test]
+fn traffic_is_what_kernels_touch() {
+    let mut all = std::collections::BTreeMap::new();
+    for seed in 0..60 {
+        let model = Case::drawn(seed).model;
+        let limits = Limits { n: Some(5), ..Limits::default() };
+        let mut session = CardSession::<f32, _>::new(&model, Emulated::new(size_of::<f32>()), limits).unwrap();
+        session.backend.traffic = Some(all);
+        let exact = Passes::drawn(&model, seed);
+        exact.run(&mut session, 1);
+        all = session.backend.traffic.take().unwrap();
+    }
+    for (kernel, [counted, touched]) in all {
+        assert!(touched <= counted && counted <= touched + touched / 10, "{kernel}: {counted} for {touched}");
+    }
 }
 
 /// The same on the card of this machine; with IMNN_GPU set, as `cargo xtask gpu-check` does, there has to be one.
