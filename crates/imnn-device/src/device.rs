@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use imnn_data::Source;
-use imnn_models::{Element, Model};
+use imnn_models::{Element, Model, OptimiserConfig, OptimiserState};
 use imnn_sim::Key;
 use ndarray::{Array2, Array3, ArrayView2};
 use std::time::Duration;
@@ -42,6 +42,15 @@ pub trait Session<E: Element>: Send {
     /// `gradient` is then unspecified.
     fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()>;
 
+    /// Takes weights and optimiser onto the device, so that whole iterations run there; nothing where they cannot, and the
+    /// iterations are then made of [`Session::forward`] and [`Session::backward`].
+    ///
+    /// # Errors
+    /// If the device refuses.
+    fn settle(&mut self, _: &Start<'_, E>) -> Result<Option<Box<dyn Resident<E> + '_>>> {
+        Ok(None)
+    }
+
     /// What the workers have spent their time on since the network was readied; nothing where the device does not tell.
     fn usage(&self) -> Usage {
         Usage::default()
@@ -60,6 +69,105 @@ pub struct Task<'a, E: Element> {
     pub source: &'a dyn Source<E>,
     /// The key of this iteration, for sources that simulate or augment.
     pub key: Key,
+}
+
+/// What training on a device begins with.
+#[derive(Clone, Copy)]
+pub struct Start<'a, E: Element> {
+    /// The weights.
+    pub weights: &'a [E],
+    /// The optimiser.
+    pub optimiser: &'a OptimiserConfig,
+    /// What it remembers, with vectors as long as the weights.
+    pub state: &'a OptimiserState<E>,
+    /// Largest strength of the regularisation.
+    pub lambda: f64,
+    /// How fast it is reached.
+    pub alpha: f64,
+    /// The simulations to train on.
+    pub source: &'a dyn Source<E>,
+}
+
+/// Training whose weights and optimiser live on a device.
+pub trait Resident<E: Element> {
+    /// One iteration: summaries, loss, gradient and update. `iteration` sets the learning rate. With the key of the
+    /// iteration after it, that one's simulations may be made while the device works.
+    ///
+    /// Where there is no loss the weights stay as they are, and the summaries come back.
+    ///
+    /// # Errors
+    /// As [`Session::forward`]; weights and optimiser are then those before the iteration.
+    fn iterate(&mut self, source: &dyn Source<E>, keys: Keys, iteration: u64) -> Result<Evaluated<'_>>;
+
+    /// The loss of the present weights on other simulations.
+    ///
+    /// # Errors
+    /// As [`Session::forward`].
+    fn evaluate(&mut self, source: &dyn Source<E>, key: Key) -> Result<Evaluated<'_>>;
+
+    /// Remembers weights as the best ones so far.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    fn keep(&mut self, which: Which) -> Result<()>;
+
+    /// Brings the best weights to the host; false if none have been remembered here.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    fn best(&mut self, weights: &mut [E]) -> Result<bool>;
+
+    /// Brings the present weights and the optimiser's memory to the host.
+    ///
+    /// # Errors
+    /// If the device refuses.
+    fn fetch(&mut self, weights: &mut [E], state: &mut OptimiserState<E>) -> Result<()>;
+}
+
+/// The keys of an iteration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// Its own.
+    pub own: Key,
+    /// That of the next one, if there will be one.
+    pub next: Option<Key>,
+}
+
+/// Weights before or after the last update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those that the last loss of [`Resident::iterate`] belongs to.
+    Before,
+    /// The present ones.
+    After,
+}
+
+/// What a device makes of summaries.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Evaluated<'a> {
+    /// The loss.
+    Loss(LossRecord),
+    /// Summaries without a loss: their covariance or Fisher matrix is singular, or something beyond what f64 holds.
+    Refused(&'a Summaries),
+}
+
+/// The loss and what it is made of, as in imnn-stats.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LossRecord {
+    /// `-ln det F + r L2`.
+    pub loss: f64,
+    /// `||C - I|| + ||C^-1 - I||`.
+    pub lambda2: f64,
+    /// Strength of the regularisation.
+    pub r: f64,
+    /// `ln det F`.
+    pub log_det_f: f64,
+    /// `det F`.
+    pub det_f: f64,
+    /// `det C`.
+    pub det_c: f64,
+    /// `det C^-1`.
+    pub det_inv_c: f64,
 }
 
 /// What a network makes of the simulations, in f64 for the statistics.

@@ -33,5 +33,7 @@ pub use cpu::Cpu;
 #[doc(hidden)] // For benchmarks alone.
 pub use cuda::yardstick;
 pub use cuda::{Cuda, CudaReport, Gpu};
-pub use device::{Cotangents, Device, Session, Summaries, Task, Usage};
+pub use device::{
+    Cotangents, Device, Evaluated, Keys, LossRecord, Resident, Session, Start, Summaries, Task, Usage, Which,
+};
 pub use error::{DeviceError, Result};

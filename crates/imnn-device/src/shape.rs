@@ -4,7 +4,7 @@ use crate::device::{Cotangents, Summaries, Task};
 use crate::error::{DeviceError, Result};
 use crate::leaves::Leaves;
 use crate::program::Rows;
-use imnn_data::Derivatives;
+use imnn_data::{Derivatives, Source};
 use imnn_models::{Element, Model};
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 
@@ -28,16 +28,24 @@ impl Shape {
     /// # Errors
     /// If source, network and weights do not belong together.
     pub(crate) fn new<E: Element>(model: &Model, task: &Task<'_, E>, leaf_size: usize) -> Result<Self> {
-        let source = task.source;
+        let shape = Self::of(model, task.source, leaf_size)?;
+        let expected = model.layout().len();
+        if task.weights.len() != expected {
+            return Err(DeviceError::Weights { expected, found: task.weights.len() });
+        }
+        Ok(shape)
+    }
+
+    /// The sizes of the simulations of `source` for `model`, in leaves of at most `leaf_size`.
+    ///
+    /// # Errors
+    /// If source and network do not belong together.
+    pub(crate) fn of<E: Element>(model: &Model, source: &dyn Source<E>, leaf_size: usize) -> Result<Self> {
         if source.input_shape() != model.input_shape() {
             return Err(DeviceError::InputShape {
                 network: model.input_shape().to_vec(),
                 found: source.input_shape().to_vec(),
             });
-        }
-        let expected = model.layout().len();
-        if task.weights.len() != expected {
-            return Err(DeviceError::Weights { expected, found: task.weights.len() });
         }
         let (n_s, n_d) = (source.n_s(), source.n_d());
         Ok(Shape {

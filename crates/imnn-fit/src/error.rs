@@ -96,6 +96,13 @@ pub enum FitError {
         source: Box<FitError>,
     },
 
+    /// The device refused a loss that the host can just work out.
+    #[error(
+        "the covariance of the summaries or their Fisher matrix is so nearly singular that rounding decides; lower the learning \
+         rate, or give the network fewer summaries"
+    )]
+    NearlySingular,
+
     /// Estimates were asked for before there are statistics.
     #[error("there are no Fisher statistics yet: call `fit` or `set_statistics` first")]
     NoStatistics,

@@ -31,6 +31,23 @@ pub struct History {
     pub best_iteration: Option<usize>,
 }
 
+/// What one iteration adds to a [`Trace`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) det_f: f64,
+    pub(crate) det_c: f64,
+    pub(crate) det_inv_c: f64,
+    pub(crate) lambda2: f64,
+    pub(crate) r: f64,
+}
+
+impl Entry {
+    pub(crate) fn new(statistics: &Statistics, terms: &Terms) -> Self {
+        let Statistics { det_f, det_c, det_inv_c, .. } = *statistics;
+        Entry { det_f, det_c, det_inv_c, lambda2: terms.lambda2, r: terms.r }
+    }
+}
+
 impl Trace {
     /// Number of recorded iterations.
     pub fn len(&self) -> usize {
@@ -42,12 +59,12 @@ impl Trace {
         self.det_f.is_empty()
     }
 
-    pub(crate) fn push(&mut self, statistics: &Statistics, terms: &Terms) {
-        self.det_f.push(statistics.det_f);
-        self.det_c.push(statistics.det_c);
-        self.det_inv_c.push(statistics.det_inv_c);
-        self.lambda2.push(terms.lambda2);
-        self.r.push(terms.r);
+    pub(crate) fn push(&mut self, entry: Entry) {
+        self.det_f.push(entry.det_f);
+        self.det_c.push(entry.det_c);
+        self.det_inv_c.push(entry.det_inv_c);
+        self.lambda2.push(entry.lambda2);
+        self.r.push(entry.r);
     }
 
     /// The names of the columns in `history.npz`, with the columns.

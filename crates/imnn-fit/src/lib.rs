@@ -8,6 +8,7 @@ mod compressor;
 mod error;
 mod folder;
 mod history;
+mod iterations;
 mod observer;
 mod saved;
 mod settings;

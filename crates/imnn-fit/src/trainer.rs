@@ -4,14 +4,15 @@ use crate::builder::ImnnBuilder;
 use crate::compressor::Compressor;
 use crate::error::{FitError, Result};
 use crate::history::History;
-use crate::observer::{Observer, Progress, Silent};
+use crate::iterations::{self, Iterations, OnDevice, OnHost};
+use crate::observer::{Observer, Silent};
 use crate::settings::FitSettings;
 use crate::whiten::whiten;
 use imnn_data::Source;
-use imnn_device::{Cotangents, Device, Session, Task};
+use imnn_device::{Device, Session, Start, Task};
 use imnn_models::{Element, Model, Network, Optimiser, OptimiserState, Parameters};
 use imnn_sim::Key;
-use imnn_stats::{Loss, Statistics, Terms};
+use imnn_stats::{Loss, Statistics};
 use ndarray::{Array2, ArrayD};
 
 /// An information maximising neural network with its simulations, its weights and its record.
@@ -132,30 +133,10 @@ impl<E: Element> Imnn<E> {
     pub fn fit_with(&mut self, settings: &FitSettings, observer: &mut dyn Observer) -> Result<Outcome> {
         settings.check()?;
         let loss = Loss::new(settings.lambda, settings.epsilon)?;
-        let diverged =
-            |iteration: usize| move |source: FitError| FitError::Diverged { iteration, source: source.into() };
+        let diverged = |source: FitError| FitError::Diverged { iteration: 0, source: source.into() };
         let before = self.session.usage();
-        let whitened = settings.whiten && self.history.is_empty() && self.whiten().map_err(diverged(0))?;
-
-        let (mut iterations, mut waited) = (0, 0);
-        let stop = loop {
-            if waited >= settings.patience {
-                break Stop::Patience;
-            }
-            if iterations >= settings.max_iterations {
-                break Stop::MaxIterations;
-            }
-            let improved = self.iterate(&loss, iterations).map_err(diverged(self.history.len()))?;
-            if improved {
-                waited = 0;
-            } else if iterations > settings.min_iterations {
-                waited += 1;
-            }
-            iterations += 1;
-            if observer.iteration(&self.progress(settings, iterations, waited)).is_break() {
-                break Stop::Observer;
-            }
-        };
+        let whitened = settings.whiten && self.history.is_empty() && self.whiten().map_err(diverged)?;
+        let (iterations, stop) = self.iterate(settings, loss, observer)?;
         let weights = if settings.best && self.best.is_some() { Weights::Best } else { Weights::Final };
         let on = if self.validation.is_some() { On::Validation } else { On::Training };
         self.set_statistics(weights, on)?;
@@ -267,45 +248,34 @@ impl<E: Element> Imnn<E> {
         }
     }
 
-    /// One iteration: summaries, loss, gradient, update, validation. Returns whether det F is the largest so far.
-    fn iterate(&mut self, loss: &Loss, iteration: usize) -> Result<bool> {
-        let total = self.history.len();
-        let key = self.keys.training.fold_in(total as u64);
-        let task = Task { weights: self.parameters.values(), source: self.training.as_ref(), key };
-        let summaries = self.session.forward(&task, true)?;
-        let reused = std::mem::take(&mut self.dloss_dx);
-        let evaluation = loss.evaluate_into(summaries.x.view(), summaries.dx.view(), reused)?;
-        let cotangents = Cotangents { x: evaluation.dloss_dx.view(), dx: evaluation.dloss_ddx.view() };
-        self.session.backward(&task, &cotangents, &mut self.gradient)?;
-
-        let max_det_f = self.history.max_det_f().unwrap_or(0.0);
-        // Without a validation set det F belongs to the weights before the update, so it is those that are kept. (The
-        // original keeps the updated ones, whose det F it has not measured.)
-        let improved_before = self.validation.is_none() && evaluation.statistics.det_f > max_det_f;
-        if improved_before {
-            keep(&mut self.best, &self.parameters);
-        }
-        self.optimiser.update(iteration as u64, &self.gradient, &mut self.state, self.parameters.values_mut());
-
-        let mut improved_after = false;
-        if let Some(source) = &self.validation {
-            let session = self.session.as_mut();
-            let statistics = statistics(session, &self.parameters, source.as_ref(), self.keys.validation)?;
-            let terms = loss.terms(&statistics)?;
-            improved_after = statistics.det_f > max_det_f;
-            if improved_after {
-                keep(&mut self.best, &self.parameters);
+    /// Iterates to the end: on the device where it takes weights and optimiser, else with these on the host.
+    fn iterate(&mut self, settings: &FitSettings, loss: Loss, observer: &mut dyn Observer) -> Result<(usize, Stop)> {
+        let Imnn { session, training, optimiser, parameters, state, best, gradient, dloss_dx, history, keys, .. } =
+            self;
+        let training = training.as_ref();
+        let validation = self.validation.as_deref().map(|source| (source, keys.validation));
+        let mut run = |iterations: &mut dyn Iterations| {
+            iterations::run(iterations, settings, history, keys.training, validation.is_some(), observer)
+        };
+        if let Some(config) = optimiser.config() {
+            let regularisation = loss.regularisation;
+            let start = Start {
+                weights: parameters.values(),
+                optimiser: &config,
+                state,
+                lambda: regularisation.lambda(),
+                alpha: regularisation.alpha(),
+                source: training,
+            };
+            if let Some(resident) = session.settle(&start)? {
+                let mut iterations = OnDevice { resident, training, validation, loss };
+                let outcome = run(&mut iterations);
+                let brought = iterations.finish(parameters, state, best);
+                return outcome.and_then(|outcome| brought.map(|()| outcome));
             }
-            self.history.validation.get_or_insert_default().push(&statistics, &terms);
         }
-        let terms = Terms { value: evaluation.value, lambda2: evaluation.lambda2, r: evaluation.r };
-        self.history.training.push(&evaluation.statistics, &terms);
-        self.dloss_dx = evaluation.dloss_dx;
-        let improved = improved_before || improved_after;
-        if improved {
-            self.history.best_iteration = Some(total);
-        }
-        Ok(improved)
+        let (session, optimiser) = (session.as_mut(), optimiser.as_ref());
+        run(&mut OnHost { session, training, validation, loss, optimiser, parameters, state, best, gradient, dloss_dx })
     }
 
     /// Maps the last linear layer so that the first batch has covariance I.
@@ -314,23 +284,9 @@ impl<E: Element> Imnn<E> {
         let statistics = statistics(self.session.as_mut(), &self.parameters, self.training.as_ref(), key)?;
         whiten(&self.model, &mut self.parameters, &statistics)
     }
-
-    fn progress(&self, settings: &FitSettings, iteration: usize, waited: usize) -> Progress {
-        let last = |values: &[f64]| values.last().copied().unwrap_or(f64::NAN);
-        Progress {
-            iteration,
-            max_iterations: settings.max_iterations,
-            det_f: last(&self.history.training.det_f),
-            val_det_f: self.history.validation.as_ref().map(|trace| last(&trace.det_f)),
-            max_det_f: self.history.max_det_f().unwrap_or(0.0),
-            lambda2: last(&self.history.training.lambda2),
-            waited,
-            patience: settings.patience,
-        }
-    }
 }
 
-fn statistics<E: Element>(
+pub(crate) fn statistics<E: Element>(
     session: &mut dyn Session<E>,
     parameters: &Parameters<E>,
     source: &dyn Source<E>,
@@ -338,12 +294,4 @@ fn statistics<E: Element>(
 ) -> Result<Statistics> {
     let summaries = session.forward(&Task { weights: parameters.values(), source, key }, false)?;
     Ok(Statistics::new(summaries.x.view(), summaries.dx.view())?)
-}
-
-/// Copies weights into those kept, in the memory that these have.
-fn keep<E: Element>(kept: &mut Option<Parameters<E>>, parameters: &Parameters<E>) {
-    match kept {
-        Some(kept) => kept.values_mut().copy_from_slice(parameters.values()),
-        None => *kept = Some(parameters.clone()),
-    }
 }

@@ -33,6 +33,8 @@ impl Span {
 pub(crate) enum Argument {
     /// Numbers in the precision of the network.
     Numbers(Span),
+    /// Numbers in double precision, whatever that of the network.
+    Doubles(Span),
     /// Indices of four bytes.
     Indices(Span),
     Count(u32),

@@ -126,6 +126,7 @@ impl Card {
         for argument in arguments {
             values.push(match argument {
                 Argument::Numbers(span) => self.place(*span, self.size)?.to_ne_bytes(),
+                Argument::Doubles(span) => self.place(*span, size_of::<f64>())?.to_ne_bytes(),
                 Argument::Indices(span) => self.place(*span, size_of::<u32>())?.to_ne_bytes(),
                 Argument::Count(n) => count(*n),
             });

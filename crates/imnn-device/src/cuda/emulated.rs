@@ -41,6 +41,8 @@ pub(crate) struct Emulated {
     pub(crate) used: usize,
     /// Bytes uploaded so far.
     pub(crate) uploaded: usize,
+    /// Sequences run so far.
+    pub(crate) runs: usize,
     /// The kernels that have run.
     pub(crate) seen: BTreeSet<&'static str>,
     /// Where wanted: bytes that the launches of each kernel move, as they are counted and as they were seen, in f32.
@@ -61,6 +63,7 @@ impl Emulated {
             really: usize::MAX,
             used: 0,
             uploaded: 0,
+            runs: 0,
             seen: BTreeSet::new(),
             traffic: None,
         }
@@ -113,6 +116,7 @@ impl Emulated {
         for argument in arguments {
             match argument {
                 Argument::Numbers(span) => pointers.push(self.pointer(*span, size)),
+                Argument::Doubles(span) => pointers.push(self.pointer(*span, size_of::<f64>())),
                 Argument::Indices(span) => pointers.push(self.pointer(*span, size_of::<u32>())),
                 Argument::Count(_) => {}
             }
@@ -227,6 +231,7 @@ impl Backend for Emulated {
     }
 
     fn run(&mut self, sequence: usize) -> Result<()> {
+        self.runs += 1;
         for command in self.sequences[sequence].clone().expect("a sequence that was dropped") {
             match command {
                 Command::Launch { kernel, threads, arguments } => self.launch(kernel, threads, &arguments),

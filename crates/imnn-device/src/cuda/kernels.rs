@@ -1,8 +1,16 @@
 //! The text of the kernels.
 
 const COMMON: &str = include_str!("kernels/common.cuh");
-const PARTS: [&str; 3] =
-    [include_str!("kernels/activation.cu"), include_str!("kernels/windows.cu"), include_str!("kernels/rows.cu")];
+/// Those of passes through networks.
+const PASSES: [&str; 4] = [
+    include_str!("kernels/activation.cu"),
+    include_str!("kernels/windows.cu"),
+    include_str!("kernels/rows.cu"),
+    include_str!("kernels/compose.cu"),
+];
+/// Those of loss and optimisers.
+const TRAINING: [&str; 3] =
+    [include_str!("kernels/moments.cu"), include_str!("kernels/loss.cu"), include_str!("kernels/update.cu")];
 
 /// Threads of a block.
 pub(crate) const BLOCK: u32 = 256;
@@ -10,7 +18,7 @@ pub(crate) const BLOCK: u32 = 256;
 /// The source of all kernels for numbers of `real`, the type's name in C.
 pub(crate) fn source(real: &str) -> String {
     let mut text = format!("#define REAL {real}\n{COMMON}");
-    PARTS.iter().for_each(|part| text.push_str(part));
+    PASSES.iter().chain(&TRAINING).for_each(|part| text.push_str(part));
     text
 }
 
@@ -21,7 +29,17 @@ pub(crate) fn real(bytes: usize) -> &'static str {
 
 /// The names of all kernels.
 pub(crate) fn names() -> Vec<&'static str> {
-    let lines = PARTS.iter().flat_map(|part| part.lines());
+    [names_in(&PASSES), names_in(&TRAINING)].concat()
+}
+
+/// The names of those that passes through networks need.
+#[cfg(test)]
+pub(crate) fn names_of_passes() -> Vec<&'static str> {
+    names_in(&PASSES)
+}
+
+fn names_in(parts: &[&'static str]) -> Vec<&'static str> {
+    let lines = parts.iter().flat_map(|part| part.lines());
     lines.filter_map(|line| line.strip_prefix("KERNEL ")?.split('(').next()).collect()
 }
 

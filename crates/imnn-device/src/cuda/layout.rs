@@ -1,7 +1,9 @@
 //! Where the batches of a task lie on a card, and the commands for them.
 
-use super::backend::{Backend, Span};
+use super::backend::{Backend, Command, Span};
 use super::batches::{Batches, Room};
+use super::evaluation::Evaluation;
+use super::iteration::Iteration;
 use super::session::numbers;
 use crate::error::{DeviceError, Result};
 use crate::fused::Plan;
@@ -27,6 +29,11 @@ pub(crate) struct Layout {
     /// The sequences of each batch; backward there are none without a backward pass.
     pub(crate) forward: Vec<usize>,
     pub(crate) backward: Vec<usize>,
+    /// The same as commands.
+    pub(crate) commands: [Vec<Vec<Command>>; 2],
+    /// Where the loss is worked out, and whole iterations, while there is training on the card.
+    pub(crate) evaluation: Option<Evaluation>,
+    pub(crate) iteration: Option<Iteration>,
     /// Of all batches, one after the other.
     pub(crate) summaries: Span,
     pub(crate) tangents: Span,
@@ -59,6 +66,9 @@ impl Layout {
             spans: vec![],
             forward: vec![],
             backward: vec![],
+            commands: [vec![], vec![]],
+            evaluation: None,
+            iteration: None,
             summaries: nothing,
             tangents: nothing,
             memory: vec![],
@@ -121,8 +131,10 @@ impl Layout {
             };
             (summary, value) = (summary + total(k), value + values_of(k));
             let lowering = || Lowering::new(plan, rows, spans, tables, room.patches);
+            self.commands[0].push(lowering().forward());
             self.forward.push(backend.prepare(lowering().forward())?);
             if room.backward {
+                self.commands[1].push(lowering().backward());
                 self.backward.push(backend.prepare(lowering().backward())?);
             }
             self.spans.push(spans);
@@ -130,8 +142,17 @@ impl Layout {
         Ok(())
     }
 
+    /// Gives back what belongs to training on the card.
+    pub(crate) fn end_training<B: Backend>(&mut self, backend: &mut B) -> Result<()> {
+        if let Some(iteration) = self.iteration.take() {
+            iteration.release(backend)?;
+        }
+        self.evaluation.take().map_or(Ok(()), |evaluation| evaluation.release(backend))
+    }
+
     /// Gives everything back.
-    pub(crate) fn release<B: Backend>(self, backend: &mut B) -> Result<()> {
+    pub(crate) fn release<B: Backend>(mut self, backend: &mut B) -> Result<()> {
+        self.end_training(backend)?;
         for sequence in self.forward.into_iter().chain(self.backward) {
             backend.forget(sequence)?;
         }
@@ -141,6 +162,25 @@ impl Layout {
     /// What lies where the simulations of batch `k` belong.
     pub(crate) fn input_at(&self, k: usize) -> Option<(Data, usize)> {
         self.inputs[k.min(self.inputs.len() - 1)]
+    }
+
+    /// Whether no simulations lie here but those of this name, or of passes that are over.
+    pub(crate) fn is_free_for(&self, constant: Option<u64>) -> bool {
+        let others = |data| matches!(data, Data::Constant(name) if Some(name) != constant);
+        !self.inputs.iter().flatten().any(|&(data, _)| others(data))
+    }
+
+    /// Whether all simulations of this name lie in their places.
+    pub(crate) fn holds_all(&self, constant: Option<u64>) -> bool {
+        let own = |(k, lies): (usize, &Option<(Data, usize)>)| {
+            constant.is_some_and(|name| *lies == Some((Data::Constant(name), k)))
+        };
+        self.inputs.len() == self.spans.len() && self.inputs.iter().enumerate().all(own)
+    }
+
+    /// Whether all batches have places of their own, for their simulations and all layers.
+    pub(crate) fn keeps_all(&self) -> bool {
+        self.kept.len() >= self.spans.len()
     }
 
     pub(crate) fn set_input(&mut self, k: usize, data: Option<(Data, usize)>) {

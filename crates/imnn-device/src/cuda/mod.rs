@@ -21,6 +21,12 @@ mod device;
 #[cfg(test)]
 pub(crate) mod emulated;
 #[cfg(any(test, feature = "cuda"))]
+mod evaluation;
+#[cfg(any(test, feature = "cuda"))]
+mod feed;
+#[cfg(any(test, feature = "cuda"))]
+mod iteration;
+#[cfg(any(test, feature = "cuda"))]
 pub(crate) mod kernels;
 #[cfg(any(test, feature = "cuda"))]
 mod layout;
@@ -31,6 +37,8 @@ mod read;
 mod report;
 #[cfg(any(test, feature = "cuda"))]
 mod session;
+#[cfg(any(test, feature = "cuda"))]
+mod settled;
 #[cfg(any(test, feature = "cuda"))]
 mod several;
 #[cfg(test)]

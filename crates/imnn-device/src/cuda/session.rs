@@ -3,14 +3,15 @@
 use super::backend::{Backend, Command, Span};
 use super::batches::Room;
 use super::bytes;
-use super::layout::{Data, Layout};
-use super::read::read;
-use crate::device::{Cotangents, Session, Summaries, Task};
+use super::feed::Feed;
+use super::layout::Layout;
+use super::settled::Settled;
+use crate::device::{Cotangents, Resident, Session, Start, Summaries, Task};
 use crate::error::{DeviceError, Result};
 use crate::fused::Plan;
-use crate::fused::lower::{TableSpans, load, n_loaded, tables};
-use crate::program::Program;
+use crate::fused::lower::{TableSpans, WeightSpans, derive, fold, n_weights, tables, taps};
 use crate::shape::Shape;
+use imnn_data::Derivatives;
 use imnn_models::{Element, Model};
 use imnn_sim::Key;
 
@@ -34,27 +35,27 @@ impl Default for Limits {
 /// A network with everything that its passes reuse.
 pub(crate) struct CardSession<E: Element, B> {
     model: Model,
-    plan: Plan<E>,
+    pub(super) plan: Plan<E>,
     pub(super) backend: B,
     limits: Limits,
     tables: Vec<TableSpans>,
-    weights: Span,
-    gradient: Span,
+    pub(super) weights: WeightSpans,
+    /// Sequences: the weights of composed layers, no gradient at all, and that of composed layers into the network's.
+    pub(super) derive: usize,
     clear: usize,
+    fold: usize,
     /// For tasks with a backward pass, and for those without.
-    layouts: [Option<Layout>; 2],
+    pub(super) layouts: [Option<Layout>; 2],
     /// The pass whose layers the first layout keeps.
-    pass: Option<(Key, Shape)>,
+    pub(super) pass: Option<(Key, Shape)>,
     /// Counts the passes.
-    passes: u64,
-    /// On the host: weights as they are uploaded, rows of a batch, summaries, cotangents, gradient.
-    loaded: Vec<E>,
-    rows: Vec<E>,
+    pub(super) passes: u64,
+    pub(super) feed: Feed<E>,
+    /// On the host: summaries, cotangents.
     made: Vec<E>,
     beside: Vec<E>,
     cotangents: Vec<E>,
-    total: Vec<E>,
-    summaries: Summaries,
+    pub(super) summaries: Summaries,
     note: Option<String>,
 }
 
@@ -75,9 +76,12 @@ impl<E: Element, B: Backend> CardSession<E, B> {
                 share: put(&mut backend, &share)?,
             });
         }
-        let weights = numbers::<E>(&mut backend, n_loaded(&plan))?;
-        let gradient = numbers::<E>(&mut backend, plan.gradient())?;
-        let clear = backend.prepare(vec![Command::Zero(gradient)])?;
+        let taps = taps(&plan).map(|taps| put(&mut backend, taps)).collect::<Result<Vec<_>>>()?;
+        let [weights, gradient] = [(); 2].map(|()| numbers::<E>(&mut backend, n_weights(&plan)));
+        let weights = WeightSpans { weights: weights?, gradient: gradient?, taps };
+        let sequences = [derive(&plan, &weights), vec![Command::Zero(weights.gradient)], fold(&plan, &weights)];
+        let [derive, clear, fold] = sequences.map(|commands| backend.prepare(commands));
+        let (derive, clear, fold) = (derive?, clear?, fold?);
         Ok(CardSession {
             model: model.clone(),
             plan,
@@ -85,30 +89,39 @@ impl<E: Element, B: Backend> CardSession<E, B> {
             limits,
             tables: spans,
             weights,
-            gradient,
+            derive,
             clear,
+            fold,
             layouts: [None, None],
             pass: None,
             passes: 0,
-            loaded: vec![],
-            rows: vec![],
+            feed: Feed::new(),
             made: vec![],
             beside: vec![],
             cotangents: vec![],
-            total: vec![],
             summaries: Summaries::default(),
             note: None,
         })
     }
 
+    pub(super) fn summaries_of_model(&self) -> usize {
+        self.model.n_summaries()
+    }
+
+    pub(super) fn n_weights(&self) -> usize {
+        self.model.layout().len()
+    }
+
     /// Which layout is for the task; makes it if there is none.
-    fn layout(&mut self, task: &Task<'_, E>, keep: bool) -> Result<usize> {
-        let whole = Shape::new(&self.model, task, usize::MAX)?;
-        let wanted = if keep { 0..1 } else { 0..2 };
-        for k in wanted {
-            if self.layouts[k].as_ref().is_some_and(|layout| layout.whole == whole) {
-                return Ok(k);
-            }
+    pub(super) fn layout(&mut self, task: &Task<'_, E>, keep: bool) -> Result<usize> {
+        let whole = Shape::of(&self.model, task.source, usize::MAX)?;
+        let [first, second] = self.layouts.each_ref().map(|layout| layout.as_ref().filter(|own| own.whole == whole));
+        // Without a backward pass the first will do, unless simulations lie there that are to stay.
+        if first.is_some_and(|layout| keep || layout.is_free_for(task.source.constant())) {
+            return Ok(0);
+        }
+        if !keep && second.is_some() {
+            return Ok(1);
         }
         let place = usize::from(!keep);
         self.drop_layout(place)?;
@@ -118,8 +131,8 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         loop {
             let room =
                 Room { memory, n: self.limits.n.unwrap_or(usize::MAX), patches: self.limits.patches, backward: keep };
-            let shape = |size| Shape::new(&self.model, task, size).unwrap_or(whole);
-            let spans = (self.weights, self.gradient, self.tables.as_slice());
+            let shape = |size| Shape::of(&self.model, task.source, size).unwrap_or(whole);
+            let spans = (self.weights.weights, self.weights.gradient, self.tables.as_slice());
             match Layout::new(&mut self.backend, &self.plan, whole, shape, room, spans) {
                 Ok(layout) => {
                     self.layouts[place] = Some(layout);
@@ -152,55 +165,95 @@ impl<E: Element, B: Backend> CardSession<E, B> {
     /// Sees to it that batch `k` lies on the card with all its layers.
     fn run_forward(&mut self, task: &Task<'_, E>, place: usize, k: usize, pass: u64) -> Result<()> {
         let Some(layout) = &mut self.layouts[place] else { return Ok(()) };
-        let data = task.source.constant().map_or(Data::Pass(pass), Data::Constant);
-        if layout.input_at(k) != Some((data, k)) {
-            read(task, &layout.batches.shape, k, &mut self.rows)?;
-            layout.set_input(k, None);
-            let span = layout.spans[k].input;
-            self.backend.upload(span.memory, span.start * size_of::<E>(), bytes::of(&self.rows))?;
-            layout.set_input(k, Some((data, k)));
-        }
+        self.feed.bring(&mut self.backend, layout, task, k, pass)?;
         layout.set_kept(k, None);
         self.backend.run(layout.forward[k])?;
         layout.set_kept(k, Some((pass, k)));
         Ok(())
     }
 
-    fn load(&mut self, weights: &[E]) -> Result<()> {
-        load(&mut self.plan, weights, &mut self.loaded);
-        self.backend.upload(self.weights.memory, 0, bytes::of(&self.loaded))
-    }
-
-    fn forward_inside(&mut self, task: &Task<'_, E>, keep: bool) -> Result<()> {
-        self.pass = None;
-        let place = self.layout(task, keep)?;
-        self.load(task.weights)?;
+    /// Runs all batches forward, in a new pass, whose number it returns.
+    pub(super) fn run_forwards(&mut self, task: &Task<'_, E>, place: usize) -> Result<u64> {
         self.passes += 1;
         let pass = self.passes;
-        let n_batches = self.layouts[place].as_ref().map_or(0, |layout| layout.forward.len());
-        for k in 0..n_batches {
+        for k in 0..self.layouts[place].as_ref().map_or(0, |layout| layout.forward.len()) {
             self.run_forward(task, place, k, pass)?;
         }
+        Ok(pass)
+    }
+
+    /// Whether all batches of tasks with a backward pass stay on the card with all their layers.
+    pub(super) fn keeps_all(&self) -> bool {
+        self.layouts[0].as_ref().is_some_and(Layout::keeps_all)
+    }
+
+    /// Brings the simulations of all batches where that leaves the card without work for no longer than one batch takes: if
+    /// there is one, or all are there already. Otherwise brings none, and returns false.
+    pub(super) fn bring_all(&mut self, task: &Task<'_, E>) -> Result<bool> {
+        let Some(layout) = &mut self.layouts[0] else { return Ok(false) };
+        let n = layout.spans.len();
+        if n > 1 && !layout.holds_all(task.source.constant()) {
+            return Ok(false);
+        }
+        self.passes += 1;
+        for k in 0..n {
+            self.feed.bring(&mut self.backend, layout, task, k, self.passes)?;
+            layout.set_kept(k, Some((self.passes, k)));
+        }
+        Ok(true)
+    }
+
+    /// Runs all batches backward, those that the pass has not kept forward before; the gradient is added up from zero.
+    pub(super) fn run_backwards(&mut self, task: &Task<'_, E>, pass: u64) -> Result<()> {
+        self.backend.run(self.clear)?;
+        for k in (0..self.layouts[0].as_ref().map_or(0, |layout| layout.backward.len())).rev() {
+            if !self.layouts[0].as_ref().is_some_and(|layout| layout.keeps(k, pass)) {
+                self.run_forward(task, 0, k, pass)?;
+            }
+            if let Some(layout) = &self.layouts[0] {
+                self.backend.run(layout.backward[k])?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn load(&mut self, weights: &[E]) -> Result<()> {
+        self.backend.upload(self.weights.weights.memory, 0, bytes::of(weights))?;
+        self.backend.run(self.derive)
+    }
+
+    /// Brings the summaries of the last pass to the host.
+    ///
+    /// # Errors
+    /// If one of them is no number.
+    pub(super) fn collect(&mut self, derivatives: &Derivatives, place: usize) -> Result<()> {
         let Some(layout) = &self.layouts[place] else { return Ok(()) };
         let shape = layout.batches.shape;
         shape.prepare(&mut self.summaries);
         self.made.resize(layout.summaries.len, E::zero());
-        if n_batches > 0 {
+        if !self.made.is_empty() {
             self.backend.download(layout.summaries.memory, 0, bytes::of_mut(&mut self.made))?;
         }
         let mut made = self.made.as_slice();
         let mut bad: Option<(usize, f64)> = None;
-        for k in 0..n_batches {
-            let (own, rest) = made.split_at(layout.spans[k].summaries.len);
-            let found = shape.collect(k, task.source.derivatives(), own, &mut self.summaries);
+        for (k, spans) in layout.spans.iter().enumerate() {
+            let (own, rest) = made.split_at(spans.summaries.len);
+            let found = shape.collect(k, derivatives, own, &mut self.summaries);
             bad = bad.into_iter().chain(found).min_by_key(|&(row, _)| row);
             made = rest;
         }
-        if let Some((row, value)) = bad {
-            return Err(DeviceError::NonFinite { row, n_s: shape.n_s, value });
-        }
+        bad.map_or(Ok(()), |(row, value)| Err(DeviceError::NonFinite { row, n_s: shape.n_s, value }))
+    }
+
+    fn forward_inside(&mut self, task: &Task<'_, E>, keep: bool) -> Result<()> {
+        self.pass = None;
+        let whole = Shape::new(&self.model, task, usize::MAX)?;
+        let place = self.layout(task, keep)?;
+        self.load(task.weights)?;
+        self.run_forwards(task, place)?;
+        self.collect(task.source.derivatives(), place)?;
         if keep {
-            self.pass = Some((task.key, layout.whole));
+            self.pass = Some((task.key, whole));
         }
         Ok(())
     }
@@ -227,20 +280,9 @@ impl<E: Element, B: Backend> CardSession<E, B> {
             let offset = spans.values.start * size_of::<E>();
             self.backend.upload(spans.values.memory, offset, bytes::of(&self.cotangents))?;
         }
-        self.backend.run(self.clear)?;
-        for k in (0..self.layouts[0].as_ref().map_or(0, |layout| layout.backward.len())).rev() {
-            if !self.layouts[0].as_ref().is_some_and(|layout| layout.keeps(k, pass)) {
-                self.run_forward(task, 0, k, pass)?;
-            }
-            if let Some(layout) = &self.layouts[0] {
-                self.backend.run(layout.backward[k])?;
-            }
-        }
-        self.total.resize(self.gradient.len, E::zero());
-        self.backend.download(self.gradient.memory, 0, bytes::of_mut(&mut self.total))?;
-        self.plan.finish(task.weights, &mut self.total);
-        gradient.copy_from_slice(&self.total[..gradient.len()]);
-        Ok(())
+        self.run_backwards(task, pass)?;
+        self.backend.run(self.fold)?;
+        self.backend.download(self.weights.gradient.memory, 0, bytes::of_mut(gradient))
     }
 }
 
@@ -252,6 +294,10 @@ impl<E: Element, B: Backend> Session<E> for CardSession<E, B> {
 
     fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
         self.backward_inside(task, cotangents, gradient)
+    }
+
+    fn settle(&mut self, start: &Start<'_, E>) -> Result<Option<Box<dyn Resident<E> + '_>>> {
+        Ok(Settled::new(self, start)?.map(|settled| -> Box<dyn Resident<E> + '_> { Box::new(settled) }))
     }
 
     fn note(&self) -> Option<&str> {
@@ -266,7 +312,7 @@ pub(super) fn numbers<T>(backend: &mut impl Backend, len: usize) -> Result<Span>
 }
 
 /// Memory with these numbers.
-fn put<T: Copy + 'static>(backend: &mut impl Backend, values: &[T]) -> Result<Span> {
+pub(super) fn put<T: Copy + 'static>(backend: &mut impl Backend, values: &[T]) -> Result<Span> {
     let span = numbers::<T>(backend, values.len())?;
     backend.upload(span.memory, 0, bytes::of(values))?;
     Ok(span)

@@ -1,6 +1,6 @@
 //! Adam, and Adam with decoupled weight decay.
 
-use super::{Optimiser, OptimiserState, Schedule, decay, not_negative, positive};
+use super::{Optimiser, OptimiserConfig, OptimiserState, Schedule, decay, not_negative, positive};
 use crate::error::Result;
 use imnn_sim::Real;
 use pulp::{Arch, Simd, WithSimd};
@@ -93,6 +93,17 @@ impl Adam {
         (self.beta1, self.beta2, self.epsilon)
     }
 
+    /// The numbers of one update, in this order: `1 - b1`, `1 - b2`, `b1`, `b2`, `rate / (1 - b1^(i+1))`,
+    /// `1 / (1 - b2^(i+1))`, `eps`, `rate decay`.
+    pub(super) fn coefficients<E: Real>(&self, iteration: u64, weight_decay: f64) -> [E; 8] {
+        let (i, rate) = (iteration as f64, self.learning_rate.rate(iteration));
+        // The bias corrections are the same for all weights: one division of each is left.
+        let scale = rate / (1.0 - self.beta1.powf(i + 1.0));
+        let lift = 1.0 / (1.0 - self.beta2.powf(i + 1.0));
+        [1.0 - self.beta1, 1.0 - self.beta2, self.beta1, self.beta2, scale, lift, self.epsilon, rate * weight_decay]
+            .map(E::of)
+    }
+
     /// One update, with the weight decay of [`AdamW`].
     fn step<E: Real>(
         &self,
@@ -104,14 +115,7 @@ impl Adam {
     ) {
         assert_eq!(gradient.len(), parameters.len(), "one gradient entry per parameter");
         let [m, v] = state.vectors_mut(["m", "v"], parameters.len());
-        let i = iteration as f64;
-        let rate = self.learning_rate.rate(iteration);
-        let (b1, b2): (E, E) = (E::of(self.beta1), E::of(self.beta2));
-        let (a1, a2): (E, E) = (E::of(1.0 - self.beta1), E::of(1.0 - self.beta2));
-        // The bias corrections are the same for all weights: one division of each is left.
-        let scale: E = E::of(rate / (1.0 - self.beta1.powf(i + 1.0)));
-        let lift: E = E::of(1.0 / (1.0 - self.beta2.powf(i + 1.0)));
-        let (epsilon, shrink): (E, E) = (E::of(self.epsilon), E::of(rate * weight_decay));
+        let [a1, a2, b1, b2, scale, lift, epsilon, shrink]: [E; 8] = self.coefficients(iteration, weight_decay);
         Arch::new().dispatch(Step {
             a: [a1, a2],
             b: [b1, b2],
@@ -193,6 +197,10 @@ impl From<Adam> for AdamW {
 }
 
 impl<E: Real> Optimiser<E> for Adam {
+    fn config(&self) -> Option<OptimiserConfig> {
+        Some(self.clone().into())
+    }
+
     fn name(&self) -> &str {
         "adam"
     }
@@ -207,6 +215,10 @@ impl<E: Real> Optimiser<E> for Adam {
 }
 
 impl<E: Real> Optimiser<E> for AdamW {
+    fn config(&self) -> Option<OptimiserConfig> {
+        Some(self.clone().into())
+    }
+
     fn name(&self) -> &str {
         "adamw"
     }

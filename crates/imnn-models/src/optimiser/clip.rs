@@ -1,6 +1,6 @@
 //! Limits on the gradient.
 
-use super::{Optimiser, OptimiserState, positive};
+use super::{Optimiser, OptimiserConfig, OptimiserState, positive};
 use crate::error::Result;
 use imnn_sim::Real;
 
@@ -112,6 +112,12 @@ impl<O> Clipped<O> {
 }
 
 impl<E: Real, O: Optimiser<E>> Optimiser<E> for Clipped<O> {
+    fn config(&self) -> Option<OptimiserConfig> {
+        // Two limits, one after the other, are more than a description holds.
+        let inner = self.inner.config().filter(|config| config.clipping().is_none())?;
+        inner.clip(self.clip).ok()
+    }
+
     fn name(&self) -> &str {
         self.inner.name()
     }

@@ -75,6 +75,23 @@ impl OptimiserConfig {
         &self.method
     }
 
+    /// The numbers that update `iteration` of a weight needs beside gradient and state, as the optimiser itself rounds them;
+    /// there are as many in every iteration:
+    ///
+    /// | Method | Numbers |
+    /// | --- | --- |
+    /// | `adam`, `adamw` | `1 - b1, 1 - b2, b1, b2, rate / (1 - b1^(i+1)), 1 / (1 - b2^(i+1)), eps, rate decay` |
+    /// | `sgd` | `rate, momentum` |
+    /// | `rmsprop` | `rate, 1 - decay, decay, eps` |
+    pub fn coefficients<E: Real>(&self, iteration: u64) -> Vec<E> {
+        match &self.method {
+            Method::Adam(adam) => adam.coefficients(iteration, 0.0).to_vec(),
+            Method::AdamW(adamw) => adamw.adam().coefficients(iteration, adamw.decay()).to_vec(),
+            Method::Sgd(sgd) => sgd.coefficients(iteration).to_vec(),
+            Method::RmsProp(rms_prop) => rms_prop.coefficients(iteration).to_vec(),
+        }
+    }
+
     /// The limit on the gradient, if there is one.
     pub fn clipping(&self) -> Option<Clip> {
         self.clip
@@ -158,6 +175,10 @@ macro_rules! methods {
 methods!(Adam, AdamW, Sgd, RmsProp);
 
 impl<E: Real> Optimiser<E> for OptimiserConfig {
+    fn config(&self) -> Option<OptimiserConfig> {
+        Some(self.clone())
+    }
+
     fn name(&self) -> &str {
         self.inner::<E>().name()
     }

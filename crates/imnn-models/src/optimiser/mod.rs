@@ -40,6 +40,12 @@ pub trait Optimiser<E: Real>: Send + Sync + Debug {
     /// The name in run files.
     fn name(&self) -> &str;
 
+    /// The optimiser as one of the built-in ones with its settings, if it is one: a device with weights of its own can then
+    /// make the updates itself. By default it is none, and updates are made on the host.
+    fn config(&self) -> Option<OptimiserConfig> {
+        None
+    }
+
     /// The state before the first update of `n` parameters.
     fn initialise(&self, n: usize) -> OptimiserState<E>;
 
@@ -80,6 +86,10 @@ macro_rules! forward_to_inner {
         impl<E: Real, O: Optimiser<E> + ?Sized> Optimiser<E> for $pointer<O> {
             fn name(&self) -> &str {
                 (**self).name()
+            }
+
+            fn config(&self) -> Option<OptimiserConfig> {
+                (**self).config()
             }
 
             fn initialise(&self, n: usize) -> OptimiserState<E> {

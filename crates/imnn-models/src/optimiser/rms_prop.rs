@@ -1,6 +1,6 @@
 //! RMSProp.
 
-use super::{Optimiser, OptimiserState, Schedule, decay, positive};
+use super::{Optimiser, OptimiserConfig, OptimiserState, Schedule, decay, positive};
 use crate::error::Result;
 use imnn_sim::Real;
 use pulp::{Arch, Simd, WithSimd};
@@ -58,9 +58,18 @@ impl RmsProp {
     pub fn constants(&self) -> (f64, f64) {
         (self.decay, self.epsilon)
     }
+
+    /// The numbers of one update: rate, `1 - decay`, `decay`, `eps`.
+    pub(super) fn coefficients<E: Real>(&self, iteration: u64) -> [E; 4] {
+        [self.learning_rate.rate(iteration), 1.0 - self.decay, self.decay, self.epsilon].map(E::of)
+    }
 }
 
 impl<E: Real> Optimiser<E> for RmsProp {
+    fn config(&self) -> Option<OptimiserConfig> {
+        Some(self.clone().into())
+    }
+
     fn name(&self) -> &str {
         "rmsprop"
     }
@@ -72,9 +81,7 @@ impl<E: Real> Optimiser<E> for RmsProp {
     fn update(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
         assert_eq!(gradient.len(), parameters.len(), "one gradient entry per parameter");
         let [v] = state.vectors_mut(["v"], parameters.len());
-        let rate: E = E::of(self.learning_rate.rate(iteration));
-        let (b, a): (E, E) = (E::of(self.decay), E::of(1.0 - self.decay));
-        let epsilon: E = E::of(self.epsilon);
+        let [rate, a, b, epsilon]: [E; 4] = self.coefficients(iteration);
         Arch::new().dispatch(Step { a, b, rate, epsilon, gradient, v, parameters });
     }
 }

@@ -1,6 +1,6 @@
 //! Gradient descent with momentum.
 
-use super::{Optimiser, OptimiserState, Schedule, decay};
+use super::{Optimiser, OptimiserConfig, OptimiserState, Schedule, decay};
 use crate::error::Result;
 use imnn_sim::Real;
 
@@ -54,9 +54,18 @@ impl Sgd {
     pub fn constants(&self) -> (f64, bool) {
         (self.momentum, self.nesterov)
     }
+
+    /// The numbers of one update: rate, momentum.
+    pub(super) fn coefficients<E: Real>(&self, iteration: u64) -> [E; 2] {
+        [self.learning_rate.rate(iteration), self.momentum].map(E::of)
+    }
 }
 
 impl<E: Real> Optimiser<E> for Sgd {
+    fn config(&self) -> Option<OptimiserConfig> {
+        Some(self.clone().into())
+    }
+
     fn name(&self) -> &str {
         "sgd"
     }
@@ -68,8 +77,7 @@ impl<E: Real> Optimiser<E> for Sgd {
     fn update(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
         assert_eq!(gradient.len(), parameters.len(), "one gradient entry per parameter");
         let [v] = state.vectors_mut(["v"], parameters.len());
-        let rate: E = E::of(self.learning_rate.rate(iteration));
-        let momentum: E = E::of(self.momentum);
+        let [rate, momentum]: [E; 2] = self.coefficients(iteration);
         for ((w, &g), v) in parameters.iter_mut().zip(gradient).zip(v) {
             *v = momentum * *v + g;
             let direction = if self.nesterov { g + momentum * *v } else { *v };

@@ -9,10 +9,16 @@
 
 using std::asinh;
 using std::exp;
+using std::exp2;
 using std::expm1;
 using std::fabs;
 using std::hypot;
+using std::log;
 using std::log1p;
+using std::log2;
+using std::nan;
+using std::round;
+using std::sqrt;
 
 struct Index {
     unsigned x;

@@ -6,7 +6,7 @@ use crate::cuda::backend::{Backend, Command, Span};
 use crate::cuda::bytes;
 use crate::cuda::emulated::Emulated;
 use crate::error::Result;
-use crate::fused::lower::{Lowering, Spans, TableSpans, lengths, load, n_loaded, tables};
+use crate::fused::lower::{Lowering, Spans, TableSpans, WeightSpans, derive, fold, lengths, n_weights, tables, taps};
 use crate::fused::plan::Plan;
 use crate::program::{Kept, LeafCotangents, Program, Rows};
 use imnn_models::{Element, Model};
@@ -16,14 +16,14 @@ use std::collections::BTreeSet;
 /// A plan run as commands, each leaf on a card of its own.
 struct OnCard<E> {
     plan: Plan<E>,
-    loaded: Vec<E>,
+    weights: Vec<E>,
     /// Numbers of patches at a time.
     patches: usize,
 }
 
 impl<E: Element> OnCard<E> {
     fn new(model: &Model, patches: usize) -> Self {
-        OnCard { plan: Plan::new(model).unwrap(), loaded: vec![], patches }
+        OnCard { plan: Plan::new(model).unwrap(), weights: vec![], patches }
     }
 
     /// Summaries, and with cotangents the gradient, of threads in one order.
@@ -43,9 +43,12 @@ impl<E: Element> OnCard<E> {
         };
         let needs = lengths(&self.plan, rows, self.patches);
         let n_summaries = self.plan.buffers[self.plan.output].size;
-        assert_eq!((self.loaded.len(), input.len()), (n_loaded(&self.plan), needs.input));
+        assert_eq!((self.weights.len(), input.len()), (self.plan.n_weights, needs.input));
         let nans = |len: usize| vec![E::nan(); len];
         let (values, tangents) = cotangents.map_or((&[][..], &[][..]), |given| (given.values, given.tangents));
+        let n_weights = n_weights(&self.plan);
+        let mut weights = self.weights.clone();
+        weights.resize(n_weights, E::nan());
         let mut spans = Spans {
             input: put(input),
             kept: put(&nans(needs.kept)),
@@ -53,8 +56,8 @@ impl<E: Element> OnCard<E> {
             arena: put(&nans(needs.arena)),
             patches: put(&nans(needs.patches)),
             partial: put(&nans(needs.partial)),
-            weights: put(&self.loaded),
-            gradient: put(&nans(self.plan.gradient())),
+            weights: put(&weights),
+            gradient: put(&nans(n_weights)),
             values: put(values),
             tangents: put(tangents),
             summaries: put(&nans(rows.total() * n_summaries)),
@@ -65,6 +68,7 @@ impl<E: Element> OnCard<E> {
             Span { memory, start: 0, len: values.len() }
         };
         spans.indices = indices(&vec![u32::MAX; needs.indices]);
+        let taps = taps(&self.plan).map(&mut indices).collect();
         let none = Span { len: 0, ..spans.input };
         let mut placed: Vec<TableSpans> = Vec::new();
         let tables = tables(&self.plan);
@@ -78,10 +82,11 @@ impl<E: Element> OnCard<E> {
             card.upload(memory, 0, bytes::of(&share)).unwrap();
             placed.share = Span { memory, start: 0, len: share.len() };
         }
+        let all = WeightSpans { weights: spans.weights, gradient: spans.gradient, taps };
         let lowering = || Lowering::new(&self.plan, rows, spans, &placed, self.patches);
-        let mut sequences = vec![lowering().forward()];
+        let mut sequences = vec![derive(&self.plan, &all), lowering().forward()];
         if cotangents.is_some() {
-            sequences.extend([vec![Command::Zero(spans.gradient)], lowering().backward()]);
+            sequences.extend([vec![Command::Zero(spans.gradient)], lowering().backward(), fold(&self.plan, &all)]);
         }
         for commands in sequences {
             let sequence = card.prepare(commands).unwrap();
@@ -92,7 +97,7 @@ impl<E: Element> OnCard<E> {
             card.download(span.memory, 0, bytes::of_mut(&mut values)).unwrap();
             values
         };
-        (get(spans.summaries), get(spans.gradient), card)
+        (get(spans.summaries), get(spans.gradient.part(0..self.plan.n_weights)), card)
     }
 
     fn both(&self, rows: Rows, input: &[E], cotangents: Option<LeafCotangents<'_, E>>) -> (Vec<E>, Vec<E>) {
@@ -114,11 +119,11 @@ impl<E: Element> Program<E> for OnCard<E> {
     }
 
     fn gradient(&self) -> usize {
-        self.plan.gradient()
+        self.plan.n_weights
     }
 
     fn load(&mut self, weights: &[E]) {
-        load(&mut self.plan, weights, &mut self.loaded);
+        self.weights = weights.to_vec();
     }
 
     fn forward(&self, _: &[E], rows: Rows, kept: &mut Kept<E>, _: &mut [E], summaries: &mut [E]) -> Result<()> {
@@ -140,9 +145,7 @@ impl<E: Element> Program<E> for OnCard<E> {
         Ok(())
     }
 
-    fn finish(&self, weights: &[E], gradient: &mut [E]) {
-        self.plan.finish(weights, gradient);
-    }
+    fn finish(&self, _: &[E], _: &mut [E]) {}
 }
 
 const CASES: u32 = 400;
@@ -177,7 +180,7 @@ fn every_kernel_runs() {
         chunked |= run.chunked();
         seen.extend(run.seen);
     }
-    let all: BTreeSet<&str> = crate::cuda::kernels::names().into_iter().collect();
+    let all: BTreeSet<&str> = crate::cuda::kernels::names_of_passes().into_iter().collect();
     assert_eq!(all.difference(&seen).collect::<Vec<_>>(), Vec::<&&str>::new());
     assert!(chunked);
 }

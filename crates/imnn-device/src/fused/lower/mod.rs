@@ -5,17 +5,19 @@
 //! ```text
 //! matrix products      the card's library, for narrow matrices too; transposed factors are read as they lie
 //! patches              of as many whole rows as fit, so that the way back is a sum over the readers of each position
-//! weights of weights   transposes, compositions and their gradients: on the host, by the plan
+//! transposes           none: the library reads weights as they lie
 //! ```
 
 mod backward;
+mod derive;
 mod windows;
 
+pub(crate) use derive::{WeightSpans, derive, fold, n_weights, taps};
 pub(crate) use windows::tables;
 
 use super::plan::{CotangentRows, LinearStep, Place, Plan, Step, StepOp, View};
 use crate::cuda::backend::{Argument, Command, Factor, Product, Span};
-use crate::program::{Program, Rows};
+use crate::program::Rows;
 use backward::number;
 use imnn_models::{Activation, Element};
 use std::ops::Range;
@@ -99,19 +101,6 @@ pub(crate) fn lengths<E: Element>(plan: &Plan<E>, rows: Rows, patches: usize) ->
         partial,
         largest: largest.max(widest),
     }
-}
-
-/// Writes the weights, and behind them those derived from them, as the card takes them.
-pub(crate) fn load<E: Element>(plan: &mut Plan<E>, weights: &[E], to: &mut Vec<E>) {
-    plan.load(weights);
-    to.clear();
-    to.extend_from_slice(weights);
-    to.extend_from_slice(&plan.derived);
-}
-
-/// Numbers that [`load`] writes.
-pub(crate) fn n_loaded<E>(plan: &Plan<E>) -> usize {
-    plan.n_weights + plan.derived.len()
 }
 
 /// Numbers per row before the first layer: the input has a place of its own.

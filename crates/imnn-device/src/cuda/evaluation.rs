@@ -1,0 +1,166 @@
+//! The loss of a task on a card, and its gradient with respect to the summaries, as commands.
+//!
+//! ```text
+//! summaries -> sums -> means -> sums about them -> loss -> cotangents of every batch
+//! ```
+//!
+//! All of it is in double precision, with the formulas and refusals of imnn-stats; see `kernels/loss.cu`.
+
+use super::backend::{Argument, Backend, Command, Span};
+use super::layout::Layout;
+use super::session::numbers;
+use crate::device::LossRecord;
+use crate::error::Result;
+use imnn_data::Derivatives;
+use std::ops::Range;
+
+/// More summaries than this are evaluated on the host: one thread of the card works out the loss.
+pub(crate) const MOST_SUMMARIES: usize = 16;
+/// Rows of one partial sum.
+const ROWS_PER_PART: usize = 32;
+/// Numbers of a record: status, loss, L2, r, ln det F, det F, det C, det C^-1.
+const RECORD: usize = 8;
+
+/// Where the loss of a task is worked out.
+pub(crate) struct Evaluation {
+    /// Doubles.
+    record: Span,
+    widths: Span,
+    /// The widths that lie there.
+    loaded: Vec<f64>,
+    pub(super) commands: Vec<Command>,
+    /// The sequence of these commands alone.
+    pub(super) sequence: usize,
+    memory: Vec<usize>,
+}
+
+impl Evaluation {
+    /// Readies the commands for the batches of a task, with its cotangents if there is a backward pass. `settings` holds
+    /// lambda and alpha.
+    ///
+    /// # Errors
+    /// If the card refuses.
+    pub(crate) fn new<B: Backend>(backend: &mut B, layout: &Layout, settings: Span) -> Result<Self> {
+        let shape = layout.batches.shape;
+        let (q, p, sides) = (shape.n_summaries, shape.n_params, if shape.exact { 1 } else { 2 });
+        let parts = parts(layout);
+        let n_parts = parts.last().map_or(0, |part| part.end);
+        let (first, second) = (q + q * p, q * (q + 2));
+        let mut memory = Vec::new();
+        let mut take = |len: usize| -> Result<Span> {
+            let span = numbers::<f64>(backend, len)?;
+            memory.push(span.memory);
+            Ok(span)
+        };
+        let [sums, mean, totals] = [take(n_parts * first.max(second))?, take(first)?, take(second)?];
+        let [record, gradient, widths] = [take(RECORD)?, take(q + q * q)?, take(p)?];
+
+        let mut commands = Vec::new();
+        let mut launch = |kernel, threads: usize, arguments: Vec<Argument>| {
+            commands.push(Command::Launch { kernel, threads: threads as u32, arguments });
+        };
+        for (k, part) in parts.iter().enumerate() {
+            let arguments = vec![
+                Argument::Numbers(layout.spans[k].summaries),
+                count(shape.leaves.rows(k).len()),
+                count(ROWS_PER_PART),
+                count(q),
+                count(p),
+                count(shape.beside(k)),
+                Argument::Doubles(widths),
+                Argument::Doubles(sums.part(part.start * first..part.end * first)),
+            ];
+            launch("first_sums", part.len() * first, arguments);
+        }
+        let counts = [n_parts, q, shape.n_s, shape.n_d].map(count);
+        let arguments = [Argument::Doubles(sums)].into_iter().chain(counts).chain([Argument::Doubles(mean)]);
+        launch("first_means", first, arguments.collect());
+        for (k, part) in parts.iter().enumerate() {
+            let arguments = vec![
+                Argument::Numbers(layout.spans[k].summaries),
+                count(shape.leaves.rows(k).len()),
+                count(ROWS_PER_PART),
+                count(q),
+                Argument::Doubles(mean),
+                Argument::Doubles(sums.part(part.start * second..part.end * second)),
+            ];
+            launch("second_sums", part.len() * second, arguments);
+        }
+        let arguments = vec![Argument::Doubles(sums), count(n_parts), count(q), Argument::Doubles(totals)];
+        launch("second_totals", second, arguments);
+        let arguments = vec![
+            Argument::Doubles(mean),
+            Argument::Doubles(totals),
+            count(q),
+            count(p),
+            count(shape.n_s),
+            count(shape.n_d),
+            Argument::Doubles(settings),
+            Argument::Doubles(widths),
+            count(sides),
+            Argument::Doubles(record),
+            Argument::Doubles(gradient),
+            Argument::Numbers(layout.tangents),
+        ];
+        launch("loss", 1, arguments);
+        for (k, spans) in layout.spans.iter().enumerate().filter(|_| !layout.backward.is_empty()) {
+            let arguments = vec![
+                Argument::Numbers(spans.summaries),
+                count(shape.leaves.rows(k).len() * q),
+                count(q),
+                Argument::Doubles(gradient),
+                Argument::Numbers(layout.tangents),
+                count(sides * p * q),
+                Argument::Numbers(spans.values),
+            ];
+            launch("cotangents", spans.values.len, arguments);
+        }
+        let sequence = backend.prepare(commands.clone())?;
+        Ok(Evaluation { record, widths, loaded: vec![], commands, sequence, memory })
+    }
+
+    /// Gives everything back.
+    pub(crate) fn release<B: Backend>(self, backend: &mut B) -> Result<()> {
+        backend.forget(self.sequence)?;
+        self.memory.into_iter().try_for_each(|memory| backend.free(memory))
+    }
+
+    /// Brings the widths of numerical derivatives to the card, where others lie there.
+    pub(crate) fn load_widths<B: Backend>(&mut self, backend: &mut B, derivatives: &Derivatives) -> Result<()> {
+        let Derivatives::Numerical { widths } = derivatives else { return Ok(()) };
+        if self.loaded != *widths {
+            backend.upload(self.widths.memory, 0, super::bytes::of(widths))?;
+            self.loaded.clone_from(widths);
+        }
+        Ok(())
+    }
+
+    /// The doubles of which the first says whether there is a loss: 0 if so.
+    pub(crate) fn status(&self) -> Span {
+        self.record
+    }
+
+    /// What was evaluated last; nothing where there is no loss.
+    pub(crate) fn record<B: Backend>(&self, backend: &mut B) -> Result<Option<LossRecord>> {
+        let mut numbers = [0.0; RECORD];
+        backend.download(self.record.memory, 0, super::bytes::of_mut(&mut numbers))?;
+        let [status, loss, lambda2, r, log_det_f, det_f, det_c, det_inv_c] = numbers;
+        Ok((status == 0.0).then_some(LossRecord { loss, lambda2, r, log_det_f, det_f, det_c, det_inv_c }))
+    }
+}
+
+/// The partial sums of each batch.
+fn parts(layout: &Layout) -> Vec<Range<usize>> {
+    let mut end = 0;
+    let rows = (0..layout.spans.len()).map(|k| layout.batches.shape.leaves.rows(k).len());
+    rows.map(|rows| {
+        let start = end;
+        end += rows.div_ceil(ROWS_PER_PART);
+        start..end
+    })
+    .collect()
+}
+
+fn count(n: usize) -> Argument {
+    Argument::Count(n as u32)
+}

@@ -1,0 +1,114 @@
+//! Whole iterations as commands.
+
+use super::backend::{Argument, Backend, Command, Span};
+use super::layout::Layout;
+use crate::error::Result;
+use crate::fused::Plan;
+use crate::fused::lower::{WeightSpans, derive, fold};
+use imnn_models::{Clip, Method, OptimiserConfig};
+
+/// Parts of the sums that the norm of a gradient is made of.
+const PARTS: usize = 128;
+
+/// The sequences of an iteration.
+pub(crate) struct Iteration {
+    /// All of it.
+    pub(super) whole: usize,
+    /// What comes after the forward passes.
+    pub(super) rest: usize,
+    /// What comes after the backward passes.
+    pub(super) finish: usize,
+}
+
+impl Iteration {
+    pub(crate) fn new<E, B: Backend>(
+        backend: &mut B,
+        layout: &Layout,
+        plan: &Plan<E>,
+        weights: &WeightSpans,
+        update: &[Command],
+    ) -> Result<Self> {
+        let [forward, backward] = &layout.commands;
+        let finish = [fold(plan, weights), update.to_vec(), derive(plan, weights)].concat();
+        let evaluation = layout.evaluation.as_ref().map_or(&[][..], |evaluation| &evaluation.commands);
+        let backward = backward.iter().rev().flatten().cloned();
+        let rest: Vec<Command> = evaluation.iter().cloned().chain([Command::Zero(weights.gradient)]).collect();
+        let rest: Vec<Command> = rest.into_iter().chain(backward).chain(finish.iter().cloned()).collect();
+        let whole = forward.iter().flatten().chain(&rest).cloned().collect();
+        let [whole, rest, finish] = [whole, rest, finish].map(|commands| backend.prepare(commands));
+        Ok(Iteration { whole: whole?, rest: rest?, finish: finish? })
+    }
+
+    pub(crate) fn release<B: Backend>(self, backend: &mut B) -> Result<()> {
+        [self.whole, self.rest, self.finish].into_iter().try_for_each(|sequence| backend.forget(sequence))
+    }
+}
+
+/// Where an update finds and leaves its numbers.
+pub(super) struct UpdateSpans<'a> {
+    /// Doubles, of which the first says whether there is a loss.
+    pub(super) status: Span,
+    pub(super) coefficients: Span,
+    /// Doubles: the limit on the gradient, the factor that keeps it, and the sums of its norm ([`n_limit`] numbers).
+    pub(super) limit: Span,
+    /// So many numbers as there are weights: gradient, weights before the update, weights.
+    pub(super) gradient: Span,
+    pub(super) previous: Span,
+    pub(super) weights: Span,
+    /// The optimiser's memory, vector by vector.
+    pub(super) slots: &'a [Span],
+}
+
+/// Doubles that the limit on a gradient needs.
+pub(super) fn n_limit() -> usize {
+    2 + 2 * PARTS
+}
+
+/// One update.
+pub(super) fn update(config: &OptimiserConfig, spans: UpdateSpans<'_>) -> Vec<Command> {
+    let n = spans.weights.len;
+    let mut commands = Vec::new();
+    let mut launch = |kernel, threads: usize, arguments: Vec<Argument>| {
+        commands.push(Command::Launch { kernel, threads: threads as u32, arguments });
+    };
+    let gradient = Argument::Numbers(spans.gradient);
+    let clip = match config.clipping() {
+        None => 0,
+        Some(Clip::Norm(_)) => {
+            let parts = n.div_ceil(n.div_ceil(PARTS).max(1));
+            let [largest, squares] = [2..2 + parts, 2 + parts..2 + 2 * parts].map(|range| spans.limit.part(range));
+            let [largest, squares] = [largest, squares].map(Argument::Doubles);
+            let cut = [count(n), count(n.div_ceil(PARTS).max(1))];
+            launch("largest_parts", parts, vec![gradient, cut[0], cut[1], largest]);
+            launch("square_parts", parts, vec![gradient, cut[0], cut[1], largest, squares]);
+            let limit = Argument::Doubles(spans.limit.part(0..2));
+            launch("norm_limit", 1, vec![largest, squares, count(parts), limit]);
+            1
+        }
+        Some(_) => 2,
+    };
+    let mut arguments = vec![
+        Argument::Doubles(spans.status),
+        Argument::Numbers(spans.coefficients),
+        count(clip),
+        Argument::Doubles(spans.limit.part(0..2)),
+        gradient,
+        Argument::Numbers(spans.previous),
+        Argument::Numbers(spans.weights),
+    ];
+    let kernel = match config.method() {
+        Method::Sgd(sgd) => {
+            arguments.push(count(sgd.constants().1.into()));
+            "sgd"
+        }
+        Method::RmsProp(_) => "rms_prop",
+        _ => "adam",
+    };
+    arguments.extend(spans.slots.iter().copied().map(Argument::Numbers));
+    launch(kernel, n, arguments);
+    commands
+}
+
+fn count(n: usize) -> Argument {
+    Argument::Count(n as u32)
+}

@@ -1,0 +1,205 @@
+//! Training whose weights, loss and optimiser are on the card: an iteration is one graph where everything fits, and a few
+//! numbers come back.
+
+use super::backend::{Argument, Backend, Command, Span};
+use super::bytes;
+use super::evaluation::{Evaluation, MOST_SUMMARIES};
+use super::iteration::{Iteration, UpdateSpans, n_limit, update};
+use super::session::{CardSession, numbers, put};
+use crate::device::{Evaluated, Keys, Resident, Start, Task, Which};
+use crate::error::Result;
+use imnn_data::{Derivatives, Source};
+use imnn_models::{Clip, Element, OptimiserConfig, OptimiserState};
+use imnn_sim::Key;
+
+#[cfg(test)]
+mod tests;
+
+/// A session with training on its card.
+pub(super) struct Settled<'a, E: Element, B: Backend> {
+    session: &'a mut CardSession<E, B>,
+    optimiser: OptimiserConfig,
+    /// The optimiser's memory.
+    slots: Vec<(String, Span)>,
+    previous: Span,
+    best: Span,
+    has_best: bool,
+    coefficients: Span,
+    /// Doubles: lambda, alpha; the limit on the gradient.
+    settings: Span,
+    limit: Span,
+    /// Sequences: weights before the update, or after it, to the best.
+    keep: [usize; 2],
+}
+
+impl<'a, E: Element, B: Backend> Settled<'a, E, B> {
+    /// Takes weights and optimiser to the card; nothing if it cannot train there.
+    pub(super) fn new(session: &'a mut CardSession<E, B>, start: &Start<'_, E>) -> Result<Option<Self>> {
+        let (q, p) = (session.summaries_of_model(), start.source.n_params());
+        let n = session.n_weights();
+        let fits = p > 0 && p <= q && q <= MOST_SUMMARIES && start.source.n_d() > 0 && start.source.n_s() > 1;
+        if !fits || start.weights.len() != n || start.state.slots().iter().any(|(_, vector)| vector.len() != n) {
+            return Ok(None);
+        }
+        let backend = &mut session.backend;
+        let slots = start.state.slots().iter().map(|(name, vector)| Ok((name.clone(), put(backend, vector)?)));
+        let slots = slots.collect::<Result<Vec<_>>>()?;
+        let [previous, best] = [(); 2].map(|()| numbers::<E>(backend, n));
+        let (previous, best) = (previous?, best?);
+        let coefficients = put(backend, &start.optimiser.coefficients::<E>(0))?;
+        let settings = put(backend, &[start.lambda, start.alpha])?;
+        let mut limits = vec![0.0; n_limit()];
+        if let Some(Clip::Norm(limit) | Clip::Value(limit)) = start.optimiser.clipping() {
+            limits[0] = limit;
+        }
+        let limit = put(backend, &limits)?;
+        let weights = session.weights.weights.part(0..n);
+        let keep = [previous, weights].map(|from| backend.prepare(vec![copy(from, best)]));
+        let [before, after] = keep;
+        let keep = [before?, after?];
+        session.load(start.weights)?;
+        let optimiser = start.optimiser.clone();
+        let has_best = false;
+        Ok(Some(Settled { session, optimiser, slots, previous, best, has_best, coefficients, settings, limit, keep }))
+    }
+
+    /// Sees to it that the layout at a place has its evaluation, and the first its iteration.
+    fn ready(&mut self, place: usize, derivatives: &Derivatives) -> Result<()> {
+        let n = self.previous.len;
+        let CardSession { layouts, backend, plan, weights, .. } = &mut *self.session;
+        let Some(layout) = &mut layouts[place] else { return Ok(()) };
+        if layout.evaluation.is_none() {
+            layout.evaluation = Some(Evaluation::new(backend, layout, self.settings)?);
+        }
+        let Some(evaluation) = &mut layout.evaluation else { return Ok(()) };
+        evaluation.load_widths(backend, derivatives)?;
+        if place == 0 && layout.iteration.is_none() {
+            let slots: Vec<Span> = self.slots.iter().map(|&(_, span)| span).collect();
+            let commands = update(
+                &self.optimiser,
+                UpdateSpans {
+                    status: evaluation.status(),
+                    coefficients: self.coefficients,
+                    limit: self.limit,
+                    gradient: weights.gradient.part(0..n),
+                    previous: self.previous,
+                    weights: weights.weights.part(0..n),
+                    slots: &slots,
+                },
+            );
+            layout.iteration = Some(Iteration::new(backend, layout, plan, weights, &commands)?);
+        }
+        Ok(())
+    }
+
+    /// The sequence of the iteration that is picked.
+    fn run(&mut self, pick: impl Fn(&Iteration) -> usize) -> Result<()> {
+        let CardSession { layouts, backend, .. } = &mut *self.session;
+        let iteration = layouts[0].as_ref().and_then(|layout| layout.iteration.as_ref());
+        iteration.map_or(Ok(()), |iteration| backend.run(pick(iteration)))
+    }
+
+    fn run_evaluation(&mut self, place: usize) -> Result<()> {
+        let CardSession { layouts, backend, .. } = &mut *self.session;
+        let evaluation = layouts[place].as_ref().and_then(|layout| layout.evaluation.as_ref());
+        evaluation.map_or(Ok(()), |evaluation| backend.run(evaluation.sequence))
+    }
+
+    /// What the last evaluation at a place came to.
+    fn evaluated(&mut self, place: usize, derivatives: &Derivatives) -> Result<Evaluated<'_>> {
+        let CardSession { layouts, backend, .. } = &mut *self.session;
+        let evaluation = layouts[place].as_ref().and_then(|layout| layout.evaluation.as_ref());
+        if let Some(record) = evaluation.map_or(Ok(None), |evaluation| evaluation.record(backend))? {
+            return Ok(Evaluated::Loss(record));
+        }
+        // Why there is none, the host can say better.
+        self.session.collect(derivatives, place)?;
+        Ok(Evaluated::Refused(&self.session.summaries))
+    }
+}
+
+impl<E: Element, B: Backend> Resident<E> for Settled<'_, E, B> {
+    fn iterate(&mut self, source: &dyn Source<E>, keys: Keys, iteration: u64) -> Result<Evaluated<'_>> {
+        let task = Task { weights: &[], source, key: keys.own };
+        self.session.pass = None;
+        let place = self.session.layout(&task, true)?;
+        self.ready(place, source.derivatives())?;
+        let coefficients = self.optimiser.coefficients::<E>(iteration);
+        self.session.backend.upload(self.coefficients.memory, 0, bytes::of(&coefficients))?;
+        if self.session.keeps_all() {
+            if self.session.bring_all(&task)? {
+                self.run(|iteration| iteration.whole)?;
+            } else {
+                self.session.run_forwards(&task, place)?;
+                self.run(|iteration| iteration.rest)?;
+            }
+        } else {
+            let pass = self.session.run_forwards(&task, place)?;
+            self.run_evaluation(place)?;
+            self.session.run_backwards(&task, pass)?;
+            self.run(|iteration| iteration.finish)?;
+        }
+        self.evaluated(place, source.derivatives())
+    }
+
+    fn evaluate(&mut self, source: &dyn Source<E>, key: Key) -> Result<Evaluated<'_>> {
+        let task = Task { weights: &[], source, key };
+        self.session.pass = None;
+        let place = self.session.layout(&task, false)?;
+        self.ready(place, source.derivatives())?;
+        self.session.run_forwards(&task, place)?;
+        self.run_evaluation(place)?;
+        self.evaluated(place, source.derivatives())
+    }
+
+    fn keep(&mut self, which: Which) -> Result<()> {
+        let [before, after] = self.keep;
+        self.session.backend.run(if which == Which::Before { before } else { after })?;
+        self.has_best = true;
+        Ok(())
+    }
+
+    fn best(&mut self, weights: &mut [E]) -> Result<bool> {
+        if self.has_best {
+            self.session.backend.download(self.best.memory, 0, bytes::of_mut(weights))?;
+        }
+        Ok(self.has_best)
+    }
+
+    fn fetch(&mut self, weights: &mut [E], state: &mut OptimiserState<E>) -> Result<()> {
+        let backend = &mut self.session.backend;
+        backend.download(self.session.weights.weights.memory, 0, bytes::of_mut(weights))?;
+        let mut slots = Vec::new();
+        for (name, span) in &self.slots {
+            let mut vector = vec![E::zero(); span.len];
+            backend.download(span.memory, 0, bytes::of_mut(&mut vector))?;
+            slots.push((name.clone(), vector));
+        }
+        *state = OptimiserState::new(slots);
+        Ok(())
+    }
+}
+
+impl<E: Element, B: Backend> Drop for Settled<'_, E, B> {
+    fn drop(&mut self) {
+        // An error here has shown before, or shows when the session is used next.
+        let CardSession { layouts, backend, .. } = &mut *self.session;
+        for layout in layouts.iter_mut().flatten() {
+            let _ = layout.end_training(backend);
+        }
+        for sequence in self.keep {
+            let _ = backend.forget(sequence);
+        }
+        let others = [self.previous, self.best, self.coefficients, self.settings, self.limit];
+        for span in self.slots.iter().map(|&(_, span)| span).chain(others) {
+            let _ = backend.free(span.memory);
+        }
+    }
+}
+
+/// Copies numbers as they are.
+fn copy(from: Span, to: Span) -> Command {
+    let one = Argument::Count(1);
+    let arguments = vec![Argument::Numbers(from), one, Argument::Numbers(to), one, one, Argument::Count(0)];
+    Command::Launch { kernel: "copy", threads: from.len as u32, arguments }
+}
