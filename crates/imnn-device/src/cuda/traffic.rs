@@ -52,6 +52,7 @@ fn launch(kernel: &str, threads: usize, arguments: &[Argument], size: usize) -> 
         ("piecewise_forward", 5) | ("add_parts", 2) => 2 * len,
         ("piecewise_backward", 5) => 2 * threads * count(1),
         ("smooth_forward", 5) => len + if count(4) > 0 { threads } else { 0 },
+        ("adam" | "sgd" | "rms_prop", 6..) => 2 * len,
         ("column_sums", 0) => count(3) * count(4),
         ("column_sums", 6) if count(7) == 0 => 0,
         ("column_sums", 6) => len.min(count(4).div_ceil(count(7))),
@@ -62,6 +63,7 @@ fn launch(kernel: &str, threads: usize, arguments: &[Argument], size: usize) -> 
     };
     let bytes = arguments.iter().enumerate().map(|(k, argument)| match argument {
         Argument::Numbers(span) => special(k, span.len) * size,
+        Argument::Doubles(span) => special(k, span.len) * size_of::<f64>(),
         Argument::Indices(span) => span.len * size_of::<u32>(),
         Argument::Count(_) => 0,
     });
