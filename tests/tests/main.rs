@@ -8,6 +8,8 @@ mod classes;
 mod determinism;
 /// Whole training runs of the original package, number by number.
 mod golden_fit;
+/// Networks of the original package on a device: summaries, their derivatives and weight gradients.
+mod golden_net;
 /// The gradient that a device returns is that of the loss.
 mod gradient;
 /// Trained networks against exact laws.
@@ -18,6 +20,8 @@ mod noise;
 mod reading;
 /// What the builder and the trainer refuse, in their words.
 mod refusals;
+/// The same run twice on a device: the same bits.
+mod repeats;
 /// Saved runs give back what was saved, and training goes on as if it had not stopped.
 mod saved;
 /// Small runs that several modules use.

@@ -52,6 +52,7 @@ fn launch(kernel: &str, threads: usize, arguments: &[Argument], size: usize) -> 
         ("piecewise_forward", 5) | ("add_parts", 2) => 2 * len,
         ("piecewise_backward", 5) => 2 * threads * count(1),
         ("smooth_forward", 5) => len + if count(4) > 0 { threads } else { 0 },
+        ("fold_bias", 6) | ("fold_first", 7 | 8) | ("fold_second", 7) => 2 * len,
         ("adam" | "sgd" | "rms_prop", 6..) => 2 * len,
         ("column_sums", 0) => count(3) * count(4),
         ("column_sums", 6) if count(7) == 0 => 0,
