@@ -7,7 +7,7 @@ use imnn_sim::{Key, Real, Simulator};
 use crate::scratch::{NUMBERS, first, lend};
 use crate::steps::check_widths;
 use crate::text::unravel;
-use crate::{DataError, Derivatives, Leaf, Source, check_rows};
+use crate::{DataError, Derivatives, Identity, Leaf, Source, check_rows};
 
 /// Simulations made anew for each key: row i is simulated at the fiducial with `key.fold_in(i)`.
 ///
@@ -35,6 +35,7 @@ pub struct OnTheFly<S> {
     derivatives: Derivatives,
     /// Where there are simulations below, then above: for each parameter the values and what messages call them.
     points: Vec<(String, Vec<f64>)>,
+    identity: Identity,
 }
 
 impl<S: Simulator> OnTheFly<S> {
@@ -61,7 +62,8 @@ impl<S: Simulator> OnTheFly<S> {
             });
         }
         let (theta_fid, derivatives) = (theta_fid.to_vec(), Derivatives::Exact);
-        Ok(Self { simulator, theta_fid, input_shape, n_s, n_d, derivatives, points: Vec::new() })
+        let (points, identity) = (Vec::new(), Identity::new());
+        Ok(Self { simulator, theta_fid, input_shape, n_s, n_d, derivatives, points, identity })
     }
 
     /// As [`new`](Self::new), with simulations below and above the fiducial in place of the simulator's derivatives.
@@ -142,6 +144,10 @@ impl<E: Real, S: Simulator> Source<E> for OnTheFly<S> {
 
     fn derivatives(&self) -> &Derivatives {
         &self.derivatives
+    }
+
+    fn identity(&self) -> Option<u64> {
+        Some(self.identity.number())
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

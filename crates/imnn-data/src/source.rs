@@ -93,6 +93,14 @@ pub trait Source<E: Real>: Send + Sync {
         None
     }
 
+    /// A number that names the source, if there is one: sources of the same name give, with the same key, the same
+    /// simulations. That of [`constant`](Self::constant) by default.
+    ///
+    /// Where there is none, devices do not read in advance what a later iteration needs: they could not tell whose it is.
+    fn identity(&self) -> Option<u64> {
+        self.constant()
+    }
+
     /// Reads `rows` into `leaf`.
     ///
     /// All of the rows are below `n_d`, or all of them at or above it: the caller cuts there.
@@ -153,6 +161,10 @@ macro_rules! through_pointer {
 
             fn constant(&self) -> Option<u64> {
                 (**self).constant()
+            }
+
+            fn identity(&self) -> Option<u64> {
+                (**self).identity()
             }
 
             fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

@@ -191,9 +191,10 @@ pub struct Cotangents<'a> {
 /// What the workers of a session have spent their time on, all passes and workers together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// In [`Source::read`]: on reading, simulating and augmenting simulations, or waiting for them.
+    /// In [`Source::read`]: on reading, simulating and augmenting simulations, or waiting for them. Of a GPU, which does not
+    /// read itself, the time in which it had nothing to do meanwhile.
     pub reading: Duration,
-    /// On everything.
+    /// On everything; of a GPU, from the beginning of each pass to its end.
     pub total: Duration,
 }
 

@@ -43,6 +43,10 @@ impl<E: Element> Source<E> for Metered<'_, E> {
         self.source.constant()
     }
 
+    fn identity(&self) -> Option<u64> {
+        self.source.identity()
+    }
+
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
         let clock = Instant::now();
         let result = self.source.read(rows, key, leaf);

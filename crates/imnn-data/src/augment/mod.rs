@@ -10,7 +10,7 @@ use imnn_sim::{Key, Real};
 pub(crate) use self::symmetry::{Draw, Symmetries, below};
 use crate::scratch::{NUMBERS, first, lend};
 use crate::transform::{Domain, change_each};
-use crate::{DataError, Derivatives, Leaf, Source};
+use crate::{DataError, Derivatives, Identity, Leaf, Source};
 
 /// Which symmetries of the grid are drawn from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +59,7 @@ impl Augmentation {
 pub struct Augmented<Src> {
     source: Src,
     symmetries: Symmetries,
+    identity: Identity,
 }
 
 impl<Src> Augmented<Src> {
@@ -71,7 +72,7 @@ impl<Src> Augmented<Src> {
         Src: Source<E>,
     {
         let symmetries = Symmetries::spatial(source.input_shape(), augmentation)?;
-        Ok(Self { source, symmetries })
+        Ok(Self { source, symmetries, identity: Identity::new() })
     }
 
     /// Augments over the axes given, in place of the spatial ones.
@@ -83,7 +84,7 @@ impl<Src> Augmented<Src> {
         Src: Source<E>,
     {
         let symmetries = Symmetries::new(source.input_shape(), axes, augmentation)?;
-        Ok(Self { source, symmetries })
+        Ok(Self { source, symmetries, identity: Identity::new() })
     }
 
     /// The source without augmentation.
@@ -115,6 +116,10 @@ impl<E: Real, Src: Source<E>> Source<E> for Augmented<Src> {
 
     fn n_transforms(&self) -> u64 {
         self.source.n_transforms() + 1
+    }
+
+    fn identity(&self) -> Option<u64> {
+        Some(self.identity.number())
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

@@ -29,7 +29,8 @@ pub use stack::StackedRows;
 
 /// An array of which a few rows are read at a time: the first axis counts the rows.
 ///
-/// What it is read from was opened and its shape found when the value was made. Several threads read at once.
+/// What it is read from was opened and its shape found when the value was made, and the same row is the same numbers
+/// whenever it is read. Several threads read at once.
 pub trait RowArray<E: Real>: Send + Sync {
     /// What messages call it: the file and key.
     fn label(&self) -> &str;

@@ -15,7 +15,7 @@ use self::prefetch::Ahead;
 use self::reader::Reader;
 use crate::outline::{Labels, Outline};
 use crate::rows::{RowArray, matched};
-use crate::{Arrays, DataError, Derivatives, Leaf, Source, Steps, check_rows};
+use crate::{Arrays, DataError, Derivatives, Identity, Leaf, Source, Steps, check_rows};
 
 /// Simulations that stay in their files and are read a few rows at a time, so that there may be more than fit in memory.
 ///
@@ -40,6 +40,7 @@ use crate::{Arrays, DataError, Derivatives, Leaf, Source, Steps, check_rows};
 /// ```
 pub struct Streamed<E: Real> {
     outline: Outline,
+    identity: Identity,
     reader: Arc<Reader<E>>,
     /// Reads in advance, where that is wanted; dropped, and its threads with it, before the arrays are closed.
     ahead: Option<Ahead<E>>,
@@ -116,7 +117,7 @@ impl<E: Real> Streamed<E> {
 
     fn new(outline: Outline, fiducial: Box<dyn RowArray<E>>, derivative: Option<Box<dyn RowArray<E>>>) -> Self {
         let reader = Arc::new(Reader::new(&outline, fiducial, derivative));
-        Self { outline, reader, ahead: None }
+        Self { outline, identity: Identity::new(), reader, ahead: None }
     }
 
     /// Keeps the first rows that fit so many bytes in memory, in place of those kept before, and reads others in advance
@@ -172,6 +173,7 @@ impl<E: Real> Streamed<E> {
     /// Where there are fewer, none is asked for, or `n_d > n_s`.
     pub fn take(mut self, n_s: Option<usize>, n_d: Option<usize>) -> Result<Self, DataError> {
         self.outline.take(n_s, n_d)?;
+        self.identity = Identity::new();
         Ok(self)
     }
 
@@ -235,6 +237,11 @@ impl<E: Real> Source<E> for Streamed<E> {
 
     fn derivatives(&self) -> &Derivatives {
         &self.outline.derivatives
+    }
+
+    /// Files are what they were when they were opened, or reading them is an error.
+    fn constant(&self) -> Option<u64> {
+        Some(self.identity.number())
     }
 
     fn read(&self, rows: Range<usize>, _: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

@@ -9,7 +9,7 @@ use imnn_sim::{Key, Real};
 pub use self::simulation::Simulation;
 use crate::text::unravel;
 use crate::values::all_finite;
-use crate::{DataError, Derivatives, Leaf, Source};
+use crate::{DataError, Derivatives, Identity, Leaf, Source};
 
 /// A random change of a simulation and of what belongs to it, drawn anew for each key.
 ///
@@ -112,6 +112,7 @@ impl<E: Real, F: Fn(Key, &mut Simulation<'_, E>) + Send + Sync> Transform<E> for
 pub struct Transformed<Src, T> {
     source: Src,
     transform: T,
+    identity: Identity,
 }
 
 impl<Src, T> Transformed<Src, T> {
@@ -125,7 +126,7 @@ impl<Src, T> Transformed<Src, T> {
         T: Transform<E>,
     {
         transform.check(source.input_shape())?;
-        Ok(Self { source, transform })
+        Ok(Self { source, transform, identity: Identity::new() })
     }
 
     /// The source without the transform.
@@ -162,6 +163,10 @@ impl<E: Real, Src: Source<E>, T: Transform<E>> Source<E> for Transformed<Src, T>
 
     fn n_transforms(&self) -> u64 {
         self.source.n_transforms() + 1
+    }
+
+    fn identity(&self) -> Option<u64> {
+        Some(self.identity.number())
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

@@ -16,6 +16,8 @@ pub(crate) struct Batches {
     pub(crate) n_inputs: usize,
     /// How many stay with all layers, between forward and backward.
     pub(crate) n_kept: usize,
+    /// Whether there is a stage too, for the simulations of the batch that comes next.
+    pub(crate) staged: bool,
 }
 
 /// What a cut must keep to.
@@ -29,12 +31,15 @@ pub(crate) struct Room {
     pub(crate) patches: usize,
     /// Whether there will be a backward pass.
     pub(crate) backward: bool,
+    /// Whether simulations that are on the card need not be brought there again.
+    pub(crate) constant: bool,
 }
 
 impl Batches {
     /// The largest batches for which there is room; none if there is not even room for single simulations.
     ///
-    /// Where not everything can be kept, a batch takes a quarter of the memory at most, so that some are.
+    /// Where not everything can be kept, a batch takes a quarter of the memory at most, so that some are. Where simulations
+    /// have to be brought again there is a stage as well, unless everything fits but for that.
     pub(crate) fn new<E: Element>(plan: &Plan<E>, task: impl Fn(usize) -> Shape, room: Room) -> Option<Self> {
         let mut size = room.n;
         loop {
@@ -48,15 +53,19 @@ impl Batches {
                 let one = shared.saturating_add(input).saturating_add(kept);
                 let all = one.saturating_add((n - 1).saturating_mul(input.saturating_add(kept)));
                 if all <= room.memory {
-                    return Some(Batches { shape, lengths, n_inputs: n, n_kept: if room.backward { n } else { 1 } });
+                    let staged = !room.constant && all.saturating_add(input) <= room.memory;
+                    let n_kept = if room.backward { n } else { 1 };
+                    return Some(Batches { shape, lengths, n_inputs: n, n_kept, staged });
                 }
                 let last = batches <= 1;
                 if one <= room.memory / if last { 1 } else { 4 } {
                     let rest = room.memory - one;
+                    let staged = rest >= input;
+                    let rest = if staged { rest - input } else { rest };
                     let n_inputs = n.min(1 + rest / input.max(1));
                     let rest = rest - (n_inputs - 1) * input;
                     let n_kept = if room.backward { n_inputs.min(1 + rest / kept.max(1)) } else { 1 };
-                    return Some(Batches { shape, lengths, n_inputs, n_kept });
+                    return Some(Batches { shape, lengths, n_inputs, n_kept, staged });
                 }
             }
             if batches <= 1 {

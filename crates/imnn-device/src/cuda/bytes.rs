@@ -27,6 +27,16 @@ pub(crate) fn of_mut<E: Element>(numbers: &mut [E]) -> &mut [u8] {
     unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), size_of_val(numbers)) }
 }
 
+/// Numbers to be overwritten in a buffer, which is aligned for them and full of them.
+#[allow(unsafe_code)]
+pub(crate) fn numbers_mut<E: Element>(bytes: &mut [u8]) -> &mut [E] {
+    is_plain::<E>();
+    // SAFETY: every pattern of bytes is an f32, f64 or u32, and the borrow is exclusive.
+    let (before, numbers, behind) = unsafe { bytes.align_to_mut::<E>() };
+    assert!(before.is_empty() && behind.is_empty(), "buffers hold whole numbers");
+    numbers
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -35,5 +45,12 @@ mod tests {
         let mut numbers = [0.0_f64; 2];
         super::of_mut(&mut numbers)[8..].copy_from_slice(&7.25_f64.to_ne_bytes());
         assert_eq!(numbers, [0.0, 7.25]);
+        assert_eq!(super::numbers_mut::<f64>(super::of_mut(&mut numbers)), [0.0, 7.25]);
+    }
+
+    #[test]
+    #[should_panic(expected = "whole numbers")]
+    fn half_a_number_is_none() {
+        super::numbers_mut::<f64>(&mut super::of_mut(&mut [0.0_f64])[4..]);
     }
 }

@@ -1,9 +1,10 @@
 //! A card of NVIDIA's: memory, copies, kernels and graphs by the driver, matrix products by cuBLAS.
 //!
-//! Everything is ordered on one stream. A sequence is run command by command the first time, when libraries may still
+//! All work is ordered on one stream; what is sent to it meanwhile goes on another (copies.rs). A sequence is run command by command the first time, when libraries may still
 //! allocate, captured as a graph the second time, and replayed from then on.
 
-use super::backend::{Argument, Backend, Command, Factor, Product, Span};
+use super::backend::{Argument, Backend, Command, Done, Factor, Product, Span};
+use super::copies::Copies;
 use super::{compile, kernels, libraries, traffic};
 use crate::error::{DeviceError, Result};
 use cudarc::cublas::{result as blas, sys as blas_sys};
@@ -24,6 +25,7 @@ pub(super) struct Card {
     tf32: bool,
     context: Arc<CudaContext>,
     stream: Arc<CudaStream>,
+    copies: Copies,
     module: sys::CUmodule,
     functions: HashMap<&'static str, sys::CUfunction>,
     blas: blas_sys::cublasHandle_t,
@@ -56,6 +58,7 @@ impl Card {
         let failed = |action: &str, message: String| DeviceError::Gpu { device, action: action.into(), message };
         let context = CudaContext::new(device).map_err(|error| failed("start", text(error)))?;
         let stream = context.new_stream().map_err(|error| failed("start a stream", text(error)))?;
+        let copies = Copies::new(&context, stream.clone()).map_err(|error| failed("ready copies", text(error)))?;
         let capability = context.compute_capability().map_err(|error| failed("tell what it is", text(error)))?;
         let code = compile::kernels(size, capability).map_err(|message| failed("get its kernels", message))?;
         // SAFETY: the code is a whole cubin, from NVRTC or from a file with the right sum; the context is current.
@@ -70,7 +73,8 @@ impl Card {
             }
         };
         let (functions, memories, sequences) = Default::default();
-        let mut card = Card { device, size, tf32, context, stream, module, functions, blas, memories, sequences };
+        let mut card =
+            Card { device, size, tf32, context, stream, copies, module, functions, blas, memories, sequences };
         for name in kernels::names() {
             let symbol = CString::new(name).map_err(|error| failed("name a kernel", error.to_string()))?;
             // SAFETY: the module is loaded, and lives as long as the functions.
@@ -216,7 +220,7 @@ impl Card {
     }
 
     fn wait(&self) -> Result<()> {
-        self.stream.synchronize().map_err(|error| self.error("finish its work", error))
+        self.copies.wait().map_err(|error| self.error("finish its work", error))
     }
 
     /// The address of so many bytes at an offset.
@@ -268,6 +272,9 @@ impl Backend for Card {
         if bytes.is_empty() {
             return Ok(());
         }
+        if self.copies.upload(address, bytes).map_err(|error| self.error("take data", error))? {
+            return Ok(());
+        }
         // SAFETY: the target lies in memory that is alive; the source lives until the copy is done, which is waited for.
         unsafe { result::memcpy_htod_async(address, bytes, self.stream.cu_stream()) }
             .map_err(|error| self.error("take data", error))?;
@@ -283,7 +290,7 @@ impl Backend for Card {
         // SAFETY: the source lies in memory that is alive; the target lives until the copy is done, which is waited for.
         unsafe { result::memcpy_dtoh_async(bytes, address, self.stream.cu_stream()) }
             .map_err(|error| self.error("give data", error))?;
-        self.wait()
+        self.stream.synchronize().map_err(|error| self.error("finish its work", error))
     }
 
     fn prepare(&mut self, commands: Vec<Command>) -> Result<usize> {
@@ -317,6 +324,40 @@ impl Backend for Card {
         self.sequences[sequence] = None;
         Ok(())
     }
+
+    fn pin(&mut self, bytes: usize) -> Result<Option<usize>> {
+        self.copies.pin(bytes).map_err(|error| self.error("get memory of the host", error))
+    }
+
+    fn unpin(&mut self, buffer: usize) -> Result<()> {
+        self.copies.unpin(buffer).map_err(|error| self.error("give memory of the host back", error))
+    }
+
+    fn pinned(&mut self, buffer: usize) -> Result<&mut [u8]> {
+        let device = self.device;
+        let failed = |error| DeviceError::Gpu { device, action: "finish copies".into(), message: text(error) };
+        self.copies.pinned(buffer).map_err(failed)
+    }
+
+    fn send(&mut self, buffer: usize, stage: usize, bytes: usize) -> Result<()> {
+        let stage = self.bytes(stage, 0, bytes)?;
+        self.copies.send(buffer, stage, bytes).map_err(|error| self.error("take data", error))
+    }
+
+    fn take(&mut self, stage: usize, memory: usize, offset: usize, bytes: usize) -> Result<()> {
+        let (stage, to) = (self.bytes(stage, 0, bytes)?, self.bytes(memory, offset, bytes)?);
+        self.copies.take(stage, to, bytes).map_err(|error| self.error("copy data", error))
+    }
+
+    fn copy(&mut self, buffer: usize, memory: usize, offset: usize, bytes: usize) -> Result<()> {
+        let to = self.bytes(memory, offset, bytes)?;
+        self.copies.copy(buffer, to, bytes).map_err(|error| self.error("take data", error))
+    }
+
+    fn watch(&mut self) -> Result<Done> {
+        let event = self.stream.record_event(None).map_err(|error| self.error("note where it is", error))?;
+        Ok(Box::new(move || event.is_complete()))
+    }
 }
 
 impl Drop for Card {
@@ -324,9 +365,9 @@ impl Drop for Card {
     fn drop(&mut self) {
         // Errors cannot be told any more, and what is lost ends with the program.
         let _ = self.bind();
-        let _ = self.stream.synchronize();
+        let _ = self.copies.wait();
         self.sequences.clear();
-        // SAFETY: nothing is under way on the stream, and each of these is given back once.
+        // SAFETY: nothing is under way on either stream, and each of these is given back once.
         unsafe {
             let _ = blas::destroy_handle(self.blas);
             for (address, _) in self.memories.drain(..).flatten() {

@@ -1,13 +1,16 @@
 //! A card that is none: the same kernels, compiled for the host, with every access checked. For tests.
 
-use super::backend::{Argument, Backend, Command, Factor, Product, Span};
+use super::backend::{Argument, Backend, Command, Done, Factor, Product, Span};
+use super::lanes::interleaved;
+use super::streams::{Stream, Streams};
 use super::{kernels, traffic};
 use crate::error::{DeviceError, Result};
 use libloading::{Library, Symbol};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::process::Command as Process;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// As in `emulated.hpp`.
 type Launcher = unsafe extern "C" fn(*mut *mut c_void, usize, c_uint, c_uint, u32, c_int) -> *const c_char;
@@ -26,12 +29,34 @@ struct Memory {
     shadow: Vec<[u64; 2]>,
 }
 
+/// What is carried out in the order of a stream.
+enum Order {
+    Run(usize),
+    Upload { memory: usize, offset: usize, bytes: Vec<u8> },
+    Copy { buffer: usize, memory: usize, offset: usize, len: usize },
+    Take { stage: usize, memory: usize, offset: usize, len: usize },
+}
+
 pub(crate) struct Emulated {
     size: usize,
     library: &'static Library,
     memories: Vec<Option<Memory>>,
     sequences: Vec<Option<Vec<Command>>>,
     launches: u32,
+    streams: Streams<Order>,
+    /// Words, and the last order on each stream that copies from them.
+    buffers: Vec<Option<(Vec<u64>, [u64; 2])>>,
+    /// The last orders to send and to take.
+    sent: u64,
+    taken: u64,
+    /// Whether orders are carried out as late as they may be, and not at once.
+    pub(crate) late: bool,
+    /// Whether, by mistake, a buffer is given to be filled before the copies from it are done.
+    pub(crate) hasty: bool,
+    /// Bytes that buffers may take.
+    pub(crate) pinnable: usize,
+    /// Whether the card has nothing to do, in place of what the streams say.
+    pub(crate) idle: Option<Arc<AtomicBool>>,
     /// Whether threads run from the last to the first.
     pub(crate) backwards: bool,
     /// Bytes that there are.
@@ -39,8 +64,12 @@ pub(crate) struct Emulated {
     /// Bytes that can be had, if those are fewer.
     pub(crate) really: usize,
     pub(crate) used: usize,
-    /// Bytes uploaded so far.
+    /// Bytes uploaded so far, those through buffers included.
     pub(crate) uploaded: usize,
+    /// Whether commands run in two lanes, and which is ahead of the other as far as may be.
+    pub(crate) ahead: Option<usize>,
+    /// Those of them that were sent beside the work.
+    pub(crate) beside: usize,
     /// Sequences run so far.
     pub(crate) runs: usize,
     /// The kernels that have run.
@@ -58,11 +87,21 @@ impl Emulated {
             memories: vec![],
             sequences: vec![],
             launches: 0,
+            streams: Streams::new(),
+            buffers: vec![],
+            sent: 0,
+            taken: 0,
+            late: false,
+            hasty: false,
+            pinnable: usize::MAX,
+            idle: None,
             backwards: false,
             room: 1 << 30,
             really: usize::MAX,
             used: 0,
             uploaded: 0,
+            ahead: None,
+            beside: 0,
             runs: 0,
             seen: BTreeSet::new(),
             traffic: None,
@@ -86,15 +125,66 @@ impl Emulated {
         marks.filter(|&&mark| mark >> 32 == number).count() as u64
     }
 
+    fn give(&mut self, stream: Stream, order: Order, after: u64) -> u64 {
+        let number = self.streams.give(stream, order, after);
+        if !self.late {
+            self.finish(stream, number);
+        }
+        number
+    }
+
+    /// Carries out so many orders of a stream.
+    fn finish(&mut self, stream: Stream, until: u64) {
+        while let Some(order) = self.streams.next(stream, until) {
+            match order {
+                Order::Run(sequence) => self.carry_out(sequence),
+                Order::Upload { memory, offset, bytes } => self.write_bytes(memory, offset, &bytes),
+                Order::Copy { buffer, memory, offset, len } => {
+                    let bytes = words_mut(&mut self.buffers[buffer].as_mut().expect("a buffer").0)[..len].to_vec();
+                    self.write_bytes(memory, offset, &bytes);
+                }
+                Order::Take { stage, memory, offset, len } => {
+                    let bytes = self.bytes(stage)[..len].to_vec();
+                    self.write_bytes(memory, offset, &bytes);
+                }
+            }
+        }
+    }
+
+    fn finish_all(&mut self) {
+        for stream in [Stream::Work, Stream::Copies] {
+            self.finish(stream, self.streams.issued(stream));
+        }
+    }
+
+    fn write_bytes(&mut self, memory: usize, offset: usize, bytes: &[u8]) {
+        self.bytes(memory)[offset..offset + bytes.len()].copy_from_slice(bytes);
+    }
+
+    fn carry_out(&mut self, sequence: usize) {
+        for command in self.sequences[sequence].clone().expect("a sequence that was dropped") {
+            match command {
+                Command::Launch { kernel, threads, arguments } => self.launch(kernel, threads, &arguments),
+                Command::Product(product) => self.product(product),
+                Command::Zero(span) => (0..span.len).for_each(|at| self.write(span, at, 0.0)),
+            }
+        }
+    }
+
+    /// Copies from a buffer on a stream.
+    fn copy_on(&mut self, stream: Stream, after: u64, (buffer, len): (usize, usize), memory: usize, offset: usize) {
+        self.uploaded += len;
+        let number = self.give(stream, Order::Copy { buffer, memory, offset, len }, after);
+        self.buffers[buffer].as_mut().expect("a buffer that was given back").1[stream as usize] = number;
+    }
+
     fn memory(&mut self, memory: usize) -> &mut Memory {
         self.memories[memory].as_mut().expect("memory that was given back")
     }
 
-    #[allow(unsafe_code)]
     fn bytes(&mut self, memory: usize) -> &mut [u8] {
         let memory = self.memory(memory);
-        // SAFETY: the words hold at least so many bytes, and bytes need no alignment.
-        unsafe { std::slice::from_raw_parts_mut(memory.words.as_mut_ptr().cast(), memory.bytes) }
+        &mut words_mut(&mut memory.words)[..memory.bytes]
     }
 
     /// What a kernel gets for a span of numbers of so many bytes.
@@ -210,42 +300,100 @@ impl Backend for Emulated {
     }
 
     fn free(&mut self, memory: usize) -> Result<()> {
+        self.finish_all();
         self.used -= self.memories[memory].take().expect("memory that was given back").bytes;
         Ok(())
     }
 
     fn upload(&mut self, memory: usize, offset: usize, bytes: &[u8]) -> Result<()> {
         self.uploaded += bytes.len();
-        self.bytes(memory)[offset..offset + bytes.len()].copy_from_slice(bytes);
+        self.give(Stream::Work, Order::Upload { memory, offset, bytes: bytes.to_vec() }, 0);
         Ok(())
     }
 
     fn download(&mut self, memory: usize, offset: usize, bytes: &mut [u8]) -> Result<()> {
+        self.finish(Stream::Work, self.streams.issued(Stream::Work));
         bytes.copy_from_slice(&self.bytes(memory)[offset..offset + bytes.len()]);
         Ok(())
     }
 
     fn prepare(&mut self, commands: Vec<Command>) -> Result<usize> {
+        let commands = match self.ahead {
+            Some(ahead) => interleaved(&commands, self.size, ahead),
+            None => commands,
+        };
         self.sequences.push(Some(commands));
         Ok(self.sequences.len() - 1)
     }
 
     fn run(&mut self, sequence: usize) -> Result<()> {
         self.runs += 1;
-        for command in self.sequences[sequence].clone().expect("a sequence that was dropped") {
-            match command {
-                Command::Launch { kernel, threads, arguments } => self.launch(kernel, threads, &arguments),
-                Command::Product(product) => self.product(product),
-                Command::Zero(span) => (0..span.len).for_each(|at| self.write(span, at, 0.0)),
-            }
-        }
+        self.give(Stream::Work, Order::Run(sequence), 0);
         Ok(())
     }
 
     fn forget(&mut self, sequence: usize) -> Result<()> {
+        self.finish_all();
         self.sequences[sequence] = None;
         Ok(())
     }
+
+    fn pin(&mut self, bytes: usize) -> Result<Option<usize>> {
+        let used: usize = self.buffers.iter().flatten().map(|(words, ..)| 8 * words.len()).sum();
+        if used + bytes > self.pinnable {
+            return Ok(None);
+        }
+        self.buffers.push(Some((vec![0; bytes.div_ceil(8)], [0; 2])));
+        Ok(Some(self.buffers.len() - 1))
+    }
+
+    fn unpin(&mut self, buffer: usize) -> Result<()> {
+        self.finish_all();
+        self.buffers[buffer].take().expect("a buffer that was given back");
+        Ok(())
+    }
+
+    fn pinned(&mut self, buffer: usize) -> Result<&mut [u8]> {
+        let [work, copies] = self.buffers[buffer].as_ref().expect("a buffer that was given back").1;
+        if !self.hasty {
+            self.finish(Stream::Work, work);
+            self.finish(Stream::Copies, copies);
+        }
+        Ok(words_mut(&mut self.buffers[buffer].as_mut().expect("a buffer that was given back").0))
+    }
+
+    fn send(&mut self, buffer: usize, stage: usize, bytes: usize) -> Result<()> {
+        self.beside += bytes;
+        self.copy_on(Stream::Copies, self.taken, (buffer, bytes), stage, 0);
+        self.sent = self.streams.issued(Stream::Copies);
+        Ok(())
+    }
+
+    fn take(&mut self, stage: usize, memory: usize, offset: usize, bytes: usize) -> Result<()> {
+        let order = Order::Take { stage, memory, offset, len: bytes };
+        self.taken = self.give(Stream::Work, order, self.sent);
+        Ok(())
+    }
+
+    fn copy(&mut self, buffer: usize, memory: usize, offset: usize, bytes: usize) -> Result<()> {
+        self.copy_on(Stream::Work, 0, (buffer, bytes), memory, offset);
+        Ok(())
+    }
+
+    fn watch(&mut self) -> Result<Done> {
+        if let Some(idle) = self.idle.clone() {
+            return Ok(Box::new(move || idle.load(Ordering::Relaxed)));
+        }
+        let idle = self.streams.is_done(Stream::Work);
+        Ok(Box::new(move || idle))
+    }
+}
+
+/// Words as bytes.
+#[allow(unsafe_code)]
+fn words_mut(words: &mut [u64]) -> &mut [u8] {
+    // SAFETY: the slice covers exactly these bytes, every pattern of which is a word, and bytes need no alignment.
+    unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), size_of_val(words)) }
 }
 
 /// The kernels for numbers of so many bytes, compiled once for each.

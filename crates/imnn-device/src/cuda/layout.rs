@@ -5,19 +5,31 @@ use super::batches::{Batches, Room};
 use super::evaluation::Evaluation;
 use super::iteration::Iteration;
 use super::session::numbers;
+use crate::device::Task;
 use crate::error::{DeviceError, Result};
 use crate::fused::Plan;
 use crate::fused::lower::{Lowering, Spans, TableSpans};
 use crate::shape::Shape;
 use imnn_models::Element;
+use imnn_sim::Key;
 
 /// Which simulations lie somewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Data {
     /// Those of a source that gives the same ones in every pass.
     Constant(u64),
+    /// Those that a source of this name gives with this key.
+    Keyed(u64, Key),
     /// Those of one pass.
     Pass(u64),
+}
+
+impl Data {
+    /// Those of a task; where they have no name, those of this pass, if it is one.
+    pub(crate) fn of<E: Element>(task: &Task<'_, E>, pass: Option<u64>) -> Option<Self> {
+        let keyed = || task.source.identity().map(|name| Data::Keyed(name, task.key));
+        task.source.constant().map(Data::Constant).or_else(keyed).or(pass.map(Data::Pass))
+    }
 }
 
 /// The batches of a task on a card.
@@ -37,6 +49,9 @@ pub(crate) struct Layout {
     /// Of all batches, one after the other.
     pub(crate) summaries: Span,
     pub(crate) tangents: Span,
+    /// Where the batch that comes next waits, and which one does.
+    pub(crate) stage: Option<usize>,
+    pub(crate) staged: Option<(Data, usize)>,
     memory: Vec<usize>,
     /// What lies in each place for simulations, and in each place for layers: data or pass, and batch.
     inputs: Vec<Option<(Data, usize)>>,
@@ -71,6 +86,8 @@ impl Layout {
             iteration: None,
             summaries: nothing,
             tangents: nothing,
+            stage: None,
+            staged: None,
             memory: vec![],
             inputs: vec![None; batches.n_inputs],
             kept: vec![None; batches.n_kept],
@@ -101,6 +118,9 @@ impl Layout {
         };
         let inputs = (0..n_inputs).map(|_| take(lengths.input)).collect::<Result<Vec<_>>>()?;
         let kept = (0..n_kept).map(|_| take(lengths.kept)).collect::<Result<Vec<_>>>()?;
+        if self.batches.staged {
+            self.stage = Some(take(lengths.input)?.memory);
+        }
         let [arena, patches, partial] = [take(lengths.arena)?, take(lengths.patches)?, take(lengths.partial)?];
         let total = |k: usize| shape.rows(k).total() * shape.n_summaries;
         let values_of = |k: usize| shape.rows(k).n * shape.n_summaries;
@@ -159,14 +179,24 @@ impl Layout {
         self.memory.into_iter().try_for_each(|memory| backend.free(memory))
     }
 
+    /// The bytes of the largest batch of simulations.
+    pub(crate) fn input_bytes<E>(&self) -> usize {
+        self.batches.lengths.input * size_of::<E>()
+    }
+
+    /// Whether no other batch has the place of the simulations of batch `k`.
+    pub(crate) fn has_own_input(&self, k: usize) -> bool {
+        k + 1 < self.inputs.len() || self.inputs.len() == self.spans.len()
+    }
+
     /// What lies where the simulations of batch `k` belong.
     pub(crate) fn input_at(&self, k: usize) -> Option<(Data, usize)> {
         self.inputs[k.min(self.inputs.len() - 1)]
     }
 
     /// Whether no simulations lie here but those of this name, or of passes that are over.
-    pub(crate) fn is_free_for(&self, constant: Option<u64>) -> bool {
-        let others = |data| matches!(data, Data::Constant(name) if Some(name) != constant);
+    pub(crate) fn is_free_for(&self, identity: Option<u64>) -> bool {
+        let others = |data| matches!(data, Data::Constant(name) | Data::Keyed(name, _) if Some(name) != identity);
         !self.inputs.iter().flatten().any(|&(data, _)| others(data))
     }
 
@@ -186,6 +216,11 @@ impl Layout {
     pub(crate) fn set_input(&mut self, k: usize, data: Option<(Data, usize)>) {
         let last = self.inputs.len() - 1;
         self.inputs[k.min(last)] = data;
+    }
+
+    /// The next batch down from `k` whose layers this pass has to make again, if there is one.
+    pub(crate) fn next_lost(&self, k: usize, pass: u64) -> Option<usize> {
+        (0..k).rev().find(|&k| !self.keeps(k, pass))
     }
 
     pub(crate) fn set_kept(&mut self, k: usize, pass: Option<(u64, usize)>) {

@@ -17,6 +17,8 @@ pub(crate) mod bytes;
 mod card;
 #[cfg(feature = "cuda")]
 mod compile;
+#[cfg(feature = "cuda")]
+mod copies;
 mod device;
 #[cfg(test)]
 pub(crate) mod emulated;
@@ -24,10 +26,14 @@ pub(crate) mod emulated;
 mod evaluation;
 #[cfg(any(test, feature = "cuda"))]
 mod feed;
+#[cfg(test)]
+mod feed_tests;
 #[cfg(any(test, feature = "cuda"))]
 mod iteration;
 #[cfg(any(test, feature = "cuda"))]
 pub(crate) mod kernels;
+#[cfg(any(test, feature = "cuda"))]
+mod lanes;
 #[cfg(any(test, feature = "cuda"))]
 mod layout;
 #[cfg(feature = "cuda")]
@@ -41,6 +47,8 @@ mod session;
 mod settled;
 #[cfg(any(test, feature = "cuda"))]
 mod several;
+#[cfg(test)]
+mod streams;
 #[cfg(test)]
 mod tests;
 #[cfg(any(test, feature = "cuda"))]

@@ -10,16 +10,28 @@ use rayon::prelude::*;
 /// Simulations that a thread reads at a time.
 const PIECE: usize = 16;
 
-/// Writes the rows of batch `k`: its simulations, then what is beside them, simulation by simulation.
+/// How often `meanwhile` is called at most.
+const CALLS: usize = 64;
+
+/// Writes the rows of batch `k`, of which there are as many as `to` holds: its simulations, then what is beside them,
+/// simulation by simulation. Now and then `meanwhile` is called.
 ///
 /// # Errors
 /// If simulations cannot be read, or the source gives other numbers than it promised.
-pub(crate) fn read<E: Element>(task: &Task<'_, E>, shape: &Shape, k: usize, to: &mut Vec<E>) -> Result<()> {
+pub(crate) fn read<E: Element>(
+    task: &Task<'_, E>,
+    shape: &Shape,
+    k: usize,
+    to: &mut [E],
+    meanwhile: &(impl Fn() + Sync),
+) -> Result<()> {
     let (rows, beside, input) = (shape.leaves.rows(k), shape.beside(k), shape.input);
-    to.clear();
-    to.resize(rows.len() * (1 + beside) * input, E::zero());
+    let every = rows.len().div_ceil(PIECE).div_ceil(CALLS).max(1);
     let (values, others) = to.split_at_mut(rows.len() * input);
     let piece = |leaf: &mut Leaf<E>, number: usize, values: &mut [E], others: &mut [E]| {
+        if number.is_multiple_of(every) {
+            meanwhile();
+        }
         let start = rows.start + number * PIECE;
         let rows = start..(start + PIECE).min(rows.end);
         task.source.read(rows.clone(), task.key, leaf)?;

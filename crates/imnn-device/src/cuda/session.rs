@@ -6,14 +6,15 @@ use super::bytes;
 use super::feed::Feed;
 use super::layout::Layout;
 use super::settled::Settled;
-use crate::device::{Cotangents, Resident, Session, Start, Summaries, Task};
+use crate::device::{Cotangents, Resident, Session, Start, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
 use crate::fused::Plan;
 use crate::fused::lower::{TableSpans, WeightSpans, derive, fold, n_weights, tables, taps};
 use crate::shape::Shape;
-use imnn_data::Derivatives;
+use imnn_data::{Derivatives, Source};
 use imnn_models::{Element, Model};
 use imnn_sim::Key;
+use std::time::{Duration, Instant};
 
 /// What may be used of a card.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +58,7 @@ pub(crate) struct CardSession<E: Element, B> {
     cotangents: Vec<E>,
     pub(super) summaries: Summaries,
     note: Option<String>,
+    pub(super) working: Duration,
 }
 
 impl<E: Element, B: Backend> CardSession<E, B> {
@@ -101,6 +103,7 @@ impl<E: Element, B: Backend> CardSession<E, B> {
             cotangents: vec![],
             summaries: Summaries::default(),
             note: None,
+            working: Duration::ZERO,
         })
     }
 
@@ -117,7 +120,7 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         let whole = Shape::of(&self.model, task.source, usize::MAX)?;
         let [first, second] = self.layouts.each_ref().map(|layout| layout.as_ref().filter(|own| own.whole == whole));
         // Without a backward pass the first will do, unless simulations lie there that are to stay.
-        if first.is_some_and(|layout| keep || layout.is_free_for(task.source.constant())) {
+        if first.is_some_and(|layout| keep || layout.is_free_for(task.source.identity())) {
             return Ok(0);
         }
         if !keep && second.is_some() {
@@ -128,9 +131,9 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         // What has no backward pass leaves room for what has.
         let free = self.backend.available()? / 10 * 9 / 4 * if keep { 3 } else { 2 };
         let mut memory = self.limits.memory.map_or(free, |limit| limit.min(free));
+        let (n, constant) = (self.limits.n.unwrap_or(usize::MAX), task.source.constant().is_some());
         loop {
-            let room =
-                Room { memory, n: self.limits.n.unwrap_or(usize::MAX), patches: self.limits.patches, backward: keep };
+            let room = Room { memory, n, patches: self.limits.patches, backward: keep, constant };
             let shape = |size| Shape::of(&self.model, task.source, size).unwrap_or(whole);
             let spans = (self.weights.weights, self.weights.gradient, self.tables.as_slice());
             match Layout::new(&mut self.backend, &self.plan, whole, shape, room, spans) {
@@ -172,12 +175,25 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         Ok(())
     }
 
+    /// Has the first batch of a later task with a backward pass read, while the card is at work.
+    pub(super) fn read_next(&mut self, source: &dyn Source<E>, key: Option<Key>) -> Result<()> {
+        let (Some(layout), Some(key)) = (&mut self.layouts[0], key) else { return Ok(()) };
+        self.feed.read_ahead(&mut self.backend, layout, &Task { weights: &[], source, key }, 0, None)
+    }
+
+    /// Has batch `k` of this pass read, if there is one, while the card is at work.
+    fn read_ahead(&mut self, task: &Task<'_, E>, place: usize, k: Option<usize>, pass: u64) -> Result<()> {
+        let (Some(layout), Some(k)) = (&mut self.layouts[place], k) else { return Ok(()) };
+        self.feed.read_ahead(&mut self.backend, layout, task, k, Some(pass))
+    }
+
     /// Runs all batches forward, in a new pass, whose number it returns.
     pub(super) fn run_forwards(&mut self, task: &Task<'_, E>, place: usize) -> Result<u64> {
         self.passes += 1;
         let pass = self.passes;
         for k in 0..self.layouts[place].as_ref().map_or(0, |layout| layout.forward.len()) {
             self.run_forward(task, place, k, pass)?;
+            self.read_ahead(task, place, Some(k + 1), pass)?;
         }
         Ok(pass)
     }
@@ -212,6 +228,8 @@ impl<E: Element, B: Backend> CardSession<E, B> {
             }
             if let Some(layout) = &self.layouts[0] {
                 self.backend.run(layout.backward[k])?;
+                let next = layout.next_lost(k, pass);
+                self.read_ahead(task, 0, next, pass)?;
             }
         }
         Ok(())
@@ -288,12 +306,22 @@ impl<E: Element, B: Backend> CardSession<E, B> {
 
 impl<E: Element, B: Backend> Session<E> for CardSession<E, B> {
     fn forward(&mut self, task: &Task<'_, E>, keep: bool) -> Result<&Summaries> {
-        self.forward_inside(task, keep)?;
-        Ok(&self.summaries)
+        let start = Instant::now();
+        let result = self.forward_inside(task, keep);
+        self.working += start.elapsed();
+        result.map(|()| &self.summaries)
     }
 
     fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
-        self.backward_inside(task, cotangents, gradient)
+        let start = Instant::now();
+        let result = self.backward_inside(task, cotangents, gradient);
+        self.working += start.elapsed();
+        result
+    }
+
+    /// The card is the one worker; it reads while it has nothing to do because simulations are read or made.
+    fn usage(&self) -> Usage {
+        Usage { reading: self.feed.reading(), total: self.working }
     }
 
     fn settle(&mut self, start: &Start<'_, E>) -> Result<Option<Box<dyn Resident<E> + '_>>> {

@@ -11,6 +11,7 @@ use crate::error::Result;
 use imnn_data::{Derivatives, Source};
 use imnn_models::{Clip, Element, OptimiserConfig, OptimiserState};
 use imnn_sim::Key;
+use std::time::Instant;
 
 #[cfg(test)]
 mod tests;
@@ -105,11 +106,13 @@ impl<'a, E: Element, B: Backend> Settled<'a, E, B> {
         evaluation.map_or(Ok(()), |evaluation| backend.run(evaluation.sequence))
     }
 
-    /// What the last evaluation at a place came to.
-    fn evaluated(&mut self, place: usize, derivatives: &Derivatives) -> Result<Evaluated<'_>> {
-        let CardSession { layouts, backend, .. } = &mut *self.session;
+    /// What the last evaluation at a place came to, of a pass that began then.
+    fn evaluated(&mut self, place: usize, derivatives: &Derivatives, start: Instant) -> Result<Evaluated<'_>> {
+        let CardSession { layouts, backend, working, .. } = &mut *self.session;
         let evaluation = layouts[place].as_ref().and_then(|layout| layout.evaluation.as_ref());
-        if let Some(record) = evaluation.map_or(Ok(None), |evaluation| evaluation.record(backend))? {
+        let record = evaluation.map_or(Ok(None), |evaluation| evaluation.record(backend))?;
+        *working += start.elapsed();
+        if let Some(record) = record {
             return Ok(Evaluated::Loss(record));
         }
         // Why there is none, the host can say better.
@@ -120,6 +123,7 @@ impl<'a, E: Element, B: Backend> Settled<'a, E, B> {
 
 impl<E: Element, B: Backend> Resident<E> for Settled<'_, E, B> {
     fn iterate(&mut self, source: &dyn Source<E>, keys: Keys, iteration: u64) -> Result<Evaluated<'_>> {
+        let start = Instant::now();
         let task = Task { weights: &[], source, key: keys.own };
         self.session.pass = None;
         let place = self.session.layout(&task, true)?;
@@ -139,17 +143,19 @@ impl<E: Element, B: Backend> Resident<E> for Settled<'_, E, B> {
             self.session.run_backwards(&task, pass)?;
             self.run(|iteration| iteration.finish)?;
         }
-        self.evaluated(place, source.derivatives())
+        self.session.read_next(source, keys.next)?;
+        self.evaluated(place, source.derivatives(), start)
     }
 
     fn evaluate(&mut self, source: &dyn Source<E>, key: Key) -> Result<Evaluated<'_>> {
+        let start = Instant::now();
         let task = Task { weights: &[], source, key };
         self.session.pass = None;
         let place = self.session.layout(&task, false)?;
         self.ready(place, source.derivatives())?;
         self.session.run_forwards(&task, place)?;
         self.run_evaluation(place)?;
-        self.evaluated(place, source.derivatives())
+        self.evaluated(place, source.derivatives(), start)
     }
 
     fn keep(&mut self, which: Which) -> Result<()> {

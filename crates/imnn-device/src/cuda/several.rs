@@ -1,6 +1,6 @@
 //! Several cards as one: each runs its share of the simulations, on a thread of its own.
 
-use crate::device::{Cotangents, Session, Summaries, Task};
+use crate::device::{Cotangents, Session, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
 use crate::leaves::share;
 use imnn_data::{DataError, Derivatives, Leaf, Source, check_rows};
@@ -96,6 +96,11 @@ impl<E: Element> Session<E> for Several<E> {
         Ok(())
     }
 
+    fn usage(&self) -> Usage {
+        let sum = |sum: Usage, own: Usage| Usage { reading: sum.reading + own.reading, total: sum.total + own.total };
+        self.sessions.iter().map(|session| session.usage()).fold(Usage::default(), sum)
+    }
+
     fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
@@ -153,6 +158,10 @@ impl<E: Element> Source<E> for Part<'_, E> {
 
     fn constant(&self) -> Option<u64> {
         self.source.constant()
+    }
+
+    fn identity(&self) -> Option<u64> {
+        self.source.identity()
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
