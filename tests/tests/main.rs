@@ -14,6 +14,8 @@ mod golden_net;
 mod gradient;
 /// Trained networks against exact laws.
 mod laws;
+/// Every activation and every layer on a device, against its definition.
+mod layers;
 /// Noise, and simulators on the fly, as the trainer reads them.
 mod noise;
 /// How much of a run goes into reading simulations.

@@ -2,7 +2,7 @@
 //!
 //! 1. What is there. NVRTC and cuBLAS are got by pip where they are missing.
 //! 2. Random networks of all layers on the GPU against the CPU (1e-4 of the largest number in f32), four passes each, the
-//!    last ones replayed as graphs, all with the same bits; and every activation and layer in networks of its own.
+//!    last ones replayed as graphs, all with the same bits; and each activation and layer in a network of its own.
 //! 3. Networks and whole training runs of the original package on the GPU, in f32 and f64, within the tolerances of the
 //!    golden files.
 //! 4. Training runs repeated on the GPU, to the bit.
@@ -24,9 +24,10 @@ use crate::{setup, workspace};
 const ON_GPU: &str = "cuda::tests::random_networks_agree_on_the_gpu";
 const SANITISER: &str = "compute-sanitizer";
 /// All steps, in their order.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     "what is there",
     "networks against the CPU",
+    "each layer",
     "golden networks",
     "golden training runs",
     "same bits again",
@@ -98,7 +99,7 @@ fn check(arguments: &Arguments, report: &mut Report) -> Outcome {
     networks.args(device).args(offline).args(["--", "--nocapture", "cuda::", "fused::agreement::card"]);
     report.tests(with_libraries(networks.env("IMNN_GPU", "1"), folders));
 
-    for tests in ["golden_net", "golden_fit", "repeats"] {
+    for tests in ["layers::", "golden_net::", "golden_fit::", "repeats::"] {
         let mut command = cargo(&["test", "-p", "imnn-tests", "--features", "cuda", "--test", "cross"]);
         command.args(offline).args(["--", "--nocapture", tests]).env("IMNN_DEVICE", "cuda");
         report.tests(with_libraries(&mut command, folders));
@@ -399,7 +400,7 @@ mod tests {
             "{}",
             report.summary()
         );
-        assert!(report.verdict().unwrap_err().to_string().starts_with("1 of 8"));
+        assert!(report.verdict().unwrap_err().to_string().starts_with("1 of 9"));
         assert!(Report { ends: vec![End::Passed; STEPS.len()], log: String::new() }.verdict().is_ok());
     }
 
