@@ -53,6 +53,9 @@ mod several;
 mod streams;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "cuda"))]
+mod traffic;
+pub mod yardstick;
 
 pub use device::Cuda;
 pub use report::{CudaReport, Gpu};
