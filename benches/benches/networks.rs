@@ -7,7 +7,7 @@ use imnn::models::{Model, Network};
 use imnn::ndarray::Array2;
 use imnn::sim::{GaussianMeanVariance, Key, PowerLawField};
 use imnn_benches::flops::Flops;
-use imnn_benches::networks::{dense_128, inception};
+use imnn_benches::networks::{FILTERS, dense_128, inception};
 
 pub fn bench(criterion: &mut Criterion) {
     let (draws, theta) = (GaussianMeanVariance { n_data: 10 }, [0.0, 1.0]);
@@ -18,7 +18,7 @@ pub fn bench(criterion: &mut Criterion) {
     for (side, n) in [(32, 8), (128, 2)] {
         let fields = PowerLawField::new(side).unwrap();
         let exact = simulate_exact(&fields, &[1.0, 0.5], n, n, Key::new(1)).unwrap();
-        passes(criterion, &format!("inception_{side}_exact_{n}"), inception(side), &exact, 3);
+        passes(criterion, &format!("inception_{side}_exact_{n}"), inception(side, FILTERS), &exact, 3);
     }
 }
 

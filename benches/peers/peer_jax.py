@@ -1,12 +1,17 @@
 """A present-day JAX IMNN, written for speed: one jitted step, forward-mode tangents, no history arrays.
-usage: peer_jax.py {mlp|cnn} {sim|grad|num} n_s [N filters]
+usage: peer_jax.py {mlp|cnn} {sim|grad|num} n_s [N filters parts]
+Work that does not fit into a GPU's memory is done in parts, the fewest that fit, each run again for its gradient; given,
+parts is their number. PEER_TF32=0 keeps products on a GPU exact in f32, where JAX by itself may round them; 1 rounds them.
 Prints a line of JSON after the first iteration, then one for each line of standard input, a number of iterations."""
-import sys, time, functools, json
+import os, sys, time, functools, json
 import jax, jax.numpy as jnp
 from jax.example_libraries import stax, optimizers
 net, kind, n_s = sys.argv[1], sys.argv[2], int(sys.argv[3])
 N = int(sys.argv[4]) if len(sys.argv) > 4 else 32
 fs = int(sys.argv[5]) if len(sys.argv) > 5 else 16
+parts = int(sys.argv[6]) if len(sys.argv) > 6 else None
+if "PEER_TF32" in os.environ and jax.devices()[0].platform != "cpu":
+    jax.config.update("jax_default_matmul_precision", "tensorfloat32" if os.environ["PEER_TF32"] == "1" else "float32")
 key = jax.random.PRNGKey(0)
 if net == "mlp":
     shape = (10,)
@@ -49,30 +54,44 @@ def batch_sim(k):
     ks = jax.random.split(k, n_s)
     def one(k): return jax.jvp(lambda t: simulate(k, t), (θ,), (eye[0],)) + (jax.jvp(lambda t: simulate(k, t), (θ,), (eye[1],))[1],)
     d, t0, t1 = jax.vmap(one)(ks); return d, jnp.stack([t0, t1])
-def tangent_loss(w, d, t):
+def in_parts(f, w, d, t, parts):
+    """f(w, d, t) -> (x, dμ) over all simulations; of t they are the second axis where it holds tangents, else the first."""
+    if parts == 1: return f(w, d, t)
+    cut = lambda a: a.reshape((parts, -1) + a.shape[1:])
+    t = cut(t) if kind == "num" else jnp.moveaxis(t.reshape((2, parts, -1) + shape), 1, 0)
+    x, dμ = jax.lax.map(jax.checkpoint(lambda dt: f(w, *dt)), (cut(d), t))
+    return x.reshape((n_s, 2)), dμ.mean(0)
+def tangents(w, d, t):
     f = lambda d: call(w, d)
     x, lin = jax.linearize(f, d)
-    dμ = jnp.stack([lin(t[i]).mean(0) for i in range(2)], -1)
-    return loss_from(x, dμ)
-def num_loss(w, d, dmp):
-    x = call(w, jnp.concatenate([d, dmp.reshape((-1,) + shape)]))
-    mp = x[n_s:].reshape((n_s, 2, 2, 2))
-    dμ = ((mp[:, 1] - mp[:, 0]) / δ[None, :, None]).mean(0).T
-    return loss_from(x[:n_s], dμ)
+    return x, jnp.stack([lin(t[i]).mean(0) for i in range(2)], -1)
+def differences(w, d, dmp):
+    n = len(d); x = call(w, jnp.concatenate([d, dmp.reshape((-1,) + shape)]))
+    mp = x[n:].reshape((n, 2, 2, 2))
+    return x[:n], ((mp[:, 1] - mp[:, 0]) / δ[None, :, None]).mean(0).T
+def tangent_loss(w, d, t, parts): return loss_from(*in_parts(tangents, w, d, t, parts))
+def num_loss(w, d, dmp, parts): return loss_from(*in_parts(differences, w, d, dmp, parts))
 if kind == "sim":
-    def step(i, st, k):
-        d, t = batch_sim(k); g, F = jax.grad(tangent_loss, has_aux=True)(get(st), d, t); return opt_update(i, g, st), F
+    def step(parts, i, st, k):
+        d, t = batch_sim(k); g, F = jax.grad(tangent_loss, has_aux=True)(get(st), d, t, parts); return opt_update(i, g, st), F
 elif kind == "grad":
     D, T = jax.jit(batch_sim)(key)
-    def step(i, st, k): g, F = jax.grad(tangent_loss, has_aux=True)(get(st), D, T); return opt_update(i, g, st), F
+    def step(parts, i, st, k): g, F = jax.grad(tangent_loss, has_aux=True)(get(st), D, T, parts); return opt_update(i, g, st), F
 else:
     ks = jax.random.split(key, n_s); D = jax.vmap(lambda k: simulate(k, θ))(ks)
     lo, hi = θ - jnp.diag(δ) / 2, θ + jnp.diag(δ) / 2
     MP = jax.vmap(lambda k: jnp.stack([jax.vmap(lambda t: simulate(k, t))(lo), jax.vmap(lambda t: simulate(k, t))(hi)]))(ks)
-    def step(i, st, k): g, F = jax.grad(num_loss, has_aux=True)(get(st), D, MP); return opt_update(i, g, st), F
-step = jax.jit(step)
-st = opt_init(w); jax.block_until_ready(step(0, st, key))
-print(json.dumps({"name": f"JAX {jax.__version__}", "device": jax.devices()[0].platform}), flush=True)
+    def step(parts, i, st, k): g, F = jax.grad(num_loss, has_aux=True)(get(st), D, MP, parts); return opt_update(i, g, st), F
+st = opt_init(w); first = None
+for n in [parts] if parts else [n for n in range(1, n_s + 1) if n_s % n == 0]:
+    try:
+        one = jax.jit(functools.partial(step, n)); first = jax.block_until_ready(one(0, st, key)); break
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error): raise
+if first is None: sys.exit("not even one simulation at a time fits into memory")
+step, first = one, None
+many = "" if n == 1 else f" in {n} parts"
+print(json.dumps({"name": f"JAX {jax.__version__}{many}", "device": jax.devices()[0].platform}), flush=True)
 for line in sys.stdin:
     t0 = time.perf_counter()
     for i in range(int(line)): st, F = step(i, st, jax.random.fold_in(key, i))

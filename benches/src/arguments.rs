@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::Outcome;
 use crate::peers::{Peer, Program};
 use crate::stream::From;
-use crate::workload::{LIMITED, QUICK, Spread, TIMED, Workload};
+use crate::workload::{LIMITED, ON_CARD, QUICK, Spread, TIMED, Workload};
 
 /// Times whole training iterations, each workload in a process of its own, and prints a table.
 #[derive(Clone, Debug, Parser)]
@@ -34,6 +34,12 @@ pub struct Arguments {
     /// Compare the peak memory of workloads with a memory budget with what is promised
     #[arg(long, conflicts_with_all = ["peers", "torch", "original", "dfdx", "spread"])]
     pub memory: bool,
+    /// Time ours on the first GPU, beside peers that use it, too, and what the GPU does at best
+    #[arg(long, conflicts_with_all = ["memory", "scaling", "stream", "original", "dfdx", "spread"])]
+    pub cuda: bool,
+    /// With --cuda: time ours and the peers also with products rounded to TF32
+    #[arg(long, requires = "cuda")]
+    pub tf32: bool,
     /// Compare simulations streamed from files with the same in memory
     #[arg(long, conflicts_with_all = ["memory", "scaling", "peers", "torch", "original", "dfdx", "only"])]
     pub stream: bool,
@@ -68,6 +74,15 @@ pub enum Worker {
         /// Each layer by its definition
         #[arg(long)]
         dfdx: bool,
+        /// On the first GPU
+        #[arg(long, conflicts_with = "dfdx")]
+        cuda: bool,
+        /// Products rounded to TF32
+        #[arg(long, requires = "cuda")]
+        tf32: bool,
+        /// What may be used of the GPU's memory, in bytes
+        #[arg(long, requires = "cuda")]
+        memory: Option<usize>,
     },
     /// Train on the data set in a folder, in turns, told by standard input
     #[command(hide = true)]
@@ -106,7 +121,11 @@ impl Arguments {
     /// # Errors
     /// If a name fits none of them.
     pub fn workloads(&self) -> Outcome<Vec<Workload>> {
-        let all = if self.memory { LIMITED } else { TIMED };
+        let all = match (self.memory, self.cuda) {
+            (true, _) => LIMITED,
+            (_, true) => ON_CARD,
+            _ => TIMED,
+        };
         let fits = |workload: &Workload, name: &str| match all.iter().any(|other| other.name() == name) {
             true => workload.name() == name,
             false => workload.name().strip_prefix(name).is_some_and(|rest| rest.starts_with('-')),
@@ -165,6 +184,9 @@ mod tests {
         assert_eq!(names("bench").len(), TIMED.len());
         assert_eq!(names("bench --quick").len(), QUICK.len());
         assert_eq!(names("bench --memory --quick").len(), LIMITED.len());
+        assert_eq!(names("bench --cuda").len(), ON_CARD.len());
+        assert_eq!(names("bench --cuda --quick").len(), QUICK.len());
+        assert_eq!(names("bench --cuda --only inception-128"), ["inception-128-wide-64-fly-5000"]);
         assert_eq!(
             names("bench --only dense-exact volume"),
             ["dense-exact-1000", "dense-exact-1000-validated", "volume-16-exact-100"]

@@ -115,7 +115,7 @@ mod tests {
         let (data, wide) = ((64 + 1024 + 1024 + 64) * unit / 16, 64 * 34 * unit);
         let second = (4 * (4 + 4) + 4 * (64 + 64) + 4 * 34) * unit;
         let rest = wide + second + 2 * 4 * unit + 2 * 32 * 2;
-        assert_eq!(of(inception(32), &[32, 32, 1]), Flops { forward: data + rest, backward: data + 2 * rest });
+        assert_eq!(of(inception(32, 16), &[32, 32, 1]), Flops { forward: data + rest, backward: data + 2 * rest });
     }
 
     /// After `x + f(x)` nothing is plain data, although one branch passes it on.

@@ -63,7 +63,7 @@ impl Effort {
     /// To see whether it works.
     pub const QUICK: Effort = Effort { rounds: 3, turn_seconds: 0.1, starts: 1 };
 
-    fn turn(&self) -> Duration {
+    pub(crate) fn turn(&self) -> Duration {
         Duration::from_secs_f64(self.turn_seconds)
     }
 }
@@ -128,13 +128,13 @@ pub fn scaling_threads() -> Vec<usize> {
 }
 
 /// A process with what is known of it so far.
-struct Program {
-    process: Process,
-    measured: Measured,
+pub(crate) struct Program {
+    pub(crate) process: Process,
+    pub(crate) measured: Measured,
 }
 
 impl Program {
-    fn new(process: Process, threads: Option<usize>) -> Self {
+    pub(crate) fn new(process: Process, threads: Option<usize>) -> Self {
         let first_iteration_s = [process.first_iteration()].into_iter().collect();
         let program = process.name().to_owned();
         let measured = Measured { program, threads, ms: Series::default(), peak_bytes: None, first_iteration_s };
@@ -142,7 +142,7 @@ impl Program {
     }
 
     /// Ends the process.
-    fn end(self) -> Measured {
+    pub(crate) fn end(self) -> Measured {
         Measured { peak_bytes: self.process.peak_memory(), ..self.measured }
     }
 }
@@ -167,6 +167,6 @@ fn start_ours(workload: &Workload, threads: usize, effort: Effort) -> Outcome<Pr
 }
 
 /// Lets the threads of whoever ran last, which may spin for a while, fall asleep.
-fn rest() {
+pub(crate) fn rest() {
     sleep(Duration::from_millis(30));
 }

@@ -2,19 +2,19 @@
 
 use imnn::models::{Network, Padding, concat, conv, dense, flatten, leaky_relu, max_pool, serial};
 
-/// Filters of each branch of an inception block.
-const FILTERS: usize = 16;
+/// Filters of each branch of an inception block, where nothing else is said.
+pub const FILTERS: usize = 16;
 
 /// Three hidden layers of 128 and leaky ReLU, two summaries.
 pub fn dense_128() -> Network {
     serial([dense(128), leaky_relu(), dense(128), leaky_relu(), dense(128), leaky_relu(), dense(2)])
 }
 
-/// Inception blocks down to one position of `side x side` pixels, then a 1 x 1 convolution to two summaries.
+/// Inception blocks of `filters` a branch, down to one position of `side x side` pixels, then a 1 x 1 convolution to two summaries.
 ///
 /// Strides are 4 while there are 8 positions or more, else 2. A block joins a 1 x 1 convolution; 1 x 1, then 3 x 3;
 /// 1 x 1, then 5 x 5; and a 3 x 3 max-pool, then 1 x 1. At two positions only the first and the last of these are left.
-pub fn inception(side: usize) -> Network {
+pub fn inception(side: usize, filters: usize) -> Network {
     let mut layers = Vec::new();
     let mut n = side;
     while n > 2 {
@@ -22,16 +22,16 @@ pub fn inception(side: usize) -> Network {
         let (point, strides) = ([1, 1], [stride, stride]);
         let wide = |kernel: usize| {
             serial([
-                conv(FILTERS, &point, &[1, 1], Padding::Same),
-                conv(FILTERS, &[kernel, kernel], &strides, Padding::Same),
+                conv(filters, &point, &[1, 1], Padding::Same),
+                conv(filters, &[kernel, kernel], &strides, Padding::Same),
             ])
         };
-        layers.push(concat([one_by_one(stride), wide(3), wide(5), pooled(stride)]));
+        layers.push(concat([one_by_one(stride, filters), wide(3), wide(5), pooled(stride, filters)]));
         layers.push(leaky_relu());
         n = n.div_ceil(stride);
     }
     if n == 2 {
-        layers.push(concat([one_by_one(2), pooled(2)]));
+        layers.push(concat([one_by_one(2, filters), pooled(2, filters)]));
         layers.push(leaky_relu());
     }
     layers.extend([conv(2, &[1, 1], &[1, 1], Padding::Same), flatten()]);
@@ -46,12 +46,12 @@ pub fn volume() -> Network {
     serial(layers)
 }
 
-fn one_by_one(stride: usize) -> Network {
-    serial([conv(FILTERS, &[1, 1], &[stride, stride], Padding::Same)])
+fn one_by_one(stride: usize, filters: usize) -> Network {
+    serial([conv(filters, &[1, 1], &[stride, stride], Padding::Same)])
 }
 
-fn pooled(stride: usize) -> Network {
-    serial([max_pool(&[3, 3], &[1, 1], Padding::Same), conv(FILTERS, &[1, 1], &[stride, stride], Padding::Same)])
+fn pooled(stride: usize, filters: usize) -> Network {
+    serial([max_pool(&[3, 3], &[1, 1], Padding::Same), conv(filters, &[1, 1], &[stride, stride], Padding::Same)])
 }
 
 #[cfg(test)]
@@ -63,8 +63,8 @@ mod tests {
     fn networks_end_in_two_summaries() {
         for (network, shape) in [
             (dense_128(), vec![10]),
-            (inception(32), vec![32, 32, 1]),
-            (inception(128), vec![128, 128, 1]),
+            (inception(32, FILTERS), vec![32, 32, 1]),
+            (inception(128, 64), vec![128, 128, 1]),
             (volume(), vec![16, 16, 16, 1]),
         ] {
             assert_eq!(Model::new(network, &shape).unwrap().output_shape(), [2]);
@@ -75,7 +75,7 @@ mod tests {
     /// 1040 + (1040 + 2320) + (1040 + 6416) + 1040; last block 2 * 1040; 1 x 1 convolution from 32 to 2: 66.
     #[test]
     fn inception_has_the_weights_of_the_peers_network() {
-        let model = Model::new(inception(32), &[32, 32, 1]).unwrap();
+        let model = Model::new(inception(32, FILTERS), &[32, 32, 1]).unwrap();
         let blocks = [32 + 32 + 2320 + 32 + 6416 + 32, 1040 + 1040 + 2320 + 1040 + 6416 + 1040, 2 * 1040, 66];
         assert_eq!(model.layout().len(), blocks.iter().sum::<usize>());
     }

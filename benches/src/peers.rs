@@ -70,9 +70,9 @@ pub fn ours(program: &Path, workload: &Workload, threads: usize) -> Command {
 
 /// Arguments of the JAX and PyTorch programs, whose words for the kinds of simulations these are.
 fn modern(workload: &Workload, [fly, exact, numerical]: &[&str; 3]) -> Option<Vec<String>> {
-    let (net, side) = match workload.net {
-        Net::Dense => ("mlp", None),
-        Net::Inception { side } => ("cnn", Some(side)),
+    let (net, sizes) = match workload.net {
+        Net::Dense => ("mlp", vec![]),
+        Net::Inception { side, filters } => ("cnn", vec![side, filters]),
         Net::Volume => return None,
     };
     if workload.validated || workload.memory.is_some() || workload.spread != Spread::Plain {
@@ -84,7 +84,7 @@ fn modern(workload: &Workload, [fly, exact, numerical]: &[&str; 3]) -> Option<Ve
         Feed::Numerical => numerical,
     };
     let words = [net.to_owned(), (*feed).to_owned(), workload.n_s.to_string()];
-    Some(words.into_iter().chain(side.map(|side| side.to_string())).collect())
+    Some(words.into_iter().chain(sizes.iter().map(usize::to_string)).collect())
 }
 
 /// Arguments for the original's classes. Those that do not aggregate need a validation set where simulations are in memory.
@@ -116,8 +116,9 @@ mod tests {
     #[test]
     fn workloads_are_spelled_as_the_programs_read_them() {
         assert_eq!(arguments(Program::Jax, "dense-fly-1000").unwrap(), "mlp sim 1000");
-        assert_eq!(arguments(Program::Jax, "inception-128-exact-20").unwrap(), "cnn grad 20 128");
-        assert_eq!(arguments(Program::Torch, "inception-32-numerical-100").unwrap(), "cnn num 100 32");
+        assert_eq!(arguments(Program::Jax, "inception-128-exact-20").unwrap(), "cnn grad 20 128 16");
+        assert_eq!(arguments(Program::Torch, "inception-32-numerical-100").unwrap(), "cnn num 100 32 16");
+        assert_eq!(arguments(Program::Jax, "inception-128-wide-64-fly-5000").unwrap(), "cnn sim 5000 128 64");
         assert_eq!(arguments(Program::Original, "dense-exact-1000-validated").unwrap(), "grad 1000");
         assert_eq!(arguments(Program::Original, "dense-fly-1000").unwrap(), "sim 1000");
         assert_eq!(arguments(Program::Original, "dense-numerical-1000-aggregated").unwrap(), "aggnum 1000");

@@ -12,18 +12,21 @@ use crate::{Failure, Outcome};
 /// A running program. It is ended when this is dropped.
 pub struct Process {
     name: String,
+    device: Option<String>,
     label: String,
     child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
     first_iteration: f64,
     turn: usize,
+    moved: Option<u64>,
 }
 
 /// What a program says after its first iteration.
 #[derive(Deserialize)]
 struct Hello {
     name: String,
+    device: Option<String>,
 }
 
 /// What it says after a turn.
@@ -31,6 +34,7 @@ struct Hello {
 struct Answer {
     seconds: f64,
     det_f: Option<f64>,
+    moved: Option<u64>,
 }
 
 impl Process {
@@ -49,17 +53,28 @@ impl Process {
         };
         let output = BufReader::new(output).lines();
         let label = label.to_owned();
+        let (name, device, moved) = Default::default();
         let mut process =
-            Process { name: String::new(), label, child, input, output, first_iteration: f64::NAN, turn: 1 };
+            Process { name, device, label, child, input, output, first_iteration: f64::NAN, turn: 1, moved };
         let line = process.line()?;
         process.first_iteration = clock.elapsed().as_secs_f64();
-        process.name = process.read::<Hello>(&line)?.name;
+        Hello { name: process.name, device: process.device } = process.read(&line)?;
         Ok(process)
     }
 
     /// What it calls itself.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What it says that it runs on.
+    pub fn device(&self) -> Option<&str> {
+        self.device.as_deref()
+    }
+
+    /// Bytes that each iteration of the last turn has moved in the memory of a card, where the program counts them.
+    pub fn moved(&self) -> Option<u64> {
+        self.moved
     }
 
     /// Seconds from before the start of the process until its first iteration was done.
@@ -91,6 +106,7 @@ impl Process {
         }
         let line = self.line()?;
         let answer: Answer = self.read(&line)?;
+        self.moved = answer.moved.map(|bytes| bytes / iterations.max(1) as u64);
         Ok((answer.seconds, answer.det_f))
     }
 
@@ -166,7 +182,7 @@ mod tests {
         assert_eq!(process.name(), "sleepy");
         assert!(process.first_iteration() < 10.0);
         process.tune(Duration::from_millis(500)).unwrap();
-        assert_eq!(process.turn, 50);
+        assert_eq!((process.turn, process.device(), process.moved()), (50, None, None));
         assert!((process.sample().unwrap() - 10.0).abs() < 1e-9);
     }
 

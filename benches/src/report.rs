@@ -139,17 +139,17 @@ fn row(name: String, record: &Record, measured: &Measured, share: String, ratio:
 }
 
 /// How much longer an iteration takes in one program than in another.
-fn times(slow: &Measured, fast: &Measured) -> f64 {
+pub(crate) fn times(slow: &Measured, fast: &Measured) -> f64 {
     slow.ms.median() / fast.ms.median()
 }
 
-fn range(series: &Series) -> String {
+pub(crate) fn range(series: &Series) -> String {
     let (smallest, largest) = series.range();
     format!("{}-{}", milliseconds(smallest), milliseconds(largest))
 }
 
 /// Three digits, or all before the point.
-fn milliseconds(value: f64) -> String {
+pub(crate) fn milliseconds(value: f64) -> String {
     match value.abs() {
         v if v < 9.995 => format!("{value:.2}"),
         v if v < 99.95 => format!("{value:.1}"),
@@ -157,7 +157,7 @@ fn milliseconds(value: f64) -> String {
     }
 }
 
-fn seconds(value: f64) -> String {
+pub(crate) fn seconds(value: f64) -> String {
     if value < 0.9995 { format!("{:.0} ms", 1e3 * value) } else { format!("{value:.1} s") }
 }
 

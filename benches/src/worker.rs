@@ -7,16 +7,17 @@ use std::io::{BufRead, StdinLock, Write, stdin, stdout};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use imnn::device::yardstick::moved;
 use imnn::fit::{FitSettings, Imnn, Progress};
 use serde_json::json;
 
 use crate::{Failure, Outcome};
 
-/// Trains for as long as there is input; `how` ends the name.
+/// Trains for as long as there is input, on a device of this kind; `how` ends the name.
 ///
 /// # Errors
 /// Those of the training, and if the input is not as it should be.
-pub fn run(mut imnn: Imnn<f32>, how: &str) -> Outcome {
+pub fn run(mut imnn: Imnn<f32>, device: &'static str, how: &str) -> Outcome {
     let endless = FitSettings {
         max_iterations: usize::MAX,
         patience: usize::MAX,
@@ -24,16 +25,17 @@ pub fn run(mut imnn: Imnn<f32>, how: &str) -> Outcome {
         ..Default::default()
     };
     let name = format!("imnn {}{how}", env!("CARGO_PKG_VERSION"));
-    let mut turns = Turns { name, input: stdin().lock(), turn: None, failure: None };
+    let mut turns = Turns { name, device, input: stdin().lock(), turn: None, failure: None };
     imnn.fit_with(&endless, &mut |progress: &Progress| turns.iteration(progress))?;
     turns.failure.map_or(Ok(()), Err)
 }
 
 struct Turns {
     name: String,
+    device: &'static str,
     input: StdinLock<'static>,
-    /// When the turn began, and how many iterations are still to come.
-    turn: Option<(Instant, usize)>,
+    /// When the turn began, what had been moved on cards by then, and how many iterations are still to come.
+    turn: Option<(Instant, u64, usize)>,
     failure: Option<Failure>,
 }
 
@@ -41,19 +43,23 @@ impl Turns {
     /// Called after every iteration; breaks when there is nothing more to do.
     fn iteration(&mut self, progress: &Progress) -> ControlFlow<()> {
         match &mut self.turn {
-            Some((_, left)) if *left > 1 => {
+            Some((_, _, left)) if *left > 1 => {
                 *left -= 1;
                 return ControlFlow::Continue(());
             }
             _ => {}
         }
         let answer = match self.turn {
-            Some((start, _)) => json!({ "seconds": start.elapsed().as_secs_f64(), "det_f": progress.det_f }),
-            None => json!({ "name": self.name, "device": "cpu" }),
+            Some((start, before, _)) => json!({
+                "seconds": start.elapsed().as_secs_f64(),
+                "det_f": progress.det_f,
+                "moved": moved() - before,
+            }),
+            None => json!({ "name": self.name, "device": self.device }),
         };
         match self.next(&answer.to_string()) {
             Ok(Some(iterations)) => {
-                self.turn = Some((Instant::now(), iterations));
+                self.turn = Some((Instant::now(), moved(), iterations));
                 ControlFlow::Continue(())
             }
             Ok(None) => ControlFlow::Break(()),

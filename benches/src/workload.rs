@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use imnn::data::{Arrays, OnTheFly, simulate_exact, simulate_numerical};
-use imnn::device::{Aggregator, Cpu, Device};
+use imnn::device::{Aggregator, Cpu, Cuda, Device};
 use imnn::fit::Imnn;
 use imnn::models::{Adam, Model, Network};
 use imnn::sim::{GaussianMeanVariance, Key, PowerLawField, Simulator};
@@ -19,10 +19,12 @@ use crate::networks;
 pub enum Net {
     /// 3 x 128 with leaky ReLU, on the mean and variance of ten draws.
     Dense,
-    /// Inception blocks of 16 filters, on Gaussian fields with a power-law spectrum.
+    /// Inception blocks, on Gaussian fields with a power-law spectrum.
     Inception {
         /// Pixels along a side.
         side: usize,
+        /// Filters of each branch of a block.
+        filters: usize,
     },
     /// Convolutions in three dimensions, on the mean and variance of 16^3 voxels.
     Volume,
@@ -76,8 +78,10 @@ const MEBIBYTE: usize = 1 << 20;
 const N_PER_DEVICE: usize = 100;
 
 const DENSE: Net = Net::Dense;
-const FIELD_32: Net = Net::Inception { side: 32 };
-const FIELD_128: Net = Net::Inception { side: 128 };
+const FIELD_32: Net = Net::Inception { side: 32, filters: networks::FILTERS };
+const FIELD_128: Net = Net::Inception { side: 128, filters: networks::FILTERS };
+/// Four times as wide.
+const WIDE_128: Net = Net::Inception { side: 128, filters: 64 };
 
 /// The workloads of the table of times.
 pub const TIMED: &[Workload] = &[
@@ -105,6 +109,17 @@ pub const QUICK: &[Workload] = &[
     Workload::new(DENSE, Feed::Exact, 1000),
     Workload::new(DENSE, Feed::Numerical, 1000),
     Workload::new(FIELD_32, Feed::Exact, 100),
+];
+
+/// The workloads of the table of a GPU.
+pub const ON_CARD: &[Workload] = &[
+    Workload::new(DENSE, Feed::Exact, 1000),
+    Workload::new(DENSE, Feed::Numerical, 1000),
+    Workload::new(DENSE, Feed::Fly, 1000),
+    Workload::new(DENSE, Feed::Fly, 100_000),
+    Workload::new(FIELD_32, Feed::Exact, 100),
+    Workload::new(FIELD_32, Feed::Exact, 1000),
+    Workload::new(WIDE_128, Feed::Fly, 5000),
 ];
 
 /// The workloads of the table of memory. The limits are in units of 10^6 bytes.
@@ -138,7 +153,8 @@ impl Workload {
     pub fn name(&self) -> String {
         let net = match self.net {
             Net::Dense => "dense".to_owned(),
-            Net::Inception { side } => format!("inception-{side}"),
+            Net::Inception { side, filters: networks::FILTERS } => format!("inception-{side}"),
+            Net::Inception { side, filters } => format!("inception-{side}-wide-{filters}"),
             Net::Volume => "volume-16".to_owned(),
         };
         let feed = match self.feed {
@@ -168,7 +184,7 @@ impl Workload {
 
     /// The workload of this name.
     pub fn named(name: &str) -> Option<Self> {
-        TIMED.iter().chain(LIMITED).find(|workload| workload.name() == name).copied()
+        TIMED.iter().chain(LIMITED).chain(ON_CARD).find(|workload| workload.name() == name).copied()
     }
 
     /// Rows through the network in one iteration: simulations, and for each of two parameters a tangent or a pair.
@@ -188,7 +204,7 @@ impl Workload {
     pub fn flops(&self) -> Outcome<u64> {
         let shape = match self.net {
             Net::Dense => vec![10],
-            Net::Inception { side } => vec![side, side, 1],
+            Net::Inception { side, .. } => vec![side, side, 1],
             Net::Volume => VOLUME.to_vec(),
         };
         Ok(Flops::of(&Model::new(self.network(), &shape)?).per_iteration(self.rows()))
@@ -219,10 +235,22 @@ impl Workload {
         }
     }
 
+    /// The IMNN on the first GPU, which may keep so many bytes; with `tf32` its products are rounded.
+    ///
+    /// # Errors
+    /// Those of its parts, and if there is no GPU.
+    pub fn on_card(&self, tf32: bool, memory: Option<usize>) -> Outcome<Imnn<f32>> {
+        let mut cuda = Cuda::new(0)?.with_tf32(tf32);
+        if let Some(bytes) = memory {
+            cuda = cuda.with_memory(bytes);
+        }
+        self.on(cuda)
+    }
+
     fn on(&self, device: impl Device<f32> + 'static) -> Outcome<Imnn<f32>> {
         match self.net {
             Net::Dense => self.with(GaussianMeanVariance { n_data: 10 }, [0.0, 1.0], device),
-            Net::Inception { side } => self.with(Arc::new(PowerLawField::new(side)?), [1.0, 0.5], device),
+            Net::Inception { side, .. } => self.with(Arc::new(PowerLawField::new(side)?), [1.0, 0.5], device),
             Net::Volume => self.with(Voxels, [0.0, 1.0], device),
         }
     }
@@ -230,7 +258,7 @@ impl Workload {
     fn network(&self) -> Network {
         match self.net {
             Net::Dense => networks::dense_128(),
-            Net::Inception { side } => networks::inception(side),
+            Net::Inception { side, filters } => networks::inception(side, filters),
             Net::Volume => networks::volume(),
         }
     }
@@ -298,12 +326,13 @@ mod tests {
 
     #[test]
     fn names_are_found_again_and_belong_to_one_workload_each() {
-        for workload in TIMED.iter().chain(LIMITED).chain(QUICK) {
+        for workload in TIMED.iter().chain(LIMITED).chain(QUICK).chain(ON_CARD) {
             assert_eq!(Workload::named(&workload.name()), Some(*workload));
         }
         assert_eq!(TIMED[3].name(), "dense-exact-1000-validated");
         assert_eq!(TIMED[5].name(), "dense-numerical-1000-aggregated");
         assert_eq!(LIMITED[1].name(), "inception-128-fly-2000-1024-MiB");
+        assert_eq!(ON_CARD[6].name(), "inception-128-wide-64-fly-5000");
         assert_eq!(Workload::named("dense"), None);
     }
 

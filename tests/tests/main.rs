@@ -8,16 +8,22 @@ mod classes;
 mod determinism;
 /// Whole training runs of the original package, number by number.
 mod golden_fit;
+/// Networks of the original package on a device: summaries, their derivatives and weight gradients.
+mod golden_net;
 /// The gradient that a device returns is that of the loss.
 mod gradient;
 /// Trained networks against exact laws.
 mod laws;
+/// Every activation and every layer on a device, against its definition.
+mod layers;
 /// Noise, and simulators on the fly, as the trainer reads them.
 mod noise;
 /// How much of a run goes into reading simulations.
 mod reading;
 /// What the builder and the trainer refuse, in their words.
 mod refusals;
+/// The same run twice on a device: the same bits.
+mod repeats;
 /// Saved runs give back what was saved, and training goes on as if it had not stopped.
 mod saved;
 /// Small runs that several modules use.

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::gpu::with_libraries;
 use crate::process::{Failure, Outcome, cargo, run as run_command};
 use crate::{setup, standin, workspace};
 
@@ -27,19 +28,8 @@ pub fn run(arguments: &[String]) -> Outcome {
     }
     setup::run()?;
     let mut tests = cargo(&["test", "-p", "imnn-device", "--features", "cuda", "--lib", "--", "cuda::"]);
-    run_command(with_libraries(&mut tests, &folder).env("IMNN_NVRTC", "1"))?;
+    run_command(with_libraries(&mut tests, &[folder]).env("IMNN_NVRTC", "1"))?;
     standin::run()
-}
-
-/// Puts the folder before those where libraries are looked for.
-fn with_libraries<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
-    let old = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&old));
-    match std::env::join_paths(folders) {
-        Ok(path) => command.env("LD_LIBRARY_PATH", path),
-        // A folder with a colon in its name cannot be on such a path; the tests say that the library is not found.
-        Err(_) => command,
-    }
 }
 
 fn has_compiler(folder: &Path) -> bool {
@@ -48,8 +38,7 @@ fn has_compiler(folder: &Path) -> bool {
 
 /// The folder of the compiler, which is got if it is not there.
 fn fetch() -> Outcome<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace::root().join("target"), PathBuf::from);
-    let place = target.join("cuda").join(PACKAGE.replace("==", "-"));
+    let place = workspace::target().join("cuda").join(PACKAGE.replace("==", "-"));
     let folder = place.join(LIBRARIES);
     if !has_compiler(&folder) {
         let mut pip = Command::new("python3");
@@ -69,13 +58,5 @@ mod tests {
         let failure = run(&["no/such/folder".into()]).unwrap_err();
         assert!(failure.to_string().contains("no/such/folder"), "{failure}");
         assert_eq!(run(&["a".into(), "b".into()]).unwrap_err().status, 2);
-    }
-
-    #[test]
-    fn the_folder_comes_first_on_the_path() {
-        let mut command = Command::new("true");
-        with_libraries(&mut command, Path::new("/first"));
-        let path = command.get_envs().find(|(name, _)| *name == "LD_LIBRARY_PATH").and_then(|(_, path)| path).unwrap();
-        assert!(path.to_string_lossy().starts_with("/first"));
     }
 }

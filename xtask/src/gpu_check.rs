@@ -1,74 +1,338 @@
 //! `cargo xtask gpu-check`: what can only be seen on a machine with a GPU, in one command.
 //!
-//! 1. What is there: `imnn devices`.
+//! 1. What is there. NVRTC and cuBLAS are got by pip where they are missing.
 //! 2. Random networks of all layers on the GPU against the CPU (1e-4 of the largest number in f32), four passes each, the
-//!    last ones replayed as graphs, all with the same bits.
-//! 3. Whole training runs of the original package, on the GPU, within the tolerances of the golden files.
-//! 4. The same networks as in 2 under compute-sanitizer's memcheck and racecheck, where it is installed.
+//!    last ones replayed as graphs, all with the same bits; and each activation and layer in a network of its own.
+//! 3. Networks and whole training runs of the original package on the GPU, in f32 and f64, within the tolerances of the
+//!    golden files.
+//! 4. Training runs repeated on the GPU, to the bit.
+//! 5. The same networks as in 2 under compute-sanitizer's memcheck and racecheck, which is got by pip where it is missing.
+//! 6. With `--peers PYTHON`, a Python that has JAX for GPUs: that the benchmark of GPUs runs.
 //!
-//! With `--offline`, cargo asks no network: the dependencies have to be there, in its folders or vendored.
+//! With `--offline`, neither cargo nor pip asks a network: what is needed has to be there. What did not run does not pass.
+//! The report is also written to `target/gpu-check.txt`, with all that the steps have printed.
 
-use std::process::Command;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use crate::process::{Failure, Outcome, cargo, output, run as run_command};
-use crate::setup;
+use crate::gpu::{self, Found, with_libraries};
+use crate::process::{Failure, Outcome, cargo, output};
+use crate::{setup, workspace};
 
 const ON_GPU: &str = "cuda::tests::random_networks_agree_on_the_gpu";
+const SANITISER: &str = "compute-sanitizer";
+/// All steps, in their order.
+const STEPS: [&str; 9] = [
+    "what is there",
+    "networks against the CPU",
+    "each layer",
+    "golden networks",
+    "golden training runs",
+    "same bits again",
+    "memcheck",
+    "racecheck",
+    "benchmark beside JAX",
+];
+
+/// The command line.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Arguments {
+    offline: bool,
+    peers: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn read(arguments: &[String]) -> Outcome<Self> {
+        let mut read = Arguments::default();
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            match argument.as_str() {
+                "--offline" => read.offline = true,
+                "--peers" => match rest.next() {
+                    Some(python) => read.peers = Some(python.into()),
+                    None => return Err(Failure::usage("--peers needs a Python that has JAX")),
+                },
+                other => {
+                    let message = format!("gpu-check takes --offline and --peers PYTHON, found `{other}`");
+                    return Err(Failure::usage(message));
+                }
+            }
+        }
+        Ok(read)
+    }
+
+    fn offline(&self) -> &'static [&'static str] {
+        if self.offline { &["--offline"] } else { &[] }
+    }
+}
 
 pub fn run(arguments: &[String]) -> Outcome {
-    let offline: &[&str] = match arguments {
-        [] => &[],
-        [flag] if flag == "--offline" => &["--offline"],
-        other => return Err(Failure::usage(format!("gpu-check takes --offline at most, found `{}`", other.join(" ")))),
-    };
+    let arguments = Arguments::read(arguments)?;
     setup::run()?;
-    let mut report = Vec::new();
-    let mut step = |name: &str, outcome: Outcome| {
-        let text = outcome.as_ref().map_or_else(ToString::to_string, |()| "passed".into());
-        report.push((name.to_owned(), outcome.is_ok(), text));
-    };
-    let device = ["-p", "imnn-device", "--features", "cuda", "--lib"];
+    let mut report = Report::begin();
+    let result = check(&arguments, &mut report);
+    if let Err(failure) = &result {
+        report.rest(&failure.to_string());
+    }
+    let text = report.text();
+    println!("\n{}", report.summary());
+    let file = workspace::target().join("gpu-check.txt");
+    fs::create_dir_all(workspace::target())?;
+    fs::write(&file, text)?;
+    println!("    the whole report: {}", file.display());
+    report.verdict()
+}
+
+/// Runs step after step; an error ends them all.
+fn check(arguments: &Arguments, report: &mut Report) -> Outcome {
+    let offline = arguments.offline();
+    let folders = libraries(arguments, report)?;
+    let folders = folders.as_slice();
 
     let mut devices = cargo(&["run", "--quiet", "-p", "imnn-cli", "--features", "cuda"]);
-    step("what is there", run_command(devices.args(offline).args(["--", "devices"])));
+    report.step(with_libraries(devices.args(offline).args(["--", "devices"]), folders));
 
+    let device = ["-p", "imnn-device", "--features", "cuda", "--lib"];
     let mut networks = cargo(&["test"]);
     networks.args(device).args(offline).args(["--", "--nocapture", "cuda::", "fused::agreement::card"]);
-    step("networks against the CPU", run_command(networks.env("IMNN_GPU", "1")));
+    report.tests(with_libraries(networks.env("IMNN_GPU", "1"), folders));
 
-    let mut golden = cargo(&["test", "-p", "imnn-tests", "--features", "cuda"]);
-    golden.args(offline).args(["--", "golden_fit"]);
-    step("golden training runs", run_command(golden.env("IMNN_DEVICE", "cuda")));
+    for tests in ["layers::", "golden_net::", "golden_fit::", "repeats::"] {
+        let mut command = cargo(&["test", "-p", "imnn-tests", "--features", "cuda", "--test", "cross"]);
+        command.args(offline).args(["--", "--nocapture", tests]).env("IMNN_DEVICE", "cuda");
+        report.tests(with_libraries(&mut command, folders));
+    }
 
-    let sanitiser = "compute-sanitizer";
-    if output(Command::new(sanitiser).arg("--version")).is_ok() {
-        let mut build = cargo(&["test"]);
-        build.args(device).args(offline).args(["--no-run", "--message-format=json"]);
-        let program = output(&mut build).map(|messages| executable(&messages));
-        for tool in ["memcheck", "racecheck"] {
-            let outcome = match &program {
-                Ok(Some(program)) => {
-                    let mut command = Command::new(sanitiser);
-                    command.args(["--tool", tool, "--error-exitcode", "9"]).arg(program).args(["--exact", ON_GPU]);
-                    run_command(command.env("IMNN_GPU", "1").env("IMNN_GPU_NETWORKS", "10"))
-                }
-                Ok(None) => Err(Failure::new("cargo names no program of the tests")),
-                Err(failure) => Err(Failure::new(failure.to_string())),
-            };
-            step(&format!("{sanitiser} {tool}"), outcome);
+    match sanitiser(arguments, report) {
+        Ok(program) => {
+            let mut build = cargo(&["test"]);
+            build.args(device).args(offline).args(["--no-run", "--message-format=json"]);
+            let tests = output(&mut build)?;
+            let tests = executable(&tests).ok_or_else(|| Failure::new("cargo names no program of the tests"))?;
+            for tool in ["memcheck", "racecheck"] {
+                let mut command = Command::new(&program);
+                command.args(["--tool", tool, "--error-exitcode", "9"]).arg(&tests).args(["--exact", ON_GPU]);
+                command.env("IMNN_GPU", "1").env("IMNN_GPU_NETWORKS", "10");
+                report.tests(with_libraries(&mut command, folders));
+            }
         }
-    } else {
-        step("compute-sanitizer", Err(Failure::new("NOT RUN: it is not installed")));
+        Err(failure) => {
+            for _ in 0..2 {
+                report.not_run(&failure.to_string());
+            }
+        }
     }
 
-    println!("\ngpu-check");
-    for (name, _, text) in &report {
-        println!("    {name:26} {text}");
+    match &arguments.peers {
+        Some(python) => {
+            let mut bench = cargo(&["run", "--release", "--quiet", "-p", "imnn-benches", "--features", "cuda"]);
+            bench.args(offline).args(["--bin", "imnn-benches", "--", "--cuda", "--tf32", "--quick", "--peers"]);
+            report.step(with_libraries(bench.arg(python), folders));
+        }
+        None => report.not_run("no --peers PYTHON was given"),
     }
-    match report.iter().filter(|(_, passed, _)| !passed).count() {
-        0 => Ok(()),
-        failed => Err(Failure::new(format!("{failed} of {} steps did not pass", report.len()))),
+    Ok(())
+}
+
+/// The folders of NVRTC and cuBLAS, which are got where they are missing and may be.
+fn libraries(arguments: &Arguments, report: &mut Report) -> Outcome<Vec<PathBuf>> {
+    let ours = || -> Vec<PathBuf> {
+        ["libnvrtc.so", "libcublas.so"].iter().flat_map(|name| gpu::folders_with(&gpu::place(), name)).collect()
+    };
+    let mut found = Found::look(&[])?;
+    if let Some(reason) = found.no_gpu() {
+        return Err(Failure::new(reason));
     }
+    let mut folders = Vec::new();
+    if !found.packages().is_empty() {
+        folders = ours();
+        found = Found::look(&folders)?;
+    }
+    let packages = found.packages();
+    if !packages.is_empty() {
+        if arguments.offline {
+            return Err(Failure::new(format!("missing, and not to be got offline: {}", packages.join(", "))));
+        }
+        gpu::fetch(&packages)?;
+        folders = ours();
+        found = Found::look(&folders)?;
+        if !found.packages().is_empty() {
+            return Err(Failure::new(format!("still not found after pip: {}", packages.join(", "))));
+        }
+    }
+    report.say(&format!("GPUs: {}; driver for CUDA {}", found.gpus.join(", "), version(found.driver)));
+    report.say(&format!("libraries from pip: {folders:?}"));
+    Ok(folders)
+}
+
+/// compute-sanitizer, as it is installed, or from pip.
+fn sanitiser(arguments: &Arguments, report: &mut Report) -> Outcome<PathBuf> {
+    let program = find_sanitiser(Path::new(SANITISER), arguments.offline, || {
+        let package = Found::look(&[])?.package("nvidia-cuda-sanitizer-api");
+        gpu::fetch(&[package])
+    })?;
+    let version = output(Command::new(&program).arg("--version"))?;
+    report.say(&format!("{}: {}", program.display(), version.lines().last().unwrap_or_default()));
+    Ok(program)
+}
+
+fn find_sanitiser(installed: &Path, offline: bool, fetch: impl FnOnce() -> Outcome) -> Outcome<PathBuf> {
+    let runs = |program: &Path| output(Command::new(program).arg("--version")).is_ok();
+    let ours = || {
+        // The launcher in `bin` finds its files by itself, and beside the program of the same name they lie.
+        let folders = gpu::folders_with(&gpu::place(), SANITISER);
+        folders.into_iter().map(|folder| folder.join(SANITISER)).find(|program| runs(program))
+    };
+    if runs(installed) {
+        return Ok(installed.to_owned());
+    }
+    if let Some(program) = ours() {
+        return Ok(program);
+    }
+    if offline {
+        return Err(Failure::new(format!("{SANITISER} is not installed, and not to be got offline")));
+    }
+    fetch()?;
+    ours().ok_or_else(|| Failure::new(format!("{SANITISER} does not run, though pip got it")))
+}
+
+fn version(driver: Option<u32>) -> String {
+    driver.map_or_else(|| "?".into(), |v| format!("{}.{}", v / 1000, v % 1000 / 10))
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum End {
+    Passed,
+    Failed(String),
+    NotRun(String),
+}
+
+/// What is known so far: the ends of the first steps, and all that was printed.
+#[derive(Debug, Default)]
+struct Report {
+    ends: Vec<End>,
+    log: String,
+}
+
+impl Report {
+    /// With what can be said of the machine and the sources.
+    fn begin() -> Self {
+        let mut report = Report::default();
+        for (program, arguments) in [
+            ("date", &["-u"][..]),
+            ("git", &["log", "-1", "--format=%H %cI"]),
+            ("git", &["status", "--short"]),
+            ("rustc", &["--version"]),
+            ("uname", &["-srm"]),
+            ("nvidia-smi", &[]),
+        ] {
+            let mut command = Command::new(program);
+            let text = output(command.args(arguments).current_dir(workspace::root()));
+            let text = text.unwrap_or_else(|failure| failure.to_string());
+            report.log.push_str(&format!("$ {program} {}\n{}\n", arguments.join(" "), text.trim_end()));
+        }
+        report
+    }
+
+    fn say(&mut self, line: &str) {
+        println!("{line}");
+        self.log.push_str(line);
+        self.log.push('\n');
+    }
+
+    /// The next step: a command, whose output is shown and kept.
+    fn step(&mut self, command: &mut Command) {
+        let end = match self.run(command) {
+            Ok(()) => End::Passed,
+            Err(failure) => End::Failed(failure.to_string()),
+        };
+        self.ends.push(end);
+    }
+
+    /// The same for tests, of which one at least has to run on the GPU.
+    fn tests(&mut self, command: &mut Command) {
+        let before = self.log.len();
+        self.step(command);
+        let end = tested(&self.log[before..]);
+        if let (Some(last @ End::Passed), Err(why)) = (self.ends.last_mut(), end) {
+            *last = End::NotRun(why.to_string());
+        }
+    }
+
+    fn run(&mut self, command: &mut Command) -> Outcome {
+        let mut shell = both_as_one(command);
+        let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+        self.say(&format!("$ {} {}", command.get_program().to_string_lossy(), words.join(" ")));
+        let mut child = shell.stdout(Stdio::piped()).spawn()?;
+        if let Some(output) = child.stdout.take() {
+            for line in BufReader::new(output).split(b'\n') {
+                self.say(String::from_utf8_lossy(&line?).trim_end());
+            }
+        }
+        let status = child.wait()?;
+        if status.success() { Ok(()) } else { Err(Failure::new(status.to_string())) }
+    }
+
+    fn not_run(&mut self, why: &str) {
+        self.ends.push(End::NotRun(why.to_owned()));
+    }
+
+    /// All steps that are left do not run.
+    fn rest(&mut self, why: &str) {
+        while self.ends.len() < STEPS.len() {
+            self.not_run(why);
+        }
+    }
+
+    /// A line for each step.
+    fn summary(&self) -> String {
+        let line = |(name, end): (&&str, &End)| match end {
+            End::Passed => format!("    {name:26} passed\n"),
+            End::Failed(why) => format!("    {name:26} FAILED: {why}\n"),
+            End::NotRun(why) => format!("    {name:26} NOT RUN: {why}\n"),
+        };
+        let lines: String = STEPS.iter().zip(&self.ends).map(line).collect();
+        format!("gpu-check\n{lines}")
+    }
+
+    fn text(&self) -> String {
+        format!("{}\n{}", self.summary(), self.log)
+    }
+
+    fn verdict(&self) -> Outcome {
+        match self.ends.iter().filter(|end| **end != End::Passed).count() {
+            0 => Ok(()),
+            failed => Err(Failure::new(format!("{failed} of {} steps did not pass", STEPS.len()))),
+        }
+    }
+}
+
+/// Whether tests that passed have run.
+fn tested(log: &str) -> Outcome {
+    let passed = |line: &str| line.strip_prefix("test result: ok. ").is_some_and(|rest| !rest.starts_with("0 passed"));
+    if let Some(line) = log.lines().find(|line| line.contains("SKIPPED")) {
+        return Err(Failure::new(line));
+    }
+    if log.lines().any(passed) { Ok(()) } else { Err(Failure::new("there was no such test")) }
+}
+
+/// The command with its errors among its output, in the order in which they come.
+fn both_as_one(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$@\" 2>&1", "sh"]).arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
 }
 
 /// The program of the tests in the messages of `cargo test --no-run --message-format=json`.
@@ -92,7 +356,61 @@ mod tests {
     }
 
     #[test]
-    fn other_arguments_are_refused() {
-        assert_eq!(run(&["--fast".into()]).unwrap_err().status, 2);
+    fn arguments_are_read_and_others_refused() {
+        let read = |words: &[&str]| Arguments::read(&words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
+        let both = Arguments { offline: true, peers: Some("a/python".into()) };
+        assert_eq!(read(&["--peers", "a/python", "--offline"]).unwrap(), both);
+        assert_eq!(read(&[]).unwrap(), Arguments::default());
+        assert_eq!(read(&["--fast"]).unwrap_err().status, 2);
+        assert_eq!(read(&["--peers"]).unwrap_err().status, 2);
+    }
+
+    #[test]
+    fn what_steps_print_is_kept_and_how_they_end() {
+        let mut report = Report::default();
+        let mut shell = Command::new("sh");
+        report.step(shell.args(["-c", "echo out; echo $WORD >&2"]).env("WORD", "err"));
+        report.step(Command::new("sh").args(["-c", "echo more; exit 9"]));
+        assert!(report.log.contains("\nout\nerr\n") && report.log.contains("\nmore\n"), "{}", report.log);
+        assert_eq!(report.ends[0], End::Passed);
+        assert!(matches!(&report.ends[1], End::Failed(why) if why.contains('9')), "{:?}", report.ends);
+        report.step(&mut Command::new("no-such-program-here"));
+        assert!(matches!(report.ends[2], End::Failed(_)));
+    }
+
+    #[test]
+    fn tests_that_are_skipped_or_not_there_did_not_run() {
+        let mut report = Report::default();
+        for line in ["test result: ok. 3 passed; 0 failed", "test result: ok. 0 passed; 0 failed", "SKIPPED: no GPU"] {
+            report.tests(Command::new("echo").arg(line));
+        }
+        report.tests(Command::new("sh").args(["-c", "exit 1"]));
+        assert_eq!(report.ends[0], End::Passed);
+        assert!(matches!(&report.ends[1], End::NotRun(why) if why.contains("no such test")), "{:?}", report.ends);
+        assert!(matches!(&report.ends[2], End::NotRun(why) if why == "SKIPPED: no GPU"), "{:?}", report.ends);
+        assert!(matches!(report.ends[3], End::Failed(_)), "{:?}", report.ends);
+    }
+
+    #[test]
+    fn what_did_not_run_did_not_pass() {
+        let mut report = Report { ends: vec![End::Passed; STEPS.len() - 1], log: String::new() };
+        report.rest("no network");
+        assert!(
+            report.summary().ends_with("    benchmark beside JAX       NOT RUN: no network\n"),
+            "{}",
+            report.summary()
+        );
+        assert!(report.verdict().unwrap_err().to_string().starts_with("1 of 9"));
+        assert!(Report { ends: vec![End::Passed; STEPS.len()], log: String::new() }.verdict().is_ok());
+    }
+
+    #[test]
+    fn a_sanitiser_that_is_installed_is_taken_and_none_is_got_offline() {
+        let never = || panic!("asked the network");
+        assert_eq!(find_sanitiser(Path::new("true"), true, never).unwrap(), Path::new("true"));
+        if gpu::folders_with(&gpu::place(), SANITISER).is_empty() {
+            let failure = find_sanitiser(Path::new("no-such-program-here"), true, never).unwrap_err();
+            assert!(failure.to_string().contains("offline"), "{failure}");
+        }
     }
 }

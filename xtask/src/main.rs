@@ -11,6 +11,7 @@ mod check;
 mod cuda;
 mod demo;
 mod golden;
+mod gpu;
 mod gpu_check;
 mod json;
 mod manifest;
@@ -33,7 +34,8 @@ Developer commands of imnn
     cargo xtask tidy               layering, documents, sources and manifests
     cargo xtask sanitise [FILTERS] tests of the crate with unsafe code under AddressSanitizer; minutes, all is built anew
     cargo xtask cuda [FOLDER]      kernels for GPUs: get NVIDIA's compiler (or take it from FOLDER), compile for all cards
-    cargo xtask gpu-check [--offline]  on a machine with a GPU: everything that can only be seen there
+    cargo xtask gpu-check [FLAGS]  on a machine with a GPU: everything that can only be seen there; --offline,
+                                   --peers PYTHON (with JAX)
     cargo xtask golden [--check]   how the golden numbers are made; --check verifies the files
     cargo xtask python [FLAG]      files to and from tensorflow, imnn, h5py and numpy; --skip-missing without these
     cargo xtask bench [ARGUMENTS]  times of training iterations, beside other programs; --help says more

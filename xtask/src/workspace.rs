@@ -22,6 +22,11 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
 }
 
+/// Where cargo puts what it makes.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
 /// The manifest of the workspace.
 pub fn root_manifest() -> io::Result<Manifest> {
     Ok(Manifest::parse(&fs::read_to_string(root().join("Cargo.toml"))?))

@@ -30,6 +30,8 @@ mod workers;
 
 pub use aggregator::{Aggregator, Unit};
 pub use cpu::Cpu;
+#[doc(hidden)] // For benchmarks alone.
+pub use cuda::yardstick;
 pub use cuda::{Cuda, CudaReport, Gpu};
 pub use device::{
     Cotangents, Device, Evaluated, Keys, LossRecord, Resident, Session, Start, Summaries, Task, Usage, Which,

@@ -184,3 +184,19 @@ fn the_plot_of_a_run_has_its_names() {
     let svg = std::fs::read_to_string(svg).expect("the plot");
     assert!(svg.contains("out: mu, sigma2"));
 }
+
+/// A run folder may come from a machine with a GPU, and be used where there is none.
+#[test]
+fn runs_that_were_trained_on_a_gpu_are_used_on_the_cpu() {
+    let (folder, out) = trained(EXACT);
+    let (data, plot) = (folder.text("fiducial.npy"), folder.text("plot.svg"));
+    let commands = [&["estimate", &out, &data][..], &["summarise", &out, &data], &["plot", &out, "--out", &plot]];
+    let before = commands.map(prints);
+    // As `imnn fit` writes it for a GPU.
+    let (path, on_gpu) = (folder.path("out/run.toml"), "[device]\nkind = \"cuda\"\ndevices = [0]\n");
+    let text = std::fs::read_to_string(&path).expect("the settings of the run");
+    let (first, rest) = text.split_once("[device]\n").expect("a device");
+    let rest = rest.find("\n[").map_or("", |next| &rest[next..]);
+    std::fs::write(&path, format!("{first}{on_gpu}{rest}")).expect("a file");
+    assert_eq!(commands.map(prints), before);
+}

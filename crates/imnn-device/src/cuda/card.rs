@@ -6,7 +6,7 @@
 
 use super::backend::{Argument, Backend, Command, Done, Factor, Product, Span};
 use super::copies::Copies;
-use super::{compile, kernels, lanes, libraries};
+use super::{compile, kernels, lanes, libraries, traffic};
 use crate::error::{DeviceError, Result};
 use cudarc::cublas::{result as blas, sys as blas_sys};
 use cudarc::driver::{CudaContext, CudaGraph, CudaStream, result, sys};
@@ -51,6 +51,8 @@ struct Lane {
 
 struct Sequence {
     commands: Vec<Command>,
+    /// Bytes that they move.
+    bytes: u64,
     runs: u32,
     graph: Option<CudaGraph>,
 }
@@ -351,7 +353,8 @@ impl Backend for Card {
     }
 
     fn prepare(&mut self, commands: Vec<Command>) -> Result<usize> {
-        self.sequences.push(Some(Sequence { commands, runs: 0, graph: None }));
+        let bytes = commands.iter().map(|command| traffic::bytes(command, self.size)).sum();
+        self.sequences.push(Some(Sequence { commands, bytes, runs: 0, graph: None }));
         Ok(self.sequences.len() - 1)
     }
 
@@ -365,6 +368,7 @@ impl Backend for Card {
                 own.graph = self.capture(&own.commands)?;
             }
             own.runs = own.runs.saturating_add(1);
+            traffic::add(own.bytes);
             match &own.graph {
                 Some(graph) => graph.launch().map_err(|error| self.error("run a graph", error)),
                 None => own.commands.iter().try_for_each(|command| self.issue(&self.lanes[0], command)),

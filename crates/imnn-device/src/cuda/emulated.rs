@@ -1,12 +1,12 @@
 //! A card that is none: the same kernels, compiled for the host, with every access checked. For tests.
 
 use super::backend::{Argument, Backend, Command, Done, Factor, Product, Span};
-use super::kernels;
 use super::lanes::interleaved;
 use super::streams::{Stream, Streams};
+use super::{kernels, traffic};
 use crate::error::{DeviceError, Result};
 use libloading::{Library, Symbol};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::process::Command as Process;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,6 +74,8 @@ pub(crate) struct Emulated {
     pub(crate) runs: usize,
     /// The kernels that have run.
     pub(crate) seen: BTreeSet<&'static str>,
+    /// Where wanted: bytes that the launches of each kernel move, as they are counted and as they were seen, in f32.
+    pub(crate) traffic: Option<BTreeMap<&'static str, [u64; 2]>>,
 }
 
 impl Emulated {
@@ -102,6 +104,7 @@ impl Emulated {
             beside: 0,
             runs: 0,
             seen: BTreeSet::new(),
+            traffic: None,
         }
     }
 
@@ -113,6 +116,13 @@ impl Emulated {
         });
         let places: Vec<Argument> = places.collect();
         places.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
+    /// Numbers that the last kernel read, and numbers that it wrote.
+    fn touched(&self) -> u64 {
+        let number = u64::from(self.launches);
+        let marks = self.memories.iter().flatten().flat_map(|memory| &memory.shadow).flatten();
+        marks.filter(|&&mark| mark >> 32 == number).count() as u64
     }
 
     fn give(&mut self, stream: Stream, order: Order, after: u64) -> u64 {
@@ -221,6 +231,12 @@ impl Emulated {
         if !fault.is_null() {
             // SAFETY: a launcher returns null or a text that ends with 0.
             panic!("{}", unsafe { CStr::from_ptr(fault) }.to_string_lossy());
+        }
+        if let Some(mut traffic) = self.traffic.take() {
+            let counted = traffic::bytes(&Command::Launch { kernel, threads, arguments: arguments.to_vec() }, size);
+            let sums = traffic.entry(kernel).or_default();
+            *sums = [sums[0] + counted, sums[1] + self.touched() * size_of::<f32>() as u64];
+            self.traffic = Some(traffic);
         }
     }
 

@@ -55,6 +55,9 @@ mod simulate;
 mod streams;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "cuda"))]
+mod traffic;
+pub mod yardstick;
 
 pub use device::Cuda;
 pub use report::{CudaReport, Gpu};
