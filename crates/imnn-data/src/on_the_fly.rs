@@ -7,13 +7,15 @@ use imnn_sim::{Key, Real, Simulator};
 use crate::scratch::{NUMBERS, first, lend};
 use crate::steps::check_widths;
 use crate::text::unravel;
-use crate::{DataError, Derivatives, Identity, Leaf, Source, check_rows};
+use crate::{DataError, Derivatives, Identity, Leaf, Simulated, Source, check_rows};
 
 /// Simulations made anew for each key: row i is simulated at the fiducial with `key.fold_in(i)`.
 ///
 /// Nothing is stored, and every iteration of a training sees other simulations. The derivatives are those of the
 /// simulator, exact or by seed-matched differences; or, with [`numerical`](Self::numerical), simulations below and above.
 /// For rows from `n_d` on no derivatives are made.
+///
+/// A GPU makes the simulations of the built-in simulators itself ([`Source::simulated`]); all others run on the host.
 ///
 /// ```
 /// use imnn_data::{Leaf, OnTheFly, Source};
@@ -148,6 +150,16 @@ impl<E: Real, S: Simulator> Source<E> for OnTheFly<S> {
 
     fn identity(&self) -> Option<u64> {
         Some(self.identity.number())
+    }
+
+    fn simulated(&self) -> Option<Simulated> {
+        Some(Simulated {
+            recipe: self.simulator.recipe()?,
+            theta_fid: self.theta_fid.clone(),
+            points: self.points.iter().map(|(_, theta)| theta.clone()).collect(),
+            first: 0,
+            first_without: self.n_d as u64,
+        })
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use imnn_sim::{Key, Real};
 
-use crate::DataError;
+use crate::{DataError, Simulated};
 
 /// How the change of a simulation with the parameters is given.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,6 +101,14 @@ pub trait Source<E: Real>: Send + Sync {
         self.constant()
     }
 
+    /// How its simulations are made, where a device may make them itself instead of reading them; see [`Simulated`].
+    ///
+    /// By default there is no such way. A source that passes on the rows of another as they are passes on this too; one
+    /// that changes them must not.
+    fn simulated(&self) -> Option<Simulated> {
+        None
+    }
+
     /// Reads `rows` into `leaf`.
     ///
     /// All of the rows are below `n_d`, or all of them at or above it: the caller cuts there.
@@ -165,6 +173,10 @@ macro_rules! through_pointer {
 
             fn identity(&self) -> Option<u64> {
                 (**self).identity()
+            }
+
+            fn simulated(&self) -> Option<Simulated> {
+                (**self).simulated()
             }
 
             fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

@@ -5,11 +5,13 @@ use super::batches::{Batches, Room};
 use super::evaluation::Evaluation;
 use super::iteration::Iteration;
 use super::session::numbers;
+use super::simulate::{Scratch, Simulation};
 use crate::device::Task;
 use crate::error::{DeviceError, Result};
 use crate::fused::Plan;
 use crate::fused::lower::{Lowering, Spans, TableSpans};
 use crate::shape::Shape;
+use imnn_data::Simulated;
 use imnn_models::Element;
 use imnn_sim::Key;
 
@@ -36,6 +38,9 @@ impl Data {
 pub(crate) struct Layout {
     /// The task as it is before it is cut.
     pub(crate) whole: Shape,
+    /// How its source says that simulations are made, and what makes them here, if the card can.
+    pub(crate) simulated: Option<Simulated>,
+    pub(crate) simulation: Option<Simulation>,
     pub(crate) batches: Batches,
     pub(crate) spans: Vec<Spans>,
     /// The sequences of each batch; backward there are none without a backward pass.
@@ -70,13 +75,27 @@ impl Layout {
         cut: impl Fn(usize) -> Shape,
         room: Room,
         fixed: (Span, Span, &[TableSpans]),
+        simulated: Option<Simulated>,
     ) -> Result<Self> {
-        let Some(batches) = Batches::new(plan, cut, room) else {
+        let mut simulation = match &simulated {
+            Some(simulated) => Simulation::new::<E, B>(backend, simulated, &whole, Scratch::new(room.memory))?,
+            None => None,
+        };
+        let own = simulation.as_ref().map_or(room, |simulation| room.beside(simulation.bytes()));
+        let mut batches = Batches::new(plan, &cut, own);
+        if batches.is_none() {
+            // Without room for more than single simulations they come from the host.
+            simulation.take().map_or(Ok(()), |simulation| simulation.release(backend))?;
+            batches = Batches::new(plan, cut, room);
+        }
+        let Some(batches) = batches else {
             return Err(DeviceError::OutOfMemory { device: backend.device(), bytes: room.memory });
         };
         let nothing = Span { memory: 0, start: 0, len: 0 };
         let mut layout = Layout {
             whole,
+            simulated,
+            simulation,
             batches,
             spans: vec![],
             forward: vec![],
@@ -157,6 +176,9 @@ impl Layout {
                 self.commands[1].push(lowering().backward());
                 self.backward.push(backend.prepare(lowering().backward())?);
             }
+            if let Some(simulation) = &mut self.simulation {
+                simulation.prepare(backend, &shape, k, spans.input)?;
+            }
             self.spans.push(spans);
         }
         Ok(())
@@ -173,6 +195,7 @@ impl Layout {
     /// Gives everything back.
     pub(crate) fn release<B: Backend>(mut self, backend: &mut B) -> Result<()> {
         self.end_training(backend)?;
+        self.simulation.take().map_or(Ok(()), |simulation| simulation.release(backend))?;
         for sequence in self.forward.into_iter().chain(self.backward) {
             backend.forget(sequence)?;
         }

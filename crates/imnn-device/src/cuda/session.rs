@@ -118,7 +118,9 @@ impl<E: Element, B: Backend> CardSession<E, B> {
     /// Which layout is for the task; makes it if there is none.
     pub(super) fn layout(&mut self, task: &Task<'_, E>, keep: bool) -> Result<usize> {
         let whole = Shape::of(&self.model, task.source, usize::MAX)?;
-        let [first, second] = self.layouts.each_ref().map(|layout| layout.as_ref().filter(|own| own.whole == whole));
+        let simulated = task.source.simulated();
+        let fits = |own: &&Layout| own.whole == whole && own.simulated == simulated;
+        let [first, second] = self.layouts.each_ref().map(|layout| layout.as_ref().filter(fits));
         // Without a backward pass the first will do, unless simulations lie there that are to stay.
         if first.is_some_and(|layout| keep || layout.is_free_for(task.source.identity())) {
             return Ok(0);
@@ -133,10 +135,10 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         let mut memory = self.limits.memory.map_or(free, |limit| limit.min(free));
         let (n, constant) = (self.limits.n.unwrap_or(usize::MAX), task.source.constant().is_some());
         loop {
-            let room = Room { memory, n, patches: self.limits.patches, backward: keep, constant };
+            let room = Room { memory, n, patches: self.limits.patches, backward: keep, constant, made: false };
             let shape = |size| Shape::of(&self.model, task.source, size).unwrap_or(whole);
             let spans = (self.weights.weights, self.weights.gradient, self.tables.as_slice());
-            match Layout::new(&mut self.backend, &self.plan, whole, shape, room, spans) {
+            match Layout::new(&mut self.backend, &self.plan, whole, shape, room, spans, simulated.clone()) {
                 Ok(layout) => {
                     self.layouts[place] = Some(layout);
                     return Ok(place);
@@ -203,11 +205,21 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         self.layouts[0].as_ref().is_some_and(Layout::keeps_all)
     }
 
-    /// Brings the simulations of all batches where that leaves the card without work for no longer than one batch takes: if
-    /// there is one, or all are there already. Otherwise brings none, and returns false.
+    /// Brings the simulations of all batches, where that leaves the card without work for no longer than one batch takes: if
+    /// there is one, or all are there already. Otherwise brings none, and returns false. Where the card makes them, that is
+    /// a part of the iteration, and only the key is brought.
     pub(super) fn bring_all(&mut self, task: &Task<'_, E>) -> Result<bool> {
         let Some(layout) = &mut self.layouts[0] else { return Ok(false) };
         let n = layout.spans.len();
+        if let Some(simulation) = &mut layout.simulation {
+            simulation.begin_pass(&mut self.backend, task.key)?;
+            self.passes += 1;
+            for k in 0..n {
+                layout.set_input(k, None);
+                layout.set_kept(k, None);
+            }
+            return Ok(true);
+        }
         if n > 1 && !layout.holds_all(task.source.constant()) {
             return Ok(false);
         }

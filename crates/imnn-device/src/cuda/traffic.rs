@@ -29,7 +29,7 @@ pub(super) fn moved() -> u64 {
 pub(super) fn bytes(command: &Command, size: usize) -> u64 {
     match command {
         Command::Zero(span) => (span.len * size) as u64,
-        Command::Product(p) => {
+        Command::Product(p) | Command::Precise(p) => {
             let written = if p.accumulate { 2 } else { 1 } * p.m * p.n;
             ((p.m * p.k + p.k * p.n + written) * size) as u64
         }

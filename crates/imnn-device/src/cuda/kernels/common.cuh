@@ -8,6 +8,7 @@
 #ifndef EMULATED
 #define KERNEL extern "C" __global__ void
 #define INLINE static __device__ __forceinline__
+#define TABLE static __device__ const double
 #define IN(type) const type *__restrict__
 #define OUT(type) type *
 #endif

@@ -99,6 +99,7 @@ template <class T> struct Output : Pointer<T> {
 #define EMULATED
 #define KERNEL static void
 #define INLINE static inline
+#define TABLE static const double
 #define IN(type) Input<type>
 #define OUT(type) Output<type>
 
