@@ -352,7 +352,8 @@ impl Backend for Card {
 
     fn watch(&mut self) -> Result<Done> {
         let event = self.stream.record_event(None).map_err(|error| self.error("note where it is", error))?;
-        Ok(Box::new(move || event.is_complete()))
+        // Whoever asks may be a thread that never had to do with the card.
+        Ok(Box::new(move || event.context().bind_to_thread().is_ok() && event.is_complete()))
     }
 }
 
