@@ -2,6 +2,7 @@
 
 use super::backend::{Argument, Backend, Command, Done, Factor, Product, Span};
 use super::kernels;
+use super::lanes::interleaved;
 use super::streams::{Stream, Streams};
 use crate::error::{DeviceError, Result};
 use libloading::{Library, Symbol};
@@ -65,6 +66,8 @@ pub(crate) struct Emulated {
     pub(crate) used: usize,
     /// Bytes uploaded so far, those through buffers included.
     pub(crate) uploaded: usize,
+    /// Whether commands run in two lanes, and which is ahead of the other as far as may be.
+    pub(crate) ahead: Option<usize>,
     /// Those of them that were sent beside the work.
     pub(crate) beside: usize,
     /// Sequences run so far.
@@ -95,6 +98,7 @@ impl Emulated {
             really: usize::MAX,
             used: 0,
             uploaded: 0,
+            ahead: None,
             beside: 0,
             runs: 0,
             seen: BTreeSet::new(),
@@ -298,6 +302,10 @@ impl Backend for Emulated {
     }
 
     fn prepare(&mut self, commands: Vec<Command>) -> Result<usize> {
+        let commands = match self.ahead {
+            Some(ahead) => interleaved(&commands, self.size, ahead),
+            None => commands,
+        };
         self.sequences.push(Some(commands));
         Ok(self.sequences.len() - 1)
     }

@@ -32,6 +32,14 @@ pub(crate) fn names() -> Vec<&'static str> {
     [names_in(&PASSES), names_in(&TRAINING)].concat()
 }
 
+/// Which of its arguments, behind the number of threads, a kernel writes.
+pub(crate) fn writes(kernel: &str) -> Vec<bool> {
+    let start = format!("KERNEL {kernel}(");
+    let text = PASSES.iter().chain(&TRAINING).find_map(|part| part.split(&start).nth(1)).unwrap_or_default();
+    let list = text.split('{').next().unwrap_or_default();
+    list.split(',').skip(1).map(|parameter| parameter.trim_start().starts_with("OUT(")).collect()
+}
+
 /// The names of those that passes through networks need.
 #[cfg(test)]
 pub(crate) fn names_of_passes() -> Vec<&'static str> {
@@ -47,6 +55,14 @@ fn names_in(parts: &[&'static str]) -> Vec<&'static str> {
 mod tests {
     use super::*;
     use imnn_models::Activation;
+
+    #[test]
+    fn kernels_say_what_they_write() {
+        assert_eq!(writes("copy"), [false, false, true, false, false, false]);
+        assert_eq!(writes("loss")[9..], [true; 3]);
+        assert!(names().iter().all(|name| writes(name).contains(&true)));
+        assert!(writes("no such kernel").is_empty());
+    }
 
     #[test]
     fn kernels_have_names_and_activations_their_numbers() {

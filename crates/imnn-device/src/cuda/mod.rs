@@ -15,6 +15,8 @@ mod batches;
 pub(crate) mod bytes;
 #[cfg(feature = "cuda")]
 mod card;
+#[cfg(all(test, feature = "cuda"))]
+mod card_tests;
 #[cfg(feature = "cuda")]
 mod compile;
 #[cfg(feature = "cuda")]
@@ -32,6 +34,8 @@ mod feed_tests;
 mod iteration;
 #[cfg(any(test, feature = "cuda"))]
 pub(crate) mod kernels;
+#[cfg(any(test, feature = "cuda"))]
+mod lanes;
 #[cfg(any(test, feature = "cuda"))]
 mod layout;
 #[cfg(feature = "cuda")]

@@ -200,6 +200,28 @@ fn all_optimisers_and_limits_are_those_of_the_host() {
     }
 }
 
+/// In two lanes, of which either may be ahead, the same bits come out, and there is something to gain.
+#[test]
+fn two_lanes_make_the_same_bits() {
+    for model in [&model(), &composed()] {
+        for source in &sources(60, 40) {
+            let optimiser = OptimiserConfig::from(Adam::new(1e-2).unwrap()).clip(Clip::Norm(0.1)).unwrap();
+            let case = Case::new(model, source.as_ref(), &optimiser);
+            let expected = case.on_card(&mut card(model, Limits::default()));
+            for ahead in [0, 1] {
+                let mut backend = Emulated::new(size_of::<f64>());
+                backend.ahead = Some(ahead);
+                let mut session =
+                    CardSession::new(model, backend, Limits { n: Some(30), ..Limits::default() }).unwrap();
+                let found = case.on_card(&mut session);
+                let mut plain = card(model, Limits { n: Some(30), ..Limits::default() });
+                assert_eq!(found, case.on_card(&mut plain), "lane {ahead} ahead");
+                assert_near(&found, &expected, 1e-9, "batches");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_whole_iteration_is_one_sequence_where_all_fits() {
     let model = model();
