@@ -20,6 +20,7 @@ mod process;
 mod python;
 mod sanitise;
 mod setup;
+mod standin;
 mod test;
 mod tidy;
 mod workspace;

@@ -1,21 +1,30 @@
 //! A card of NVIDIA's: memory, copies, kernels and graphs by the driver, matrix products by cuBLAS.
 //!
-//! All work is ordered on one stream; what is sent to it meanwhile goes on another (copies.rs). A sequence is run command by command the first time, when libraries may still
-//! allocate, captured as a graph the second time, and replayed from then on.
+//! All work is ordered on one stream; what is sent to it meanwhile goes on another (`copies.rs`). A sequence is run command
+//! by command the first time, when libraries may still allocate, captured as a graph the second time, in two lanes
+//! (`lanes.rs`), and replayed from then on.
 
 use super::backend::{Argument, Backend, Command, Done, Factor, Product, Span};
 use super::copies::Copies;
-use super::{compile, kernels, libraries, traffic};
+use super::{compile, kernels, lanes, libraries, traffic};
 use crate::error::{DeviceError, Result};
 use cudarc::cublas::{result as blas, sys as blas_sys};
 use cudarc::driver::{CudaContext, CudaGraph, CudaStream, result, sys};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{CString, c_int, c_void};
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes that cuBLAS works in; given to it, so that it takes none while a graph is captured.
 const WORKSPACE: usize = 32 << 20;
+
+/// Held while a graph is captured, and by what waits for a whole card: the sessions of a card share it, and none of them
+/// may wait for it while another one captures.
+static CAPTURE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    CAPTURE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// One card, as one session uses it.
 pub(super) struct Card {
@@ -24,14 +33,20 @@ pub(super) struct Card {
     size: usize,
     tf32: bool,
     context: Arc<CudaContext>,
-    stream: Arc<CudaStream>,
+    /// The first is that of all work; the second is beside it where graphs are captured.
+    lanes: [Lane; 2],
     copies: Copies,
     module: sys::CUmodule,
     functions: HashMap<&'static str, sys::CUfunction>,
-    blas: blas_sys::cublasHandle_t,
     /// Address and bytes.
     memories: Vec<Option<(sys::CUdeviceptr, usize)>>,
     sequences: Vec<Option<Sequence>>,
+}
+
+/// A stream, and what makes products on it.
+struct Lane {
+    stream: Arc<CudaStream>,
+    blas: blas_sys::cublasHandle_t,
 }
 
 struct Sequence {
@@ -57,39 +72,43 @@ impl Card {
         libraries::check(device)?;
         let failed = |action: &str, message: String| DeviceError::Gpu { device, action: action.into(), message };
         let context = CudaContext::new(device).map_err(|error| failed("start", text(error)))?;
-        let stream = context.new_stream().map_err(|error| failed("start a stream", text(error)))?;
-        let copies = Copies::new(&context, stream.clone()).map_err(|error| failed("ready copies", text(error)))?;
+        let waits = alone();
+        let new_stream = || context.new_stream().map_err(|error| failed("start a stream", text(error)));
+        let streams = [new_stream()?, new_stream()?];
+        let copies = Copies::new(&context, streams[0].clone());
+        let copies = copies.map_err(|error| failed("ready copies", text(error)))?;
+        drop(waits);
         let capability = context.compute_capability().map_err(|error| failed("tell what it is", text(error)))?;
         let code = compile::kernels(size, capability).map_err(|message| failed("get its kernels", message))?;
         // SAFETY: the code is a whole cubin, from NVRTC or from a file with the right sum; the context is current.
         let module = unsafe { result::module::load_data(code.as_ptr().cast()) };
         let module = module.map_err(|error| failed("load its kernels", text(error)))?;
-        let blas = match blas::create_handle() {
-            Ok(blas) => blas,
-            Err(error) => {
-                // SAFETY: nothing of the module is in use.
-                let _ = unsafe { result::module::unload(module) };
-                return Err(failed("start cuBLAS", text(error)));
-            }
-        };
+        // A handle that could not be made is null, and is not given back.
+        let lanes = streams.map(|stream| Lane { stream, blas: std::ptr::null_mut() });
         let (functions, memories, sequences) = Default::default();
-        let mut card =
-            Card { device, size, tf32, context, stream, copies, module, functions, blas, memories, sequences };
+        let mut card = Card { device, size, tf32, context, lanes, copies, module, functions, memories, sequences };
+        let waits = alone();
+        for lane in &mut card.lanes {
+            lane.blas = blas::create_handle().map_err(|error| failed("start cuBLAS", text(error)))?;
+        }
+        drop(waits);
         for name in kernels::names() {
             let symbol = CString::new(name).map_err(|error| failed("name a kernel", error.to_string()))?;
             // SAFETY: the module is loaded, and lives as long as the functions.
             let function = unsafe { result::module::get_function(card.module, symbol) };
             card.functions.insert(name, function.map_err(|error| failed("find a kernel", text(error)))?);
         }
-        let workspace = card.allocate(WORKSPACE)?;
-        let address = card.address(workspace);
-        // SAFETY: the handle is alive, as are the stream and the workspace, which go after it.
-        let status = unsafe {
-            blas_sys::cublasSetStream_v2(card.blas, card.stream.cu_stream().cast())
-                .result()
-                .and_then(|()| blas_sys::cublasSetWorkspace_v2(card.blas, address as *mut c_void, WORKSPACE).result())
-        };
-        status.map_err(|error| failed("set up cuBLAS", text(error)))?;
+        for k in 0..card.lanes.len() {
+            let workspace = card.allocate(WORKSPACE)?;
+            let (address, Lane { stream, blas }) = (card.address(workspace), &card.lanes[k]);
+            // SAFETY: the handle is alive, as are the stream and the workspace, which go after it.
+            let status = unsafe {
+                blas_sys::cublasSetStream_v2(*blas, stream.cu_stream().cast())
+                    .result()
+                    .and_then(|()| blas_sys::cublasSetWorkspace_v2(*blas, address as *mut c_void, WORKSPACE).result())
+            };
+            status.map_err(|error| failed("set up cuBLAS", text(error)))?;
+        }
         Ok(card)
     }
 
@@ -107,23 +126,61 @@ impl Card {
 
     /// Where a span of numbers of so many bytes lies.
     fn place(&self, span: Span, size: usize) -> Result<sys::CUdeviceptr> {
-        let bytes = self.memories.get(span.memory).copied().flatten().map_or(0, |(_, bytes)| bytes);
-        if (span.start + span.len) * size > bytes {
-            return Err(self.error("find its memory", format!("{span:?} of {bytes} bytes")));
+        let memory = self.memories.get(span.memory).copied().flatten();
+        let end = span.start.checked_add(span.len).and_then(|end| end.checked_mul(size));
+        match (memory, end) {
+            (Some((address, bytes)), Some(end)) if end <= bytes => Ok(address + (span.start * size) as u64),
+            (Some((_, bytes)), _) => Err(self.error("find its memory", format!("{span:?} of {bytes} bytes"))),
+            (None, _) => Err(self.error("find its memory", format!("{span:?} was given back"))),
         }
-        Ok(self.address(span.memory) + (span.start * size) as u64)
     }
 
-    fn issue(&self, commands: &[Command]) -> Result<()> {
-        commands.iter().try_for_each(|command| match command {
-            Command::Launch { kernel, threads, arguments } => self.launch(kernel, *threads, arguments),
-            Command::Product(product) => self.product(product),
-            Command::Zero(span) => self.zero(*span),
-        })
+    fn stream(&self) -> &Arc<CudaStream> {
+        &self.lanes[0].stream
+    }
+
+    fn issue(&self, lane: &Lane, command: &Command) -> Result<()> {
+        match command {
+            Command::Launch { kernel, threads, arguments } => self.launch(lane, kernel, *threads, arguments),
+            Command::Product(product) => self.product(lane, product),
+            Command::Zero(span) => self.zero(lane, *span),
+        }
+    }
+
+    /// Issues commands in two lanes, both of which begin and end with the stream of all work.
+    fn issue_in_lanes(&self, commands: &[Command]) -> Result<()> {
+        let steps = lanes::lanes(commands, self.size);
+        let failed = |error| self.error("order its work", error);
+        let note = |lane: &Lane| lane.stream.record_event(None).map_err(failed);
+        let [first, second] = &self.lanes;
+        let apart = steps.iter().any(|step| step.lane > 0);
+        if apart {
+            second.stream.wait(&note(first)?).map_err(failed)?;
+        }
+        let awaited: HashSet<usize> = steps.iter().filter_map(|step| step.waits).collect();
+        let mut done = HashMap::new();
+        for step in &steps {
+            let lane = &self.lanes[step.lane];
+            if let Some(event) = step.waits.and_then(|command| done.get(&command)) {
+                lane.stream.wait(event).map_err(failed)?;
+            }
+            self.issue(lane, &commands[step.command])?;
+            if awaited.contains(&step.command) {
+                done.insert(step.command, note(lane)?);
+            }
+        }
+        if apart {
+            first.stream.wait(&note(second)?).map_err(failed)?;
+        }
+        Ok(())
     }
 
     #[allow(unsafe_code)]
-    fn launch(&self, kernel: &'static str, threads: u32, arguments: &[Argument]) -> Result<()> {
+    fn launch(&self, lane: &Lane, kernel: &'static str, threads: u32, arguments: &[Argument]) -> Result<()> {
+        // A grid without blocks would be refused.
+        if threads == 0 {
+            return Ok(());
+        }
         let function = *self.functions.get(kernel).ok_or_else(|| self.error("find a kernel", kernel))?;
         // Pointers and counts, each in eight bytes, of which a kernel reads the first four for a count.
         let mut values: Vec<[u8; 8]> = vec![count(threads)];
@@ -139,13 +196,13 @@ impl Card {
         let (grid, block) = ((threads.div_ceil(kernels::BLOCK), 1, 1), (kernels::BLOCK, 1, 1));
         // SAFETY: the arguments are those of the kernel in number and type, which the emulation of the same commands
         // checks; spans lie in memory that is alive, and no thread leaves its span, which is checked there too.
-        unsafe { result::launch_kernel(function, grid, block, 0, self.stream.cu_stream(), &mut pointers) }
+        unsafe { result::launch_kernel(function, grid, block, 0, lane.stream.cu_stream(), &mut pointers) }
             .map_err(|error| self.error(&format!("run {kernel}"), error))
     }
 
     /// cuBLAS counts by columns, where a matrix is its transpose: `c^T = b^T a^T`.
     #[allow(unsafe_code)]
-    fn product(&self, p: &Product) -> Result<()> {
+    fn product(&self, lane: &Lane, p: &Product) -> Result<()> {
         let int = |n: usize| c_int::try_from(n).map_err(|_| self.error("multiply", format!("{n} is too large")));
         let operation = |factor: Factor| {
             if factor.transposed {
@@ -177,7 +234,7 @@ impl Card {
         // of the same commands checks; alpha and beta are on the host, of the type of the computation, and read at once.
         unsafe {
             blas::gemm_ex(
-                self.blas,
+                lane.blas,
                 operation(p.b),
                 operation(p.a),
                 n,
@@ -202,19 +259,20 @@ impl Card {
     }
 
     #[allow(unsafe_code)]
-    fn zero(&self, span: Span) -> Result<()> {
+    fn zero(&self, lane: &Lane, span: Span) -> Result<()> {
         let address = self.place(span, self.size)?;
         // SAFETY: the span lies in memory that is alive.
-        unsafe { result::memset_d8_async(address, 0, span.len * self.size, self.stream.cu_stream()) }
+        unsafe { result::memset_d8_async(address, 0, span.len * self.size, lane.stream.cu_stream()) }
             .map_err(|error| self.error("clear memory", error))
     }
 
     fn capture(&self, commands: &[Command]) -> Result<Option<CudaGraph>> {
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-        self.stream.begin_capture(mode).map_err(|error| self.error("capture a graph", error))?;
-        let issued = self.issue(commands);
+        let _alone = alone();
+        self.stream().begin_capture(mode).map_err(|error| self.error("capture a graph", error))?;
+        let issued = self.issue_in_lanes(commands);
         // The capture is ended in any case: the stream is of no use before.
-        let graph = self.stream.end_capture(sys::CUgraphInstantiate_flags(0));
+        let graph = self.stream().end_capture(sys::CUgraphInstantiate_flags(0));
         issued?;
         graph.map_err(|error| self.error("make a graph", error))
     }
@@ -276,7 +334,7 @@ impl Backend for Card {
             return Ok(());
         }
         // SAFETY: the target lies in memory that is alive; the source lives until the copy is done, which is waited for.
-        unsafe { result::memcpy_htod_async(address, bytes, self.stream.cu_stream()) }
+        unsafe { result::memcpy_htod_async(address, bytes, self.stream().cu_stream()) }
             .map_err(|error| self.error("take data", error))?;
         self.wait()
     }
@@ -288,9 +346,9 @@ impl Backend for Card {
             return Ok(());
         }
         // SAFETY: the source lies in memory that is alive; the target lives until the copy is done, which is waited for.
-        unsafe { result::memcpy_dtoh_async(bytes, address, self.stream.cu_stream()) }
+        unsafe { result::memcpy_dtoh_async(bytes, address, self.stream().cu_stream()) }
             .map_err(|error| self.error("give data", error))?;
-        self.stream.synchronize().map_err(|error| self.error("finish its work", error))
+        self.stream().synchronize().map_err(|error| self.error("finish its work", error))
     }
 
     fn prepare(&mut self, commands: Vec<Command>) -> Result<usize> {
@@ -312,7 +370,7 @@ impl Backend for Card {
             traffic::add(own.bytes);
             match &own.graph {
                 Some(graph) => graph.launch().map_err(|error| self.error("run a graph", error)),
-                None => self.issue(&own.commands),
+                None => own.commands.iter().try_for_each(|command| self.issue(&self.lanes[0], command)),
             }
         })();
         self.sequences[sequence] = Some(own);
@@ -326,10 +384,12 @@ impl Backend for Card {
     }
 
     fn pin(&mut self, bytes: usize) -> Result<Option<usize>> {
+        let _alone = alone();
         self.copies.pin(bytes).map_err(|error| self.error("get memory of the host", error))
     }
 
     fn unpin(&mut self, buffer: usize) -> Result<()> {
+        let _alone = alone();
         self.copies.unpin(buffer).map_err(|error| self.error("give memory of the host back", error))
     }
 
@@ -355,7 +415,7 @@ impl Backend for Card {
     }
 
     fn watch(&mut self) -> Result<Done> {
-        let event = self.stream.record_event(None).map_err(|error| self.error("note where it is", error))?;
+        let event = self.stream().record_event(None).map_err(|error| self.error("note where it is", error))?;
         Ok(Box::new(move || event.is_complete()))
     }
 }
@@ -367,9 +427,12 @@ impl Drop for Card {
         let _ = self.bind();
         let _ = self.copies.wait();
         self.sequences.clear();
-        // SAFETY: nothing is under way on either stream, and each of these is given back once.
+        let _alone = alone();
+        // SAFETY: nothing is under way on any stream, and each of these is given back once.
         unsafe {
-            let _ = blas::destroy_handle(self.blas);
+            for lane in self.lanes.iter().filter(|lane| !lane.blas.is_null()) {
+                let _ = blas::destroy_handle(lane.blas);
+            }
             for (address, _) in self.memories.drain(..).flatten() {
                 let _ = result::free_sync(address);
             }

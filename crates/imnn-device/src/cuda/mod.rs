@@ -15,6 +15,8 @@ mod batches;
 pub(crate) mod bytes;
 #[cfg(feature = "cuda")]
 mod card;
+#[cfg(all(test, feature = "cuda"))]
+mod card_tests;
 #[cfg(feature = "cuda")]
 mod compile;
 #[cfg(feature = "cuda")]
