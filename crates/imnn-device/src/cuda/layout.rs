@@ -84,9 +84,9 @@ impl Layout {
         let own = simulation.as_ref().map_or(room, |simulation| room.beside(simulation.bytes()));
         let mut batches = Batches::new(plan, &cut, own);
         if batches.is_none() {
-            // Without room for more than single simulations they come from the host.
+            // Without room for both, simulations come from the host.
             simulation.take().map_or(Ok(()), |simulation| simulation.release(backend))?;
-            batches = Batches::new(plan, cut, room);
+            batches = Batches::new(plan, &cut, room);
         }
         let Some(batches) = batches else {
             return Err(DeviceError::OutOfMemory { device: backend.device(), bytes: room.memory });

@@ -45,7 +45,8 @@ fn launch(kernel: &str, threads: usize, arguments: &[Argument], size: usize) -> 
     let special = |k: usize, len: usize| match (kernel, k) {
         ("add_bias", 0) => 2 * threads,
         ("max_forward", 0) => threads / (count(2) * count(4)).max(1) * count(5),
-        ("copy", 0) => threads,
+        ("copy", 0) | ("place_fields", 5) => threads,
+        ("find_draws", 5 | 6) => 2 * len,
         ("copy", 2) => put * threads,
         ("max_forward", 6) | ("select", 6) | ("mean_forward", 7) => threads,
         ("select", 0) => len.min(threads),
@@ -65,7 +66,7 @@ fn launch(kernel: &str, threads: usize, arguments: &[Argument], size: usize) -> 
     let bytes = arguments.iter().enumerate().map(|(k, argument)| match argument {
         Argument::Numbers(span) => special(k, span.len) * size,
         Argument::Doubles(span) => special(k, span.len) * size_of::<f64>(),
-        Argument::Indices(span) => span.len * size_of::<u32>(),
+        Argument::Indices(span) => special(k, span.len) * size_of::<u32>(),
         Argument::Count(_) => 0,
     });
     bytes.sum::<usize>() as u64

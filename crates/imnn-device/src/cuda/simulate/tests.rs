@@ -255,6 +255,27 @@ fn what_is_not_known_or_could_overflow_is_left_to_the_host() {
     assert!(!made(source, |_| (), Scratch { memory: 1500, ..AMPLE }));
 }
 
+/// What is counted of kernels for benchmarks is what they touch, small tables aside.
+#[test]
+fn traffic_is_what_kernels_touch() {
+    let field = PowerLawField::new(13).unwrap();
+    let exact: &dyn Source<f32> = &OnTheFly::new(field.clone(), &[1.0, 0.5], 40, 30).unwrap();
+    let numerical: &dyn Source<f32> = &OnTheFly::numerical(field, &[1.0, 0.5], &[0.1, 0.1], 40, 30).unwrap();
+    let line = NoisyLine::default().with_slope_variance(0.3).unwrap();
+    let line: &dyn Source<f32> = &OnTheFly::new(line, &[1.0], 40, 30).unwrap();
+    let draws: &dyn Source<f32> = &OnTheFly::new(GaussianMeanVariance { n_data: 50 }, &[0.0, 1.0], 40, 30).unwrap();
+    let mut card = Emulated::new(size_of::<f32>());
+    card.traffic = Some(Default::default());
+    for source in [exact, numerical, line, draws] {
+        on_card::<f32, _>(&mut card, source, 20, &[Key::new(1)], Scratch { part: 20, ..AMPLE });
+    }
+    let seen = card.traffic.unwrap();
+    assert_eq!(seen.len(), 7, "{seen:?}");
+    for (kernel, [counted, touched]) in seen {
+        assert!(touched <= counted && counted <= touched + touched / 4 + 2000, "{kernel}: {counted} for {touched}");
+    }
+}
+
 /// When memory runs out halfway, what was taken is given back.
 #[test]
 fn what_was_taken_is_given_back() {
