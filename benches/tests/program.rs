@@ -32,3 +32,22 @@ fn a_workload_that_does_not_exist_is_refused() {
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(message.contains("no workload is called `sparse`"), "{message}");
 }
+
+#[test]
+fn without_a_gpu_it_is_said_what_is_missing() {
+    let report = imnn::device::CudaReport::look();
+    if report.missing.is_empty() {
+        return eprintln!("SKIPPED: this machine has a GPU");
+    }
+    let output = bench(&["--cuda", "--quick"]);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.starts_with("error: no GPU to measure on: ") && message.contains(&report.missing[0]), "{message}");
+}
+
+#[test]
+fn what_belongs_to_gpus_is_refused_without_them() {
+    for wrong in [&["--tf32"][..], &["--cuda", "--scaling"], &["--cuda", "--original", "python"]] {
+        assert_eq!(bench(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}

@@ -207,7 +207,9 @@ fn check_without_validation<E: Element>(runs: &mut [Golden; 2], mut imnn: Imnn<E
     let best = imnn.history().best_iteration.unwrap();
     let statistics = imnn.set_statistics(Weights::Best, On::Training).unwrap();
     let measured = statistics.det_f;
-    assert_eq!(measured, imnn.history().training.det_f[best], "{file}: det F of our best weights");
+    // A GPU adds up in another order than the host.
+    let recorded = imnn.history().training.det_f[best];
+    assert!((measured / recorded - 1.0).abs() < 1e-12, "{file}: det F of our best weights: {measured}, {recorded}");
 
     // Theirs, to the last number: the weights after the update that followed.
     let late = golden.weights::<f64>("best_w");

@@ -97,3 +97,26 @@ fn detected(folder: &Path, misuse: &str) -> Outcome {
         _ => Err(Failure::new(format!("the stand-in does not see `{misuse}`: {said}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_finds_the_stand_in_alone_and_an_empty_cache() {
+        let folder = temporary();
+        fs::create_dir_all(folder.join("cache/imnn")).unwrap();
+        let mut command = Command::new("true");
+        on(&mut command, &folder, "now").unwrap();
+        let value = |name: &str| command.get_envs().find(|(n, _)| *n == name).and_then(|(_, value)| value).unwrap();
+        assert_eq!(value("LD_LIBRARY_PATH"), folder.as_os_str());
+        assert_eq!(value("XDG_CACHE_HOME"), folder.join("cache").as_os_str());
+        assert_eq!(value("IMNN_STANDIN_ORDER"), "now");
+        assert!(!folder.join("cache").exists());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    fn temporary() -> PathBuf {
+        std::env::temp_dir().join(format!("imnn-standin-{}", std::process::id()))
+    }
+}

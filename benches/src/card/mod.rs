@@ -20,7 +20,7 @@ use crate::measure::{Effort, Measured, Program, rest};
 use crate::peers::{Peer, ours};
 use crate::process::Process;
 use crate::series::Series;
-use crate::workload::Workload;
+use crate::workload::{ON_CARD, Workload};
 
 /// The first GPU of this machine.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -103,6 +103,21 @@ fn driver(file: &Path, cuda: Option<&str>) -> String {
 /// How a program computes, for its name.
 pub fn precision(tf32: bool) -> &'static str {
     if tf32 { ", TF32" } else { ", f32" }
+}
+
+/// Whether all peers run on a GPU, seen on something small: some workloads would take a CPU hours.
+///
+/// # Errors
+/// If one does not.
+pub fn check_peers(peers: &[Peer]) -> Outcome {
+    let small = ON_CARD[0];
+    for peer in peers {
+        if let Some(mut command) = peer.command(&small) {
+            let label = format!("{:?}", peer.program);
+            on_gpu(&label, Process::start(&label, &mut command)?.device())?;
+        }
+    }
+    Ok(())
 }
 
 /// Measures a workload on the card, ours and the peers that have it; with `tf32` each also in that precision.

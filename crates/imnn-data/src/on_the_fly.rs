@@ -148,6 +148,10 @@ impl<E: Real, S: Simulator> Source<E> for OnTheFly<S> {
         &self.derivatives
     }
 
+    fn identity(&self) -> Option<u64> {
+        Some(self.identity.number())
+    }
+
     fn simulated(&self) -> Option<Simulated> {
         Some(Simulated {
             recipe: self.simulator.recipe()?,
@@ -156,10 +160,6 @@ impl<E: Real, S: Simulator> Source<E> for OnTheFly<S> {
             first: 0,
             first_without: self.n_d as u64,
         })
-    }
-
-    fn identity(&self) -> Option<u64> {
-        Some(self.identity.number())
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

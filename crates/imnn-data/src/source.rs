@@ -93,20 +93,20 @@ pub trait Source<E: Real>: Send + Sync {
         None
     }
 
-    /// How its simulations are made, where a device may make them itself instead of reading them; see [`Simulated`].
-    ///
-    /// By default there is no such way. A source that passes on the rows of another as they are passes on this too; one
-    /// that changes them must not.
-    fn simulated(&self) -> Option<Simulated> {
-        None
-    }
-
     /// A number that names the source, if there is one: sources of the same name give, with the same key, the same
     /// simulations. That of [`constant`](Self::constant) by default.
     ///
     /// Where there is none, devices do not read in advance what a later iteration needs: they could not tell whose it is.
     fn identity(&self) -> Option<u64> {
         self.constant()
+    }
+
+    /// How its simulations are made, where a device may make them itself instead of reading them; see [`Simulated`].
+    ///
+    /// By default there is no such way. A source that passes on the rows of another as they are passes on this too; one
+    /// that changes them must not.
+    fn simulated(&self) -> Option<Simulated> {
+        None
     }
 
     /// Reads `rows` into `leaf`.
@@ -171,12 +171,12 @@ macro_rules! through_pointer {
                 (**self).constant()
             }
 
-            fn simulated(&self) -> Option<Simulated> {
-                (**self).simulated()
-            }
-
             fn identity(&self) -> Option<u64> {
                 (**self).identity()
+            }
+
+            fn simulated(&self) -> Option<Simulated> {
+                (**self).simulated()
             }
 
             fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

@@ -43,12 +43,12 @@ impl<E: Element> Source<E> for Metered<'_, E> {
         self.source.constant()
     }
 
-    fn simulated(&self) -> Option<Simulated> {
-        self.source.simulated()
-    }
-
     fn identity(&self) -> Option<u64> {
         self.source.identity()
+    }
+
+    fn simulated(&self) -> Option<Simulated> {
+        self.source.simulated()
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

@@ -417,7 +417,8 @@ impl Backend for Card {
 
     fn watch(&mut self) -> Result<Done> {
         let event = self.stream().record_event(None).map_err(|error| self.error("note where it is", error))?;
-        Ok(Box::new(move || event.is_complete()))
+        // Whoever asks may be a thread that never had to do with the card.
+        Ok(Box::new(move || event.context().bind_to_thread().is_ok() && event.is_complete()))
     }
 }
 
@@ -429,6 +430,7 @@ impl Drop for Card {
         let _ = self.copies.wait();
         self.sequences.clear();
         let _alone = alone();
+        self.copies.end();
         // SAFETY: nothing is under way on any stream, and each of these is given back once.
         unsafe {
             for lane in self.lanes.iter().filter(|lane| !lane.blas.is_null()) {

@@ -145,6 +145,16 @@ impl Copies {
         Ok(true)
     }
 
+    /// Gives all buffers back.
+    pub(super) fn end(&mut self) {
+        // Errors cannot be told any more, and what is lost ends with the program.
+        let _ = self.work.context().bind_to_thread();
+        let _ = self.wait();
+        for buffer in self.buffers.drain(..).flatten() {
+            let _ = buffer.free();
+        }
+    }
+
     /// Waits for both streams.
     pub(super) fn wait(&self) -> Result<(), DriverError> {
         self.work.synchronize().and(self.copies.synchronize())
@@ -161,12 +171,7 @@ impl Buffer {
 
 impl Drop for Copies {
     fn drop(&mut self) {
-        // Errors cannot be told any more, and what is lost ends with the program.
-        let _ = self.work.context().bind_to_thread();
-        let _ = self.wait();
-        for buffer in self.buffers.drain(..).flatten() {
-            let _ = buffer.free();
-        }
+        self.end();
     }
 }
 

@@ -79,13 +79,10 @@ impl<E: Element> Feed<E> {
         if layout.input_at(k) == Some((data, k)) {
             return Ok(());
         }
-        if let Some(mut simulation) = layout.simulation.take() {
-            layout.set_input(k, None);
+        if let Some(simulation) = &mut layout.simulation {
             let made = simulation.run(backend, task.key, k);
-            layout.simulation = Some(simulation);
-            made?;
-            layout.set_input(k, Some((data, k)));
-            return Ok(());
+            layout.set_input(k, made.is_ok().then_some((data, k)));
+            return made;
         }
         let place = layout.spans[k].input;
         let (offset, len) = (place.start * size_of::<E>(), place.len * size_of::<E>());

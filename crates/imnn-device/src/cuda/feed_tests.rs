@@ -8,7 +8,7 @@ use imnn_data::{
     Arrays, DataError, Derivatives, HeldRows, Leaf, OnTheFly, Prefetch, Source, Streamed, Streaming, simulate_exact,
 };
 use imnn_models::{Adam, Model, Optimiser, OptimiserConfig, dense, gelu, serial};
-use imnn_sim::{GaussianMeanVariance, Key};
+use imnn_sim::{GaussianMeanVariance, Key, Simulator};
 use ndarray::Array2;
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,9 +22,29 @@ fn model() -> Model {
     Model::new(serial([dense(9), gelu(), dense(2)]), &[10]).unwrap()
 }
 
-/// Simulations that are read, as what simulates them is not told.
-fn draws() -> Watched<OnTheFly<GaussianMeanVariance>> {
-    Watched::new(OnTheFly::new(DRAWS, &THETA, 41, 23).unwrap())
+/// Draws of a simulator that the card does not know.
+fn draws() -> OnTheFly<Own> {
+    OnTheFly::new(Own, &THETA, 41, 23).unwrap()
+}
+
+struct Own;
+
+impl Simulator for Own {
+    fn n_params(&self) -> usize {
+        DRAWS.n_params()
+    }
+
+    fn data_shape(&self) -> Vec<usize> {
+        DRAWS.data_shape()
+    }
+
+    fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]) {
+        DRAWS.simulate(key, theta, data);
+    }
+
+    fn simulate_with_derivative(&self, key: Key, theta: &[f64], data: &mut [f64], derivative: &mut [f64]) {
+        DRAWS.simulate_with_derivative(key, theta, data, derivative);
+    }
 }
 
 fn key(k: u64) -> Key {

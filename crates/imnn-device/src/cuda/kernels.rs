@@ -20,8 +20,12 @@ pub(crate) const BLOCK: u32 = 256;
 /// The source of all kernels for numbers of `real`, the type's name in C.
 pub(crate) fn source(real: &str) -> String {
     let mut text = format!("#define REAL {real}\n{COMMON}");
-    PASSES.iter().chain(&TRAINING).chain(&SIMULATING).for_each(|part| text.push_str(part));
+    parts().for_each(|part| text.push_str(part));
     text
+}
+
+fn parts() -> impl Iterator<Item = &'static str> {
+    PASSES.into_iter().chain(TRAINING).chain(SIMULATING)
 }
 
 /// The C name of the type with so many bytes.
@@ -31,18 +35,13 @@ pub(crate) fn real(bytes: usize) -> &'static str {
 
 /// The names of all kernels.
 pub(crate) fn names() -> Vec<&'static str> {
-    [names_in(&PASSES), names_in(&TRAINING), names_in(&SIMULATING)].concat()
+    names_in(parts())
 }
 
 /// Which of its arguments, behind the number of threads, a kernel writes.
 pub(crate) fn writes(kernel: &str) -> Vec<bool> {
     let start = format!("KERNEL {kernel}(");
-    let text = PASSES
-        .iter()
-        .chain(&TRAINING)
-        .chain(&SIMULATING)
-        .find_map(|part| part.split(&start).nth(1))
-        .unwrap_or_default();
+    let text = parts().find_map(|part| part.split(&start).nth(1)).unwrap_or_default();
     let list = text.split('{').next().unwrap_or_default();
     list.split(',').skip(1).map(|parameter| parameter.trim_start().starts_with("OUT(")).collect()
 }
@@ -50,11 +49,11 @@ pub(crate) fn writes(kernel: &str) -> Vec<bool> {
 /// The names of those that passes through networks need.
 #[cfg(test)]
 pub(crate) fn names_of_passes() -> Vec<&'static str> {
-    names_in(&PASSES)
+    names_in(PASSES.into_iter())
 }
 
-fn names_in(parts: &[&'static str]) -> Vec<&'static str> {
-    let lines = parts.iter().flat_map(|part| part.lines());
+fn names_in(parts: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    let lines = parts.flat_map(str::lines);
     lines.filter_map(|line| line.strip_prefix("KERNEL ")?.split('(').next()).collect()
 }
 

@@ -81,12 +81,8 @@ impl Layout {
             Some(simulated) => Simulation::new::<E, B>(backend, simulated, &whole, Scratch::new(room.memory))?,
             None => None,
         };
-        let beside = |simulation: &Simulation| {
-            // Nothing is brought: there is no stage.
-            let room = Room { memory: room.memory.saturating_sub(simulation.bytes()), constant: true, ..room };
-            Batches::new(plan, &cut, room).map(|batches| Batches { staged: false, ..batches })
-        };
-        let mut batches = simulation.as_ref().and_then(beside);
+        let own = simulation.as_ref().map_or(room, |simulation| room.beside(simulation.bytes()));
+        let mut batches = Batches::new(plan, &cut, own);
         if batches.is_none() {
             // Without room for both, simulations come from the host.
             simulation.take().map_or(Ok(()), |simulation| simulation.release(backend))?;

@@ -135,7 +135,7 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         let mut memory = self.limits.memory.map_or(free, |limit| limit.min(free));
         let (n, constant) = (self.limits.n.unwrap_or(usize::MAX), task.source.constant().is_some());
         loop {
-            let room = Room { memory, n, patches: self.limits.patches, backward: keep, constant };
+            let room = Room { memory, n, patches: self.limits.patches, backward: keep, constant, made: false };
             let shape = |size| Shape::of(&self.model, task.source, size).unwrap_or(whole);
             let spans = (self.weights.weights, self.weights.gradient, self.tables.as_slice());
             match Layout::new(&mut self.backend, &self.plan, whole, shape, room, spans, simulated.clone()) {
@@ -205,8 +205,9 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         self.layouts[0].as_ref().is_some_and(Layout::keeps_all)
     }
 
-    /// Brings the simulations of all batches, or readies their making where that is a part of the iteration, where that leaves the card without work for no longer than one batch takes: if
-    /// there is one, or all are there already. Otherwise brings none, and returns false.
+    /// Brings the simulations of all batches, where that leaves the card without work for no longer than one batch takes: if
+    /// there is one, or all are there already. Otherwise brings none, and returns false. Where the card makes them, that is
+    /// a part of the iteration, and only the key is brought.
     pub(super) fn bring_all(&mut self, task: &Task<'_, E>) -> Result<bool> {
         let Some(layout) = &mut self.layouts[0] else { return Ok(false) };
         let n = layout.spans.len();

@@ -160,15 +160,15 @@ impl<E: Element> Source<E> for Part<'_, E> {
         self.source.constant()
     }
 
+    fn identity(&self) -> Option<u64> {
+        self.source.identity()
+    }
+
     fn simulated(&self) -> Option<Simulated> {
         let n_d = self.source.n_d();
         let whole = self.source.simulated()?;
         let (first, first_without) = (whole.index(self.with.start, n_d), whole.index(self.without.start, n_d));
         Some(Simulated { first, first_without, ..whole })
-    }
-
-    fn identity(&self) -> Option<u64> {
-        self.source.identity()
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
