@@ -31,7 +31,7 @@ pub(super) struct Copies {
 struct Buffer {
     address: *mut u8,
     bytes: usize,
-    /// The last copies from it, on the stream of the work and on that of copies.
+    /// The last copies from it or to it, on the stream of the work and on that of copies.
     copied: [CudaEvent; 2],
 }
 
@@ -143,6 +143,34 @@ impl Copies {
             self.copy(passage, to + (k * PASSAGE) as u64, piece.len())?;
         }
         Ok(true)
+    }
+
+    /// Fills bytes from an address, behind the work. Says whether it could.
+    pub(super) fn download(&mut self, from: sys::CUdeviceptr, bytes: &mut [u8]) -> Result<bool, DriverError> {
+        let Some([passage, _]) = self.passages else { return Ok(false) };
+        for (k, piece) in bytes.chunks_mut(PASSAGE).enumerate() {
+            self.fill(passage, from + (k * PASSAGE) as u64, piece.len())?;
+            piece.copy_from_slice(&self.pinned(passage)?[..piece.len()]);
+        }
+        Ok(true)
+    }
+
+    /// Copies from an address to a buffer, behind the work.
+    #[allow(unsafe_code)]
+    fn fill(&mut self, buffer: usize, from: sys::CUdeviceptr, bytes: usize) -> Result<(), DriverError> {
+        let Some(to) = self.pinned(buffer)?.get_mut(..bytes).map(|to| &raw mut *to) else { return Err(unknown()) };
+        let work = &self.work;
+        // SAFETY: nothing else is copied from or to the buffer, which is neither looked at nor freed before the event that
+        // is recorded behind the copy; the caller gives an address of so many bytes that are alive.
+        let sent = unsafe { result::memcpy_dtoh_async(&mut *to, from, work.cu_stream()) };
+        let noted = match self.buffers.get(buffer).and_then(Option::as_ref) {
+            Some(buffer) => buffer.copied[0].record(work),
+            None => Err(unknown()),
+        };
+        if noted.is_err() {
+            self.wait()?;
+        }
+        sent.and(noted)
     }
 
     /// Gives all buffers back.

@@ -167,6 +167,17 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         }
     }
 
+    /// Gives back all that depends on a task.
+    pub(super) fn drop_layouts(&mut self) -> Result<()> {
+        self.drop_layout(0)?;
+        self.drop_layout(1)
+    }
+
+    /// Gives memory back.
+    pub(super) fn release(&mut self, memory: &mut Vec<usize>) -> Result<()> {
+        memory.drain(..).try_for_each(|memory| self.backend.free(memory))
+    }
+
     /// Sees to it that batch `k` lies on the card with all its layers.
     fn run_forward(&mut self, task: &Task<'_, E>, place: usize, k: usize, pass: u64) -> Result<()> {
         let Some(layout) = &mut self.layouts[place] else { return Ok(()) };

@@ -7,7 +7,7 @@ use super::evaluation::{Evaluation, MOST_SUMMARIES};
 use super::iteration::{Iteration, UpdateSpans, n_limit, update};
 use super::session::{CardSession, numbers, put};
 use crate::device::{Evaluated, Keys, Resident, Start, Task, Which};
-use crate::error::Result;
+use crate::error::{DeviceError, Result};
 use imnn_data::{Derivatives, Source};
 use imnn_models::{Clip, Element, OptimiserConfig, OptimiserState};
 use imnn_sim::Key;
@@ -20,21 +20,58 @@ mod tests;
 pub(super) struct Settled<'a, E: Element, B: Backend> {
     session: &'a mut CardSession<E, B>,
     optimiser: OptimiserConfig,
-    /// The optimiser's memory.
-    slots: Vec<(String, Span)>,
-    previous: Span,
-    best: Span,
+    places: Places,
+    /// All memory of the places.
+    memory: Vec<usize>,
     has_best: bool,
-    coefficients: Span,
-    /// Doubles: lambda, alpha; the limit on the gradient.
-    settings: Span,
-    limit: Span,
     /// Sequences: weights before the update, or after it, to the best.
     keep: [usize; 2],
 }
 
+/// Where training has its numbers.
+struct Places {
+    /// The optimiser's memory.
+    slots: Vec<(String, Span)>,
+    previous: Span,
+    best: Span,
+    coefficients: Span,
+    /// Doubles: lambda, alpha; the limit on the gradient.
+    settings: Span,
+    limit: Span,
+}
+
+impl Places {
+    /// Takes memory, which is told one by one.
+    fn new<E: Element, B: Backend>(backend: &mut B, start: &Start<'_, E>, taken: &mut Vec<usize>) -> Result<Self> {
+        let mut told = |span: Span| {
+            taken.push(span.memory);
+            span
+        };
+        let mut slots = Vec::new();
+        for (name, vector) in start.state.slots() {
+            slots.push((name.clone(), told(put(backend, vector)?)));
+        }
+        let mut limits = vec![0.0; n_limit()];
+        if let Some(Clip::Norm(limit) | Clip::Value(limit)) = start.optimiser.clipping() {
+            limits[0] = limit;
+        }
+        let n = start.weights.len();
+        Ok(Places {
+            slots,
+            previous: told(numbers::<E>(backend, n)?),
+            best: told(numbers::<E>(backend, n)?),
+            coefficients: told(put(backend, &start.optimiser.coefficients::<E>(0))?),
+            settings: told(put(backend, &[start.lambda, start.alpha])?),
+            limit: told(put(backend, &limits)?),
+        })
+    }
+}
+
 impl<'a, E: Element, B: Backend> Settled<'a, E, B> {
     /// Takes weights and optimiser to the card; nothing if it cannot train there.
+    ///
+    /// # Errors
+    /// If the card refuses, or has no memory for them even without anything else; no memory is then held.
     pub(super) fn new(session: &'a mut CardSession<E, B>, start: &Start<'_, E>) -> Result<Option<Self>> {
         let (q, p) = (session.summaries_of_model(), start.source.n_params());
         let n = session.n_weights();
@@ -42,48 +79,50 @@ impl<'a, E: Element, B: Backend> Settled<'a, E, B> {
         if !fits || start.weights.len() != n || start.state.slots().iter().any(|(_, vector)| vector.len() != n) {
             return Ok(None);
         }
-        let backend = &mut session.backend;
-        let slots = start.state.slots().iter().map(|(name, vector)| Ok((name.clone(), put(backend, vector)?)));
-        let slots = slots.collect::<Result<Vec<_>>>()?;
-        let [previous, best] = [(); 2].map(|()| numbers::<E>(backend, n));
-        let (previous, best) = (previous?, best?);
-        let coefficients = put(backend, &start.optimiser.coefficients::<E>(0))?;
-        let settings = put(backend, &[start.lambda, start.alpha])?;
-        let mut limits = vec![0.0; n_limit()];
-        if let Some(Clip::Norm(limit) | Clip::Value(limit)) = start.optimiser.clipping() {
-            limits[0] = limit;
+        let mut memory = Vec::new();
+        let mut places = Places::new(&mut session.backend, start, &mut memory);
+        if matches!(places, Err(DeviceError::OutOfMemory { .. })) {
+            // What earlier passes have left is made again, in smaller batches.
+            session.release(&mut memory)?;
+            session.drop_layouts()?;
+            places = Places::new(&mut session.backend, start, &mut memory);
         }
-        let limit = put(backend, &limits)?;
+        let places = match places {
+            Ok(places) => places,
+            Err(error) => {
+                session.release(&mut memory)?;
+                return Err(error);
+            }
+        };
         let weights = session.weights.weights.part(0..n);
-        let keep = [previous, weights].map(|from| backend.prepare(vec![copy(from, best)]));
+        let keep = [places.previous, weights].map(|from| session.backend.prepare(vec![copy(from, places.best)]));
         let [before, after] = keep;
         let keep = [before?, after?];
         session.load(start.weights)?;
         let optimiser = start.optimiser.clone();
-        let has_best = false;
-        Ok(Some(Settled { session, optimiser, slots, previous, best, has_best, coefficients, settings, limit, keep }))
+        Ok(Some(Settled { session, optimiser, places, memory, has_best: false, keep }))
     }
 
     /// Sees to it that the layout at a place has its evaluation, and the first its iteration.
     fn ready(&mut self, place: usize, derivatives: &Derivatives) -> Result<()> {
-        let n = self.previous.len;
+        let n = self.places.previous.len;
         let CardSession { layouts, backend, plan, weights, .. } = &mut *self.session;
         let Some(layout) = &mut layouts[place] else { return Ok(()) };
         if layout.evaluation.is_none() {
-            layout.evaluation = Some(Evaluation::new(backend, layout, self.settings)?);
+            layout.evaluation = Some(Evaluation::new(backend, layout, self.places.settings)?);
         }
         let Some(evaluation) = &mut layout.evaluation else { return Ok(()) };
         evaluation.load_widths(backend, derivatives)?;
         if place == 0 && layout.iteration.is_none() {
-            let slots: Vec<Span> = self.slots.iter().map(|&(_, span)| span).collect();
+            let slots: Vec<Span> = self.places.slots.iter().map(|&(_, span)| span).collect();
             let commands = update(
                 &self.optimiser,
                 UpdateSpans {
                     status: evaluation.status(),
-                    coefficients: self.coefficients,
-                    limit: self.limit,
+                    coefficients: self.places.coefficients,
+                    limit: self.places.limit,
                     gradient: weights.gradient.part(0..n),
-                    previous: self.previous,
+                    previous: self.places.previous,
                     weights: weights.weights.part(0..n),
                     slots: &slots,
                 },
@@ -129,7 +168,7 @@ impl<E: Element, B: Backend> Resident<E> for Settled<'_, E, B> {
         let place = self.session.layout(&task, true)?;
         self.ready(place, source.derivatives())?;
         let coefficients = self.optimiser.coefficients::<E>(iteration);
-        self.session.backend.upload(self.coefficients.memory, 0, bytes::of(&coefficients))?;
+        self.session.backend.upload(self.places.coefficients.memory, 0, bytes::of(&coefficients))?;
         if self.session.keeps_all() {
             if self.session.bring_all(&task)? {
                 self.run(|iteration| iteration.whole)?;
@@ -167,7 +206,7 @@ impl<E: Element, B: Backend> Resident<E> for Settled<'_, E, B> {
 
     fn best(&mut self, weights: &mut [E]) -> Result<bool> {
         if self.has_best {
-            self.session.backend.download(self.best.memory, 0, bytes::of_mut(weights))?;
+            self.session.backend.download(self.places.best.memory, 0, bytes::of_mut(weights))?;
         }
         Ok(self.has_best)
     }
@@ -176,7 +215,7 @@ impl<E: Element, B: Backend> Resident<E> for Settled<'_, E, B> {
         let backend = &mut self.session.backend;
         backend.download(self.session.weights.weights.memory, 0, bytes::of_mut(weights))?;
         let mut slots = Vec::new();
-        for (name, span) in &self.slots {
+        for (name, span) in &self.places.slots {
             let mut vector = vec![E::zero(); span.len];
             backend.download(span.memory, 0, bytes::of_mut(&mut vector))?;
             slots.push((name.clone(), vector));
@@ -196,10 +235,7 @@ impl<E: Element, B: Backend> Drop for Settled<'_, E, B> {
         for sequence in self.keep {
             let _ = backend.forget(sequence);
         }
-        let others = [self.previous, self.best, self.coefficients, self.settings, self.limit];
-        for span in self.slots.iter().map(|&(_, span)| span).chain(others) {
-            let _ = backend.free(span.memory);
-        }
+        let _ = self.session.release(&mut self.memory);
     }
 }
 

@@ -385,6 +385,35 @@ fn what_cannot_train_on_a_card_is_left_to_the_host() {
     assert_eq!(session.backend.used, used);
 }
 
+/// Training that finds too little memory beside what earlier passes have left takes it from them; with too little for
+/// itself it is refused, and holds nothing.
+#[test]
+fn training_takes_memory_from_earlier_passes() {
+    let model = model();
+    let [source, ..] = sources(60, 60);
+    let optimiser = smooth(1e-2).into();
+    let case = Case::new(&model, source.as_ref(), &optimiser);
+    let expected = case.on_card(&mut card(&model, Limits::default()));
+    let mut session = card(&model, Limits::default());
+    let bare = session.backend.used;
+    let (weights, state) = case.start();
+    let task = Task { weights: &weights, source: source.as_ref(), key: KEY };
+    session.forward(&task, true).unwrap();
+    assert!(session.backend.used > bare + 20_000);
+    session.backend.really = session.backend.used + 1_000;
+    assert_near(&case.on_card(&mut session), &expected, 1e-9, "little memory");
+
+    let mut session = card(&model, Limits::default());
+    session.backend.really = session.backend.used + 10_000;
+    let regularisation = case.loss.regularisation;
+    let (lambda, alpha) = (regularisation.lambda(), regularisation.alpha());
+    let start =
+        Start { weights: &weights, optimiser: &optimiser, state: &state, lambda, alpha, source: source.as_ref() };
+    let error = session.settle(&start).err().unwrap();
+    assert!(matches!(error, DeviceError::OutOfMemory { .. }), "{error}");
+    assert_eq!(session.backend.used, bare);
+}
+
 #[test]
 fn single_precision_trains_too() {
     let model = model();
