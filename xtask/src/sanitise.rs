@@ -36,7 +36,7 @@ fn tests(target: &str, arguments: &[String]) -> Command {
 }
 
 fn folder() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace::root().join("target"), PathBuf::from);
+    let target = workspace::target();
     target.join("sanitise")
 }
 

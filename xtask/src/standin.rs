@@ -36,7 +36,7 @@ pub fn run() -> Outcome {
 
 /// Compiles the libraries; the folder that they are in.
 fn build() -> Outcome<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace::root().join("target"), PathBuf::from);
+    let target = workspace::target();
     let folder = target.join("cuda/standin");
     fs::create_dir_all(&folder)?;
     let folder = folder.canonicalize()?;
