@@ -7,7 +7,8 @@
 //!    golden files.
 //! 4. Training runs repeated on the GPU, to the bit.
 //! 5. The same networks as in 2 under compute-sanitizer's memcheck and racecheck, which is got by pip where it is missing.
-//! 6. With `--peers PYTHON`, a Python that has JAX for GPUs: that the benchmark of GPUs runs.
+//! 6. With `--peers PYTHON`, a Python that has JAX for GPUs: that ours is as much faster than JAX on the same card as is
+//!    asked of it.
 //!
 //! With `--offline`, neither cargo nor pip asks a network: what is needed has to be there. What did not run does not pass.
 //! The report is also written to `target/gpu-check.txt`, with all that the steps have printed.
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::gpu::{self, Found, with_libraries};
+use crate::json::Json;
 use crate::process::{Failure, Outcome, cargo, output};
 use crate::{setup, workspace};
 
@@ -35,6 +37,9 @@ const STEPS: [&str; 9] = [
     "racecheck",
     "benchmark beside JAX",
 ];
+
+/// How many times as long as ours JAX takes at least, for workloads of the benchmark.
+const ASKED: [(&str, f64); 2] = [("dense-exact-1000", 3.0), ("inception-128-wide-64-fly-5000", 1.5)];
 
 /// The command line.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -128,8 +133,9 @@ fn check(arguments: &Arguments, report: &mut Report) -> Outcome {
     match &arguments.peers {
         Some(python) => {
             let mut bench = cargo(&["run", "--release", "--quiet", "-p", "imnn-benches", "--features", "cuda"]);
-            bench.args(offline).args(["--bin", "imnn-benches", "--", "--cuda", "--tf32", "--quick", "--peers"]);
-            report.step(with_libraries(bench.arg(python), folders));
+            bench.args(offline).args(["--bin", "imnn-benches", "--", "--cuda", "--tf32", "--json", "--peers"]);
+            bench.arg(python).arg("--only").args(ASKED.map(|(workload, _)| workload));
+            report.checked(with_libraries(&mut bench, folders), |log| faster(log).map_err(End::Failed));
         }
         None => report.not_run("no --peers PYTHON was given"),
     }
@@ -254,11 +260,16 @@ impl Report {
 
     /// The same for tests, of which one at least has to run on the GPU.
     fn tests(&mut self, command: &mut Command) {
+        self.checked(command, |log| tested(log).map_err(|why| End::NotRun(why.to_string())));
+    }
+
+    /// The next step, which passes if what it has printed does too.
+    fn checked(&mut self, command: &mut Command, check: impl FnOnce(&str) -> Result<(), End>) {
         let before = self.log.len();
         self.step(command);
-        let end = tested(&self.log[before..]);
-        if let (Some(last @ End::Passed), Err(why)) = (self.ends.last_mut(), end) {
-            *last = End::NotRun(why.to_string());
+        let end = check(&self.log[before..]);
+        if let (Some(last @ End::Passed), Err(end)) = (self.ends.last_mut(), end) {
+            *last = end;
         }
     }
 
@@ -318,6 +329,33 @@ fn tested(log: &str) -> Outcome {
         return Err(Failure::new(line));
     }
     if log.lines().any(passed) { Ok(()) } else { Err(Failure::new("there was no such test")) }
+}
+
+/// Whether ours is as much faster as is asked, in what the benchmark printed as JSON; says by how much where it is not.
+fn faster(log: &str) -> Result<(), String> {
+    let lines = log.lines().skip_while(|line| *line != "{");
+    let report = Json::parse(&lines.collect::<Vec<_>>().join("\n"))?;
+    let records = report.get("records").and_then(Json::array).unwrap_or_default();
+    let mut short = Vec::new();
+    for (workload, asked) in ASKED {
+        let of = |record: &&Json| record.get("workload").and_then(Json::string) == Some(workload);
+        let programs = records.iter().find(of).and_then(|record| record.get("programs")).and_then(Json::array);
+        let mut compared = 0;
+        for program in programs.unwrap_or_default() {
+            let name = program.get("program").and_then(Json::string).unwrap_or_default();
+            let Some(Json::Number(times)) = program.get("times_ours").filter(|_| name.contains("JAX")) else {
+                continue;
+            };
+            compared += 1;
+            if *times < asked {
+                short.push(format!("{workload}: {name} takes {times:.2} times as long as ours, not {asked}"));
+            }
+        }
+        if compared == 0 {
+            short.push(format!("{workload}: nothing to compare with"));
+        }
+    }
+    if short.is_empty() { Ok(()) } else { Err(short.join("; ")) }
 }
 
 /// The command with its errors among its output, in the order in which they come.
@@ -390,6 +428,26 @@ mod tests {
         assert!(matches!(&report.ends[1], End::NotRun(why) if why.contains("no such test")), "{:?}", report.ends);
         assert!(matches!(&report.ends[2], End::NotRun(why) if why == "SKIPPED: no GPU"), "{:?}", report.ends);
         assert!(matches!(report.ends[3], End::Failed(_)), "{:?}", report.ends);
+    }
+
+    #[test]
+    fn what_is_not_as_fast_as_asked_is_said() {
+        let report = |dense: f64, programs: &str| {
+            let wide = format!("{{\"workload\":\"inception-128-wide-64-fly-5000\",\"programs\":[{programs}]}}");
+            let ours = "{\"program\":\"imnn, f32\"}";
+            let jax = format!("{{\"program\":\"JAX 1, f32\",\"times_ours\":{dense}}}");
+            let dense = format!("{{\"workload\":\"dense-exact-1000\",\"programs\":[{ours},{jax}]}}");
+            format!("$ cargo\nwarming up {{\n{{\n\"records\":[{dense},{wide}]\n}}\n")
+        };
+        let jax = "{\"program\":\"JAX 1, f32\",\"times_ours\":1.6},{\"program\":\"PyTorch\",\"times_ours\":0.1}";
+        assert_eq!(faster(&report(3.2, jax)), Ok(()));
+        let short = faster(&report(2.5, "")).unwrap_err();
+        assert_eq!(
+            short,
+            "dense-exact-1000: JAX 1, f32 takes 2.50 times as long as ours, not 3; inception-128-wide-64-fly-5000: nothing to \
+             compare with"
+        );
+        assert!(faster("no JSON").is_err());
     }
 
     #[test]
