@@ -77,6 +77,18 @@ pub(crate) enum Command {
     Zero(Span),
 }
 
+/// A number for a kernel; batches are cut so that all of them fit.
+pub(crate) fn count(n: usize) -> Argument {
+    Argument::Count(n as u32)
+}
+
+/// Adds to a list the run of a kernel in so many threads, if there are any.
+pub(crate) fn launch(commands: &mut Vec<Command>, kernel: &'static str, threads: usize, arguments: &[Argument]) {
+    if threads > 0 {
+        commands.push(Command::Launch { kernel, threads: threads as u32, arguments: arguments.to_vec() });
+    }
+}
+
 /// Whether a card has done what was asked about; on any thread.
 pub(crate) type Done = Box<dyn Fn() -> bool + Send + Sync>;
 

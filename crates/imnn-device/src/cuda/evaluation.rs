@@ -6,7 +6,7 @@
 //!
 //! All of it is in double precision, with the formulas and refusals of imnn-stats; see `kernels/loss.cu`.
 
-use super::backend::{Argument, Backend, Command, Span};
+use super::backend::{Argument, Backend, Command, Span, count, launch};
 use super::layout::Layout;
 use super::session::numbers;
 use crate::device::LossRecord;
@@ -56,11 +56,8 @@ impl Evaluation {
         let [record, gradient, widths] = [take(RECORD)?, take(q + q * q)?, take(p)?];
 
         let mut commands = Vec::new();
-        let mut launch = |kernel, threads: usize, arguments: Vec<Argument>| {
-            commands.push(Command::Launch { kernel, threads: threads as u32, arguments });
-        };
         for (k, part) in parts.iter().enumerate() {
-            let arguments = vec![
+            let arguments = [
                 Argument::Numbers(layout.spans[k].summaries),
                 count(shape.leaves.rows(k).len()),
                 count(ROWS_PER_PART),
@@ -70,13 +67,13 @@ impl Evaluation {
                 Argument::Doubles(widths),
                 Argument::Doubles(sums.part(part.start * first..part.end * first)),
             ];
-            launch("first_sums", part.len() * first, arguments);
+            launch(&mut commands, "first_sums", part.len() * first, &arguments);
         }
         let counts = [n_parts, q, shape.n_s, shape.n_d].map(count);
         let arguments = [Argument::Doubles(sums)].into_iter().chain(counts).chain([Argument::Doubles(mean)]);
-        launch("first_means", first, arguments.collect());
+        launch(&mut commands, "first_means", first, &arguments.collect::<Vec<_>>());
         for (k, part) in parts.iter().enumerate() {
-            let arguments = vec![
+            let arguments = [
                 Argument::Numbers(layout.spans[k].summaries),
                 count(shape.leaves.rows(k).len()),
                 count(ROWS_PER_PART),
@@ -84,11 +81,11 @@ impl Evaluation {
                 Argument::Doubles(mean),
                 Argument::Doubles(sums.part(part.start * second..part.end * second)),
             ];
-            launch("second_sums", part.len() * second, arguments);
+            launch(&mut commands, "second_sums", part.len() * second, &arguments);
         }
-        let arguments = vec![Argument::Doubles(sums), count(n_parts), count(q), Argument::Doubles(totals)];
-        launch("second_totals", second, arguments);
-        let arguments = vec![
+        let arguments = [Argument::Doubles(sums), count(n_parts), count(q), Argument::Doubles(totals)];
+        launch(&mut commands, "second_totals", second, &arguments);
+        let arguments = [
             Argument::Doubles(mean),
             Argument::Doubles(totals),
             count(q),
@@ -102,9 +99,9 @@ impl Evaluation {
             Argument::Doubles(gradient),
             Argument::Numbers(layout.tangents),
         ];
-        launch("loss", 1, arguments);
+        launch(&mut commands, "loss", 1, &arguments);
         for (k, spans) in layout.spans.iter().enumerate().filter(|_| !layout.backward.is_empty()) {
-            let arguments = vec![
+            let arguments = [
                 Argument::Numbers(spans.summaries),
                 count(shape.leaves.rows(k).len() * q),
                 count(q),
@@ -113,7 +110,7 @@ impl Evaluation {
                 count(sides * p * q),
                 Argument::Numbers(spans.values),
             ];
-            launch("cotangents", spans.values.len, arguments);
+            launch(&mut commands, "cotangents", spans.values.len, &arguments);
         }
         let sequence = backend.prepare(commands.clone())?;
         Ok(Evaluation { record, widths, loaded: vec![], commands, sequence, memory })
@@ -159,8 +156,4 @@ fn parts(layout: &Layout) -> Vec<Range<usize>> {
         start..end
     })
     .collect()
-}
-
-fn count(n: usize) -> Argument {
-    Argument::Count(n as u32)
 }

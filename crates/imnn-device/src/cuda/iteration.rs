@@ -1,6 +1,6 @@
 //! Whole iterations as commands.
 
-use super::backend::{Argument, Backend, Command, Span};
+use super::backend::{Argument, Backend, Command, Span, count, launch};
 use super::layout::Layout;
 use crate::error::Result;
 use crate::fused::Plan;
@@ -71,9 +71,6 @@ pub(super) fn n_limit() -> usize {
 pub(super) fn update(config: &OptimiserConfig, spans: UpdateSpans<'_>) -> Vec<Command> {
     let n = spans.weights.len;
     let mut commands = Vec::new();
-    let mut launch = |kernel, threads: usize, arguments: Vec<Argument>| {
-        commands.push(Command::Launch { kernel, threads: threads as u32, arguments });
-    };
     let gradient = Argument::Numbers(spans.gradient);
     let clip = match config.clipping() {
         None => 0,
@@ -82,10 +79,10 @@ pub(super) fn update(config: &OptimiserConfig, spans: UpdateSpans<'_>) -> Vec<Co
             let [largest, squares] = [2..2 + parts, 2 + parts..2 + 2 * parts].map(|range| spans.limit.part(range));
             let [largest, squares] = [largest, squares].map(Argument::Doubles);
             let cut = [count(n), count(n.div_ceil(PARTS).max(1))];
-            launch("largest_parts", parts, vec![gradient, cut[0], cut[1], largest]);
-            launch("square_parts", parts, vec![gradient, cut[0], cut[1], largest, squares]);
+            launch(&mut commands, "largest_parts", parts, &[gradient, cut[0], cut[1], largest]);
+            launch(&mut commands, "square_parts", parts, &[gradient, cut[0], cut[1], largest, squares]);
             let limit = Argument::Doubles(spans.limit.part(0..2));
-            launch("norm_limit", 1, vec![largest, squares, count(parts), limit]);
+            launch(&mut commands, "norm_limit", 1, &[largest, squares, count(parts), limit]);
             1
         }
         Some(_) => 2,
@@ -108,10 +105,6 @@ pub(super) fn update(config: &OptimiserConfig, spans: UpdateSpans<'_>) -> Vec<Co
         _ => "adam",
     };
     arguments.extend(spans.slots.iter().copied().map(Argument::Numbers));
-    launch(kernel, n, arguments);
+    launch(&mut commands, kernel, n, &arguments);
     commands
-}
-
-fn count(n: usize) -> Argument {
-    Argument::Count(n as u32)
 }

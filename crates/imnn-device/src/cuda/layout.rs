@@ -170,11 +170,13 @@ impl Layout {
             };
             (summary, value) = (summary + total(k), value + values_of(k));
             let lowering = || Lowering::new(plan, rows, spans, tables, room.patches);
-            self.commands[0].push(lowering().forward());
-            self.forward.push(backend.prepare(lowering().forward())?);
+            let commands = lowering().forward();
+            self.forward.push(backend.prepare(commands.clone())?);
+            self.commands[0].push(commands);
             if room.backward {
-                self.commands[1].push(lowering().backward());
-                self.backward.push(backend.prepare(lowering().backward())?);
+                let commands = lowering().backward();
+                self.backward.push(backend.prepare(commands.clone())?);
+                self.commands[1].push(commands);
             }
             if let Some(simulation) = &mut self.simulation {
                 simulation.prepare(backend, &shape, k, spans.input)?;

@@ -35,7 +35,7 @@ impl Default for Limits {
 
 /// A network with everything that its passes reuse.
 pub(crate) struct CardSession<E: Element, B> {
-    model: Model,
+    pub(super) model: Model,
     pub(super) plan: Plan<E>,
     pub(super) backend: B,
     limits: Limits,
@@ -105,14 +105,6 @@ impl<E: Element, B: Backend> CardSession<E, B> {
             note: None,
             working: Duration::ZERO,
         })
-    }
-
-    pub(super) fn summaries_of_model(&self) -> usize {
-        self.model.n_summaries()
-    }
-
-    pub(super) fn n_weights(&self) -> usize {
-        self.model.layout().len()
     }
 
     /// Which layout is for the task; makes it if there is none.

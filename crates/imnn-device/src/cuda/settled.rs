@@ -73,8 +73,8 @@ impl<'a, E: Element, B: Backend> Settled<'a, E, B> {
     /// # Errors
     /// If the card refuses, or has no memory for them even without anything else; no memory is then held.
     pub(super) fn new(session: &'a mut CardSession<E, B>, start: &Start<'_, E>) -> Result<Option<Self>> {
-        let (q, p) = (session.summaries_of_model(), start.source.n_params());
-        let n = session.n_weights();
+        let (q, p) = (session.model.n_summaries(), start.source.n_params());
+        let n = session.model.layout().len();
         let fits = p > 0 && p <= q && q <= MOST_SUMMARIES && start.source.n_d() > 0 && start.source.n_s() > 1;
         if !fits || start.weights.len() != n || start.state.slots().iter().any(|(_, vector)| vector.len() != n) {
             return Ok(None);

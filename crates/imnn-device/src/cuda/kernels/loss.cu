@@ -74,6 +74,17 @@ INLINE bool factorise(const double *a, unsigned n, Positive *to) {
     return true;
 }
 
+// to (m, n) = a (m, k) b (k, n).
+INLINE void multiply(const double *a, const double *b, unsigned m, unsigned k, unsigned n, double *to) {
+    for (unsigned i = 0; i < m; i++)
+        for (unsigned j = 0; j < n; j++) {
+            double sum = 0;
+            for (unsigned l = 0; l < k; l++)
+                sum += a[i * k + l] * b[l * n + j];
+            to[i * n + j] = sum;
+        }
+}
+
 // The norm of a - I, and (a - I) over it, or zeros.
 INLINE double departure(const double *a, unsigned n, double *direction) {
     double largest = 0, sum = 0;
@@ -169,20 +180,10 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
     }
 
     // C^-1 dmu F^-1, and G_C.
-    for (unsigned i = 0; i < q; i++)
-        for (unsigned a = 0; a < p; a++) {
-            double sum = 0;
-            for (unsigned k = 0; k < q; k++)
-                sum += covariance.inverse[i * q + k] * mean[q + k * p + a];
-            d[i * p + a] = sum;
-        }
-    for (unsigned i = 0; i < q; i++)
-        for (unsigned a = 0; a < p; a++) {
-            double sum = 0;
-            for (unsigned b = 0; b < p; b++)
-                sum += d[i * p + b] * fisher.inverse[b * p + a];
-            weighted[i * p + a] = sum;
-        }
+    for (unsigned i = 0; i < q * p; i++)
+        product[i] = mean[q + i];
+    multiply(covariance.inverse, product, q, q, p, d);
+    multiply(d, fisher.inverse, q, p, p, weighted);
     for (unsigned i = 0; i < q; i++)
         for (unsigned j = 0; j < q; j++) {
             double sum = 0;
@@ -197,20 +198,10 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
         // dL2/dC = (C - I) / |C - I| - C^-1 (C^-1 - I) C^-1 / |C^-1 - I|
         for (unsigned i = 0; i < q * q; i++)
             g[i] += slope * direction[i];
-        for (unsigned i = 0; i < q; i++)
-            for (unsigned j = 0; j < q; j++) {
-                double sum = 0;
-                for (unsigned k = 0; k < q; k++)
-                    sum += covariance.inverse[i * q + k] * product[k * q + j];
-                direction[i * q + j] = sum;
-            }
-        for (unsigned i = 0; i < q; i++)
-            for (unsigned j = 0; j < q; j++) {
-                double sum = 0;
-                for (unsigned k = 0; k < q; k++)
-                    sum += direction[i * q + k] * covariance.inverse[k * q + j];
-                g[i * q + j] -= slope * sum;
-            }
+        multiply(covariance.inverse, product, q, q, q, direction);
+        multiply(direction, covariance.inverse, q, q, q, product);
+        for (unsigned i = 0; i < q * q; i++)
+            g[i] -= slope * product[i];
     }
     double value = -log_det + r * lambda2;
     record[0] = RANGE;

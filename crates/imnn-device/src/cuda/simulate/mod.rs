@@ -23,7 +23,7 @@ mod recipe;
 #[cfg(test)]
 mod tests;
 
-use super::backend::{Argument, Backend, Command, Factor, Product, Span};
+use super::backend::{Argument, Backend, Command, Factor, Product, Span, count, launch};
 use super::bytes;
 use crate::error::Result;
 use crate::shape::Shape;
@@ -328,15 +328,4 @@ fn place<E: Element, B: Backend>(taken: &mut Taken<'_, B>, work: Work) -> Result
             Placed::Fields { side, hartley, fields: placed }
         }
     })
-}
-
-/// A number for a kernel; rows at a time, and batches, are cut so that all of them fit.
-fn count(n: usize) -> Argument {
-    Argument::Count(n as u32)
-}
-
-fn launch(commands: &mut Vec<Command>, kernel: &'static str, threads: usize, arguments: &[Argument]) {
-    if threads > 0 {
-        commands.push(Command::Launch { kernel, threads: threads as u32, arguments: arguments.to_vec() });
-    }
 }

@@ -1,7 +1,6 @@
 //! Normal numbers on the card: for each simulation those that its key gives on the host.
 
-use super::{count, launch};
-use crate::cuda::backend::{Argument, Command, Span};
+use crate::cuda::backend::{Argument, Command, Span, count, launch};
 
 /// What draws them.
 #[derive(Clone, Copy, Debug)]

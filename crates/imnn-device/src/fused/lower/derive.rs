@@ -3,7 +3,7 @@
 
 use super::super::compose::Composed;
 use super::super::plan::Plan;
-use super::{Argument, Command, Span, count};
+use super::{Argument, Command, Span, count, launch};
 use std::ops::Range;
 
 /// Where weights and gradients lie: those of the network, then those of composed layers.
@@ -35,8 +35,8 @@ pub(crate) fn derive<E>(plan: &Plan<E>, spans: &WeightSpans) -> Vec<Command> {
         let ([c, f, g], n_taps) = (composed.channels, composed.windows.n_taps);
         let arguments = [w1, b1, w2].map(Argument::Numbers).into_iter();
         let arguments = arguments.chain([c, f, g].map(count)).chain([weight, through].map(Argument::Numbers));
-        push(&mut commands, "compose", n_taps * (c + 1) * g, arguments.collect());
-        let arguments = vec![
+        launch(&mut commands, "compose", n_taps * (c + 1) * g, &arguments.collect::<Vec<_>>());
+        let arguments = [
             Argument::Numbers(b2),
             Argument::Numbers(through),
             Argument::Indices(taps),
@@ -44,7 +44,7 @@ pub(crate) fn derive<E>(plan: &Plan<E>, spans: &WeightSpans) -> Vec<Command> {
             count(g),
             Argument::Numbers(bias),
         ];
-        push(&mut commands, "compose_bias", bias.len, arguments);
+        launch(&mut commands, "compose_bias", bias.len, &arguments);
     }
     commands
 }
@@ -56,7 +56,7 @@ pub(crate) fn fold<E>(plan: &Plan<E>, spans: &WeightSpans) -> Vec<Command> {
         let own = Places::of(composed, spans.weights, plan.n_weights);
         let gradient = Places::of(composed, spans.gradient, plan.n_weights);
         let ([c, f, g], n_taps) = (composed.channels, composed.windows.n_taps);
-        let arguments = vec![
+        let arguments = [
             Argument::Numbers(gradient.bias),
             Argument::Indices(taps),
             count(gradient.bias.len / g),
@@ -65,14 +65,15 @@ pub(crate) fn fold<E>(plan: &Plan<E>, spans: &WeightSpans) -> Vec<Command> {
             Argument::Numbers(gradient.through),
             Argument::Numbers(gradient.b2),
         ];
-        push(&mut commands, "fold_bias", (n_taps + 1) * g, arguments);
+        launch(&mut commands, "fold_bias", (n_taps + 1) * g, &arguments);
         let given = [gradient.weight, gradient.through].map(Argument::Numbers);
         let arguments = given.into_iter().chain([Argument::Numbers(own.w2)]).chain([c, f, g, n_taps].map(count));
-        let arguments = arguments.chain([gradient.w1, gradient.b1].map(Argument::Numbers)).collect();
-        push(&mut commands, "fold_first", (c + 1) * f, arguments);
+        let arguments = arguments.chain([gradient.w1, gradient.b1].map(Argument::Numbers)).collect::<Vec<_>>();
+        launch(&mut commands, "fold_first", (c + 1) * f, &arguments);
         let arguments = given.into_iter().chain([own.w1, own.b1].map(Argument::Numbers));
-        let arguments = arguments.chain([c, f, g].map(count)).chain([Argument::Numbers(gradient.w2)]).collect();
-        push(&mut commands, "fold_second", gradient.w2.len, arguments);
+        let arguments =
+            arguments.chain([c, f, g].map(count)).chain([Argument::Numbers(gradient.w2)]).collect::<Vec<_>>();
+        launch(&mut commands, "fold_second", gradient.w2.len, &arguments);
     }
     commands
 }
@@ -103,8 +104,4 @@ impl Places {
             b2: own(&composed.second.bias),
         }
     }
-}
-
-fn push(commands: &mut Vec<Command>, kernel: &'static str, threads: usize, arguments: Vec<Argument>) {
-    commands.push(Command::Launch { kernel, threads: threads as u32, arguments });
 }

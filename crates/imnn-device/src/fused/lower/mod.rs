@@ -16,7 +16,7 @@ pub(crate) use derive::{WeightSpans, derive, fold, n_weights, taps};
 pub(crate) use windows::tables;
 
 use super::plan::{CotangentRows, LinearStep, Place, Plan, Step, StepOp, View};
-use crate::cuda::backend::{Argument, Command, Factor, Product, Span};
+use crate::cuda::backend::{Argument, Command, Factor, Product, Span, count, launch};
 use crate::program::Rows;
 use backward::number;
 use imnn_models::{Activation, Element};
@@ -65,7 +65,7 @@ pub(crate) struct Lengths {
     pub(crate) arena: usize,
     pub(crate) patches: usize,
     pub(crate) partial: usize,
-    /// The largest number of anything that a kernel counts.
+    /// The largest number of anything that a kernel counts, in 32 bits.
     pub(crate) largest: usize,
 }
 
@@ -333,21 +333,13 @@ impl<'a, E: Element> Lowering<'a, E> {
     }
 
     fn launch(&mut self, kernel: &'static str, threads: usize, arguments: &[Argument]) {
-        if threads > 0 {
-            let threads = threads as u32;
-            self.commands.push(Command::Launch { kernel, threads, arguments: arguments.to_vec() });
-        }
+        launch(&mut self.commands, kernel, threads, arguments);
     }
 }
 
 /// Runs of `size` rows.
 fn chunks(total: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
     (0..total).step_by(size).map(move |start| start..(start + size).min(total))
-}
-
-/// A number for a kernel; batches are cut so that all of them fit ([`Lengths::largest`]).
-fn count(n: usize) -> Argument {
-    Argument::Count(n as u32)
 }
 
 fn flag(flag: bool) -> Argument {
