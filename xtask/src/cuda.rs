@@ -6,9 +6,8 @@
 //! Then the card itself is tested on a stand-in for NVIDIA's libraries (`standin.rs`).
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::gpu::with_libraries;
+use crate::gpu::{self, with_libraries};
 use crate::process::{Failure, Outcome, cargo, run as run_command};
 use crate::{setup, standin, workspace};
 
@@ -41,9 +40,7 @@ fn fetch() -> Outcome<PathBuf> {
     let place = workspace::target().join("cuda").join(PACKAGE.replace("==", "-"));
     let folder = place.join(LIBRARIES);
     if !has_compiler(&folder) {
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target"]);
-        run_command(pip.arg(&place).arg(PACKAGE))
+        gpu::fetch(&[PACKAGE.into()], &place)
             .map_err(|failure| Failure::new(format!("{failure}; or give a folder with libnvrtc.so.12 or .13")))?;
     }
     Ok(folder)

@@ -132,10 +132,10 @@ pub fn place() -> PathBuf {
 }
 
 /// Gets packages by pip, into a folder below the target folder: nothing else of the machine is changed.
-pub fn fetch(packages: &[String]) -> Outcome {
+pub fn fetch(packages: &[String], folder: &Path) -> Outcome {
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--upgrade", "--target"]);
-    run(pip.arg(place()).args(packages))
+    run(pip.arg(folder).args(packages))
 }
 
 /// The folders below one that hold a file whose name begins so.

@@ -161,7 +161,7 @@ fn libraries(arguments: &Arguments, report: &mut Report) -> Outcome<Vec<PathBuf>
         if arguments.offline {
             return Err(Failure::new(format!("missing, and not to be got offline: {}", packages.join(", "))));
         }
-        gpu::fetch(&packages)?;
+        gpu::fetch(&packages, &gpu::place())?;
         folders = ours();
         found = Found::look(&folders)?;
         if !found.packages().is_empty() {
@@ -177,7 +177,7 @@ fn libraries(arguments: &Arguments, report: &mut Report) -> Outcome<Vec<PathBuf>
 fn sanitiser(arguments: &Arguments, report: &mut Report) -> Outcome<PathBuf> {
     let program = find_sanitiser(Path::new(SANITISER), arguments.offline, || {
         let package = Found::look(&[])?.package("nvidia-cuda-sanitizer-api");
-        gpu::fetch(&[package])
+        gpu::fetch(&[package], &gpu::place())
     })?;
     let version = output(Command::new(&program).arg("--version"))?;
     report.say(&format!("{}: {}", program.display(), version.lines().last().unwrap_or_default()));
