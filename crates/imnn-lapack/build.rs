@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     match write() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("imnn-lapack-check: missing.txt could not be written: {error}");
+            eprintln!("imnn-lapack: missing.txt could not be written: {error}");
             ExitCode::FAILURE
         }
     }
