@@ -5,7 +5,8 @@ use super::emulated::Emulated;
 use super::session::{CardSession, Limits};
 use crate::{Cotangents, DeviceError, Evaluated, Keys, Session, Start, Summaries, Task};
 use imnn_data::{
-    Arrays, DataError, Derivatives, HeldRows, Identity, Leaf, OnTheFly, Prefetch, Source, Streamed, Streaming, simulate_exact,
+    Arrays, DataError, Derivatives, HeldRows, Identity, Leaf, OnTheFly, Prefetch, Source, Streamed, Streaming,
+    simulate_exact,
 };
 use imnn_models::{Adam, Model, Optimiser, OptimiserConfig, dense, gelu, serial};
 use imnn_sim::{GaussianMeanVariance, Key};
