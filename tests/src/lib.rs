@@ -90,7 +90,16 @@ impl Golden {
         let shape = self.array(key).shape().to_vec();
         let is_wide = self.npz.by_name::<OwnedRepr<f64>, IxDyn>(key).is_ok();
         let is_narrow = self.npz.by_name::<OwnedRepr<f32>, IxDyn>(key).is_ok();
-        (if is_wide { "float64" } else if is_narrow { "float32" } else { "int64" }, shape)
+        (
+            if is_wide {
+                "float64"
+            } else if is_narrow {
+                "float32"
+            } else {
+                "int64"
+            },
+            shape,
+        )
     }
 
     /// An array in precision `E`; golden data are exact in f32.
