@@ -44,7 +44,6 @@ mod source;
 mod split;
 mod steps;
 mod streamed;
-mod text;
 pub mod tfrecord;
 mod transform;
 mod values;
