@@ -21,7 +21,7 @@ struct Thing {
 
 const THINGS: [Thing; 7] = [
     Thing { kind: "layer made of primitives", name: "globalmaxpool", most: 6 },
-    Thing { kind: "primitive", name: "meanpool", most: 7 },
+    Thing { kind: "primitive", name: "meanpool", most: 10 },
     Thing { kind: "activation", name: "softplus", most: 7 },
     Thing { kind: "optimiser", name: "rmsprop", most: 9 },
     Thing { kind: "simulator", name: "powerlawfield", most: 9 },
