@@ -72,7 +72,7 @@ fn missing() -> Vec<&'static str> {
     missing
 }
 
-/// The words before a command that has to run as root; `None` where there is no way.
+/// The words before a command that has to run as root; `None` if there is no way.
 fn as_root() -> Option<Vec<&'static str>> {
     let user = process::output(Command::new("id").arg("-u")).unwrap_or_default();
     if user.trim() == "0" {

@@ -1,12 +1,12 @@
 //! `cargo xtask gpu-check`: what can only be seen on a machine with a GPU, in one command.
 //!
-//! 1. What is there. NVRTC and cuBLAS are got by pip where they are missing.
+//! 1. What is there. NVRTC and cuBLAS are got by pip if they are missing.
 //! 2. Random networks of all layers on the GPU against the CPU (1e-4 of the largest number in f32), four passes each, the
 //!    last ones replayed as graphs, all with the same bits; and each activation and layer in a network of its own.
 //! 3. Networks and whole training runs of the original package on the GPU, in f32 and f64, within the tolerances of the
 //!    golden files.
 //! 4. Training runs repeated on the GPU, to the bit.
-//! 5. The same networks as in 2 under compute-sanitizer's memcheck and racecheck, which is got by pip where it is missing.
+//! 5. The same networks as in 2 under compute-sanitizer's memcheck and racecheck, which is got by pip if it is missing.
 //! 6. With `--peers PYTHON`, a Python that has JAX for GPUs: that ours is as much faster than JAX on the same card as is
 //!    asked of it.
 //!
@@ -131,7 +131,7 @@ fn check(arguments: &Arguments, report: &mut Report) -> Outcome {
     Ok(())
 }
 
-/// The folders of NVRTC and cuBLAS, which are got where they are missing and may be.
+/// The folders of NVRTC and cuBLAS, which are got if they are missing and may be.
 fn libraries(arguments: &Arguments, report: &mut Report) -> Outcome<Vec<PathBuf>> {
     let ours = || -> Vec<PathBuf> {
         ["libnvrtc.so", "libcublas.so"].iter().flat_map(|name| gpu::folders_with(&gpu::place(), name)).collect()
