@@ -57,7 +57,6 @@ pub use sources::arrays::Arrays;
 pub use sources::identity::Identity;
 pub use sources::on_the_fly::OnTheFly;
 pub use sources::simulate::{simulate_exact, simulate_numerical};
-pub use sources::simulated::Simulated;
 pub use sources::streamed::{Prefetch, Streamed, Streaming};
 pub use spec::{DatasetSpec, Labels};
 pub use steps::Steps;

@@ -4,5 +4,4 @@ pub(crate) mod arrays;
 pub(crate) mod identity;
 pub(crate) mod on_the_fly;
 pub(crate) mod simulate;
-pub(crate) mod simulated;
 pub(crate) mod streamed;
