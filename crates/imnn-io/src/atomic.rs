@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum FileError {
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}{}", path.display(), advice(source))]
+    #[error("cannot {action} {}: {source}{}", path.display(), advice(action, source))]
     Io {
         /// `"read"`, `"write"`, `"create"` or `"remove"`.
         action: &'static str,
@@ -39,8 +39,9 @@ impl FileError {
 }
 
 /// What the user can do about an error of the operating system.
-fn advice(error: &io::Error) -> &'static str {
+fn advice(action: &str, error: &io::Error) -> &'static str {
     match error.kind() {
+        ErrorKind::NotFound if action == "write" => "; does its folder exist?",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "; choose another place or change its permissions"
         }
@@ -66,9 +67,12 @@ impl Partial {
     /// [`FileError::Exists`] if `target` exists and is not to be replaced.
     pub fn reserve(target: impl Into<PathBuf>, replace: bool) -> Result<Self, FileError> {
         let target = target.into();
-        let partial = Self { path: beside(&target), target, replace };
-        partial.check_free()?;
-        Ok(partial)
+        if target.file_name().is_none() {
+            let source = io::Error::new(ErrorKind::InvalidInput, "this is not the name of a file or folder");
+            return Err(FileError::of("write", &target)(source));
+        }
+        check_free(&target, replace)?;
+        Ok(Self { path: beside(&target), target, replace })
     }
 
     /// A new file beside `target`.
@@ -101,7 +105,7 @@ impl Partial {
     /// # Errors
     /// [`FileError::Exists`] if something has appeared at the target, [`FileError::Io`] if the system refuses.
     pub fn finish(self) -> Result<(), FileError> {
-        self.check_free()?;
+        check_free(&self.target, self.replace)?;
         let failed = || FileError::of("write", &self.target);
         sync(&self.path).map_err(failed())?;
         if self.path.is_dir() && is_occupied(&self.target) {
@@ -116,19 +120,23 @@ impl Partial {
         sync_folder_of(&self.target);
         Ok(())
     }
-
-    fn check_free(&self) -> Result<(), FileError> {
-        match self.replace || !is_occupied(&self.target) {
-            true => Ok(()),
-            false => Err(FileError::Exists { path: self.target.clone() }),
-        }
-    }
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
         // After `finish` there is nothing left; what cannot be removed can only be left.
         let _ = if self.path.is_dir() { fs::remove_dir_all(&self.path) } else { fs::remove_file(&self.path) };
+    }
+}
+
+/// Refuses a target that exists, unless it is to be replaced or an empty folder.
+///
+/// # Errors
+/// [`FileError::Exists`].
+pub fn check_free(target: &Path, replace: bool) -> Result<(), FileError> {
+    match replace || !is_occupied(target) {
+        true => Ok(()),
+        false => Err(FileError::Exists { path: target.to_owned() }),
     }
 }
 
@@ -166,7 +174,9 @@ pub fn write_new(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> Result<bool
         Ok(()) => true,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
         // Some disks have no links; there two processes that start in the same instant may overwrite each other.
-        Err(_) if !path.exists() => fs::rename(partial.path(), path).map(|()| true).map_err(FileError::of("write", path))?,
+        Err(_) if !path.exists() => {
+            fs::rename(partial.path(), path).map(|()| true).map_err(FileError::of("write", path))?
+        }
         Err(_) => false,
     };
     sync_folder_of(path);

@@ -53,7 +53,6 @@ mod tests {
             ("tahn", "tanh"),
             ("tan", "tanh"),
             ("he", "he_normal"),
-            ("lr", "learning_rate"),
             ("learningrate", "learning_rate"),
             ("params", "parameters"),
             ("pool", "max_pool"),

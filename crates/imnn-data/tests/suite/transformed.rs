@@ -160,13 +160,13 @@ fn values_that_are_not_finite_are_refused_by_row() {
     let source = Transformed::new(exact(), named(|simulation| simulation.values[2] = f64::NAN)).unwrap();
     assert_eq!(
         at(&source, 3..6),
-        "simulation 5: the data at [2] is NaN in f64 after my transform; 1 of 4 values is not finite"
+        "simulation 5 after my transform: the data at [2] is NaN: 1 of 4 values is not finite in f64"
     );
     assert!(source.read(0..5, Key::new(0), &mut Leaf::new()).is_ok());
     let source = Transformed::new(exact(), named(|simulation| simulation.derivatives[4..7].fill(f64::INFINITY)));
     assert_eq!(
         at(&source.unwrap(), 3..6),
-        "simulation 5: the derivative with respect to parameter 1 at [0] is inf in f64 after my transform; 3 of 4 values are not finite"
+        "simulation 5 after my transform: the derivative with respect to parameter 1 at [0] is inf: 3 of 4 values are not finite in f64"
     );
     for (k, expected) in [(5, "the data with parameter 1 below at [1]"), (23, "the data with parameter 2 above at [3]")]
     {
@@ -193,7 +193,7 @@ fn values_that_are_not_finite_are_refused_by_row() {
     let large = |_: Key, simulation: &mut Simulation<'_, f32>| simulation.values[0] *= 1e38;
     let data = Arrays::data(ArrayD::from_elem(IxDyn(&[2, 2, 2]), 10.0), "x").unwrap();
     let message = Transformed::new(data, large).unwrap().read(0..2, Key::new(0), &mut Leaf::new()).unwrap_err();
-    assert!(message.to_string().starts_with("simulation 0: the data at [0, 0] is inf in f32 after "), "{message}");
+    assert!(message.to_string().contains(": the data at [0, 0] is inf: "), "{message}");
 }
 
 #[test]

@@ -5,10 +5,10 @@ use imnn::data::inspect::{
 };
 use imnn::data::{ArrayPath, RowOptions};
 use imnn::fit::Description;
+use imnn::io::text::{bytes, tuple};
 use serde_json::{Value, json};
 
 use super::arguments::InspectArguments;
-use super::{size, tuple};
 use crate::CliError;
 use crate::output::{facts, json_line, json_number, number};
 
@@ -126,7 +126,7 @@ fn of_array(
         ("format", info.format.to_owned()),
         ("shape", tuple(&info.shape)),
         ("type", format!("{}{order}", type_name(&info.dtype))),
-        ("values", size(info.bytes)),
+        ("values", bytes(info.bytes)),
     ];
     let mut value = json!({
         "path": info.path.to_string(), "format": info.format, "shape": info.shape, "dtype": info.dtype, "fortran_order": info.fortran_order,
@@ -135,7 +135,7 @@ fn of_array(
     if let Some(compressed) = info.compressed {
         rows.push((
             "compressed",
-            format!("to {}; unpack it with `imnn data convert` to read it by rows", size(compressed)),
+            format!("to {}; unpack it with `imnn data convert` to read it by rows", bytes(compressed)),
         ));
     }
     if let Some(numbered) = numbered {
