@@ -25,7 +25,11 @@ const LAYERS: &[Layer] = &[
     Layer { name: "imnn-io", uses: &[], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-hdf5", uses: &["imnn-io"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-stats", uses: &["imnn-lapack"], never: &[FILES, NETWORKS, TERMINAL, PLOTS, THREADS] },
-    Layer { name: "imnn-sim", uses: &["imnn-lapack"], never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer {
+        name: "imnn-sim",
+        uses: &["imnn-lapack"],
+        never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
+    },
     Layer {
         name: "imnn-data",
         uses: &["imnn-hdf5", "imnn-io", "imnn-sim"],
