@@ -4,9 +4,9 @@ use imnn_sim::Real;
 use ndarray::ArrayD;
 
 use crate::arrays::{read, read_rows};
-use crate::spec::Labels;
 use crate::formats::{RowShape, has_seeds, open_shaped};
 use crate::rows::RowArray;
+use crate::spec::Labels;
 use crate::{ArrayPath, Arrays, DataError, RowOptions, StackedRows, Steps, Streamed, Streaming};
 
 /// Where the simulations are, before they are read.

@@ -2,8 +2,8 @@
 
 use imnn_sim::Real;
 
-use crate::spec::{Labels, DatasetSpec};
 use crate::rows::matched;
+use crate::spec::{DatasetSpec, Labels};
 use crate::{DataError, DerivativeFiles, Files, FilesKind, RowArray, RowOptions, StackedRows, open_rows};
 
 /// Simulations and derivatives, row i belonging to row i.

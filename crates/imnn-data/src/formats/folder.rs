@@ -178,7 +178,8 @@ impl<E: Real> FolderWriter<E> {
         let path = self.partial.path().join(self.pattern.name(seed));
         let file = File::create_new(&path).map_err(|source| io(path.display(), source))?;
         let mut file = BufWriter::new(file);
-        file.write_all(&header(descr::<E>(), &self.progress.shape[1..])).map_err(|source| io(path.display(), source))?;
+        file.write_all(&header(descr::<E>(), &self.progress.shape[1..]))
+            .map_err(|source| io(path.display(), source))?;
         Ok(file)
     }
 }

@@ -13,9 +13,9 @@ use imnn_sim::Real;
 use ndarray::ArrayD;
 
 use self::folder::Folder;
-use self::format::{Format, Location, Opened};
 pub(crate) use self::format::RowShape;
 pub use self::format::{ArrayInfo, Member, RowOptions, Visit};
+use self::format::{Format, Location, Opened};
 use self::writing::{RowWriter, WriteOptions};
 use crate::rows::{Pattern, RowArray};
 use crate::{ArrayPath, DataError};

@@ -7,7 +7,7 @@ use std::ops::Range;
 use imnn_sim::{Key, Real};
 use ndarray::ArrayD;
 
-use crate::spec::{Labels, DatasetSpec};
+use crate::spec::{DatasetSpec, Labels};
 use crate::steps::check_widths;
 use crate::values::{finite, parameters_first};
 use crate::{DataError, Derivatives, Identity, Leaf, Source, Steps, check_rows};

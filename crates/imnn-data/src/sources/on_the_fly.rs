@@ -237,7 +237,8 @@ impl Place<'_> {
         }
         let values: Vec<E> = values.iter().map(|value| E::of(*value)).collect();
         let Place { row, theta, shape } = self;
-        let place = |first| format!("simulation {row} at theta = {theta:?}: {} at {:?}", what(), unravel(first, shape, false));
+        let place =
+            |first| format!("simulation {row} at theta = {theta:?}: {} at {:?}", what(), unravel(first, shape, false));
         check_finite(&values, place, |_| format!(" in {}", E::NAME))
     }
 }

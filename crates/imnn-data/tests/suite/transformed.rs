@@ -178,9 +178,9 @@ fn values_that_are_not_finite_are_refused_by_row() {
             }
         }
         let message = at(&Transformed::new(numerical(), Spoils(k)).unwrap(), 0..6);
-        assert!(message.starts_with(&format!("simulation 0: {expected} is NaN")), "{message}");
+        assert!(message.contains(&format!(": {expected} is NaN")), "{message}");
         // Without a name of its own it has that of its type.
-        assert!(message.contains("Spoils;"), "{message}");
+        assert!(message.contains("Spoils: "), "{message}");
     }
     // One that takes the slices away hides nothing.
     let hides = |_: Key, simulation: &mut Simulation<'_, f64>| {
@@ -189,7 +189,7 @@ fn values_that_are_not_finite_are_refused_by_row() {
         simulation.derivatives = &mut [];
     };
     let message = at(&Transformed::new(exact(), hides).unwrap(), 0..6);
-    assert!(message.starts_with("simulation 0: the derivative with respect to parameter 0 at [0] is NaN"), "{message}");
+    assert!(message.contains(": the derivative with respect to parameter 0 at [0] is NaN"), "{message}");
     let large = |_: Key, simulation: &mut Simulation<'_, f32>| simulation.values[0] *= 1e38;
     let data = Arrays::data(ArrayD::from_elem(IxDyn(&[2, 2, 2]), 10.0), "x").unwrap();
     let message = Transformed::new(data, large).unwrap().read(0..2, Key::new(0), &mut Leaf::new()).unwrap_err();

@@ -5,8 +5,8 @@ use ndarray::Array2;
 use rand::Rng;
 
 use super::scan;
-use imnn_data::DataError;
 use imnn_data::ArraySet;
+use imnn_data::DataError;
 
 /// The values of all arrays together, at most.
 const VALUES: usize = 1 << 24;

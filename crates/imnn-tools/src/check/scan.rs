@@ -8,10 +8,10 @@ use rand::Rng;
 
 use super::{Report, Severity};
 use crate::inspect::Statistics;
-use imnn_data::rows_at_once;
 use imnn_data::ArraySet;
-use imnn_io::text::{plural, unravel};
+use imnn_data::rows_at_once;
 use imnn_data::{DataError, RowArray};
+use imnn_io::text::{plural, unravel};
 
 /// What was seen of an array.
 #[derive(Clone, Debug, Default, PartialEq)]

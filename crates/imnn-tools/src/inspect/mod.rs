@@ -18,8 +18,8 @@ mod numbered;
 mod statistics;
 mod uses;
 
-use imnn_data::{ArrayPath, DataError, is_pattern, members};
 pub use imnn_data::{ArrayInfo, Member};
+use imnn_data::{ArrayPath, DataError, is_pattern, members};
 
 pub use numbered::{Numbered, numbered};
 pub use statistics::{Statistics, statistics};

@@ -6,9 +6,9 @@ use imnn_sim::Real;
 
 use super::SplitFormat;
 use crate::inspect::fits_single;
+use imnn_data::ArraySet;
 use imnn_data::arrays::{AnyArray, write_npy};
 use imnn_data::rows_at_once;
-use imnn_data::ArraySet;
 use imnn_data::writing::{ArchiveWriter, WriteOptions, create_rows};
 use imnn_data::{ArrayPath, DataError, RowArray};
 use imnn_io::FileError;

@@ -13,8 +13,8 @@ use imnn_sim::{Key, Real};
 pub use self::options::{Prefetch, Streaming};
 use self::prefetch::Ahead;
 use self::reader::Reader;
-use crate::spec::{Labels, DatasetSpec};
 use crate::rows::{RowArray, matched};
+use crate::spec::{DatasetSpec, Labels};
 use crate::{Arrays, DataError, Derivatives, Identity, Leaf, Source, Steps, check_rows};
 
 /// Simulations that stay in their files and are read a few rows at a time, so that there may be more than fit in memory.

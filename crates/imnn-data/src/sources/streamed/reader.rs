@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use imnn_sim::Real;
 
-use crate::spec::DatasetSpec;
 use crate::rows::{RowArray, read_finite};
 use crate::scratch::{NUMBERS, first, lend};
+use crate::spec::DatasetSpec;
 use crate::{DataError, Derivatives, Leaf};
 
 /// The arrays, with the rows that are kept in memory.

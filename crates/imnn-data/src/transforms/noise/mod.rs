@@ -10,16 +10,16 @@ use ndarray::ArrayD;
 
 use self::buffers::Buffers;
 use self::origin::Origin;
-use crate::transforms::augment::{DRAW, Symmetries};
 use crate::rows::is_pattern;
-use crate::sources::on_the_fly::check_theta;
 use crate::scratch::lend;
-use imnn_io::text::tuple;
+use crate::sources::on_the_fly::check_theta;
+use crate::transforms::augment::{DRAW, Symmetries};
 use crate::values::finite;
 use crate::{
     ArrayPath, Augmentation, DataError, HeldRows, RowArray, RowOptions, Simulation, Transform, arrays, layout,
     open_rows,
 };
+use imnn_io::text::tuple;
 
 /// Noise that is added to simulations: drawn anew for each key, from a bank of samples or by a simulator.
 ///

@@ -4,10 +4,10 @@ use std::fmt::{Debug, Formatter};
 
 use imnn_sim::{Key, Real, Simulator};
 
-use crate::transforms::augment::below;
 use crate::rows::read_finite;
-use crate::sources::on_the_fly::Place;
 use crate::scratch::{NUMBERS, first, lend};
+use crate::sources::on_the_fly::Place;
+use crate::transforms::augment::below;
 use crate::{DataError, RowArray};
 
 /// Where samples come from.

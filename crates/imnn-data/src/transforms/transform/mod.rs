@@ -7,9 +7,9 @@ use std::ops::Range;
 use imnn_sim::{Key, Real};
 
 pub use self::simulation::Simulation;
-use imnn_io::text::unravel;
 use crate::values::{all_finite, check_finite};
 use crate::{DataError, Derivatives, Identity, Leaf, Source};
+use imnn_io::text::unravel;
 
 /// A random change of a simulation and of what belongs to it, drawn anew for each key.
 ///
@@ -232,8 +232,7 @@ fn check_simulation<E: Real>(transform: &str, simulation: &Simulation<'_, E>) ->
     });
     let data = std::iter::once(("the data".to_owned(), &**values));
     for (what, block) in data.chain(derivatives).chain(partners) {
-        let place =
-            |first| format!("simulation {row} after {transform}: {what} at {:?}", unravel(first, shape, false));
+        let place = |first| format!("simulation {row} after {transform}: {what} at {:?}", unravel(first, shape, false));
         check_finite(block, place, |_| format!(" in {}", E::NAME))?;
     }
     Ok(())
