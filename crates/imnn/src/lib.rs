@@ -68,9 +68,14 @@
 //! | `openblas-static`, `netlib-system`, `netlib-static`, `intel-mkl-system`, `intel-mkl-static` | on another LAPACK; with `default-features = false` |
 //! | `lapack-elsewhere` | on a LAPACK that the final program links itself; with `default-features = false` |
 
-pub use imnn_data as data;
+/// Sources of simulations, files of arrays, and the tools for both.
+pub mod data {
+    pub use imnn_data::*;
+    pub use imnn_tools::*;
+}
 pub use imnn_device as device;
 pub use imnn_fit as fit;
+pub use imnn_hdf5 as hdf5;
 pub use imnn_io as io;
 pub use imnn_jobs as jobs;
 pub use imnn_models as models;
