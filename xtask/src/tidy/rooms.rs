@@ -24,8 +24,8 @@ const THINGS: [Thing; 7] = [
     Thing { kind: "primitive", name: "meanpool", most: 10 },
     Thing { kind: "activation", name: "softplus", most: 7 },
     Thing { kind: "optimiser", name: "rmsprop", most: 9 },
-    Thing { kind: "simulator", name: "powerlawfield", most: 9 },
-    Thing { kind: "file format", name: "tfrecord", most: 10 },
+    Thing { kind: "simulator", name: "powerlawfield", most: 7 },
+    Thing { kind: "file format", name: "tfrecord", most: 3 },
     Thing { kind: "history column", name: "lambda2", most: 13 },
 ];
 
