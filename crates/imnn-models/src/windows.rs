@@ -5,6 +5,7 @@
 
 use crate::layer::Padding;
 use crate::layout::checked_size;
+use imnn_io::text::unravel;
 
 /// An input position beyond the edge.
 pub const OUTSIDE: u32 = u32::MAX;
@@ -80,9 +81,9 @@ impl Windows {
             .ok_or_else(|| format!("the window {kernel:?} over {input:?} positions reads more than 2^31 times"))?;
         let mut taps = Vec::with_capacity(n_outputs * n_taps);
         for o in 0..n_outputs {
-            let o = unravel(o, &output);
+            let o = unravel(o, &output, false);
             for t in 0..n_taps {
-                let t = unravel(t, kernel);
+                let t = unravel(t, kernel, false);
                 let mut position = Some(0);
                 for axis in 0..input.len() {
                     let n = input[axis];
@@ -111,20 +112,25 @@ impl Windows {
         self.output.iter().product()
     }
 
+    /// Whether each position sees itself alone.
+    pub(crate) fn is_identity(&self) -> bool {
+        self.n_taps == 1
+            && self.taps.len() == self.n_inputs
+            && self.taps.iter().enumerate().all(|(o, &tap)| tap == o as u32)
+    }
+
+    /// The positions that windows read, in order.
+    pub fn positions_read(&self) -> Vec<u32> {
+        let mut read: Vec<u32> = self.taps.iter().copied().filter(|&tap| tap != OUTSIDE).collect();
+        read.sort_unstable();
+        read.dedup();
+        read
+    }
+
     /// The input positions under the window of output position `o`.
     pub fn window(&self, o: usize) -> &[u32] {
         &self.taps[o * self.n_taps..(o + 1) * self.n_taps]
     }
-}
-
-/// Row-major index of element `flat` along each axis.
-fn unravel(mut flat: usize, shape: &[usize]) -> Vec<usize> {
-    let mut index = vec![0; shape.len()];
-    for axis in (0..shape.len()).rev() {
-        index[axis] = flat % shape[axis];
-        flat /= shape[axis];
-    }
-    index
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use std::ops::Range;
 use imnn_sim::{Key, Real};
 
 pub use self::simulation::Simulation;
-use crate::text::unravel;
 use crate::values::all_finite;
 use crate::{DataError, Derivatives, Identity, Leaf, Source};
+use imnn_io::text::unravel;
 
 /// A random change of a simulation and of what belongs to it, drawn anew for each key.
 ///
@@ -126,7 +126,7 @@ impl<Src, T> Transformed<Src, T> {
         T: Transform<E>,
     {
         transform.check(source.input_shape())?;
-        Ok(Self { source, transform, identity: Identity::new() })
+        Ok(Self { source, transform, identity: Identity::keyed() })
     }
 
     /// The source without the transform.
@@ -165,8 +165,8 @@ impl<E: Real, Src: Source<E>, T: Transform<E>> Source<E> for Transformed<Src, T>
         self.source.n_transforms() + 1
     }
 
-    fn identity(&self) -> Option<u64> {
-        Some(self.identity.number())
+    fn identity(&self) -> Identity {
+        self.identity
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
