@@ -185,8 +185,9 @@ fn whole_iterations_simulate_too() {
             let mut settled = session.settle(&start).unwrap().unwrap();
             for i in 0..4 {
                 let keys = Keys { own: KEY.fold_in(i), next: None };
-                let Evaluated::Loss(record) = settled.iterate(source.as_ref(), keys, i).unwrap() else { panic!() };
-                losses.push(record.loss);
+                let evaluated = settled.iterate(source.as_ref(), keys, i, None).unwrap();
+                let Evaluated::Loss(record) = evaluated else { panic!() };
+                losses.push(-record.det_f.ln() + record.r * record.lambda2);
             }
             drop(settled);
             (losses, session.backend.runs, session.backend.uploaded)
