@@ -1,6 +1,6 @@
 //! How simulations are cut into leaves, the unit of work, and these into runs, the unit of reduction.
 
-use imnn_models::{Model, Node, Op};
+use imnn_models::Model;
 use std::ops::Range;
 
 /// A leaf's activations should stay near this many numbers, about what a core's second-level cache holds.
@@ -16,7 +16,7 @@ pub(crate) const RUNS: usize = 32;
 /// Results must not depend on the number of threads or devices, and sums of floating-point numbers depend on how they are
 /// cut: so the cut depends on neither.
 pub(crate) fn leaf_size(model: &Model) -> usize {
-    let per_simulation = model.input_size() + activations(model.nodes());
+    let per_simulation = model.input_size() + model.n_activations();
     let fitting = (TARGET / per_simulation.max(1)).clamp(1, LARGEST);
     1 << fitting.ilog2()
 }
@@ -80,26 +80,6 @@ impl Leaves {
 pub(crate) fn share(n: usize, parts: usize, k: usize) -> Range<usize> {
     let start = |k: usize| k * (n / parts) + k.min(n % parts);
     start(k)..start(k + 1)
-}
-
-/// Numbers that one simulation leaves behind in the layers, gathered windows included.
-fn activations(nodes: &[Node]) -> usize {
-    nodes
-        .iter()
-        .map(|node| {
-            let output: usize = node.output.iter().product();
-            match &node.op {
-                Op::Conv { windows, .. } => {
-                    let channels = node.input.last().copied().unwrap_or(1);
-                    output + windows.taps.len() * channels
-                }
-                Op::Parallel { branches, .. } => {
-                    output + branches.iter().map(|branch| activations(branch)).sum::<usize>()
-                }
-                _ => output,
-            }
-        })
-        .sum()
 }
 
 #[cfg(test)]

@@ -31,7 +31,6 @@ mod finite;
 mod forward;
 mod key;
 mod real;
-mod recipe;
 mod scratch;
 mod simulator;
 #[cfg(test)]
@@ -44,7 +43,6 @@ pub use finite::FiniteDifferences;
 pub use forward::{DualSimulator, ForwardMode};
 pub use key::{Key, KeyRng};
 pub use real::Real;
-pub use recipe::Recipe;
 pub use simulator::{Simulator, check_parameters};
 pub use widths::Widths;
 

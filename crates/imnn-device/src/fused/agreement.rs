@@ -3,7 +3,6 @@
 mod card;
 mod networks;
 
-use super::layers::layers;
 use super::plan::{CotangentRows, Plan, StepOp, chunk_rows};
 use super::simplify::simplify;
 use crate::dfdx::DfdxProgram;
@@ -237,7 +236,7 @@ fn names_of_steps(case: &Case, seen: &mut BTreeSet<String>) {
     };
     let rows = case.leaves[0];
     name(!plan.composed.is_empty(), "composed");
-    let before = layers(&case.model).unwrap();
+    let before = case.model.primitives().to_vec();
     let after = simplify(before.clone());
     name(before.len() == after.len() && before.iter().zip(&after).any(|(a, b)| a.output != b.output), "left-out");
     let per_row = plan.cotangent_rows(rows) == CotangentRows::PerRow;

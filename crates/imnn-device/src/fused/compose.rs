@@ -9,9 +9,8 @@
 //!
 //! Gradients of W' and b' are summed over all leaves first, and taken apart once.
 
-use super::layers::Affine;
 use super::matrix::{Matrix, MatrixMut, product};
-use imnn_models::{Element, OUTSIDE, Windows};
+use imnn_models::{Affine, Element, OUTSIDE, Windows};
 use std::ops::Range;
 use std::sync::Arc;
 

@@ -20,7 +20,6 @@ mod arena;
 mod combine;
 mod compose;
 mod gather;
-mod layers;
 mod linear;
 #[cfg(any(test, feature = "cuda"))]
 pub(crate) mod lower;

@@ -3,13 +3,12 @@
 use super::arena::{Arena, Life};
 use super::compose::Composed;
 use super::gather::Gather;
-use super::layers::{Affine, Layer, Linear, Op, Shape, layers};
 use super::matrix;
 use super::narrow::NARROW;
 use super::simplify::simplify;
 use crate::lines;
 use crate::program::Rows;
-use imnn_models::{Activation, Join, Model, Windows};
+use imnn_models::{Activation, Affine, Join, Linear, Model, Op, Primitive, Shape, Windows};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -142,7 +141,8 @@ impl<E: imnn_models::Element> Plan<E> {
     /// Says which layer the engine does not know.
     pub(crate) fn new(model: &Model) -> Result<Self, String> {
         matrix::prepare();
-        let layers = simplify(layers(model)?);
+        check(model.primitives())?;
+        let layers = simplify(model.primitives().to_vec());
         let mut builder = Builder::new(model);
         let output = builder.chain(&layers, 0, None).buffer;
         Ok(builder.finish(output, model.layout().len()))
@@ -157,6 +157,21 @@ impl<E: imnn_models::Element> Plan<E> {
             CotangentRows::PerRow
         }
     }
+}
+
+/// Whether the engine can run these primitives; otherwise says which it cannot.
+fn check(primitives: &[Primitive]) -> Result<(), String> {
+    for Primitive { op, input, output, label } in primitives {
+        match op {
+            Op::Custom { .. } => return Err(format!("{label} is not known to the fused engine")),
+            Op::Parallel { branches, .. } => branches.iter().try_for_each(|branch| check(branch))?,
+            Op::Linear(_) | Op::MaxPool(_) | Op::MeanPool(_) | Op::Pointwise(_) => {}
+        }
+        if input.size().max(output.size()) > u32::MAX as usize / 2 {
+            return Err(format!("{label} is too large for the fused engine"));
+        }
+    }
+    Ok(())
 }
 
 /// Rows of a chunk of patches.
@@ -222,7 +237,7 @@ impl Builder {
     }
 
     /// Layers one after the other from a buffer, to `target` if there is one.
-    fn chain(&mut self, layers: &[Layer], input: usize, target: Option<View>) -> View {
+    fn chain(&mut self, layers: &[Primitive], input: usize, target: Option<View>) -> View {
         let shape = layers.first().map_or_else(
             || target.map_or(Shape { positions: 1, channels: self.sizes[input] }, |target| target.shape),
             |layer| layer.input,
@@ -232,7 +247,7 @@ impl Builder {
             at = View::whole(at.buffer, layer.input);
             let target = target.filter(|_| k + 1 == layers.len());
             at = match &layer.op {
-                Op::Activation(activation) => self.activation(*activation, at, input),
+                Op::Pointwise(activation) => self.activation(*activation, at, input),
                 Op::Linear(linear) => {
                     let output = target.unwrap_or_else(|| self.buffer(layer.output));
                     self.linear(linear, at, output)
@@ -250,6 +265,8 @@ impl Builder {
                     output
                 }
                 Op::Parallel { branches, join } => self.parallel(branches, *join, at, layer.output, target),
+                // Refused before: see `check`.
+                Op::Custom { .. } => at,
             };
         }
         match target {
@@ -331,7 +348,7 @@ impl Builder {
 
     fn parallel(
         &mut self,
-        branches: &[Vec<Layer>],
+        branches: &[Vec<Primitive>],
         join: Join,
         input: View,
         shape: Shape,

@@ -3,10 +3,14 @@
 use rand::distr::Distribution;
 use rand_distr::StandardNormal;
 
+<<<<<<< HEAD:crates/imnn-sim/src/built_in/line.rs
 use super::settings::BuiltInSettings;
 use crate::simulator::check_finite;
-use crate::{Key, Recipe, SimError, Simulator};
+use crate::{Key, SimError, Simulator};
 use serde::{Deserialize, Serialize};
+=======
+use crate::{Key, SimError, Simulator};
+>>>>>>> main:crates/imnn-sim/src/line.rs
 
 /// Points on a line through the origin, with unit Gaussian noise; the parameter is the slope `m`.
 ///
@@ -158,10 +162,6 @@ impl Simulator for NoisyLine {
 
     fn data_shape(&self) -> Vec<usize> {
         vec![self.x.len()]
-    }
-
-    fn recipe(&self) -> Option<Recipe> {
-        Some(Recipe::NoisyLine { x: self.x.clone(), slope_variance: self.slope_variance })
     }
 
     fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]) {

@@ -1,8 +1,12 @@
 //! Gaussian draws of unknown mean and variance.
 
+<<<<<<< HEAD:crates/imnn-sim/src/built_in/mean_variance.rs
 use super::settings::BuiltInSettings;
-use crate::{Key, Recipe, SimError, Simulator, check_parameters};
+use crate::{Key, SimError, Simulator, check_parameters};
 use serde::{Deserialize, Serialize};
+=======
+use crate::{Key, SimError, Simulator, check_parameters};
+>>>>>>> main:crates/imnn-sim/src/mean_variance.rs
 
 /// `n_data` independent Gaussian draws; the parameters are their mean `mu` and variance `Sigma`.
 ///
@@ -105,10 +109,6 @@ impl Simulator for GaussianMeanVariance {
             });
         }
         Ok(())
-    }
-
-    fn recipe(&self) -> Option<Recipe> {
-        Some(Recipe::GaussianMeanVariance { n_data: self.n_data })
     }
 
     fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]) {
