@@ -3,14 +3,10 @@
 use rand::distr::Distribution;
 use rand_distr::StandardNormal;
 
-<<<<<<< HEAD:crates/imnn-sim/src/built_in/line.rs
 use super::settings::BuiltInSettings;
 use crate::simulator::check_finite;
 use crate::{Key, SimError, Simulator};
 use serde::{Deserialize, Serialize};
-=======
-use crate::{Key, SimError, Simulator};
->>>>>>> main:crates/imnn-sim/src/line.rs
 
 /// Points on a line through the origin, with unit Gaussian noise; the parameter is the slope `m`.
 ///

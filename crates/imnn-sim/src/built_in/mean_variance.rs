@@ -1,12 +1,8 @@
 //! Gaussian draws of unknown mean and variance.
 
-<<<<<<< HEAD:crates/imnn-sim/src/built_in/mean_variance.rs
 use super::settings::BuiltInSettings;
 use crate::{Key, SimError, Simulator, check_parameters};
 use serde::{Deserialize, Serialize};
-=======
-use crate::{Key, SimError, Simulator, check_parameters};
->>>>>>> main:crates/imnn-sim/src/mean_variance.rs
 
 /// `n_data` independent Gaussian draws; the parameters are their mean `mu` and variance `Sigma`.
 ///
