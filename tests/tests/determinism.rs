@@ -8,7 +8,7 @@ use imnn::sim::Key;
 /// Bits of everything a run leaves behind.
 pub fn bits(history: &History, weights: &[f32]) -> Vec<u64> {
     let traces = std::iter::once(&history.training).chain(&history.validation);
-    let columns = traces.flat_map(|t| [&t.det_f, &t.det_c, &t.det_inv_c, &t.lambda2, &t.r]);
+    let columns = traces.flat_map(|t| t.columns());
     columns.flatten().map(|v| v.to_bits()).chain(weights.iter().map(|w| u64::from(w.to_bits()))).collect()
 }
 
