@@ -4,6 +4,7 @@ use crate::small::{KINDS, conv_network, fields, imnn, settings};
 use imnn::device::Cpu;
 use imnn::fit::{History, Imnn, Weights};
 use imnn::sim::Key;
+use imnn::stats::Record;
 
 /// Bits of everything a run leaves behind.
 pub fn bits(history: &History, weights: &[f32]) -> Vec<u64> {
@@ -21,7 +22,7 @@ fn histories_do_not_depend_on_the_number_of_threads() {
             bits(imnn.history(), imnn.weights(Weights::Final).unwrap().values())
         };
         let one = run(1);
-        assert_eq!(one.len(), 2 * 5 * 12 + 10 * 16 + 16 + 16 * 16 + 16 + 16 * 2 + 2);
+        assert_eq!(one.len(), 2 * Record::NAMES.len() * 12 + 10 * 16 + 16 + 16 * 16 + 16 + 16 * 2 + 2);
         for threads in [2, 4] {
             assert_eq!(run(threads), one, "{kind:?} on {threads} threads");
         }
