@@ -13,8 +13,8 @@ use crate::output::{Format, format};
 use crate::panel::{self, Area, Curve, Panel};
 use crate::raster::Raster;
 use crate::style::{
-    BAND_OPACITY, BAND_WIDTH, BLUE, CURVE_WIDTH, DOTTED, GREEN, INK, LABEL_SIZE, LONG_DASHED, MUTED,
-    PURPLE, Rgb, Stroke, TICK_SIZE, TITLE_SIZE, VERMILION, WHITE, light,
+    BAND_OPACITY, BAND_WIDTH, BLUE, CURVE_WIDTH, DOTTED, GREEN, INK, LABEL_SIZE, LONG_DASHED, MUTED, PURPLE, Rgb,
+    Stroke, TICK_SIZE, TITLE_SIZE, VERMILION, WHITE, light,
 };
 use crate::ticks::{grouped, number};
 
@@ -459,6 +459,6 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"before");
         let missing = folder.path().join("no/folder.svg");
         let message = plot_history(&history, &default, missing).unwrap_err().to_string();
-        assert!(message.contains("folder.svg: the plot could not be written"), "{message}");
+        assert!(message.contains("folder.svg") && message.contains("does its folder exist?"), "{message}");
     }
 }

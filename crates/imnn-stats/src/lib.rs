@@ -110,4 +110,4 @@ pub use finite_samples::{derivative_noise, hartlap_factor};
 pub use fisher::Statistics;
 pub use loss::{Evaluation, Loss};
 pub use record::{Record, Trace};
-pub use regularisation::{Regularisation, lambda2};
+pub use regularisation::*;
