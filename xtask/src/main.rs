@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use process::{Failure, Outcome};
 
+mod addition;
 mod bench;
 mod check;
 mod cuda;

@@ -1,13 +1,14 @@
-//! `cargo xtask test`: all tests, those of the crate outside the workspace included.
+//! `cargo xtask test`: all tests, those of the crate outside the workspace and of an addition to the sources included.
 
 use crate::process::{Outcome, cargo, run as run_command};
-use crate::setup;
+use crate::{addition, setup};
 
 pub fn run(arguments: &[String]) -> Outcome {
     setup::run()?;
     if arguments.is_empty() {
         run_command(&mut cargo(&["test", "--workspace"]))?;
-        standalone()
+        standalone()?;
+        addition::run()
     } else {
         run_command(cargo(&["test"]).args(arguments))
     }

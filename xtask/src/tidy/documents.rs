@@ -1,8 +1,9 @@
 //! ARCHITECTURE.md speaks of every crate and gives the reason for every dependency; README.md gives the versions of the
-//! manifest.
+//! manifest, and so does CITATION.cff; docs/contributing.md shows the addition that the tests make.
 
 use std::fs;
 
+use crate::addition::PATCH;
 use crate::process::Outcome;
 use crate::workspace::{self, Member, keys, string};
 
@@ -17,6 +18,11 @@ pub fn faults() -> Outcome<Vec<String>> {
     match fs::read_to_string(workspace::root().join("README.md")) {
         Ok(text) => faults.extend(readme(&text, &manifest)),
         Err(_) => faults.push("README.md is missing".into()),
+    }
+    let read = |name: &str| fs::read_to_string(workspace::root().join(name)).unwrap_or_default();
+    faults.extend(citation(&read("CITATION.cff"), &manifest));
+    if let Ok(text) = fs::read_to_string(workspace::root().join("docs/contributing.md")) {
+        faults.extend(contributing(&text, &read(PATCH)));
     }
     Ok(faults)
 }
@@ -38,6 +44,22 @@ fn architecture(text: &str, manifest: &str, members: &[Member]) -> Vec<String> {
         }
     }
     faults
+}
+
+/// CITATION.cff gives the version of the manifest.
+fn citation(text: &str, manifest: &str) -> Option<String> {
+    let version = string(manifest, "workspace.package", "version").unwrap_or_default();
+    let says = text.lines().find_map(|line| line.strip_prefix("version: "));
+    (says != Some(version))
+        .then(|| format!("CITATION.cff says version {}, the manifest {version}", says.unwrap_or("none")))
+}
+
+/// docs/contributing.md has every line that the patch adds or removes.
+fn contributing(text: &str, patch: &str) -> Option<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut changes = patch.lines().filter(|line| line.starts_with(['+', '-']));
+    let lacking = changes.find(|line| !lines.contains(line));
+    lacking.map(|line| format!("docs/contributing.md does not show this line of {PATCH}: {line}"))
 }
 
 /// Whether a line names a dependency and says at least four words about it.
@@ -122,6 +144,15 @@ mod tests {
         assert!(faults[0].contains("code map does not mention `imnn`"));
         assert!(faults[1].contains("reason for the dependency `ndarray`"));
         assert_eq!(architecture("# A\n", MANIFEST, &[]), ["ARCHITECTURE.md has no section `Code map`"]);
+    }
+
+    #[test]
+    fn the_citation_has_the_version_and_the_document_the_patch() {
+        assert_eq!(citation("cff-version: 1.2.0\nversion: 0.1.0\n", MANIFEST), None);
+        assert!(citation("version: 0.2.0\n", MANIFEST).unwrap().contains("says version 0.2.0, the manifest 0.1.0"));
+        let patch = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n context\n-old\n+new\n";
+        assert_eq!(contributing("text\n```diff\n--- a/x\n+++ b/x\n-old\n+new\n```\n", patch), None);
+        assert!(contributing("--- a/x\n+++ b/x\n-old\n", patch).unwrap().ends_with("activation.patch: +new"));
     }
 
     #[test]
