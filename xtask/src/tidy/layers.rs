@@ -23,7 +23,11 @@ const THREADS: &[&str] = &["rayon"];
 const LAYERS: &[Layer] = &[
     Layer { name: "imnn-lapack", uses: &[], never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-stats", uses: &["imnn-lapack"], never: &[FILES, NETWORKS, TERMINAL, PLOTS, THREADS] },
-    Layer { name: "imnn-sim", uses: &["imnn-lapack"], never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer {
+        name: "imnn-sim",
+        uses: &["imnn-lapack"],
+        never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
+    },
     Layer { name: "imnn-data", uses: &["imnn-sim"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA] },
     Layer { name: "imnn-jobs", uses: &["imnn-data"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-models", uses: &["imnn-sim"], never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA] },

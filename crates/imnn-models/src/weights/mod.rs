@@ -100,7 +100,7 @@ impl<E: Real> Parameters<E> {
             }
         }
         if let Some(name) = names.iter().find(|name| layout.entries().iter().all(|entry| &entry.name != *name)) {
-            return other_network(format!("the network has no array {:?}", crate::description::shortened(name)));
+            return other_network(format!("the network has no array {:?}", crate::settings::shortened(name)));
         }
         for entry in layout.entries() {
             let values = archive.read(&entry.name).or_else(|message| file::refuse(path, message))?;

@@ -121,7 +121,7 @@ impl Header {
         Self::parse(&text).ok_or_else(|| {
             format!(
                 "expected float32 or float64, found the npy header {:?}",
-                crate::description::shortened(text.trim())
+                crate::settings::shortened(text.trim())
             )
         })
     }

@@ -158,7 +158,7 @@ fn optimiser_states_come_back() {
     let path = folder.path().join("optimiser.safetensors");
     let adam = Adam::new(0.1).unwrap();
     let (mut w, mut state) = ([1.0_f64, 2.0, 3.0], adam.initialise(3));
-    adam.update(0, &[0.1, 0.2, -0.3], &mut state, &mut w);
+    adam.update(0, &mut [0.1, 0.2, -0.3], &mut state, &mut w);
     state.save(&path).unwrap();
     let back = OptimiserState::<f64>::load(&path).unwrap();
     assert_eq!(back, state);

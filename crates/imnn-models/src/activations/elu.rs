@@ -1,0 +1,48 @@
+//! The exponential linear unit.
+
+use super::function::Smooth;
+use crate::elementary::{Lane, decay};
+use imnn_sim::Real;
+
+/// `v` if `v > 0`, else `exp(v) - 1`.
+#[derive(Clone, Copy, Debug)]
+pub struct Elu;
+
+impl Smooth for Elu {
+    const NAME: &'static str = "elu";
+    const FORMULA: &'static str = "v if v > 0, else exp(v) - 1";
+
+    fn value<E: Real>(v: E) -> E {
+        if v > E::zero() { v } else { v.exp_m1() }
+    }
+
+    fn slope<E: Real>(v: E) -> E {
+        if v > E::zero() { E::one() } else { v.exp() }
+    }
+
+    fn curvature<E: Real>(v: E) -> E {
+        if v > E::zero() { E::zero() } else { v.exp() }
+    }
+
+    #[inline(always)]
+    fn vector<L: Lane>(v: L) -> [L; 3] {
+        scaled(v, L::one(), L::one())
+    }
+
+    fn cuda() -> String {
+        "\
+        d.value = v > 0 ? v : expm1(v);
+        d.slope = v > 0 ? (REAL)1 : exp(v);
+        d.curvature = v > 0 ? (REAL)0 : exp(v);"
+            .into()
+    }
+}
+
+/// `above v` if `v > 0`, else `below (exp(v) - 1)`, with its derivatives.
+#[inline(always)]
+pub(super) fn scaled<L: Lane>(v: L, above: L, below: L) -> [L; 3] {
+    let zero = L::zero();
+    let [e, minus] = decay(if v > zero { zero } else { v });
+    let e = below * e;
+    if v > zero { [above * v, above, zero] } else { [below * minus, e, e] }
+}

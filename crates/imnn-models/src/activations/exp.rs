@@ -1,0 +1,37 @@
+//! The exponential.
+
+use super::function::Smooth;
+use crate::elementary::{self, Lane};
+use imnn_sim::Real;
+
+/// `exp v`.
+#[derive(Clone, Copy, Debug)]
+pub struct Exp;
+
+impl Smooth for Exp {
+    const NAME: &'static str = "exp";
+    const FORMULA: &'static str = "exp v";
+
+    fn value<E: Real>(v: E) -> E {
+        v.exp()
+    }
+
+    fn slope<E: Real>(v: E) -> E {
+        v.exp()
+    }
+
+    fn curvature<E: Real>(v: E) -> E {
+        v.exp()
+    }
+
+    #[inline(always)]
+    fn vector<L: Lane>(v: L) -> [L; 3] {
+        [elementary::exp(v); 3]
+    }
+
+    fn cuda() -> String {
+        "\
+        d.value = d.slope = d.curvature = exp(v);"
+            .into()
+    }
+}

@@ -1,0 +1,40 @@
+//! The logarithm of one more.
+
+use super::function::Smooth;
+use crate::elementary::{self, Lane};
+use imnn_sim::Real;
+
+/// `ln(1 + v)`, for data above -1 such as a density contrast.
+#[derive(Clone, Copy, Debug)]
+pub struct Log1p;
+
+impl Smooth for Log1p {
+    const NAME: &'static str = "log1p";
+    const FORMULA: &'static str = "ln(1 + v), for data above -1 such as a density contrast";
+
+    fn value<E: Real>(v: E) -> E {
+        v.ln_1p()
+    }
+
+    fn slope<E: Real>(v: E) -> E {
+        E::one() / (E::one() + v)
+    }
+
+    fn curvature<E: Real>(v: E) -> E {
+        -E::one() / ((E::one() + v) * (E::one() + v))
+    }
+
+    #[inline(always)]
+    fn vector<L: Lane>(v: L) -> [L; 3] {
+        let r = L::one() / (L::one() + v);
+        [elementary::log1p(v), r, -r * r]
+    }
+
+    fn cuda() -> String {
+        "\
+        d.value = log1p(v);
+        d.slope = 1 / (1 + v);
+        d.curvature = -1 / ((1 + v) * (1 + v));"
+            .into()
+    }
+}

@@ -1,0 +1,45 @@
+//! The logistic function as an activation.
+
+use super::function::Smooth;
+use super::logistic::{self, Logistic};
+use crate::elementary::Lane;
+use imnn_sim::Real;
+
+/// `1 / (1 + exp(-v))`.
+///
+/// ```text
+/// e = exp(-|v|),   f = 1 / (1 + e) or e / (1 + e),   f' = e / (1 + e)^2,   f'' = f' (1 - 2 f)
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Sigmoid;
+
+impl Smooth for Sigmoid {
+    const NAME: &'static str = "sigmoid";
+    const FORMULA: &'static str = "1 / (1 + exp(-v))";
+
+    fn value<E: Real>(v: E) -> E {
+        logistic::sigmoid(v)
+    }
+
+    fn slope<E: Real>(v: E) -> E {
+        logistic::sigmoid_slope(v)
+    }
+
+    fn curvature<E: Real>(v: E) -> E {
+        logistic::sigmoid_slope(v) * (E::one() - E::of(2.0) * logistic::sigmoid(v))
+    }
+
+    #[inline(always)]
+    fn vector<L: Lane>(v: L) -> [L; 3] {
+        let Logistic { value, slope, rest, .. } = Logistic::new(v);
+        [value, slope, slope * rest]
+    }
+
+    fn cuda() -> String {
+        "\
+        d.value = sigmoid(v);
+        d.slope = sigmoid_slope(v);
+        d.curvature = d.slope * (1 - 2 * d.value);"
+            .into()
+    }
+}
