@@ -8,10 +8,10 @@ use super::session::numbers;
 use super::simulate::{Scratch, Simulation};
 use crate::device::Task;
 use crate::error::{DeviceError, Result};
-use crate::fused::Plan;
 use crate::fused::lower::{Lowering, Spans, TableSpans};
 use crate::shape::Shape;
 use imnn_data::Simulated;
+use imnn_engine::Plan;
 use imnn_models::Element;
 use imnn_sim::Key;
 

@@ -1,8 +1,8 @@
 //! The backward pass of a batch as commands; see [`super`].
 
-use super::super::plan::{CotangentRows, LinearStep, Place, Step, StepOp};
 use super::{Argument, Command, Factor, Lowering, Sums, chunk, chunks, count, flag, patch_row};
 use crate::cuda::backend::Span;
+use imnn_engine::plan::{CotangentRows, Gather, LinearStep, Slot, Step, StepOp};
 use imnn_models::{Activation, Element};
 
 impl<E: Element> Lowering<'_, E> {
@@ -185,7 +185,7 @@ impl<E: Element> Lowering<'_, E> {
         let (from, to) = (step.input, step.output);
         let (total, positions, g, ld) = (self.order.total(self.rows), to.shape.positions, to.shape.channels, to.ld);
         let gx = self.gradient_of(from.buffer);
-        let Some(windows) = &linear.windows else {
+        let Some(windows) = linear.gather.as_ref().map(Gather::windows) else {
             let gy = Factor { span: gy, ld, transposed: false };
             return self.product((total * positions, width, g), gy, weight, (gx, width), step.accumulate);
         };
@@ -209,7 +209,7 @@ impl<E: Element> Lowering<'_, E> {
         }
     }
 
-    fn gradient_place(&self, place: &Place) -> Span {
+    fn gradient_place(&self, place: &Slot) -> Span {
         self.spans.gradient.part(place.gradient(self.plan.n_weights))
     }
 
