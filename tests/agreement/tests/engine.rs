@@ -5,7 +5,7 @@
 use imnn_agreement::{Case, numbers};
 use imnn_engine::plan::layers::layers;
 use imnn_engine::plan::simplify::simplify;
-use imnn_engine::plan::{CotangentRows, Plan, StepOp, chunk_rows};
+use imnn_engine::plan::{CotangentRows, Plan, Pointwise, StepOp, block_rows};
 use imnn_models::{Element, Layer, Network, Padding};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -98,13 +98,15 @@ fn names_of_steps(case: &Case, seen: &mut BTreeSet<String>) {
                 name(linear.gather.is_none(), "map");
                 let width = linear.weight.range.len() / step.output.shape.channels;
                 let n_rows = rows.total() * step.output.shape.positions;
-                name(linear.gather.is_some() && n_rows > chunk_rows(width), "chunks");
+                name(linear.gather.is_some() && n_rows > block_rows(width), "chunks");
             }
-            StepOp::Piecewise { bias, .. } => name(true, if bias.is_some() { "piecewise-bias" } else { "piecewise" }),
-            StepOp::Smooth { bias, .. } => name(true, if bias.is_some() { "smooth-bias" } else { "smooth" }),
+            StepOp::Piecewise(Pointwise { bias, .. }) => {
+                name(true, if bias.is_some() { "piecewise-bias" } else { "piecewise" })
+            }
+            StepOp::Smooth(Pointwise { bias, .. }) => name(true, if bias.is_some() { "smooth-bias" } else { "smooth" }),
             StepOp::Copy => name(true, "Copy"),
             StepOp::Add => name(true, "Add"),
-            StepOp::MaxPool { .. } | StepOp::MeanPool(_) => {}
+            StepOp::MaxPool(_) | StepOp::MeanPool(_) => {}
         }
     }
 }

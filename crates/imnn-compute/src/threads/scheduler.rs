@@ -130,7 +130,7 @@ mod tests {
                                 Order::Up => lock(&done).extend(tasks),
                                 Order::Down => lock(&done).extend(tasks.rev()),
                             }
-                            Ok(())
+                            Ok::<_, ()>(())
                         })
                         .unwrap();
                     let mut done = done.into_inner().unwrap();

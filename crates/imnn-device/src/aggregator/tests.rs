@@ -180,8 +180,8 @@ impl Program<f32> for Counted {
         self.0.scratch_len(rows)
     }
 
-    fn gradient(&self) -> usize {
-        self.0.gradient()
+    fn gradient_len(&self) -> usize {
+        self.0.gradient_len()
     }
 
     fn load(&mut self, weights: &[f32]) {
@@ -192,25 +192,25 @@ impl Program<f32> for Counted {
         &self,
         weights: &[f32],
         rows: Rows,
-        kept: &mut Saved<f32>,
+        saved: &mut Saved<f32>,
         scratch: &mut [f32],
         summaries: &mut [f32],
-    ) -> Result<()> {
+    ) -> imnn_models::Result<()> {
         self.1.rows[0].fetch_add(rows.total(), Ordering::SeqCst);
-        self.0.forward(weights, rows, kept, scratch, summaries)
+        self.0.forward(weights, rows, saved, scratch, summaries)
     }
 
     fn backward(
         &self,
         weights: &[f32],
         rows: Rows,
-        kept: &Saved<f32>,
+        saved: &Saved<f32>,
         cotangents: MicrobatchCotangents<'_, f32>,
         scratch: &mut [f32],
         gradient: &mut [f32],
-    ) -> Result<()> {
+    ) -> imnn_models::Result<()> {
         self.1.rows[1].fetch_add(rows.total(), Ordering::SeqCst);
-        self.0.backward(weights, rows, kept, cotangents, scratch, gradient)
+        self.0.backward(weights, rows, saved, cotangents, scratch, gradient)
     }
 
     fn finish(&self, weights: &[f32], gradient: &mut [f32]) {

@@ -96,28 +96,13 @@ pub enum StepOp {
     /// A dense layer or a convolution.
     Linear(LinearStep),
     /// Maxima over windows.
-    MaxPool {
-        /// The windows.
-        windows: Arc<Windows>,
-        /// The slot of the positions of the maxima in the saved indices.
-        indices: usize,
-    },
+    MaxPool(MaxPool),
     /// Means over windows.
     MeanPool(Arc<Windows>),
     /// A piecewise linear activation, in place.
-    Piecewise {
-        /// The function.
-        activation: Activation,
-        /// A bias that is added first.
-        bias: Option<Slot>,
-    },
+    Piecewise(Pointwise),
     /// A smooth activation.
-    Smooth {
-        /// The function.
-        activation: Activation,
-        /// A bias that is added first.
-        bias: Option<Slot>,
-    },
+    Smooth(Pointwise),
     /// Copies to a slice of channels.
     Copy,
     /// Adds to the output.
@@ -139,6 +124,24 @@ pub struct LinearStep {
     pub narrow: bool,
     /// Whether the activation that follows adds the bias.
     pub bias_later: bool,
+}
+
+/// Maxima over windows.
+#[derive(Debug)]
+pub struct MaxPool {
+    /// The windows.
+    pub windows: Arc<Windows>,
+    /// The slot of the positions of the maxima in the saved indices.
+    pub indices: usize,
+}
+
+/// A function of each number.
+#[derive(Debug)]
+pub struct Pointwise {
+    /// The function.
+    pub activation: Activation,
+    /// A bias that is added first.
+    pub bias: Option<Slot>,
 }
 
 /// Where weights lie: among the parameters or among those derived from them.
@@ -193,7 +196,7 @@ impl<E: Element> Plan<E> {
 }
 
 /// Rows of a block of patches of this width.
-pub fn chunk_rows(width: usize) -> usize {
+pub fn block_rows(width: usize) -> usize {
     (PATCHES / width.max(1)).max(MIN_ROWS)
 }
 
@@ -275,7 +278,7 @@ impl Builder {
                     let output = target.unwrap_or_else(|| self.buffer(layer.output));
                     let indices = self.indices;
                     self.indices += layer.output.size();
-                    self.push(StepOp::MaxPool { windows: windows.clone(), indices }, at, output);
+                    self.push(StepOp::MaxPool(MaxPool { windows: windows.clone(), indices }), at, output);
                     output
                 }
                 Op::MeanPool(windows) => {
@@ -308,11 +311,11 @@ impl Builder {
             } else {
                 at
             };
-            self.push(StepOp::Piecewise { activation, bias }, own, own);
+            self.push(StepOp::Piecewise(Pointwise { activation, bias }), own, own);
             own
         } else {
             let output = self.buffer(at.shape);
-            self.push(StepOp::Smooth { activation, bias }, at, output);
+            self.push(StepOp::Smooth(Pointwise { activation, bias }), at, output);
             output
         }
     }
@@ -349,7 +352,7 @@ impl Builder {
             }
         };
         if let Some(gather) = &gather {
-            self.patches = self.patches.max(gather.width() * chunk_rows(gather.width()));
+            self.patches = self.patches.max(gather.width() * block_rows(gather.width()));
         }
         let linear = LinearStep { gather, weight, bias, transposed: None, narrow: g < NARROW, bias_later: false };
         self.push(StepOp::Linear(linear), input, output);
@@ -464,7 +467,7 @@ impl Builder {
                 }
             })
             .collect();
-        let piecewise_linear = !self.steps.iter().any(|step| matches!(step.op, StepOp::Smooth { .. }));
+        let piecewise_linear = !self.steps.iter().any(|step| matches!(step.op, StepOp::Smooth(_)));
         Plan {
             steps: self.steps,
             buffers,
@@ -484,11 +487,11 @@ impl Builder {
 
 impl Slot {
     fn own(range: Range<usize>) -> Self {
-        Place { derived: false, range }
+        Slot { derived: false, range }
     }
 
     fn derived(range: Range<usize>) -> Self {
-        Place { derived: true, range }
+        Slot { derived: true, range }
     }
 
     /// The numbers of this slot.

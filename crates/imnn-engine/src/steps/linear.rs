@@ -8,32 +8,58 @@
 //!           g_x = P^T (g_y W^T)
 //! ```
 //!
-//! Values and tangents are rows of one matrix, so each line is one matrix product; with windows, one for each chunk of
+//! Values and tangents are rows of one matrix, so each line is one matrix product; with windows, one for each block of
 //! patches.
 
+use super::combine::combine;
 use super::gather::Gather;
-use crate::plan::{LinearStep, chunk_rows};
+use super::pass::{Backward, Forward, Gradients, Operands, Weight};
+use crate::plan::{CotangentRows, LinearStep, Step, block_rows};
 use imnn_compute::matrix::{Matrix, MatrixMut, product};
 use imnn_compute::{Number, narrow, vectorised};
 use std::ops::Range;
 
-/// The weight as a pass needs it.
-#[derive(Clone, Copy)]
-pub(super) struct Weight<'a, E> {
-    /// `(k, g)`.
-    pub(super) plain: &'a [E],
-    /// `(g, k)`, for narrow products and for those that flow back.
-    pub(super) transposed: &'a [E],
-    /// Whether products are narrow, and the gradient is laid out as the transposed weight.
-    pub(super) narrow: bool,
-    /// Rows of the weight: numbers of a patch.
-    pub(super) k: usize,
-    /// Columns of the weight: channels that come out.
-    pub(super) g: usize,
+/// Writes the output of all rows.
+pub(super) fn forward<E: Number>(linear: &LinearStep, step: &Step, pass: &mut Forward<'_, E>) {
+    let (to, positions) = (step.output, step.output.shape.positions);
+    let (plan, weights, rows) = (pass.plan, pass.weights, pass.rows);
+    let Operands { x, y, patches, .. } = pass.operands(step);
+    let weight = plan.weight(linear, weights, to);
+    multiply_patches(linear, weight, x, y, (rows.total() * positions, to.ld), patches);
+    if !linear.bias_later {
+        let bias = linear.bias.of(weights, &plan.derived);
+        add_bias(y, to.ld, rows.n * positions, bias, to.shape.channels);
+    }
+}
+
+/// Adds the gradient of weight and bias, and writes that of the input if it is needed.
+pub(super) fn backward<E: Number>(linear: &LinearStep, step: &Step, pass: &mut Backward<'_, E>) {
+    let (from, to, positions) = (step.input, step.output, step.output.shape.positions);
+    let (plan, rows) = (pass.plan, pass.order.total(pass.rows));
+    let weight = plan.weight(linear, pass.weights, to);
+    let shape = (rows * positions, to.ld);
+    let x = pass.saved(from.buffer);
+    let combined = pass.combined_range(from.buffer);
+    let per_summary = matches!(pass.order, CotangentRows::PerSummary(_));
+    if per_summary && step.combine {
+        combine(pass.rows, pass.cotangents, x, &mut pass.arena[combined.clone()]);
+    }
+    let gy = &pass.arena[pass.gradient_range(to.buffer)][to.channel..];
+    let left = if per_summary { &pass.arena[combined] } else { x };
+    let slot = if linear.narrow { linear.transposed.as_ref() } else { None };
+    let slot = slot.unwrap_or(&linear.weight).gradient(plan.n_weights);
+    weight_gradient(linear, weight, left, gy, shape, pass.patches, &mut pass.gradient[slot]);
+    let slot = linear.bias.gradient(plan.n_weights);
+    let (n_rows, row_weights) = if per_summary { (rows, Some(pass.cotangents.values)) } else { (pass.rows.n, None) };
+    bias_gradient(gy, to.ld, (n_rows, positions, to.shape.channels), row_weights, &mut pass.gradient[slot]);
+    if plan.buffers[from.buffer].needed {
+        let Gradients { gy, gx, patches } = pass.gradients(step);
+        input_gradient(linear, weight, gy, gx, step.accumulate, shape, patches);
+    }
 }
 
 /// `y = P(x) W` for `m` positions of all rows together, `ld` numbers from one to the next.
-pub(super) fn forward<E: Number>(
+fn multiply_patches<E: Number>(
     step: &LinearStep,
     weight: Weight<'_, E>,
     x: &[E],
@@ -44,15 +70,15 @@ pub(super) fn forward<E: Number>(
     let Some(gather) = &step.gather else {
         return multiply(&x[..m * weight.k], weight, y, ld);
     };
-    for chunk in chunks(gather, m) {
-        let patches = &mut patches[..chunk.len() * weight.k];
-        gather.gather(x, chunk.clone(), patches);
-        multiply(patches, weight, &mut y[chunk.start * ld..], ld);
+    for block in blocks(gather, m) {
+        let patches = &mut patches[..block.len() * weight.k];
+        gather.gather(x, block.clone(), patches);
+        multiply(patches, weight, &mut y[block.start * ld..], ld);
     }
 }
 
 /// Adds `P(left)^T g_y` to `gradient`, which is laid out as the weight, or transposed where products are narrow.
-pub(super) fn weight_gradient<E: Number>(
+fn weight_gradient<E: Number>(
     step: &LinearStep,
     weight: Weight<'_, E>,
     left: &[E],
@@ -71,15 +97,15 @@ pub(super) fn weight_gradient<E: Number>(
         }
     };
     let Some(gather) = &step.gather else { return add(left, gy, m) };
-    for chunk in chunks(gather, m) {
-        let patches = &mut patches[..chunk.len() * k];
-        gather.gather(left, chunk.clone(), patches);
-        add(patches, &gy[chunk.start * ld..], chunk.len());
+    for block in blocks(gather, m) {
+        let patches = &mut patches[..block.len() * k];
+        gather.gather(left, block.clone(), patches);
+        add(patches, &gy[block.start * ld..], block.len());
     }
 }
 
 /// `g_x = P^T (g_y W^T)`, or adds it.
-pub(super) fn input_gradient<E: Number>(
+fn input_gradient<E: Number>(
     step: &LinearStep,
     weight: Weight<'_, E>,
     gy: &[E],
@@ -94,16 +120,16 @@ pub(super) fn input_gradient<E: Number>(
     if !accumulate {
         gx.fill(E::zero());
     }
-    for chunk in chunks(gather, m) {
-        let patches = &mut patches[..chunk.len() * weight.k];
-        multiply_back(&gy[chunk.start * ld..], ld, weight, patches, false);
-        gather.scatter(patches, chunk, gx);
+    for block in blocks(gather, m) {
+        let patches = &mut patches[..block.len() * weight.k];
+        multiply_back(&gy[block.start * ld..], ld, weight, patches, false);
+        gather.scatter(patches, block, gx);
     }
 }
 
 vectorised! {
     /// Adds the bias, `(g)` or `(positions, g)`, to `m` positions.
-    pub(super) fn add_bias<'a, E>(y: &'a mut [E], ld: usize, m: usize, bias: &'a [E], g: usize) {
+    fn add_bias<'a, E>(y: &'a mut [E], ld: usize, m: usize, bias: &'a [E], g: usize) {
         for (y, bias) in y.chunks_mut(ld).take(m).zip(bias.chunks_exact(g).cycle()) {
             y[..g].iter_mut().zip(bias).for_each(|(y, &b)| *y += b);
         }
@@ -113,7 +139,7 @@ vectorised! {
 vectorised! {
     /// Adds to `gradient`, `(g)` or `(positions, g)`, the cotangents of rows of `positions`, each times its weight (1 where
     /// there are none).
-    pub(super) fn bias_gradient<'a, E>(
+    fn bias_gradient<'a, E>(
         gy: &'a [E],
         ld: usize,
         shape: (usize, usize, usize),
@@ -167,7 +193,7 @@ fn multiply_back<E: Number>(gy: &[E], ld: usize, weight: Weight<'_, E>, gx: &mut
     product(MatrixMut::new(gx, m, k, k), accumulate, gy, w);
 }
 
-fn chunks(gather: &Gather, m: usize) -> impl Iterator<Item = Range<usize>> {
-    let rows = chunk_rows(gather.width());
+fn blocks(gather: &Gather, m: usize) -> impl Iterator<Item = Range<usize>> {
+    let rows = block_rows(gather.width());
     (0..m).step_by(rows).map(move |start| start..(start + rows).min(m))
 }

@@ -2,7 +2,7 @@
 
 use super::{Argument, Command, Factor, Lowering, Sums, chunk, chunks, count, flag, patch_row};
 use crate::cuda::backend::Span;
-use imnn_engine::plan::{CotangentRows, Gather, LinearStep, Slot, Step, StepOp};
+use imnn_engine::plan::{CotangentRows, Gather, LinearStep, MaxPool, Pointwise, Slot, Step, StepOp};
 use imnn_models::{Activation, Element};
 
 impl<E: Element> Lowering<'_, E> {
@@ -55,7 +55,7 @@ impl<E: Element> Lowering<'_, E> {
         };
         let (table, table_of) = (self.tables[k], Argument::Indices);
         match &step.op {
-            StepOp::Piecewise { activation, .. } => {
+            StepOp::Piecewise(Pointwise { activation, .. }) => {
                 let y = self.kept(to.buffer).part(0..n * size);
                 let both = [(1, 0), (p, n * size)];
                 let one = [(per, 0)];
@@ -66,11 +66,11 @@ impl<E: Element> Lowering<'_, E> {
                     self.launch("piecewise_backward", n * size, &[f, count(q), count(size), count(first), y, g]);
                 }
             }
-            StepOp::Smooth { activation, .. } => {
+            StepOp::Smooth(Pointwise { activation, .. }) => {
                 let [x, gy, gx] = [self.kept(from.buffer), gy, gx].map(Argument::Numbers);
                 self.launch("smooth_backward", n * size, &[number(*activation), count(p), count(size), x, gy, gx, add]);
             }
-            StepOp::MaxPool { windows, indices } => {
+            StepOp::MaxPool(MaxPool { windows, indices }) => {
                 let arguments = [
                     Argument::Numbers(gy.from(to.channel)),
                     count(to.ld),

@@ -18,7 +18,7 @@ pub(crate) use windows::tables;
 use crate::cuda::backend::{Argument, Command, Factor, Product, Span, count, launch};
 use backward::number;
 use imnn_engine::Rows;
-use imnn_engine::plan::{CotangentRows, Gather, LinearStep, Plan, Slot, Step, StepOp, View};
+use imnn_engine::plan::{CotangentRows, Gather, LinearStep, MaxPool, Plan, Pointwise, Slot, Step, StepOp, View};
 use imnn_models::{Activation, Element};
 use std::ops::Range;
 
@@ -194,7 +194,7 @@ impl<'a, E: Element> Lowering<'a, E> {
                     self.launch("add_bias", numbers, &arguments);
                 }
             }
-            StepOp::MaxPool { windows, indices } => {
+            StepOp::MaxPool(MaxPool { windows, indices }) => {
                 let (table, found) = (self.tables[k], self.indices(*indices, to));
                 let y = y.from(to.channel);
                 let arguments = [
@@ -238,12 +238,12 @@ impl<'a, E: Element> Lowering<'a, E> {
                 ];
                 self.launch("mean_forward", total * to.shape.size(), &arguments);
             }
-            StepOp::Piecewise { activation, bias } => {
+            StepOp::Piecewise(Pointwise { activation, bias }) => {
                 let bias = bias.as_ref().map(|place| self.place(place));
                 let [f, p, width, bias, n_bias] = self.activation(*activation, bias, size);
                 self.launch("piecewise_forward", n * size, &[f, p, width, bias, n_bias, Argument::Numbers(y)]);
             }
-            StepOp::Smooth { activation, bias } => {
+            StepOp::Smooth(Pointwise { activation, bias }) => {
                 let bias = bias.as_ref().map(|place| self.place(place));
                 let [f, p, width, bias, n_bias] = self.activation(*activation, bias, size);
                 let (x, y) = (Argument::Numbers(x), Argument::Numbers(y));

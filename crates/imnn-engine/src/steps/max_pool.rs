@@ -1,20 +1,43 @@
-//! Pools.
+//! Maxima over windows.
 //!
 //! ```text
-//! max    forward   y[o, c] = x[k*, c],  k* = argmax_k x[position(o, k), c]: the first of equals, a NaN above all
-//!        tangent   t'[o, c] = t[k*, c]
-//!        backward  g_x[k*, c] += g_y[o, c]
-//! mean   forward   y[o, c] = mean of x[position(o, k), c] over the taps inside
-//!        tangent   the same
-//!        backward  g_x[position(o, k), c] += g_y[o, c] / taps inside
+//! forward   y[o, c] = x[k*, c],  k* = argmax_k x[position(o, k), c]: the first of equals, a NaN above all
+//! tangent   t'[o, c] = t[k*, c]
+//! backward  g_x[k*, c] += g_y[o, c]
 //! ```
 
+use super::pass::{Backward, Forward, Gradients, Operands};
+use crate::plan::{MaxPool, Step};
 use imnn_compute::{Number, vectorised};
 use imnn_models::{OUTSIDE, Windows};
 
+/// Writes the output of all rows, and the positions of the maxima.
+pub(super) fn forward<E: Number>(MaxPool { windows, indices }: &MaxPool, step: &Step, pass: &mut Forward<'_, E>) {
+    let (to, rows) = (step.output, pass.rows);
+    let (ld, channels, n_selected) = (to.ld, to.shape.channels, to.shape.size());
+    let Operands { x, y, indices: saved, .. } = pass.operands(step);
+    let found = &mut saved[indices * rows.n..][..n_selected * rows.n];
+    let size = windows.n_inputs * channels;
+    let (values, tangents) = x.split_at(rows.n * size);
+    max(windows, channels, values, y, ld, found);
+    if rows.tangents > 0 {
+        let y = &mut y[rows.n * to.shape.positions * ld..];
+        select(tangents, size, (y, ld, channels), found, n_selected, |r| r / rows.tangents);
+    }
+}
+
+/// Adds to the gradient of the input.
+pub(super) fn backward<E: Number>(MaxPool { windows, indices }: &MaxPool, step: &Step, pass: &mut Backward<'_, E>) {
+    let (ld, channels, n_selected) = (step.output.ld, step.output.shape.channels, step.output.shape.size());
+    let found = &pass.saved.indices[indices * pass.rows.n..][..n_selected * pass.rows.n];
+    let of = pass.value_row();
+    let Gradients { gy, gx, .. } = pass.gradients_to_add(step);
+    select_back(gx, windows.n_inputs * channels, (gy, ld, channels), found, n_selected, of);
+}
+
 vectorised! {
     /// Maxima of the values `x` `(n, inputs, channels)`, and where in its row each was found.
-    pub(super) fn max<'a, E>(
+    fn max<'a, E>(
         windows: &'a Windows,
         channels: usize,
         x: &'a [E],
@@ -47,7 +70,7 @@ vectorised! {
 }
 
 /// `y = x` where the maxima were found; row r of `x` follows the choice of the values' row `of(r)`.
-pub(super) fn select<E: Number>(
+fn select<E: Number>(
     x: &[E],
     size: usize,
     (y, ld, channels): (&mut [E], usize, usize),
@@ -66,7 +89,7 @@ pub(super) fn select<E: Number>(
 }
 
 /// `g_x += g_y` where the maxima were found.
-pub(super) fn select_back<E: Number>(
+fn select_back<E: Number>(
     gx: &mut [E],
     size: usize,
     (gy, ld, channels): (&[E], usize, usize),
@@ -82,45 +105,4 @@ pub(super) fn select_back<E: Number>(
             gy.iter().zip(found).for_each(|(&gy, &at)| gx[at as usize] += gy);
         }
     }
-}
-
-vectorised! {
-    /// Means of all rows of `x`.
-    pub(super) fn mean<'a, E>(windows: &'a Windows, channels: usize, x: &'a [E], y: &'a mut [E], ld: usize) {
-        let n_outputs = windows.n_outputs();
-        for (row, x) in x.chunks_exact(windows.n_inputs * channels).enumerate() {
-            for o in 0..n_outputs {
-                let y = &mut y[(row * n_outputs + o) * ld..][..channels];
-                let weight = share::<E>(windows, o);
-                y.fill(E::zero());
-                for &tap in windows.window(o).iter().filter(|&&tap| tap != OUTSIDE) {
-                    let x = &x[tap as usize * channels..][..channels];
-                    y.iter_mut().zip(x).for_each(|(y, &x)| *y += weight * x);
-                }
-            }
-        }
-    }
-}
-
-vectorised! {
-    /// Adds the gradient of the means to that of their inputs.
-    pub(super) fn mean_back<'a, E>(windows: &'a Windows, channels: usize, gx: &'a mut [E], gy: &'a [E], ld: usize) {
-        let n_outputs = windows.n_outputs();
-        for (row, gx) in gx.chunks_exact_mut(windows.n_inputs * channels).enumerate() {
-            for o in 0..n_outputs {
-                let gy = &gy[(row * n_outputs + o) * ld..][..channels];
-                let weight = share::<E>(windows, o);
-                for &tap in windows.window(o).iter().filter(|&&tap| tap != OUTSIDE) {
-                    let gx = &mut gx[tap as usize * channels..][..channels];
-                    gx.iter_mut().zip(gy).for_each(|(gx, &gy)| *gx += weight * gy);
-                }
-            }
-        }
-    }
-}
-
-/// One over the number of taps inside.
-fn share<E: Number>(windows: &Windows, o: usize) -> E {
-    let inside = windows.window(o).iter().filter(|&&tap| tap != OUTSIDE).count();
-    E::of(1.0 / inside.max(1) as f64)
 }

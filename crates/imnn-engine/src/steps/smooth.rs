@@ -1,6 +1,25 @@
-//! Smooth activations: values block by block, with what tangents need of them kept in the first-level cache.
+//! Smooth activations.
+//!
+//! A tensor of `n` simulations with `p` tangents each lies in one slice: values `(n, F)`, then tangents `(n, p, F)`. With
+//! the bias b added to values only:
+//!
+//! ```text
+//! forward   v = x + b,   y = f(v)
+//! tangent   t'_a = f'(v) t_a
+//! backward  g_t_a = f'(v) g_t'_a,   g_v = f'(v) g_y + f''(v) sum_a t_a g_t'_a
+//! ```
+//!
+//! Values are taken block by block, and their slopes stay in the first-level cache for the tangents. Loops are compiled for
+//! each instruction set; each call chooses among them. Without vector instructions the functions come from their definition,
+//! [`Activation::with_derivatives`].
 
-use super::functions::{self, Smooth};
+mod functions;
+
+use super::bias::{add_bias, n_values};
+use super::copy::put;
+use super::pass::{Backward, Forward, Gradients, Operands};
+use crate::plan::{Pointwise, Step};
+use functions::Smooth;
 use imnn_compute::Number;
 use imnn_models::Activation;
 use pulp::{Arch, Simd, WithSimd};
@@ -10,8 +29,42 @@ const BLOCK: usize = 256;
 /// Numbers in the longest vector register: blocks are worked on in multiples, so that no scalar remainder is left.
 const LANES: usize = 16;
 
+/// Writes the output of all rows, and adds the bias to the input.
+pub(super) fn forward<E: Number>(pointwise: &Pointwise, step: &Step, pass: &mut Forward<'_, E>) {
+    let (rows, bias) = (pass.rows, pass.bias(&pointwise.bias));
+    let Operands { x, y, .. } = pass.operands(step);
+    smooth(pointwise.activation, rows.n, rows.tangents, bias, x, y);
+}
+
+/// Writes or adds the gradient of the input; that of the output is lost.
+pub(super) fn backward<E: Number>(pointwise: &Pointwise, step: &Step, pass: &mut Backward<'_, E>) {
+    let (rows, x) = (pass.rows, pass.saved(step.input.buffer));
+    let Gradients { gy, gx, .. } = pass.gradients(step);
+    smooth_back(pointwise.activation, rows.n, rows.tangents, x, gy);
+    let size = gy.len();
+    put((gx, size), (gy, size), size, step.accumulate);
+}
+
+/// `v = x + bias` in place, `y = f(v)`, `t_a' = f'(v) t_a`.
+///
+/// # Shapes
+/// `x`, `y`: values `(n, F)`, then tangents `(n, p, F)`. `bias`: repeated over F, which its length divides; empty for none.
+pub(super) fn smooth<E: Number>(f: Activation, n: usize, p: usize, bias: &[E], x: &mut [E], y: &mut [E]) {
+    let n_values = n_values(n, p, x.len());
+    add_bias(bias, &mut x[..n_values]);
+    run(f, SmoothForward { n, p, x, y });
+}
+
+/// In place, from cotangents of the output those of the input.
+///
+/// # Shapes
+/// `x`: values `(n, F)` with the bias, then tangents `(n, p, F)`, as [`smooth`] leaves them. `cotangents`: alike.
+pub(super) fn smooth_back<E: Number>(f: Activation, n: usize, p: usize, x: &[E], cotangents: &mut [E]) {
+    run(f, SmoothBackward { n, p, x, cotangents });
+}
+
 /// A way over the tensors, for any smooth activation.
-pub(super) trait Pass {
+trait Pass {
     /// What the tensors hold.
     type Element: Number;
     /// Runs with this function; to be inlined where the instruction set is known.
@@ -19,12 +72,12 @@ pub(super) trait Pass {
 }
 
 /// `f`, `f'` and `f''` of one number.
-pub(super) trait Function<E>: Copy {
+trait Function<E>: Copy {
     fn derivatives(self, v: E) -> [E; 3];
 }
 
 /// Runs a pass with the vector instructions of this machine, else with the definition of the activation.
-pub(super) fn run(f: Activation, pass: impl Pass) {
+fn run(f: Activation, pass: impl Pass) {
     let arch = Arch::new();
     match f {
         _ if matches!(arch, Arch::Scalar) => pass.run(Definition(f)),
@@ -76,12 +129,12 @@ impl<E: Number, F: Smooth> Function<E> for InVectors<F> {
     }
 }
 
-/// [`super::forward_smooth`] after the bias.
-pub(super) struct SmoothForward<'a, E> {
-    pub(super) n: usize,
-    pub(super) p: usize,
-    pub(super) x: &'a [E],
-    pub(super) y: &'a mut [E],
+/// [`smooth`] after the bias.
+struct SmoothForward<'a, E> {
+    n: usize,
+    p: usize,
+    x: &'a [E],
+    y: &'a mut [E],
 }
 
 impl<E: Number> Pass for SmoothForward<'_, E> {
@@ -90,7 +143,7 @@ impl<E: Number> Pass for SmoothForward<'_, E> {
     #[inline(always)]
     fn run(self, f: impl Function<E>) {
         let SmoothForward { n, p, x, y } = self;
-        let n_values = super::n_values(n, p, x.len());
+        let n_values = n_values(n, p, x.len());
         let ((values, tangents), (y_values, y_tangents)) = (x.split_at(n_values), y.split_at_mut(n_values));
         let (mut v, mut slopes) = ([E::zero(); BLOCK], [E::zero(); BLOCK]);
         for block in Blocks::new(n, n_values) {
@@ -113,12 +166,12 @@ impl<E: Number> Pass for SmoothForward<'_, E> {
     }
 }
 
-/// [`super::backward_smooth`].
-pub(super) struct SmoothBackward<'a, E> {
-    pub(super) n: usize,
-    pub(super) p: usize,
-    pub(super) x: &'a [E],
-    pub(super) cotangents: &'a mut [E],
+/// [`smooth_back`].
+struct SmoothBackward<'a, E> {
+    n: usize,
+    p: usize,
+    x: &'a [E],
+    cotangents: &'a mut [E],
 }
 
 impl<E: Number> Pass for SmoothBackward<'_, E> {
@@ -127,7 +180,7 @@ impl<E: Number> Pass for SmoothBackward<'_, E> {
     #[inline(always)]
     fn run(self, f: impl Function<E>) {
         let SmoothBackward { n, p, x, cotangents } = self;
-        let n_values = super::n_values(n, p, x.len());
+        let n_values = n_values(n, p, x.len());
         let ((values, tangents), (g_values, g_tangents)) = (x.split_at(n_values), cotangents.split_at_mut(n_values));
         let (mut slopes, mut curvatures) = ([E::zero(); BLOCK], [E::zero(); BLOCK]);
         for block in Blocks::new(n, n_values) {
