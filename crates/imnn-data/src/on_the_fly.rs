@@ -7,7 +7,7 @@ use imnn_sim::{Key, Real, Simulator};
 use crate::scratch::{NUMBERS, first, lend};
 use crate::steps::check_widths;
 use crate::text::unravel;
-use crate::{DataError, Derivatives, Identity, Leaf, Simulated, Source, check_rows};
+use crate::{DataError, Derivatives, Identity, Leaf, Source, check_rows};
 
 /// Simulations made anew for each key: row i is simulated at the fiducial with `key.fold_in(i)`.
 ///
@@ -64,7 +64,7 @@ impl<S: Simulator> OnTheFly<S> {
             });
         }
         let (theta_fid, derivatives) = (theta_fid.to_vec(), Derivatives::Exact);
-        let (points, identity) = (Vec::new(), Identity::new());
+        let (points, identity) = (Vec::new(), Identity::keyed());
         Ok(Self { simulator, theta_fid, input_shape, n_s, n_d, derivatives, points, identity })
     }
 
@@ -148,18 +148,8 @@ impl<E: Real, S: Simulator> Source<E> for OnTheFly<S> {
         &self.derivatives
     }
 
-    fn identity(&self) -> Option<u64> {
-        Some(self.identity.number())
-    }
-
-    fn simulated(&self) -> Option<Simulated> {
-        Some(Simulated {
-            recipe: self.simulator.recipe()?,
-            theta_fid: self.theta_fid.clone(),
-            points: self.points.iter().map(|(_, theta)| theta.clone()).collect(),
-            first: 0,
-            first_without: self.n_d as u64,
-        })
+    fn identity(&self) -> Identity {
+        self.identity
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

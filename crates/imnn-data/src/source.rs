@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use imnn_sim::{Key, Real};
 
-use crate::{DataError, Simulated};
+use crate::{DataError, Identity};
 
 /// How the change of a simulation with the parameters is given.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,28 +85,13 @@ pub trait Source<E: Real>: Send + Sync {
         0
     }
 
-    /// A number that names the simulations, if reading gives the same ones with every key for as long as the source lives.
+    /// Which simulations these are, so that devices with memory of their own bring constant ones there once, and read in
+    /// advance what a later iteration needs. A source whose identity is unknown is read anew in every pass.
     ///
-    /// No two sources with different simulations have the same number: [`Identity`](crate::Identity) makes such numbers.
-    /// Devices with memory of their own read such simulations once. By default there is none.
-    fn constant(&self) -> Option<u64> {
-        None
-    }
-
-    /// A number that names the source, if there is one: sources of the same name give, with the same key, the same
-    /// simulations. That of [`constant`](Self::constant) by default.
-    ///
-    /// Where there is none, devices do not read in advance what a later iteration needs: they could not tell whose it is.
-    fn identity(&self) -> Option<u64> {
-        self.constant()
-    }
-
-    /// How its simulations are made, where a device may make them itself instead of reading them; see [`Simulated`].
-    ///
-    /// By default there is no such way. A source that passes on the rows of another as they are passes on this too; one
-    /// that changes them must not.
-    fn simulated(&self) -> Option<Simulated> {
-        None
+    /// A source that passes on the simulations of another as they are passes on its identity; one that changes them has its
+    /// own.
+    fn identity(&self) -> Identity {
+        Identity::Unknown
     }
 
     /// Reads `rows` into `leaf`.
@@ -167,16 +152,8 @@ macro_rules! through_pointer {
                 (**self).n_transforms()
             }
 
-            fn constant(&self) -> Option<u64> {
-                (**self).constant()
-            }
-
-            fn identity(&self) -> Option<u64> {
+            fn identity(&self) -> Identity {
                 (**self).identity()
-            }
-
-            fn simulated(&self) -> Option<Simulated> {
-                (**self).simulated()
             }
 
             fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

@@ -1,6 +1,6 @@
 //! How long the workers wait for simulations.
 
-use imnn_data::{DataError, Derivatives, Leaf, Simulated, Source};
+use imnn_data::{DataError, Derivatives, Identity, Leaf, Source};
 use imnn_models::Element;
 use imnn_sim::Key;
 use std::ops::Range;
@@ -39,16 +39,8 @@ impl<E: Element> Source<E> for Metered<'_, E> {
         self.source.n_transforms()
     }
 
-    fn constant(&self) -> Option<u64> {
-        self.source.constant()
-    }
-
-    fn identity(&self) -> Option<u64> {
+    fn identity(&self) -> Identity {
         self.source.identity()
-    }
-
-    fn simulated(&self) -> Option<Simulated> {
-        self.source.simulated()
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

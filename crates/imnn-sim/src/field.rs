@@ -11,7 +11,7 @@ use rustfft::num_complex::Complex64;
 
 use crate::fft::SquareFft;
 use crate::scratch::lend;
-use crate::{Key, Recipe, SimError, Simulator, check_parameters};
+use crate::{Key, SimError, Simulator, check_parameters};
 
 /// A real, periodic Gaussian random field on `n x n` pixels with the power spectrum
 /// `P(k) = A k^-B`; the parameters are the amplitude `A` and the slope `B`.
@@ -229,10 +229,6 @@ impl Simulator for PowerLawField {
             });
         }
         Ok(())
-    }
-
-    fn recipe(&self) -> Option<Recipe> {
-        Some(Recipe::PowerLawField { n: self.n, length: self.length })
     }
 
     fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]) {

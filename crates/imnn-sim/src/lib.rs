@@ -35,7 +35,6 @@ mod key;
 mod line;
 mod mean_variance;
 mod real;
-mod recipe;
 mod scratch;
 mod simulator;
 #[cfg(test)]
@@ -49,7 +48,6 @@ pub use key::{Key, KeyRng};
 pub use line::NoisyLine;
 pub use mean_variance::GaussianMeanVariance;
 pub use real::Real;
-pub use recipe::Recipe;
 pub use simulator::{Simulator, check_parameters};
 
 pub use num_dual;

@@ -3,7 +3,7 @@
 use rand::distr::Distribution;
 use rand_distr::StandardNormal;
 
-use crate::{Key, Recipe, SimError, Simulator};
+use crate::{Key, SimError, Simulator};
 
 /// Points on a line through the origin, with unit Gaussian noise; the parameter is the slope `m`.
 ///
@@ -108,10 +108,6 @@ impl Simulator for NoisyLine {
 
     fn data_shape(&self) -> Vec<usize> {
         vec![self.x.len()]
-    }
-
-    fn recipe(&self) -> Option<Recipe> {
-        Some(Recipe::NoisyLine { x: self.x.clone(), slope_variance: self.slope_variance })
     }
 
     fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]) {

@@ -1,6 +1,6 @@
 //! Gaussian draws of unknown mean and variance.
 
-use crate::{Key, Recipe, SimError, Simulator, check_parameters};
+use crate::{Key, SimError, Simulator, check_parameters};
 
 /// `n_data` independent Gaussian draws; the parameters are their mean `mu` and variance `Sigma`.
 ///
@@ -78,10 +78,6 @@ impl Simulator for GaussianMeanVariance {
             });
         }
         Ok(())
-    }
-
-    fn recipe(&self) -> Option<Recipe> {
-        Some(Recipe::GaussianMeanVariance { n_data: self.n_data })
     }
 
     fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Key, Recipe, SimError};
+use crate::{Key, SimError};
 
 /// A simulator of data: a pure function of a key and the parameters, with its derivative.
 ///
@@ -23,8 +23,7 @@ use crate::{Key, Recipe, SimError};
 ///   length. [`draw`](Simulator::draw) and [`draw_with_derivative`](Simulator::draw_with_derivative)
 ///   do both.
 ///
-/// Simulators run on the host, a user's own too where the network runs on a GPU. The built-in ones have a
-/// [`recipe`](Simulator::recipe) besides, by which a GPU makes the same simulations itself.
+/// Simulators run on the host, also if the network runs on a GPU.
 ///
 /// Written by hand it looks like this:
 ///
@@ -87,15 +86,6 @@ pub trait Simulator: Send + Sync {
 
     /// Simulates `data` and its derivative with respect to every parameter at fixed `key`.
     fn simulate_with_derivative(&self, key: Key, theta: &[f64], data: &mut [f64], derivative: &mut [f64]);
-
-    /// What the simulator does, where it is one that devices with kernels of their own know: they then make its simulations
-    /// themselves, the same ones to rounding.
-    ///
-    /// By default there is none, and the simulator runs on the host, as those of users do. One that passes on the
-    /// simulations of another as they are passes on this too; one that changes them must not.
-    fn recipe(&self) -> Option<Recipe> {
-        None
-    }
 
     /// One simulation in a new vector, with parameters and result checked.
     ///
@@ -182,10 +172,6 @@ macro_rules! simulate_through {
                 (**self).simulate_with_derivative(key, theta, data, derivative);
             }
 
-            fn recipe(&self) -> Option<Recipe> {
-                (**self).recipe()
-            }
-
             fn draw(&self, key: Key, theta: &[f64]) -> Result<Vec<f64>, SimError> {
                 (**self).draw(key, theta)
             }
@@ -219,7 +205,6 @@ mod tests {
             assert_eq!(simulator.n_params(), 2);
             assert_eq!(simulator.data_shape(), [3]);
             assert!(simulator.check(&[0.0, -1.0]).is_err());
-            assert_eq!(simulator.recipe(), Some(Recipe::GaussianMeanVariance { n_data: 3 }));
             let (data, derivative) = simulator.draw_with_derivative(Key::new(1), &[0.5, 2.0]).unwrap();
             assert_eq!(simulator.draw(Key::new(1), &[0.5, 2.0]).unwrap(), data);
             (data, derivative)
@@ -231,19 +216,6 @@ mod tests {
         assert_eq!(through(boxed), by_hand);
         assert_eq!(through(Arc::clone(&shared)), by_hand);
         assert_eq!(through(&*shared), by_hand);
-    }
-
-    /// Only the built-in simulators have recipes, and what merely points to them.
-    #[test]
-    fn recipes_are_those_of_the_built_in_simulators() {
-        let line = NoisyLine::new(vec![1.0, 3.0]).unwrap().with_slope_variance(0.5).unwrap();
-        let expected = Recipe::NoisyLine { x: vec![1.0, 3.0], slope_variance: Some(0.5) };
-        assert_eq!(line.recipe(), Some(expected.clone()));
-        assert_eq!(Arc::new(Box::new(line.clone())).recipe(), Some(expected));
-        let field = PowerLawField::new(4).unwrap().with_length(8.0).unwrap();
-        assert_eq!(field.recipe(), Some(Recipe::PowerLawField { n: 4, length: 8.0 }));
-        let function = move |key: Key, theta: &[f64], data: &mut [f64]| line.simulate(key, theta, data);
-        assert_eq!(FiniteDifferences::new(1, vec![2], vec![0.1], function).unwrap().recipe(), None);
     }
 
     #[test]

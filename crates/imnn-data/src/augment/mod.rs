@@ -72,7 +72,7 @@ impl<Src> Augmented<Src> {
         Src: Source<E>,
     {
         let symmetries = Symmetries::spatial(source.input_shape(), augmentation)?;
-        Ok(Self { source, symmetries, identity: Identity::new() })
+        Ok(Self { source, symmetries, identity: Identity::keyed() })
     }
 
     /// Augments over the axes given, in place of the spatial ones.
@@ -84,7 +84,7 @@ impl<Src> Augmented<Src> {
         Src: Source<E>,
     {
         let symmetries = Symmetries::new(source.input_shape(), axes, augmentation)?;
-        Ok(Self { source, symmetries, identity: Identity::new() })
+        Ok(Self { source, symmetries, identity: Identity::keyed() })
     }
 
     /// The source without augmentation.
@@ -118,8 +118,8 @@ impl<E: Real, Src: Source<E>> Source<E> for Augmented<Src> {
         self.source.n_transforms() + 1
     }
 
-    fn identity(&self) -> Option<u64> {
-        Some(self.identity.number())
+    fn identity(&self) -> Identity {
+        self.identity
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

@@ -17,7 +17,7 @@ impl<E: Real> Arrays<E> {
     /// Where there are fewer, none is asked for, or `n_d > n_s`.
     pub fn take(mut self, n_s: Option<usize>, n_d: Option<usize>) -> Result<Self, DataError> {
         self.outline.take(n_s, n_d)?;
-        self.identity = Identity::new();
+        self.identity = Identity::constant();
         self.values.truncate(self.outline.n_s * self.outline.row_len());
         self.changes.truncate(self.outline.n_d * self.outline.change_len());
         Ok(self)

@@ -117,7 +117,7 @@ impl<E: Real> Streamed<E> {
 
     fn new(outline: Outline, fiducial: Box<dyn RowArray<E>>, derivative: Option<Box<dyn RowArray<E>>>) -> Self {
         let reader = Arc::new(Reader::new(&outline, fiducial, derivative));
-        Self { outline, identity: Identity::new(), reader, ahead: None }
+        Self { outline, identity: Identity::constant(), reader, ahead: None }
     }
 
     /// Keeps the first rows that fit so many bytes in memory, in place of those kept before, and reads others in advance
@@ -173,7 +173,7 @@ impl<E: Real> Streamed<E> {
     /// Where there are fewer, none is asked for, or `n_d > n_s`.
     pub fn take(mut self, n_s: Option<usize>, n_d: Option<usize>) -> Result<Self, DataError> {
         self.outline.take(n_s, n_d)?;
-        self.identity = Identity::new();
+        self.identity = Identity::constant();
         Ok(self)
     }
 
@@ -240,8 +240,8 @@ impl<E: Real> Source<E> for Streamed<E> {
     }
 
     /// Files are what they were when they were opened, or reading them is an error.
-    fn constant(&self) -> Option<u64> {
-        Some(self.identity.number())
+    fn identity(&self) -> Identity {
+        self.identity
     }
 
     fn read(&self, rows: Range<usize>, _: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

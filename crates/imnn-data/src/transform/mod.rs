@@ -126,7 +126,7 @@ impl<Src, T> Transformed<Src, T> {
         T: Transform<E>,
     {
         transform.check(source.input_shape())?;
-        Ok(Self { source, transform, identity: Identity::new() })
+        Ok(Self { source, transform, identity: Identity::keyed() })
     }
 
     /// The source without the transform.
@@ -165,8 +165,8 @@ impl<E: Real, Src: Source<E>, T: Transform<E>> Source<E> for Transformed<Src, T>
         self.source.n_transforms() + 1
     }
 
-    fn identity(&self) -> Option<u64> {
-        Some(self.identity.number())
+    fn identity(&self) -> Identity {
+        self.identity
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

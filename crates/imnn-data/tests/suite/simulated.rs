@@ -3,10 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use imnn_data::{
-    Arrays, Augmentation, Augmented, DataError, Derivatives, Leaf, Noise, OnTheFly, Source, Transformed,
-    simulate_exact, simulate_numerical,
+    DataError, Derivatives, Leaf, Noise, OnTheFly, Source, Transformed, simulate_exact, simulate_numerical,
 };
-use imnn_sim::{FiniteDifferences, GaussianMeanVariance, Key, PowerLawField, Recipe, Simulator};
+use imnn_sim::{FiniteDifferences, GaussianMeanVariance, Key, Simulator};
 use ndarray::{ArrayD, IxDyn};
 
 const SIMULATOR: GaussianMeanVariance = GaussianMeanVariance { n_data: 5 };
@@ -53,37 +52,6 @@ fn a_row_depends_on_nothing_but_its_key() {
     assert_eq!(part.values, whole.values);
     alone.read(0..6, Key::new(12), &mut part).unwrap();
     assert_ne!(part.values, whole.values);
-}
-
-/// Whoever makes the simulations by what the source says makes those that it would have read.
-#[test]
-fn what_is_said_of_simulating_is_how_rows_are_read() {
-    let widths = [0.1, 0.4];
-    let numerical = OnTheFly::numerical(SIMULATOR, &THETA, &widths, 10, 6).unwrap();
-    let said = Source::<f64>::simulated(&numerical).unwrap();
-    assert_eq!(said.recipe, Recipe::GaussianMeanVariance { n_data: 5 });
-    let mut leaf = Leaf::<f64>::new();
-    for row in [0, 5, 6, 9] {
-        numerical.read(row..row + 1, key(), &mut leaf).unwrap();
-        let own = key().fold_in(said.index(row, 6));
-        assert_eq!(leaf.values, SIMULATOR.draw(own, &said.theta_fid).unwrap());
-        let beside: Vec<f64> = said.points.iter().flat_map(|theta| SIMULATOR.draw(own, theta).unwrap()).collect();
-        assert_eq!(leaf.derivatives, if row < 6 { beside } else { vec![] });
-    }
-    let boxed: Box<dyn Source<f64>> = Box::new(source());
-    assert_eq!(boxed.simulated().map(|said| said.points), Some(vec![]));
-}
-
-#[test]
-fn changed_simulations_are_read() {
-    let field = || OnTheFly::new(PowerLawField::new(4).unwrap(), &[1.0, 0.5], 4, 4).unwrap();
-    assert!(Source::<f64>::simulated(&field()).is_some());
-    let shifted = Augmented::new::<f64>(field(), Augmentation { shift: true, ..Augmentation::default() }).unwrap();
-    assert_eq!(Source::<f64>::simulated(&shifted), None);
-    let noisy = Transformed::new(source(), Noise::<f64>::simulated(SIMULATOR, &THETA).unwrap()).unwrap();
-    assert_eq!(Source::<f64>::simulated(&noisy), None);
-    let drawn: Arrays<f64> = simulate_exact(&SIMULATOR, &THETA, 10, 6, key()).unwrap();
-    assert_eq!(drawn.simulated(), None);
 }
 
 #[test]

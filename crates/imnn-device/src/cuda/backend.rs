@@ -71,8 +71,6 @@ pub(crate) enum Command {
         arguments: Vec<Argument>,
     },
     Product(Product),
-    /// A product that is never rounded to TF32.
-    Precise(Product),
     /// Fills with zeros.
     Zero(Span),
 }

@@ -33,15 +33,6 @@ pub(crate) struct Room {
     pub(crate) backward: bool,
     /// Whether simulations that are on the card need not be brought there again.
     pub(crate) constant: bool,
-    /// Whether they are made on the card, so that none are brought there.
-    pub(crate) made: bool,
-}
-
-impl Room {
-    /// What is left beside so many bytes for what makes simulations on the card.
-    pub(crate) fn beside(self, bytes: usize) -> Room {
-        Room { memory: self.memory.saturating_sub(bytes), made: true, ..self }
-    }
 }
 
 impl Batches {
@@ -62,14 +53,14 @@ impl Batches {
                 let one = shared.saturating_add(input).saturating_add(kept);
                 let all = one.saturating_add((n - 1).saturating_mul(input.saturating_add(kept)));
                 if all <= room.memory {
-                    let staged = !room.constant && !room.made && all.saturating_add(input) <= room.memory;
+                    let staged = !room.constant && all.saturating_add(input) <= room.memory;
                     let n_kept = if room.backward { n } else { 1 };
                     return Some(Batches { shape, lengths, n_inputs: n, n_kept, staged });
                 }
                 let last = batches <= 1;
                 if one <= room.memory / if last { 1 } else { 4 } {
                     let rest = room.memory - one;
-                    let staged = !room.made && rest >= input;
+                    let staged = rest >= input;
                     let rest = if staged { rest - input } else { rest };
                     let n_inputs = n.min(1 + rest / input.max(1));
                     let rest = rest - (n_inputs - 1) * input;

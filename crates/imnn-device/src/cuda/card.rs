@@ -142,8 +142,7 @@ impl Card {
     fn issue(&self, lane: &Lane, command: &Command) -> Result<()> {
         match command {
             Command::Launch { kernel, threads, arguments } => self.launch(lane, kernel, *threads, arguments),
-            Command::Product(product) => self.product(lane, product, self.tf32),
-            Command::Precise(product) => self.product(lane, product, false),
+            Command::Product(product) => self.product(lane, product),
             Command::Zero(span) => self.zero(lane, *span),
         }
     }
@@ -203,7 +202,7 @@ impl Card {
 
     /// cuBLAS counts by columns, where a matrix is its transpose: `c^T = b^T a^T`.
     #[allow(unsafe_code)]
-    fn product(&self, lane: &Lane, p: &Product, tf32: bool) -> Result<()> {
+    fn product(&self, lane: &Lane, p: &Product) -> Result<()> {
         let int = |n: usize| c_int::try_from(n).map_err(|_| self.error("multiply", format!("{n} is too large")));
         let operation = |factor: Factor| {
             if factor.transposed {
@@ -215,7 +214,7 @@ impl Card {
         let (a, b, c) =
             (self.place(p.a.span, self.size)?, self.place(p.b.span, self.size)?, self.place(p.c, self.size)?);
         let single = self.size == size_of::<f32>();
-        let (kind, compute) = match (single, tf32) {
+        let (kind, compute) = match (single, self.tf32) {
             (true, true) => {
                 (blas_sys::cudaDataType::CUDA_R_32F, blas_sys::cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32)
             }

@@ -165,7 +165,7 @@ impl Emulated {
         for command in self.sequences[sequence].clone().expect("a sequence that was dropped") {
             match command {
                 Command::Launch { kernel, threads, arguments } => self.launch(kernel, threads, &arguments),
-                Command::Product(product) | Command::Precise(product) => self.product(product),
+                Command::Product(product) => self.product(product),
                 Command::Zero(span) => (0..span.len).for_each(|at| self.write(span, at, 0.0)),
             }
         }

@@ -79,11 +79,6 @@ impl<E: Element> Feed<E> {
         if layout.input_at(k) == Some((data, k)) {
             return Ok(());
         }
-        if let Some(simulation) = &mut layout.simulation {
-            let made = simulation.run(backend, task.key, k);
-            layout.set_input(k, made.is_ok().then_some((data, k)));
-            return made;
-        }
         let place = layout.spans[k].input;
         let (offset, len) = (place.start * size_of::<E>(), place.len * size_of::<E>());
         if let Some(stage) = layout.stage.filter(|_| layout.staged == Some((data, k))) {
@@ -125,7 +120,7 @@ impl<E: Element> Feed<E> {
         k: usize,
         pass: Option<u64>,
     ) -> Result<()> {
-        let Some(data) = Data::of(task, pass).filter(|_| layout.simulation.is_none()) else { return Ok(()) };
+        let Some(data) = Data::of(task, pass) else { return Ok(()) };
         if k >= layout.spans.len() || [layout.input_at(k), layout.staged].contains(&Some((data, k))) {
             return Ok(());
         }

@@ -5,10 +5,11 @@ use super::emulated::Emulated;
 use super::session::{CardSession, Limits};
 use crate::{Cotangents, DeviceError, Evaluated, Keys, Session, Start, Summaries, Task};
 use imnn_data::{
-    Arrays, DataError, Derivatives, HeldRows, Leaf, OnTheFly, Prefetch, Source, Streamed, Streaming, simulate_exact,
+    Arrays, DataError, Derivatives, HeldRows, Identity, Leaf, OnTheFly, Prefetch, Source, Streamed, Streaming,
+    simulate_exact,
 };
 use imnn_models::{Adam, Model, Optimiser, OptimiserConfig, dense, gelu, serial};
-use imnn_sim::{GaussianMeanVariance, Key, Simulator};
+use imnn_sim::{GaussianMeanVariance, Key};
 use ndarray::Array2;
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,29 +23,8 @@ fn model() -> Model {
     Model::new(serial([dense(9), gelu(), dense(2)]), &[10]).unwrap()
 }
 
-/// Draws of a simulator that the card does not know.
-fn draws() -> OnTheFly<Own> {
-    OnTheFly::new(Own, &THETA, 41, 23).unwrap()
-}
-
-struct Own;
-
-impl Simulator for Own {
-    fn n_params(&self) -> usize {
-        DRAWS.n_params()
-    }
-
-    fn data_shape(&self) -> Vec<usize> {
-        DRAWS.data_shape()
-    }
-
-    fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]) {
-        DRAWS.simulate(key, theta, data);
-    }
-
-    fn simulate_with_derivative(&self, key: Key, theta: &[f64], data: &mut [f64], derivative: &mut [f64]) {
-        DRAWS.simulate_with_derivative(key, theta, data, derivative);
-    }
+fn draws() -> OnTheFly<GaussianMeanVariance> {
+    OnTheFly::new(DRAWS, &THETA, 41, 23).unwrap()
 }
 
 fn key(k: u64) -> Key {
@@ -139,12 +119,12 @@ impl<S: Source<f64>> Source<f64> for Watched<S> {
         self.inner.derivatives()
     }
 
-    fn constant(&self) -> Option<u64> {
-        self.inner.constant().filter(|_| self.named && self.constant)
-    }
-
-    fn identity(&self) -> Option<u64> {
-        self.inner.identity().filter(|_| self.named)
+    fn identity(&self) -> Identity {
+        match self.inner.identity() {
+            _ if !self.named => Identity::Unknown,
+            Identity::Constant(name) if !self.constant => Identity::Keyed(name),
+            identity => identity,
+        }
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<f64>) -> Result<(), DataError> {

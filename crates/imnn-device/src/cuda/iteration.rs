@@ -12,7 +12,7 @@ const PARTS: usize = 128;
 
 /// The sequences of an iteration.
 pub(crate) struct Iteration {
-    /// All of it, simulating included where the card does that.
+    /// All of it.
     pub(super) whole: usize,
     /// What comes after the forward passes.
     pub(super) rest: usize,
@@ -34,10 +34,7 @@ impl Iteration {
         let backward = backward.iter().rev().flatten().cloned();
         let rest: Vec<Command> = evaluation.iter().cloned().chain([Command::Zero(weights.gradient)]).collect();
         let rest: Vec<Command> = rest.into_iter().chain(backward).chain(finish.iter().cloned()).collect();
-        let simulations = layout.simulation.as_ref().map_or(&[][..], |simulation| simulation.batches());
-        let forward =
-            forward.iter().enumerate().flat_map(|(k, forward)| simulations.get(k).into_iter().chain([forward]));
-        let whole = forward.flatten().chain(&rest).cloned().collect();
+        let whole = forward.iter().flatten().chain(&rest).cloned().collect();
         let [whole, rest, finish] = [whole, rest, finish].map(|commands| backend.prepare(commands));
         Ok(Iteration { whole: whole?, rest: rest?, finish: finish? })
     }

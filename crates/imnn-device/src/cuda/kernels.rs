@@ -11,8 +11,6 @@ const PASSES: [&str; 4] = [
 /// Those of loss and optimisers.
 const TRAINING: [&str; 3] =
     [include_str!("kernels/moments.cu"), include_str!("kernels/loss.cu"), include_str!("kernels/update.cu")];
-/// Those of simulators.
-const SIMULATING: [&str; 2] = [include_str!("kernels/random.cu"), include_str!("kernels/simulate.cu")];
 
 /// Threads of a block.
 pub(crate) const BLOCK: u32 = 256;
@@ -25,7 +23,7 @@ pub(crate) fn source(real: &str) -> String {
 }
 
 fn parts() -> impl Iterator<Item = &'static str> {
-    PASSES.into_iter().chain(TRAINING).chain(SIMULATING)
+    PASSES.into_iter().chain(TRAINING)
 }
 
 /// The C name of the type with so many bytes.

@@ -92,7 +92,7 @@ impl Touch {
 fn touches(command: &Command, size: usize) -> Vec<Touch> {
     match command {
         Command::Zero(span) => vec![Touch::new(*span, size, true)],
-        Command::Product(p) | Command::Precise(p) => {
+        Command::Product(p) => {
             vec![Touch::new(p.a.span, size, false), Touch::new(p.b.span, size, false), Touch::new(p.c, size, true)]
         }
         Command::Launch { kernel, arguments, .. } => {

@@ -5,12 +5,11 @@ use super::batches::{Batches, Room};
 use super::evaluation::Evaluation;
 use super::iteration::Iteration;
 use super::session::numbers;
-use super::simulate::{Scratch, Simulation};
 use crate::device::Task;
 use crate::error::{DeviceError, Result};
 use crate::fused::lower::{Lowering, Spans, TableSpans};
 use crate::shape::Shape;
-use imnn_data::Simulated;
+use imnn_data::Identity;
 use imnn_engine::Plan;
 use imnn_models::Element;
 use imnn_sim::Key;
@@ -27,10 +26,22 @@ pub(crate) enum Data {
 }
 
 impl Data {
-    /// Those of a task; where they have no name, those of this pass, if it is one.
+    /// Those of a task; if their identity is unknown, those of this pass, if it is one.
     pub(crate) fn of<E: Element>(task: &Task<'_, E>, pass: Option<u64>) -> Option<Self> {
-        let keyed = || task.source.identity().map(|name| Data::Keyed(name, task.key));
-        task.source.constant().map(Data::Constant).or_else(keyed).or(pass.map(Data::Pass))
+        match task.source.identity() {
+            Identity::Constant(name) => Some(Data::Constant(name)),
+            Identity::Keyed(name) => Some(Data::Keyed(name, task.key)),
+            Identity::Unknown => pass.map(Data::Pass),
+        }
+    }
+
+    /// The identity of their source.
+    fn identity(self) -> Identity {
+        match self {
+            Data::Constant(name) => Identity::Constant(name),
+            Data::Keyed(name, _) => Identity::Keyed(name),
+            Data::Pass(_) => Identity::Unknown,
+        }
     }
 }
 
@@ -38,9 +49,6 @@ impl Data {
 pub(crate) struct Layout {
     /// The task as it is before it is cut.
     pub(crate) whole: Shape,
-    /// How its source says that simulations are made, and what makes them here, if the card can.
-    pub(crate) simulated: Option<Simulated>,
-    pub(crate) simulation: Option<Simulation>,
     pub(crate) batches: Batches,
     pub(crate) spans: Vec<Spans>,
     /// The sequences of each batch; backward there are none without a backward pass.
@@ -75,27 +83,13 @@ impl Layout {
         cut: impl Fn(usize) -> Shape,
         room: Room,
         fixed: (Span, Span, &[TableSpans]),
-        simulated: Option<Simulated>,
     ) -> Result<Self> {
-        let mut simulation = match &simulated {
-            Some(simulated) => Simulation::new::<E, B>(backend, simulated, &whole, Scratch::new(room.memory))?,
-            None => None,
-        };
-        let own = simulation.as_ref().map_or(room, |simulation| room.beside(simulation.bytes()));
-        let mut batches = Batches::new(plan, &cut, own);
-        if batches.is_none() {
-            // Without room for both, simulations come from the host.
-            simulation.take().map_or(Ok(()), |simulation| simulation.release(backend))?;
-            batches = Batches::new(plan, &cut, room);
-        }
-        let Some(batches) = batches else {
+        let Some(batches) = Batches::new(plan, cut, room) else {
             return Err(DeviceError::OutOfMemory { device: backend.device(), bytes: room.memory });
         };
         let nothing = Span { memory: 0, start: 0, len: 0 };
         let mut layout = Layout {
             whole,
-            simulated,
-            simulation,
             batches,
             spans: vec![],
             forward: vec![],
@@ -178,9 +172,6 @@ impl Layout {
                 self.backward.push(backend.prepare(commands.clone())?);
                 self.commands[1].push(commands);
             }
-            if let Some(simulation) = &mut self.simulation {
-                simulation.prepare(backend, &shape, k, spans.input)?;
-            }
             self.spans.push(spans);
         }
         Ok(())
@@ -197,7 +188,6 @@ impl Layout {
     /// Gives everything back.
     pub(crate) fn release<B: Backend>(mut self, backend: &mut B) -> Result<()> {
         self.end_training(backend)?;
-        self.simulation.take().map_or(Ok(()), |simulation| simulation.release(backend))?;
         for sequence in self.forward.into_iter().chain(self.backward) {
             backend.forget(sequence)?;
         }
@@ -219,17 +209,16 @@ impl Layout {
         self.inputs[k.min(self.inputs.len() - 1)]
     }
 
-    /// Whether no simulations lie here but those of this name, or of passes that are over.
-    pub(crate) fn is_free_for(&self, identity: Option<u64>) -> bool {
-        let others = |data| matches!(data, Data::Constant(name) | Data::Keyed(name, _) if Some(name) != identity);
-        !self.inputs.iter().flatten().any(|&(data, _)| others(data))
+    /// Whether no simulations lie here but those of this identity, or of passes that are over.
+    pub(crate) fn is_free_for(&self, identity: Identity) -> bool {
+        let known = self.inputs.iter().flatten().map(|(data, _)| data.identity());
+        known.filter(|&other| other != Identity::Unknown).all(|other| other == identity)
     }
 
-    /// Whether all simulations of this name lie in their places.
-    pub(crate) fn holds_all(&self, constant: Option<u64>) -> bool {
-        let own = |(k, lies): (usize, &Option<(Data, usize)>)| {
-            constant.is_some_and(|name| *lies == Some((Data::Constant(name), k)))
-        };
+    /// Whether all simulations of this identity lie in their places, if they are the same in every pass.
+    pub(crate) fn holds_all(&self, identity: Identity) -> bool {
+        let Identity::Constant(name) = identity else { return false };
+        let own = |(k, lies): (usize, &Option<(Data, usize)>)| *lies == Some((Data::Constant(name), k));
         self.inputs.len() == self.spans.len() && self.inputs.iter().enumerate().all(own)
     }
 

@@ -49,8 +49,6 @@ mod session;
 mod settled;
 #[cfg(any(test, feature = "cuda"))]
 mod several;
-#[cfg(any(test, feature = "cuda"))]
-mod simulate;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::device::{Cotangents, Resident, Session, Start, Summaries, Task, Usage
 use crate::error::{DeviceError, Result};
 use crate::fused::lower::{TableSpans, WeightSpans, derive, fold, n_weights, tables, taps};
 use crate::shape::Shape;
-use imnn_data::{Derivatives, Source};
+use imnn_data::{Derivatives, Identity, Source};
 use imnn_engine::Plan;
 use imnn_models::{Element, Model};
 use imnn_sim::Key;
@@ -110,8 +110,7 @@ impl<E: Element, B: Backend> CardSession<E, B> {
     /// Which layout is for the task; makes it if there is none.
     pub(super) fn layout(&mut self, task: &Task<'_, E>, keep: bool) -> Result<usize> {
         let whole = Shape::of(&self.model, task.source, usize::MAX)?;
-        let simulated = task.source.simulated();
-        let fits = |own: &&Layout| own.whole == whole && own.simulated == simulated;
+        let fits = |own: &&Layout| own.whole == whole;
         let [first, second] = self.layouts.each_ref().map(|layout| layout.as_ref().filter(fits));
         // Without a backward pass the first will do, unless simulations lie there that are to stay.
         if first.is_some_and(|layout| keep || layout.is_free_for(task.source.identity())) {
@@ -125,12 +124,13 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         // What has no backward pass leaves room for what has.
         let free = self.backend.available()? / 10 * 9 / 4 * if keep { 3 } else { 2 };
         let mut memory = self.limits.memory.map_or(free, |limit| limit.min(free));
-        let (n, constant) = (self.limits.n.unwrap_or(usize::MAX), task.source.constant().is_some());
+        let n = self.limits.n.unwrap_or(usize::MAX);
+        let constant = matches!(task.source.identity(), Identity::Constant(_));
         loop {
-            let room = Room { memory, n, patches: self.limits.patches, backward: keep, constant, made: false };
+            let room = Room { memory, n, patches: self.limits.patches, backward: keep, constant };
             let shape = |size| Shape::of(&self.model, task.source, size).unwrap_or(whole);
             let spans = (self.weights.weights, self.weights.gradient, self.tables.as_slice());
-            match Layout::new(&mut self.backend, &self.plan, whole, shape, room, spans, simulated.clone()) {
+            match Layout::new(&mut self.backend, &self.plan, whole, shape, room, spans) {
                 Ok(layout) => {
                     self.layouts[place] = Some(layout);
                     return Ok(place);
@@ -209,21 +209,11 @@ impl<E: Element, B: Backend> CardSession<E, B> {
     }
 
     /// Brings the simulations of all batches, where that leaves the card without work for no longer than one batch takes: if
-    /// there is one, or all are there already. Otherwise brings none, and returns false. Where the card makes them, that is
-    /// a part of the iteration, and only the key is brought.
+    /// there is one, or all are there already. Otherwise brings none, and returns false.
     pub(super) fn bring_all(&mut self, task: &Task<'_, E>) -> Result<bool> {
         let Some(layout) = &mut self.layouts[0] else { return Ok(false) };
         let n = layout.spans.len();
-        if let Some(simulation) = &mut layout.simulation {
-            simulation.begin_pass(&mut self.backend, task.key)?;
-            self.passes += 1;
-            for k in 0..n {
-                layout.set_input(k, None);
-                layout.set_kept(k, None);
-            }
-            return Ok(true);
-        }
-        if n > 1 && !layout.holds_all(task.source.constant()) {
+        if n > 1 && !layout.holds_all(task.source.identity()) {
             return Ok(false);
         }
         self.passes += 1;

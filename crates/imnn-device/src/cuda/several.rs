@@ -3,7 +3,7 @@
 use crate::device::{Cotangents, Session, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
 use imnn_compute::threads::share;
-use imnn_data::{DataError, Derivatives, Leaf, Simulated, Source, check_rows};
+use imnn_data::{DataError, Derivatives, Identity, Leaf, Source, check_rows};
 use imnn_models::Element;
 use imnn_sim::Key;
 use ndarray::{Array2, Array3, Axis, concatenate, s};
@@ -156,19 +156,8 @@ impl<E: Element> Source<E> for Part<'_, E> {
         self.source.derivatives()
     }
 
-    fn constant(&self) -> Option<u64> {
-        self.source.constant()
-    }
-
-    fn identity(&self) -> Option<u64> {
+    fn identity(&self) -> Identity {
         self.source.identity()
-    }
-
-    fn simulated(&self) -> Option<Simulated> {
-        let n_d = self.source.n_d();
-        let whole = self.source.simulated()?;
-        let (first, first_without) = (whole.index(self.with.start, n_d), whole.index(self.without.start, n_d));
-        Some(Simulated { first, first_without, ..whole })
     }
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {

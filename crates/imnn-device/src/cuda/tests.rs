@@ -6,7 +6,7 @@ use super::session::{CardSession, Limits};
 use super::several::Several;
 use crate::{Cotangents, Cpu, Device, DeviceError, Session, Summaries, Task};
 use imnn_agreement::Case;
-use imnn_data::{Arrays, OnTheFly, Source, simulate_exact, simulate_numerical};
+use imnn_data::{Arrays, Noise, OnTheFly, Source, Transformed, simulate_exact, simulate_numerical};
 use imnn_models::{Element, Model, Padding, conv, dense, flatten, gelu, max_pool, relu, reshape, serial};
 use imnn_sim::{GaussianMeanVariance, Key};
 use ndarray::{Array2, ArrayD, Axis, Ix2};
@@ -66,6 +66,31 @@ fn assert_close(found: &Made, expected: &Made, what: &str) {
         assert_eq!(found.len(), expected.len());
         for (a, b) in found.iter().zip(expected) {
             assert!((a - b).abs() <= 1e-11 * scale(expected), "{what}: {a} and {b}");
+        }
+    }
+}
+
+/// Sources of equal shape are told apart; so are the keys of training and validation.
+#[test]
+fn sources_of_equal_shape_are_told_apart() {
+    let model = &models()[0];
+    let draws = |theta: [f64; 2]| OnTheFly::new(DRAWS, &theta, 20, 20).unwrap();
+    let (one, other) = (draws([0.0, 1.0]), draws([2.0, 0.5]));
+    let fixed = simulate_exact::<f64, _>(&DRAWS, &[1.0, 3.0], 20, 20, Key::new(4)).unwrap();
+    let noise = Noise::<f64>::simulated(DRAWS, &[0.0, 1.0]).unwrap();
+    let noisy = Transformed::new(draws([0.0, 1.0]), noise).unwrap();
+    let sources: [&dyn Source<f64>; 4] = [&one, &other, &fixed, &noisy];
+    let mut session = card(model, Limits::default());
+    let weights = weights(model);
+    for source in sources.into_iter().chain(sources) {
+        for validation in sources {
+            let task = Task { weights: &weights, source: validation, key: Key::new(77) };
+            let found = session.forward(&task, false).unwrap().clone();
+            let mut cpu = Cpu::<f64>::new(1).unwrap().load(model).unwrap();
+            let expected = cpu.forward(&task, false).unwrap().clone();
+            assert_close(&(found, vec![]), &(expected, vec![]), "validation");
+            let expected = passes(cpu.as_mut(), model, source, true);
+            assert_close(&passes(&mut session, model, source, true), &expected, "training");
         }
     }
 }

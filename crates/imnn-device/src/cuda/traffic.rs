@@ -29,7 +29,7 @@ pub(super) fn moved() -> u64 {
 pub(super) fn bytes(command: &Command, size: usize) -> u64 {
     match command {
         Command::Zero(span) => (span.len * size) as u64,
-        Command::Product(p) | Command::Precise(p) => {
+        Command::Product(p) => {
             let written = if p.accumulate { 2 } else { 1 } * p.m * p.n;
             ((p.m * p.k + p.k * p.n + written) * size) as u64
         }
@@ -45,8 +45,7 @@ fn launch(kernel: &str, threads: usize, arguments: &[Argument], size: usize) -> 
     let special = |k: usize, len: usize| match (kernel, k) {
         ("add_bias", 0) => 2 * threads,
         ("max_forward", 0) => threads / (count(2) * count(4)).max(1) * count(5),
-        ("copy", 0) | ("place_fields", 5) => threads,
-        ("find_draws", 5 | 6) => 2 * len,
+        ("copy", 0) => threads,
         ("copy", 2) => put * threads,
         ("max_forward", 6) | ("select", 6) | ("mean_forward", 7) => threads,
         ("select", 0) => len.min(threads),
