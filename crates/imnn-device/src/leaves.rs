@@ -1,7 +1,7 @@
 //! How simulations are cut into leaves, the unit of work, and these into runs, the unit of reduction.
 
 use imnn_compute::threads::share;
-use imnn_models::{Model, Node, Op};
+use imnn_models::Model;
 use std::ops::Range;
 
 /// A leaf's activations should stay near this many numbers, about what a core's second-level cache holds.
@@ -17,7 +17,7 @@ pub(crate) const RUNS: usize = 32;
 /// Results must not depend on the number of threads or devices, and sums of floating-point numbers depend on how they are
 /// cut: so the cut depends on neither.
 pub(crate) fn leaf_size(model: &Model) -> usize {
-    let per_simulation = model.input_size() + activations(model.nodes());
+    let per_simulation = model.input_size() + model.n_activations();
     let fitting = (TARGET / per_simulation.max(1)).clamp(1, LARGEST);
     1 << fitting.ilog2()
 }
@@ -75,26 +75,6 @@ impl Leaves {
     pub(crate) fn run(&self, run: usize) -> Range<usize> {
         share(self.len(), self.n_runs(), run)
     }
-}
-
-/// Numbers that one simulation leaves behind in the layers, gathered windows included.
-fn activations(nodes: &[Node]) -> usize {
-    nodes
-        .iter()
-        .map(|node| {
-            let output: usize = node.output.iter().product();
-            match &node.op {
-                Op::Conv { windows, .. } => {
-                    let channels = node.input.last().copied().unwrap_or(1);
-                    output + windows.taps.len() * channels
-                }
-                Op::Parallel { branches, .. } => {
-                    output + branches.iter().map(|branch| activations(branch)).sum::<usize>()
-                }
-                _ => output,
-            }
-        })
-        .sum()
 }
 
 #[cfg(test)]
