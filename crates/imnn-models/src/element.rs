@@ -1,10 +1,11 @@
 //! The types of numbers that networks run in.
 
 use dfdx::dtypes::Dtype;
-use imnn_sim::Real;
+use imnn_compute::Number;
 
-/// `f32` or `f64`: [`Real`], the arithmetic that simulators need, and what dfdx needs for its tape.
-pub trait Element: Real + Dtype {
+/// `f32` or `f64`: [`imnn_sim::Real`], the arithmetic that simulators need, with what the loops of the engines need
+/// ([`Number`]) and what dfdx needs for its tape.
+pub trait Element: Number + Dtype {
     /// One of two values, by the type.
     #[doc(hidden)]
     fn select<F: Family>(single: F::Of<f32>, double: F::Of<f64>) -> F::Of<Self>;

@@ -6,7 +6,6 @@ pub mod activations;
 mod builder;
 mod catalogue;
 mod element;
-pub mod elementary;
 mod erased;
 mod error;
 mod grammar;

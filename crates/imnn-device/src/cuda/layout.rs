@@ -7,10 +7,10 @@ use super::iteration::Iteration;
 use super::session::numbers;
 use crate::device::Task;
 use crate::error::{DeviceError, Result};
-use crate::fused::Plan;
 use crate::fused::lower::{Lowering, Spans, TableSpans};
 use crate::shape::Shape;
 use imnn_data::Identity;
+use imnn_engine::Plan;
 use imnn_models::Element;
 use imnn_sim::Key;
 

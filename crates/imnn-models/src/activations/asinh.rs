@@ -1,7 +1,8 @@
 //! The inverse hyperbolic sine.
 
 use super::function::Smooth;
-use crate::elementary::{Lane, log1p};
+use imnn_compute::Number;
+use imnn_compute::elementary::ln_1p;
 use imnn_sim::Real;
 
 /// `asinh v`: logarithmic for large values of either sign.
@@ -33,7 +34,7 @@ impl Smooth for Asinh {
     }
 
     #[inline(always)]
-    fn vector<L: Lane>(v: L) -> [L; 3] {
+    fn vector<L: Number>(v: L) -> [L; 3] {
         let one = L::one();
         let a = v.abs();
         let large = a > L::of(LARGE);
@@ -44,7 +45,7 @@ impl Smooth for Asinh {
         // For large v, ln(2 |v|) without the overflow of 2 |v|.
         let sum = a.mul_add(a / (one + h), a);
         let x = if large { a } else { sum };
-        let value = log1p(x) + if large { L::of(std::f64::consts::LN_2) } else { L::zero() };
+        let value = ln_1p(x) + if large { L::of(std::f64::consts::LN_2) } else { L::zero() };
         [value.copysign(v), r, -(v * r) * r * r]
     }
 

@@ -1,7 +1,8 @@
 //! The exponential linear unit.
 
 use super::function::Smooth;
-use crate::elementary::{Lane, decay};
+use imnn_compute::Number;
+use imnn_compute::elementary::exp_and_exp_m1;
 use imnn_sim::Real;
 
 /// `v` if `v > 0`, else `exp(v) - 1`.
@@ -25,7 +26,7 @@ impl Smooth for Elu {
     }
 
     #[inline(always)]
-    fn vector<L: Lane>(v: L) -> [L; 3] {
+    fn vector<L: Number>(v: L) -> [L; 3] {
         scaled(v, L::one(), L::one())
     }
 
@@ -40,9 +41,9 @@ impl Smooth for Elu {
 
 /// `above v` if `v > 0`, else `below (exp(v) - 1)`, with its derivatives.
 #[inline(always)]
-pub(super) fn scaled<L: Lane>(v: L, above: L, below: L) -> [L; 3] {
+pub(super) fn scaled<L: Number>(v: L, above: L, below: L) -> [L; 3] {
     let zero = L::zero();
-    let [e, minus] = decay(if v > zero { zero } else { v });
+    let [e, minus] = exp_and_exp_m1(if v > zero { zero } else { v });
     let e = below * e;
     if v > zero { [above * v, above, zero] } else { [below * minus, e, e] }
 }

@@ -1,7 +1,7 @@
 //! The exponential.
 
 use super::function::Smooth;
-use crate::elementary::{self, Lane};
+use imnn_compute::{Number, elementary};
 use imnn_sim::Real;
 
 /// `exp v`.
@@ -25,7 +25,7 @@ impl Smooth for Exp {
     }
 
     #[inline(always)]
-    fn vector<L: Lane>(v: L) -> [L; 3] {
+    fn vector<L: Number>(v: L) -> [L; 3] {
         [elementary::exp(v); 3]
     }
 

@@ -3,7 +3,7 @@
 //! A tangent passes an activation as `t' = f'(v) t`. The gradient of the loss flows through this product too, hence the
 //! second derivative: `g_v = f'(v) g_y + f''(v) sum_a t_a g_t'_a`.
 
-use crate::elementary::Lane;
+use imnn_compute::Number;
 use imnn_sim::Real;
 
 /// A function made of two straight lines that meet at 0, with `f(v)` of the sign of v: `f''` is zero, and `f'(v)` is
@@ -66,9 +66,9 @@ pub trait Smooth: Copy + Send + Sync + 'static {
         [Self::value(v), Self::slope(v), Self::curvature(v)]
     }
 
-    /// The same three, of the functions in [`crate::elementary`] and without branches, so that compilers make vector
+    /// The same three, of the functions in [`imnn_compute::elementary`] and without branches, so that compilers make vector
     /// instructions of them; to be marked `#[inline(always)]`. What a caller does not use of the three is not computed.
-    fn vector<L: Lane>(v: L) -> [L; 3];
+    fn vector<L: Number>(v: L) -> [L; 3];
 
     /// The same three in C: statements that set `d.value`, `d.slope` and `d.curvature` from `v`, in numbers of the type
     /// `REAL`.

@@ -2,7 +2,7 @@
 
 use super::function::Smooth;
 use super::logistic::{Logistic, sigmoid, sigmoid_slope};
-use crate::elementary::Lane;
+use imnn_compute::Number;
 use imnn_sim::Real;
 
 /// `v/2 (1 + tanh(sqrt(2/pi) (v + 0.044715 v^3)))`, the usual approximation of `v Phi(v)`; with
@@ -58,7 +58,7 @@ impl Smooth for Gelu {
     }
 
     #[inline(always)]
-    fn vector<L: Lane>(v: L) -> [L; 3] {
+    fn vector<L: Number>(v: L) -> [L; 3] {
         let (one, two, end) = (L::one(), L::of(2.0), L::of(END));
         let (scale, cubic) = (L::of(SCALE), L::of(Gelu::CUBIC));
         // S is 0 or 1 and S' is 0 beyond the ends, where powers of v would overflow.

@@ -1,7 +1,7 @@
 //! The logarithm of one more.
 
 use super::function::Smooth;
-use crate::elementary::{self, Lane};
+use imnn_compute::{Number, elementary};
 use imnn_sim::Real;
 
 /// `ln(1 + v)`, for data above -1 such as a density contrast.
@@ -25,9 +25,9 @@ impl Smooth for Log1p {
     }
 
     #[inline(always)]
-    fn vector<L: Lane>(v: L) -> [L; 3] {
+    fn vector<L: Number>(v: L) -> [L; 3] {
         let r = L::one() / (L::one() + v);
-        [elementary::log1p(v), r, -r * r]
+        [elementary::ln_1p(v), r, -r * r]
     }
 
     fn cuda() -> String {

@@ -1,6 +1,7 @@
 //! The logistic function, which several activations share.
 
-use crate::elementary::{Lane, decay};
+use imnn_compute::Number;
+use imnn_compute::elementary::exp_and_exp_m1;
 use imnn_sim::Real;
 
 /// `1 / (1 + exp(-v))` without overflow: the exponential of a negative number only.
@@ -38,11 +39,11 @@ pub(super) struct Logistic<L> {
     pub(super) rest: L,
 }
 
-impl<L: Lane> Logistic<L> {
+impl<L: Number> Logistic<L> {
     #[inline(always)]
     pub(super) fn new(v: L) -> Self {
         let (zero, one) = (L::zero(), L::one());
-        let [e, minus] = decay(-v.abs());
+        let [e, minus] = exp_and_exp_m1(-v.abs());
         let r = one / (one + e);
         let small = e * r;
         let rest = minus * r;

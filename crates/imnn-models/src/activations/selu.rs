@@ -2,7 +2,7 @@
 
 use super::elu;
 use super::function::Smooth;
-use crate::elementary::Lane;
+use imnn_compute::Number;
 use imnn_sim::Real;
 
 /// `s v` if `v > 0`, else `s a (exp(v) - 1)`, with `s = 1.0507...` and `a = 1.6732...`.
@@ -36,7 +36,7 @@ impl Smooth for Selu {
     }
 
     #[inline(always)]
-    fn vector<L: Lane>(v: L) -> [L; 3] {
+    fn vector<L: Number>(v: L) -> [L; 3] {
         elu::scaled(v, L::of(Self::SCALE), L::of(Self::SCALE * Self::ALPHA))
     }
 

@@ -2,7 +2,7 @@
 
 use super::function::Smooth;
 use super::logistic::{self, Logistic};
-use crate::elementary::Lane;
+use imnn_compute::Number;
 use imnn_sim::Real;
 
 /// `1 / (1 + exp(-v))`.
@@ -30,7 +30,7 @@ impl Smooth for Sigmoid {
     }
 
     #[inline(always)]
-    fn vector<L: Lane>(v: L) -> [L; 3] {
+    fn vector<L: Number>(v: L) -> [L; 3] {
         let Logistic { value, slope, rest, .. } = Logistic::new(v);
         [value, slope, slope * rest]
     }

@@ -2,7 +2,8 @@
 
 use super::function::Smooth;
 use super::logistic::{self, Logistic};
-use crate::elementary::{Lane, log1p_inside};
+use imnn_compute::Number;
+use imnn_compute::elementary::ln_1p_finite;
 use imnn_sim::Real;
 
 /// `ln(1 + exp v)`.
@@ -30,10 +31,10 @@ impl Smooth for Softplus {
     }
 
     #[inline(always)]
-    fn vector<L: Lane>(v: L) -> [L; 3] {
+    fn vector<L: Number>(v: L) -> [L; 3] {
         let Logistic { e, value, slope, .. } = Logistic::new(v);
         let positive = if v > L::zero() { v } else { L::zero() };
-        [positive + log1p_inside(e), value, slope]
+        [positive + ln_1p_finite(e), value, slope]
     }
 
     fn cuda() -> String {

@@ -1,7 +1,8 @@
 //! The hyperbolic tangent.
 
 use super::function::Smooth;
-use crate::elementary::{Lane, decay};
+use imnn_compute::Number;
+use imnn_compute::elementary::exp_and_exp_m1;
 use imnn_sim::Real;
 
 /// `tanh v`.
@@ -49,8 +50,8 @@ impl Smooth for Tanh {
     }
 
     #[inline(always)]
-    fn vector<L: Lane>(v: L) -> [L; 3] {
-        let [e, minus] = decay(L::of(-2.0) * v.abs());
+    fn vector<L: Number>(v: L) -> [L; 3] {
+        let [e, minus] = exp_and_exp_m1(L::of(-2.0) * v.abs());
         let r = L::one() / (L::one() + e);
         let t = (-minus * r).copysign(v);
         let slope = L::of(4.0) * e * r * r;
