@@ -105,6 +105,6 @@ pub use error::{Matrix, Result, StatsError};
 pub use estimate::ScoreCompression;
 pub use finite_samples::{derivative_noise, hartlap_factor};
 pub use fisher::Statistics;
-pub use linalg::LARGEST_CONDITION;
+pub use linalg::{LARGEST_CONDITION, SMALLEST_DIAGONAL};
 pub use loss::{Evaluation, Loss, Terms};
 pub use regularisation::{Regularisation, lambda2};

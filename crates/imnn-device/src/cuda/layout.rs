@@ -1,10 +1,8 @@
 //! Where the batches of a task lie on a card, and the commands for them.
 
-use super::backend::{Backend, Command, Span};
 use super::batches::{Batches, Room};
-use super::evaluation::Evaluation;
-use super::iteration::Iteration;
-use super::session::numbers;
+use super::memory::Held;
+use crate::commands::{Backend, Command, Span};
 use crate::device::Task;
 use crate::error::{DeviceError, Result};
 use crate::fused::Plan;
@@ -47,6 +45,8 @@ impl Data {
 
 /// The batches of a task on a card.
 pub(crate) struct Layout {
+    /// Tells this layout from all others of its session.
+    pub(crate) number: u64,
     /// The task as it is before it is cut.
     pub(crate) whole: Shape,
     pub(crate) batches: Batches,
@@ -56,16 +56,15 @@ pub(crate) struct Layout {
     pub(crate) backward: Vec<usize>,
     /// The same as commands.
     pub(crate) commands: [Vec<Vec<Command>>; 2],
-    /// Where the loss is worked out, and whole iterations, while there is training on the card.
-    pub(crate) evaluation: Option<Evaluation>,
-    pub(crate) iteration: Option<Iteration>,
     /// Of all batches, one after the other.
     pub(crate) summaries: Span,
     pub(crate) tangents: Span,
     /// Where the batch that comes next waits, and which one does.
     pub(crate) stage: Option<usize>,
     pub(crate) staged: Option<(Data, usize)>,
-    memory: Vec<usize>,
+    held: Held,
+    /// What training on the card has taken for this layout.
+    pub(crate) training: Held,
     /// What lies in each place for simulations, and in each place for layers: data or pass, and batch.
     inputs: Vec<Option<(Data, usize)>>,
     kept: Vec<Option<(u64, usize)>>,
@@ -79,7 +78,7 @@ impl Layout {
     pub(crate) fn new<E: Element, B: Backend>(
         backend: &mut B,
         plan: &Plan<E>,
-        whole: Shape,
+        (number, whole): (u64, Shape),
         cut: impl Fn(usize) -> Shape,
         room: Room,
         fixed: (Span, Span, &[TableSpans]),
@@ -89,19 +88,19 @@ impl Layout {
         };
         let nothing = Span { memory: 0, start: 0, len: 0 };
         let mut layout = Layout {
+            number,
             whole,
             batches,
             spans: vec![],
             forward: vec![],
             backward: vec![],
             commands: [vec![], vec![]],
-            evaluation: None,
-            iteration: None,
             summaries: nothing,
             tangents: nothing,
             stage: None,
             staged: None,
-            memory: vec![],
+            held: Held::default(),
+            training: Held::default(),
             inputs: vec![None; batches.n_inputs],
             kept: vec![None; batches.n_kept],
         };
@@ -124,11 +123,8 @@ impl Layout {
         let Batches { shape, lengths, .. } = self.batches;
         let n = shape.leaves.len();
         let (n_inputs, n_kept) = (self.inputs.len(), self.kept.len());
-        let mut take = |len: usize| -> Result<Span> {
-            let span = numbers::<E>(backend, len)?;
-            self.memory.push(span.memory);
-            Ok(span)
-        };
+        let held = &mut self.held;
+        let mut take = |len: usize| held.allocate::<E>(backend, len);
         let inputs = (0..n_inputs).map(|_| take(lengths.input)).collect::<Result<Vec<_>>>()?;
         let kept = (0..n_kept).map(|_| take(lengths.kept)).collect::<Result<Vec<_>>>()?;
         if self.batches.staged {
@@ -140,12 +136,7 @@ impl Layout {
         self.summaries = take((0..n).map(total).sum())?;
         let values = take((0..n).map(values_of).sum())?;
         self.tangents = take(2 * shape.n_params * shape.n_summaries)?;
-        let mut indices = Vec::new();
-        for _ in 0..n_kept {
-            let span = numbers::<u32>(backend, lengths.indices)?;
-            self.memory.push(span.memory);
-            indices.push(span);
-        }
+        let indices = (0..n_kept).map(|_| held.allocate::<u32>(backend, lengths.indices)).collect::<Result<Vec<_>>>()?;
         let (mut summary, mut value) = (0, 0);
         for k in 0..n {
             let (rows, slot) = (shape.rows(k), k.min(n_kept - 1));
@@ -165,11 +156,11 @@ impl Layout {
             (summary, value) = (summary + total(k), value + values_of(k));
             let lowering = || Lowering::new(plan, rows, spans, tables, room.patches);
             let commands = lowering().forward();
-            self.forward.push(backend.prepare(commands.clone())?);
+            self.forward.push(self.held.prepare(backend, commands.clone())?);
             self.commands[0].push(commands);
             if room.backward {
                 let commands = lowering().backward();
-                self.backward.push(backend.prepare(commands.clone())?);
+                self.backward.push(self.held.prepare(backend, commands.clone())?);
                 self.commands[1].push(commands);
             }
             self.spans.push(spans);
@@ -177,21 +168,10 @@ impl Layout {
         Ok(())
     }
 
-    /// Gives back what belongs to training on the card.
-    pub(crate) fn end_training<B: Backend>(&mut self, backend: &mut B) -> Result<()> {
-        if let Some(iteration) = self.iteration.take() {
-            iteration.release(backend)?;
-        }
-        self.evaluation.take().map_or(Ok(()), |evaluation| evaluation.release(backend))
-    }
-
     /// Gives everything back.
     pub(crate) fn release<B: Backend>(mut self, backend: &mut B) -> Result<()> {
-        self.end_training(backend)?;
-        for sequence in self.forward.into_iter().chain(self.backward) {
-            backend.forget(sequence)?;
-        }
-        self.memory.into_iter().try_for_each(|memory| backend.free(memory))
+        self.training.release(backend)?;
+        self.held.release(backend)
     }
 
     /// The bytes of the largest batch of simulations.

@@ -2,8 +2,6 @@
 //
 // limit: the limit on the gradient, and by what a gradient beyond it is multiplied; CLIP_NONE looks at neither.
 
-enum { CLIP_NONE, CLIP_NORM, CLIP_VALUE };
-
 INLINE REAL limited(REAL g, unsigned clip, IN(double) limit) {
     if (clip == CLIP_NORM)
         return (REAL)((double)g * limit[1]);

@@ -7,8 +7,7 @@
 //!
 //! All commands make the same bits as one after the other, since each finds the same numbers.
 
-use super::backend::{Argument, Command, Span};
-use super::kernels;
+use super::{Argument, Command, Span, kernels};
 use std::ops::Range;
 
 /// Longer lists have commands that fill a card, and would take long to put in order.
@@ -26,11 +25,14 @@ pub(crate) struct Step {
 }
 
 /// The commands in the order in which they are issued; `size` is that of a number.
-pub(crate) fn lanes(commands: &[Command], size: usize) -> Vec<Step> {
+///
+/// # Errors
+/// If a kernel is not known: says which.
+pub(crate) fn lanes(commands: &[Command], size: usize) -> Result<Vec<Step>, String> {
     if commands.len() > MOST {
-        return (0..commands.len()).map(|command| Step { command, lane: 0, waits: None }).collect();
+        return Ok((0..commands.len()).map(|command| Step { command, lane: 0, waits: None }).collect());
     }
-    let before = dependencies(commands, size);
+    let before = dependencies(commands, size)?;
     let mut ways = vec![1; commands.len()];
     for (i, before) in before.iter().enumerate().rev() {
         for &j in before {
@@ -61,14 +63,14 @@ pub(crate) fn lanes(commands: &[Command], size: usize) -> Vec<Step> {
         lanes[lane] = (end, lanes[lane].1 + 1);
         steps.push(Step { command: i, lane, waits });
     }
-    steps
+    Ok(steps)
 }
 
 /// For each command, those before it that touch what it writes, or write what it touches.
-fn dependencies(commands: &[Command], size: usize) -> Vec<Vec<usize>> {
-    let touches: Vec<Vec<Touch>> = commands.iter().map(|command| touches(command, size)).collect();
+fn dependencies(commands: &[Command], size: usize) -> Result<Vec<Vec<usize>>, String> {
+    let touches = commands.iter().map(|command| touches(command, size)).collect::<Result<Vec<_>, _>>()?;
     let depends = |i: usize, j: usize| touches[i].iter().any(|a| touches[j].iter().any(|b| a.conflicts(b)));
-    (0..commands.len()).map(|i| (0..i).filter(|&j| depends(i, j)).collect()).collect()
+    Ok((0..commands.len()).map(|i| (0..i).filter(|&j| depends(i, j)).collect()).collect())
 }
 
 /// Some bytes that a command reads or writes.
@@ -89,8 +91,8 @@ impl Touch {
     }
 }
 
-fn touches(command: &Command, size: usize) -> Vec<Touch> {
-    match command {
+fn touches(command: &Command, size: usize) -> Result<Vec<Touch>, String> {
+    Ok(match command {
         Command::Zero(span) => vec![Touch::new(*span, size, true)],
         Command::Product(p) => {
             vec![Touch::new(p.a.span, size, false), Touch::new(p.b.span, size, false), Touch::new(p.c, size, true)]
@@ -102,15 +104,19 @@ fn touches(command: &Command, size: usize) -> Vec<Touch> {
                 Argument::Indices(span) => Some(Touch::new(span, size_of::<u32>(), writes)),
                 Argument::Count(_) => None,
             };
-            arguments.iter().zip(kernels::writes(kernel)).filter_map(touch).collect()
+            let writes = kernels::writes(kernel).ok_or_else(|| format!("there is no kernel {kernel}"))?;
+            if writes.len() != arguments.len() {
+                return Err(format!("{kernel} takes {} arguments and was given {}", writes.len(), arguments.len()));
+            }
+            arguments.iter().zip(writes.iter().copied()).filter_map(touch).collect()
         }
-    }
+    })
 }
 
 /// The commands in an order that two lanes permit: one lane is always ahead of the other as far as may be.
 #[cfg(test)]
-pub(crate) fn interleaved(commands: &[Command], size: usize, ahead: usize) -> Vec<Command> {
-    let steps = lanes(commands, size);
+pub(crate) fn interleaved(commands: &[Command], size: usize, ahead: usize) -> Result<Vec<Command>, String> {
+    let steps = lanes(commands, size)?;
     let of = |lane| steps.iter().filter(move |step| step.lane == lane).copied();
     let mut queues: [std::collections::VecDeque<Step>; 2] = [of(ahead).collect(), of(1 - ahead).collect()];
     let mut done: Vec<usize> = vec![];
@@ -121,7 +127,7 @@ pub(crate) fn interleaved(commands: &[Command], size: usize, ahead: usize) -> Ve
         let next = queues.iter().position(may).expect("a command that may run");
         done.extend(queues[next].pop_front().map(|step| step.command));
     }
-    done.into_iter().map(|command| commands[command].clone()).collect()
+    Ok(done.into_iter().map(|command| commands[command].clone()).collect())
 }
 
 #[cfg(test)]
@@ -145,7 +151,7 @@ mod tests {
         // Written then read, read then written, written twice; apart, and two readers.
         let commands = [copy(a, b), copy(b, c), copy(d, a), Command::Zero(c), copy(d, span(1, 9..18))];
         let expected: [&[usize]; 5] = [&[], &[0], &[0], &[1], &[]];
-        assert_eq!(dependencies(&commands, 4), expected);
+        assert_eq!(dependencies(&commands, 4).unwrap(), expected);
         // Memory is counted in bytes: the fifth double begins behind the eighth float.
         let doubles = |range| Argument::Doubles(span(0, range));
         let means = |to| Command::Launch {
@@ -153,7 +159,7 @@ mod tests {
             threads: 1,
             arguments: [doubles(8..9); 5].into_iter().chain([doubles(to)]).collect(),
         };
-        let waits = |to| !dependencies(&[copy(b, span(0, to)), means(4..5)], 4)[1].is_empty();
+        let waits = |to| !dependencies(&[copy(b, span(0, to)), means(4..5)], 4).unwrap()[1].is_empty();
         assert!(!waits(0..8) && waits(0..9));
     }
 
@@ -169,7 +175,7 @@ mod tests {
             copy(place(2), place(3)),
             copy(place(5), place(3)),
         ];
-        let steps = lanes(&commands, 4);
+        let steps = lanes(&commands, 4).unwrap();
         let of = |command: usize| steps.iter().find(|step| step.command == command).unwrap();
         assert_eq!([0, 2, 3, 4, 5].map(|command| (of(command).lane, of(command).waits)), {
             let own = (0, None);
@@ -179,8 +185,17 @@ mod tests {
     }
 
     #[test]
+    fn unknown_kernels_are_refused() {
+        let [a, b] = [0, 1].map(|memory| span(memory, 0..9));
+        let unknown = Command::Launch { kernel: "copie", threads: 1, arguments: vec![] };
+        assert_eq!(lanes(&[copy(a, b), unknown], 4).unwrap_err(), "there is no kernel copie");
+        let short = Command::Launch { kernel: "copy", threads: 1, arguments: vec![] };
+        assert_eq!(lanes(&[short], 4).unwrap_err(), "copy takes 6 arguments and was given 0");
+    }
+
+    #[test]
     fn long_lists_stay_as_they_are() {
         let commands = vec![Command::Zero(span(0, 0..1)); MOST + 1];
-        assert!(lanes(&commands, 4).iter().enumerate().all(|(i, step)| step.command == i && step.lane == 0));
+        assert!(lanes(&commands, 4).unwrap().iter().enumerate().all(|(i, step)| step.command == i && step.lane == 0));
     }
 }

@@ -1,10 +1,6 @@
 // The loss and its gradient with respect to mean, covariance and mean derivative, in double precision: what imnn-stats
 // works out on the host, formula by formula, refusals included. One thread does it; q is small.
 
-#define MOST 16
-#define SMALLEST (2.2250738585072014e-308 / 2.220446049250313e-16)
-#define LARGEST_CONDITION 1e13
-
 // Why there is no loss.
 enum { FINE, COVARIANCE, FISHER, RANGE };
 
@@ -12,7 +8,7 @@ INLINE bool is_number(double v) { return v - v == 0; }
 
 // A symmetric matrix a (n, n), scaled by powers of two to a diagonal near one: its Cholesky factor and inverse.
 struct Positive {
-    double scale[MOST], lower[MOST * MOST], inverse[MOST * MOST];
+    double scale[MOST_SUMMARIES], lower[MOST_SUMMARIES * MOST_SUMMARIES], inverse[MOST_SUMMARIES * MOST_SUMMARIES];
 };
 
 INLINE double one_norm(const double *a, unsigned n) {
@@ -28,10 +24,10 @@ INLINE double one_norm(const double *a, unsigned n) {
 
 // Whether a is positive definite, and not too near to what is not.
 INLINE bool factorise(const double *a, unsigned n, Positive *to) {
-    double scaled[MOST * MOST], inverse_lower[MOST * MOST];
+    double scaled[MOST_SUMMARIES * MOST_SUMMARIES], inverse_lower[MOST_SUMMARIES * MOST_SUMMARIES];
     for (unsigned i = 0; i < n; i++) {
         double diagonal = a[i * n + i];
-        if (!(diagonal >= SMALLEST) || !is_number(diagonal))
+        if (!(diagonal >= SMALLEST_DIAGONAL) || !is_number(diagonal))
             return false;
         to->scale[i] = exp2(round(0.5 * log2(diagonal)));
     }
@@ -126,8 +122,8 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
             IN(double) settings, IN(double) widths, unsigned sides, OUT(double) record, OUT(double) gradient,
             OUT(REAL) beside) {
     THREAD(thread, n);
-    double c[MOST * MOST], f[MOST * MOST] = {}, d[MOST * MOST], weighted[MOST * MOST], g[MOST * MOST];
-    double direction[MOST * MOST], product[MOST * MOST];
+    double c[MOST_SUMMARIES * MOST_SUMMARIES], f[MOST_SUMMARIES * MOST_SUMMARIES] = {}, d[MOST_SUMMARIES * MOST_SUMMARIES], weighted[MOST_SUMMARIES * MOST_SUMMARIES], g[MOST_SUMMARIES * MOST_SUMMARIES];
+    double direction[MOST_SUMMARIES * MOST_SUMMARIES], product[MOST_SUMMARIES * MOST_SUMMARIES];
     Positive covariance, fisher;
     double lambda = settings[0], alpha = settings[1];
     record[0] = COVARIANCE;

@@ -1,6 +1,6 @@
-//! A card that is none: the same kernels, compiled for the host, with every access checked. For tests.
+//! A host emulation of a GPU: the same kernels compiled for the host, with every access checked. For tests.
 
-use super::backend::{Argument, Backend, Command, Done, Factor, Product, Span};
+use super::{Argument, Backend, Command, Done, Factor, Product, Span};
 use super::lanes::interleaved;
 use super::streams::{Stream, Streams};
 use super::{kernels, traffic};
@@ -319,7 +319,7 @@ impl Backend for Emulated {
 
     fn prepare(&mut self, commands: Vec<Command>) -> Result<usize> {
         let commands = match self.ahead {
-            Some(ahead) => interleaved(&commands, self.size, ahead),
+            Some(ahead) => interleaved(&commands, self.size, ahead).expect("known kernels"),
             None => commands,
         };
         self.sequences.push(Some(commands));
@@ -408,7 +408,7 @@ fn library(size: usize) -> &'static Library {
 #[allow(unsafe_code)]
 fn compile(real: &str) -> Library {
     let mut text = format!("{}{}", include_str!("kernels/emulated.hpp"), kernels::source(real));
-    kernels::names().iter().for_each(|name| text.push_str(&format!("LAUNCHER({name})\n")));
+    kernels::names().for_each(|name| text.push_str(&format!("LAUNCHER({name})\n")));
     let folder = tempfile::tempdir().unwrap();
     let (source, made) = (folder.path().join("kernels.cpp"), folder.path().join("kernels.so"));
     std::fs::write(&source, text).unwrap();

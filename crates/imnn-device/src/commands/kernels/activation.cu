@@ -1,13 +1,5 @@
 // Activations of values (n, width) followed by their tangents (n, p, width); the rules are those of `activation.rs`.
-// Functions are numbered as in `Activation::ALL`.
-
-enum { RELU, LEAKY_RELU, TANH, SIGMOID, SOFTPLUS, ELU, GELU, SELU, EXP, ASINH, LOG1P, IDENTITY };
-
-#define LEAK (REAL)0.01
-#define SELU_SCALE (REAL)1.0507009873554805
-#define SELU_ALPHA (REAL)1.6732632423543772
-#define GELU_CUBIC (REAL)0.044715
-#define GELU_SCALE (REAL)1.5957691216057308
+// The numbers of the functions and their constants come from Rust (`kernels.rs`).
 
 struct Derivatives {
     REAL value, slope, curvature;
