@@ -32,7 +32,7 @@ Developer commands of imnn
     cargo xtask test [ARGUMENTS]   install what is missing, run all tests (or `cargo test` with these arguments)
     cargo xtask check              formatting, tidy, clippy, documentation, tests: everything to pass before a change
     cargo xtask tidy               layering, documents, sources and manifests
-    cargo xtask sanitise [FILTERS] tests of the crate with unsafe code under AddressSanitizer; minutes, all is built anew
+    cargo xtask sanitise [FILTERS] tests of the crates with unsafe code under AddressSanitizer; minutes, all is built anew
     cargo xtask cuda [FOLDER]      kernels for GPUs: get NVIDIA's compiler (or take it from FOLDER), compile for all cards;
                                    test the GPU engine on a stand-in for the libraries
     cargo xtask gpu-check [FLAGS]  on a machine with a GPU: everything that can only be seen there; --offline,

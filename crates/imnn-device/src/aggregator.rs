@@ -4,8 +4,8 @@ use crate::device::{Device, Session};
 use crate::error::{DeviceError, Result};
 use crate::leaves::leaf_size;
 use crate::member::{self, Readied};
+use crate::pools::Pools;
 use crate::session::LeafSession;
-use crate::workers::Pools;
 use imnn_models::{Element, Model};
 
 /// A device that can be one of the several of an [`Aggregator`], such as [`crate::Cpu`].

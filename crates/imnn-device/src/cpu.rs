@@ -3,12 +3,10 @@
 use crate::aggregator::{self, Unit};
 use crate::cpu_member::CpuMember;
 use crate::device::{Device, Session};
-use crate::dfdx::DfdxProgram;
 use crate::error::{DeviceError, Result};
-use crate::fused::Plan;
 use crate::member::{self, Readied};
-use crate::program::Program;
-use crate::workers::Pools;
+use crate::pools::Pools;
+use imnn_engine::{Plan, Program, Reference};
 use imnn_models::{Element, Model};
 use std::marker::PhantomData;
 
@@ -87,7 +85,7 @@ impl<E: Element> member::Unit<E> for Cpu<E> {
     fn member(&self, model: &Model, _: Option<usize>) -> Result<Readied<E>> {
         let (fused, note) = if self.dfdx { (None, None) } else { self.fused(model) };
         let apart = fused.is_none();
-        let program = fused.unwrap_or_else(|| Box::new(DfdxProgram::new(model)));
+        let program = fused.unwrap_or_else(|| Box::new(Reference::new(model)));
         Ok(Readied { member: Box::new(CpuMember::new(program, self.threads, self.memory)), apart, note })
     }
 }

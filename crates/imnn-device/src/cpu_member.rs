@@ -1,11 +1,11 @@
 //! The threads of a CPU as a member.
 
-use crate::bench::{Bench, Work};
-use crate::crew::lock;
 use crate::error::Result;
 use crate::member::{Member, Pass};
-use crate::program::{Kept, Program};
 use crate::shape::Shape;
+use crate::workspace::{Work, Workspace};
+use imnn_compute::threads::lock;
+use imnn_engine::{Program, Saved};
 use imnn_models::Element;
 use ndarray::ArrayView2;
 use std::ops::Range;
@@ -17,12 +17,12 @@ pub(crate) struct CpuMember<E: Element> {
     /// Bytes that leaves may keep between the passes.
     memory: usize,
     /// The memory of each worker, with a place for leaves that are not kept.
-    benches: Vec<Mutex<(Bench<E>, Kept<E>)>>,
+    workspaces: Vec<Mutex<(Workspace<E>, Saved<E>)>>,
 }
 
 impl<E: Element> CpuMember<E> {
     pub(crate) fn new(program: Box<dyn Program<E>>, threads: usize, memory: usize) -> Self {
-        CpuMember { program, memory, benches: (0..threads).map(|_| Mutex::default()).collect() }
+        CpuMember { program, memory, workspaces: (0..threads).map(|_| Mutex::default()).collect() }
     }
 
     fn work<'a>(&'a self, pass: &Pass<'a, E>) -> Work<'a, E> {
@@ -41,7 +41,7 @@ impl<E: Element> Member<E> for CpuMember<E> {
         for k in leaves.clone() {
             let rows = shape.rows(k);
             if last != Some(rows) {
-                let (numbers, indices) = self.program.kept(rows);
+                let (numbers, indices) = self.program.saved_len(rows);
                 bytes = numbers * size_of::<E>() + indices * size_of::<u32>();
                 last = Some(rows);
             }
@@ -59,7 +59,7 @@ impl<E: Element> Member<E> for CpuMember<E> {
     }
 
     fn gradient(&self) -> usize {
-        self.program.gradient()
+        self.program.gradient_len()
     }
 
     fn forward(
@@ -70,11 +70,11 @@ impl<E: Element> Member<E> for CpuMember<E> {
         made: &(dyn Fn(usize, &[E]) + Sync),
     ) -> Result<()> {
         let work = self.work(pass);
-        let (bench, spare) = &mut *lock(&self.benches[worker]);
+        let (workspace, spare) = &mut *lock(&self.workspaces[worker]);
         for k in leaves {
             let summaries = match pass.place(k) {
-                Some(place) => bench.forward(&work, k, &mut lock(place))?,
-                None => bench.forward(&work, k, spare)?,
+                Some(place) => workspace.forward(&work, k, &mut lock(place))?,
+                None => workspace.forward(&work, k, spare)?,
             };
             made(k, summaries);
         }
@@ -90,17 +90,17 @@ impl<E: Element> Member<E> for CpuMember<E> {
         gradients: &[Mutex<Vec<E>>],
     ) -> Result<()> {
         let work = self.work(pass);
-        let (bench, spare) = &mut *lock(&self.benches[worker]);
+        let (workspace, spare) = &mut *lock(&self.workspaces[worker]);
         for run in runs.rev() {
             let gradient = &mut *lock(&gradients[run]);
             gradient.clear();
-            gradient.resize(self.program.gradient(), E::zero());
+            gradient.resize(self.program.gradient_len(), E::zero());
             for k in pass.shape.leaves.run(run).rev() {
                 if let Some(place) = pass.place(k) {
-                    bench.backward(&work, k, &lock(place), cotangents, gradient)?;
+                    workspace.backward(&work, k, &lock(place), cotangents, gradient)?;
                 } else {
-                    bench.again(&work, k, spare)?;
-                    bench.backward(&work, k, spare, cotangents, gradient)?;
+                    workspace.recompute(&work, k, spare)?;
+                    workspace.backward(&work, k, spare, cotangents, gradient)?;
                 }
             }
         }

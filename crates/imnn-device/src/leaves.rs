@@ -1,5 +1,6 @@
 //! How simulations are cut into leaves, the unit of work, and these into runs, the unit of reduction.
 
+use imnn_compute::threads::share;
 use imnn_models::{Model, Node, Op};
 use std::ops::Range;
 
@@ -74,12 +75,6 @@ impl Leaves {
     pub(crate) fn run(&self, run: usize) -> Range<usize> {
         share(self.len(), self.n_runs(), run)
     }
-}
-
-/// The `k`-th of `parts` nearly equal parts of `0..n`.
-pub(crate) fn share(n: usize, parts: usize, k: usize) -> Range<usize> {
-    let start = |k: usize| k * (n / parts) + k.min(n % parts);
-    start(k)..start(k + 1)
 }
 
 /// Numbers that one simulation leaves behind in the layers, gathered windows included.

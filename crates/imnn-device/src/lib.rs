@@ -7,26 +7,20 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod aggregator;
-mod bench;
 mod cpu;
 mod cpu_member;
-mod crew;
 mod cuda;
 mod device;
-mod dfdx;
 mod error;
 mod fused;
 mod leaves;
-mod lines;
 mod member;
 mod meter;
-mod program;
+mod pools;
 mod reduce;
 mod session;
 mod shape;
-mod team;
-mod vectorised;
-mod workers;
+mod workspace;
 
 pub use aggregator::{Aggregator, Unit};
 pub use cpu::Cpu;

@@ -2,8 +2,8 @@
 
 use crate::device::Task;
 use crate::error::Result;
-use crate::program::Kept;
 use crate::shape::Shape;
+use imnn_engine::Saved;
 use imnn_models::{Element, Model};
 use ndarray::ArrayView2;
 use std::ops::Range;
@@ -28,7 +28,7 @@ pub trait Unit<E: Element>: Send + Sync {
 /// A network readied on one device.
 pub struct Readied<E: Element> {
     pub(crate) member: Box<dyn Member<E>>,
-    /// Whether its workers must see one thread each; see [`crate::workers::Workers::Apart`].
+    /// Whether its workers must see one thread each; see [`imnn_engine::IsolatedThreads`].
     pub(crate) apart: bool,
     /// What there is to say to the user.
     pub(crate) note: Option<String>,
@@ -92,12 +92,12 @@ pub(crate) struct Pass<'a, E: Element> {
     pub(crate) shape: &'a Shape,
     /// Which leaves are kept, and their places, one after the other.
     pub(crate) keeping: &'a [Range<usize>],
-    pub(crate) kept: &'a [Mutex<Kept<E>>],
+    pub(crate) kept: &'a [Mutex<Saved<E>>],
 }
 
 impl<'a, E: Element> Pass<'a, E> {
     /// Where leaf `k` is kept in the memory of the host, if it is.
-    pub(crate) fn place(&self, k: usize) -> Option<&'a Mutex<Kept<E>>> {
+    pub(crate) fn place(&self, k: usize) -> Option<&'a Mutex<Saved<E>>> {
         let mut before = 0;
         for leaves in self.keeping {
             if leaves.contains(&k) {
@@ -113,6 +113,7 @@ impl<'a, E: Element> Pass<'a, E> {
 mod tests {
     use super::*;
     use imnn_data::{OnTheFly, Source};
+    use imnn_engine::Saved;
     use imnn_models::{dense, serial};
     use imnn_sim::{GaussianMeanVariance, Key};
 
@@ -123,7 +124,7 @@ mod tests {
         let weights = model.initialise::<f32>(Key::new(0));
         let task = Task { weights: weights.values(), source: &source, key: Key::new(0) };
         let shape = Shape::new(&model, &task, 1).unwrap();
-        let kept: Vec<_> = (0..5).map(|_| Mutex::<Kept<f32>>::default()).collect();
+        let kept: Vec<_> = (0..5).map(|_| Mutex::<Saved<f32>>::default()).collect();
         let pass = Pass { task: &task, shape: &shape, keeping: &[0..2, 3..3, 5..8], kept: &kept };
         let found: Vec<_> =
             (0..9).map(|k| kept.iter().position(|kept| pass.place(k).is_some_and(|k| std::ptr::eq(k, kept)))).collect();

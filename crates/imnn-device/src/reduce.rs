@@ -1,9 +1,9 @@
 //! The sum of the gradients of all runs of leaves.
 
-use crate::crew::{Crew, Order, lock, own};
 use crate::error::Result;
 use crate::leaves::RUNS;
-use crate::vectorised::vectorised;
+use imnn_compute::threads::{Order, Scheduler, get_mut, lock};
+use imnn_compute::vectorised;
 use imnn_models::Element;
 use std::sync::Mutex;
 
@@ -15,16 +15,16 @@ const BLOCK: usize = 256;
 /// Writes to `total` the sum of `runs`, at most [`RUNS`] vectors as long as it.
 ///
 /// Neighbours are added, then neighbours of the sums, and so on: an order that depends on the number of runs alone.
-pub(crate) fn reduce<E: Element>(crew: &mut Crew, runs: &mut [Mutex<Vec<E>>], total: &mut [E]) -> Result<()> {
+pub(crate) fn reduce<E: Element>(scheduler: &mut Scheduler, runs: &mut [Mutex<Vec<E>>], total: &mut [E]) -> Result<()> {
     let mut terms: [&[E]; RUNS] = [&[]; RUNS];
     let n_terms = runs.len().min(RUNS);
     for (term, run) in terms.iter_mut().zip(runs) {
-        *term = own(run);
+        *term = get_mut(run);
     }
     let terms = &terms[..n_terms];
     let n_chunks = total.len().div_ceil(CHUNK);
     let chunks = Mutex::new(total.chunks_mut(CHUNK).enumerate());
-    crew.run(n_chunks, 1, Order::Up, |_, _| {
+    scheduler.run(n_chunks, 1, Order::Up, |_, _| {
         // Chunks are alike, so a worker takes the next one whatever its task is called.
         let next = lock(&chunks).next();
         if let Some((k, chunk)) = next {
@@ -70,7 +70,7 @@ vectorised! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workers::Workers;
+    use imnn_compute::threads::ThreadPool;
     use std::sync::Arc;
 
     /// Level by level: neighbours, then neighbours of the sums.
@@ -84,14 +84,14 @@ mod tests {
     #[test]
     fn the_tree_is_that_of_neighbours_for_any_number_of_threads() {
         for threads in [1, 3] {
-            let mut crew = Crew::new(Arc::new(Workers::together(threads).unwrap()));
+            let mut scheduler = Scheduler::new(Arc::new(ThreadPool::new(threads).unwrap()));
             for n_terms in [0, 1, 2, 3, 5, 6, 7, 11, 31, 32] {
                 for len in [0, 1, BLOCK + 1, 2 * CHUNK + 3] {
                     let term = |r: usize| (0..len).map(|i| ((i * 37 + r * 101) % 1009) as f32 / 7.0 - 60.0).collect();
                     let terms: Vec<Vec<f32>> = (0..n_terms).map(term).collect();
                     let mut runs: Vec<_> = terms.iter().cloned().map(Mutex::new).collect();
                     let mut total = vec![f32::NAN; len];
-                    reduce(&mut crew, &mut runs, &mut total).unwrap();
+                    reduce(&mut scheduler, &mut runs, &mut total).unwrap();
                     for i in 0..len {
                         let expected = plain(terms.iter().map(|term| term[i]).collect());
                         assert_eq!(total[i].to_bits(), expected.to_bits(), "{n_terms} terms, entry {i}");

@@ -1,15 +1,14 @@
 //! A network on one or several devices.
 
-use crate::crew::{Crew, Order, lock, own};
 use crate::device::{Cotangents, Session, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
 use crate::leaves::leaf_size;
 use crate::member::{Member, Pass};
 use crate::meter::Metered;
-use crate::program::Kept;
 use crate::reduce::reduce;
 use crate::shape::Shape;
-use crate::workers::Workers;
+use imnn_compute::threads::{Order, Scheduler, Workers, get_mut, lock};
+use imnn_engine::Saved;
 use imnn_models::{Element, Model};
 use imnn_sim::Key;
 use std::ops::Range;
@@ -25,11 +24,11 @@ pub(crate) struct LeafSession<E: Element> {
     at_once: usize,
     note: Option<String>,
     members: Vec<Box<dyn Member<E>>>,
-    /// For each worker of the crew, its member and its number there.
+    /// For each worker, its member and its number there.
     posts: Vec<(usize, usize)>,
-    crew: Crew,
+    scheduler: Scheduler,
     /// What the leaves that are kept keep, and which these are, for each member.
-    kept: Vec<Mutex<Kept<E>>>,
+    kept: Vec<Mutex<Saved<E>>>,
     keeping: Vec<Range<usize>>,
     /// Which pass they keep.
     pass: Option<(Key, Shape)>,
@@ -49,7 +48,7 @@ impl<E: Element> LeafSession<E> {
     pub(crate) fn new(
         model: &Model,
         members: Vec<(Box<dyn Member<E>>, usize)>,
-        workers: Arc<Workers>,
+        workers: Arc<dyn Workers>,
         n_per_device: Option<usize>,
         note: Option<String>,
     ) -> Self {
@@ -63,7 +62,7 @@ impl<E: Element> LeafSession<E> {
             note,
             members: members.into_iter().map(|(member, _)| member).collect(),
             posts,
-            crew: Crew::new(workers),
+            scheduler: Scheduler::new(workers),
             kept: vec![],
             keeping: vec![],
             pass: None,
@@ -81,7 +80,7 @@ impl<E: Element> LeafSession<E> {
         let mut first = 0;
         for (m, member) in self.members.iter().enumerate() {
             let n_workers = self.posts[first..].iter().take_while(|(member, _)| *member == m).count();
-            let leaves = self.crew.share(first..first + n_workers, shape.leaves.len());
+            let leaves = self.scheduler.share(first..first + n_workers, shape.leaves.len());
             let fitting = member.fitting(shape, leaves.clone());
             self.keeping.push(leaves.start..leaves.start + fitting);
             first += n_workers;
@@ -99,7 +98,7 @@ impl<E: Element> LeafSession<E> {
         }
         let n_members = self.members.len();
         let members = Mutex::new(self.members.iter_mut());
-        self.crew.run(n_members, 1, Order::Up, |_, _| {
+        self.scheduler.run(n_members, 1, Order::Up, |_, _| {
             // All are to be loaded, so a worker takes the next one whatever its task is called.
             let next = lock(&members).next();
             next.map_or(Ok(()), |member| member.load(weights))
@@ -120,7 +119,7 @@ impl<E: Element> Session<E> for LeafSession<E> {
         if keep {
             self.keep(&shape);
         }
-        shape.prepare(own(&mut self.summaries));
+        shape.prepare(get_mut(&mut self.summaries));
         self.load(task.weights)?;
 
         let (start, n_leaves, grain) = (Instant::now(), shape.leaves.len(), self.leaves_at_once());
@@ -131,7 +130,7 @@ impl<E: Element> Session<E> for LeafSession<E> {
         let (members, posts, summaries) = (&self.members, &self.posts, &self.summaries);
         let derivatives = task.source.derivatives();
         let bad: Mutex<Option<(usize, f64)>> = Mutex::new(None);
-        let result = self.crew.run(n_leaves, grain, Order::Up, |worker, leaves| {
+        let result = self.scheduler.run(n_leaves, grain, Order::Up, |worker, leaves| {
             let (member, worker) = posts[worker];
             members[member].forward(worker, &pass, leaves, &|k, made| {
                 if let Some((row, value)) = shape.collect(k, derivatives, made, &mut lock(summaries)) {
@@ -142,7 +141,7 @@ impl<E: Element> Session<E> for LeafSession<E> {
                 }
             })
         });
-        self.working += self.crew.time(start, n_leaves);
+        self.working += self.scheduler.time(start, n_leaves);
         result?;
         if let Some((row, value)) = *lock(&bad) {
             return Err(DeviceError::NonFinite { row, n_s: shape.n_s, value });
@@ -150,7 +149,7 @@ impl<E: Element> Session<E> for LeafSession<E> {
         if keep {
             self.pass = Some((task.key, shape));
         }
-        Ok(own(&mut self.summaries))
+        Ok(get_mut(&mut self.summaries))
     }
 
     fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
@@ -178,14 +177,14 @@ impl<E: Element> Session<E> for LeafSession<E> {
         let pass = Pass { task: &metered, shape: &shape, keeping, kept };
         let (members, posts, gradients) = (&self.members, &self.posts, &self.runs[..n_runs]);
         let cotangents = (cotangents.x, self.beside.as_slice());
-        let result = self.crew.run(n_runs, grain, Order::Down, |worker, runs| {
+        let result = self.scheduler.run(n_runs, grain, Order::Down, |worker, runs| {
             let (member, worker) = posts[worker];
             members[member].backward(worker, &pass, runs, cotangents, gradients)
         });
-        self.working += self.crew.time(start, n_runs);
+        self.working += self.scheduler.time(start, n_runs);
         result?;
         self.total.resize(len, E::zero());
-        reduce(&mut self.crew, &mut self.runs[..n_runs], &mut self.total)?;
+        reduce(&mut self.scheduler, &mut self.runs[..n_runs], &mut self.total)?;
         if let Some(member) = self.members.first() {
             member.finish(task.weights, &mut self.total);
         }

@@ -3,8 +3,8 @@
 use crate::device::{Cotangents, Summaries, Task};
 use crate::error::{DeviceError, Result};
 use crate::leaves::Leaves;
-use crate::program::Rows;
 use imnn_data::{Derivatives, Source};
+use imnn_engine::Rows;
 use imnn_models::{Element, Model};
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 

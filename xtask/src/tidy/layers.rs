@@ -25,10 +25,20 @@ const LAYERS: &[Layer] = &[
     Layer { name: "imnn-sim", uses: &[], never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-data", uses: &["imnn-sim"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA] },
     Layer { name: "imnn-jobs", uses: &["imnn-data"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
-    Layer { name: "imnn-models", uses: &["imnn-sim"], never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA] },
+    Layer {
+        name: "imnn-compute",
+        uses: &["imnn-sim"],
+        never: &[FILES, &["cudarc", "dfdx"], TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
+    },
+    Layer { name: "imnn-models", uses: &["imnn-compute", "imnn-sim"], never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA] },
+    Layer {
+        name: "imnn-engine",
+        uses: &["imnn-compute", "imnn-models"],
+        never: &[&["cudarc"], TERMINAL, PLOTS, LINEAR_ALGEBRA],
+    },
     Layer {
         name: "imnn-device",
-        uses: &["imnn-data", "imnn-models", "imnn-sim"],
+        uses: &["imnn-compute", "imnn-data", "imnn-engine", "imnn-models", "imnn-sim"],
         never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA],
     },
     Layer {
@@ -54,6 +64,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "imnn-cli", uses: &["imnn"], never: &[] },
     Layer { name: "imnn-benches", uses: &["imnn"], never: &[] },
     Layer { name: "imnn-examples", uses: &["imnn"], never: &[] },
+    Layer { name: "imnn-agreement", uses: &["imnn-engine", "imnn-models", "imnn-sim"], never: &[] },
     Layer { name: "imnn-tests", uses: &["imnn"], never: &[] },
     Layer { name: "xtask", uses: &[], never: &[] },
 ];

@@ -3,13 +3,12 @@
 use super::*;
 use crate::Cpu;
 use crate::cpu_member::CpuMember;
-use crate::crew::lock;
 use crate::device::{Cotangents, Summaries, Task};
-use crate::fused::Plan;
 use crate::member::{Member, Pass};
-use crate::program::{Kept, LeafCotangents, Program, Rows};
 use crate::shape::Shape;
+use imnn_compute::threads::lock;
 use imnn_data::{Arrays, simulate_exact, simulate_numerical};
+use imnn_engine::{MicrobatchCotangents, Plan, Program, Rows, Saved};
 use imnn_models::{dense, gelu, serial};
 use imnn_sim::{GaussianMeanVariance, Key};
 use ndarray::{Array2, ArrayView2};
@@ -173,16 +172,16 @@ impl Member<f32> for OddMember {
 }
 
 impl Program<f32> for Counted {
-    fn kept(&self, rows: Rows) -> (usize, usize) {
-        self.0.kept(rows)
+    fn saved_len(&self, rows: Rows) -> (usize, usize) {
+        self.0.saved_len(rows)
     }
 
-    fn scratch(&self, rows: Rows) -> usize {
-        self.0.scratch(rows)
+    fn scratch_len(&self, rows: Rows) -> usize {
+        self.0.scratch_len(rows)
     }
 
-    fn gradient(&self) -> usize {
-        self.0.gradient()
+    fn gradient_len(&self) -> usize {
+        self.0.gradient_len()
     }
 
     fn load(&mut self, weights: &[f32]) {
@@ -193,25 +192,25 @@ impl Program<f32> for Counted {
         &self,
         weights: &[f32],
         rows: Rows,
-        kept: &mut Kept<f32>,
+        saved: &mut Saved<f32>,
         scratch: &mut [f32],
         summaries: &mut [f32],
-    ) -> Result<()> {
+    ) -> imnn_models::Result<()> {
         self.1.rows[0].fetch_add(rows.total(), Ordering::SeqCst);
-        self.0.forward(weights, rows, kept, scratch, summaries)
+        self.0.forward(weights, rows, saved, scratch, summaries)
     }
 
     fn backward(
         &self,
         weights: &[f32],
         rows: Rows,
-        kept: &Kept<f32>,
-        cotangents: LeafCotangents<'_, f32>,
+        saved: &Saved<f32>,
+        cotangents: MicrobatchCotangents<'_, f32>,
         scratch: &mut [f32],
         gradient: &mut [f32],
-    ) -> Result<()> {
+    ) -> imnn_models::Result<()> {
         self.1.rows[1].fetch_add(rows.total(), Ordering::SeqCst);
-        self.0.backward(weights, rows, kept, cotangents, scratch, gradient)
+        self.0.backward(weights, rows, saved, cotangents, scratch, gradient)
     }
 
     fn finish(&self, weights: &[f32], gradient: &mut [f32]) {

@@ -1,8 +1,8 @@
 //! How simulations are cut into batches for a card, and what stays there.
 
-use crate::fused::Plan;
 use crate::fused::lower::{Lengths, lengths};
 use crate::shape::Shape;
+use imnn_engine::Plan;
 use imnn_models::Element;
 
 /// A cut, and how many batches have memory of their own; all further ones share the last of it.

@@ -3,8 +3,8 @@
 use super::backend::{Argument, Backend, Command, Span, count, launch};
 use super::layout::Layout;
 use crate::error::Result;
-use crate::fused::Plan;
 use crate::fused::lower::{WeightSpans, derive, fold};
+use imnn_engine::Plan;
 use imnn_models::{Clip, Method, OptimiserConfig};
 
 /// Parts of the sums that the norm of a gradient is made of.

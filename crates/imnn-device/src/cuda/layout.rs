@@ -5,10 +5,10 @@ use super::memory::Held;
 use crate::commands::{Backend, Command, Span};
 use crate::device::Task;
 use crate::error::{DeviceError, Result};
-use crate::fused::Plan;
 use crate::fused::lower::{Lowering, Spans, TableSpans};
 use crate::shape::Shape;
 use imnn_data::Identity;
+use imnn_engine::Plan;
 use imnn_models::Element;
 use imnn_sim::Key;
 

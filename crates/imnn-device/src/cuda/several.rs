@@ -2,7 +2,7 @@
 
 use crate::device::{Cotangents, Session, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
-use crate::leaves::share;
+use imnn_compute::threads::share;
 use imnn_data::{DataError, Derivatives, Identity, Leaf, Source, check_rows};
 use imnn_models::Element;
 use imnn_sim::Key;

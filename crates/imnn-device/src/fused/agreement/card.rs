@@ -1,15 +1,13 @@
 //! The commands for a card, carried out on the host, against the same definition; and the kernels' own laws: no access out
 //! of bounds, no two threads at one number, the same bits in whatever order the threads run.
 
-use super::{Case, numbers};
 use crate::cuda::backend::{Backend, Command, Span};
 use crate::cuda::bytes;
 use crate::cuda::emulated::Emulated;
-use crate::error::Result;
 use crate::fused::lower::{Lowering, Spans, TableSpans, WeightSpans, derive, fold, lengths, n_weights, tables, taps};
-use crate::fused::plan::Plan;
-use crate::program::{Kept, LeafCotangents, Program, Rows};
-use imnn_models::{Element, Model};
+use imnn_agreement::{Case, numbers};
+use imnn_engine::{MicrobatchCotangents, Plan, Program, Rows, Saved};
+use imnn_models::{Element, Model, Result};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -31,7 +29,7 @@ impl<E: Element> OnCard<E> {
         &self,
         rows: Rows,
         input: &[E],
-        cotangents: Option<LeafCotangents<'_, E>>,
+        cotangents: Option<MicrobatchCotangents<'_, E>>,
         backwards: bool,
     ) -> (Vec<E>, Vec<E>, Emulated) {
         let mut card = Emulated::new(size_of::<E>());
@@ -100,7 +98,7 @@ impl<E: Element> OnCard<E> {
         (get(spans.summaries), get(spans.gradient.part(0..self.plan.n_weights)), card)
     }
 
-    fn both(&self, rows: Rows, input: &[E], cotangents: Option<LeafCotangents<'_, E>>) -> (Vec<E>, Vec<E>) {
+    fn both(&self, rows: Rows, input: &[E], cotangents: Option<MicrobatchCotangents<'_, E>>) -> (Vec<E>, Vec<E>) {
         let (summaries, gradient, _) = self.pass(rows, input, cotangents, false);
         let (again, gradient_again, _) = self.pass(rows, input, cotangents, true);
         assert_eq!(bytes::of(&summaries), bytes::of(&again));
@@ -110,15 +108,15 @@ impl<E: Element> OnCard<E> {
 }
 
 impl<E: Element> Program<E> for OnCard<E> {
-    fn kept(&self, rows: Rows) -> (usize, usize) {
+    fn saved_len(&self, rows: Rows) -> (usize, usize) {
         (self.plan.buffers[0].size * rows.total(), 0)
     }
 
-    fn scratch(&self, _: Rows) -> usize {
+    fn scratch_len(&self, _: Rows) -> usize {
         0
     }
 
-    fn gradient(&self) -> usize {
+    fn gradient_len(&self) -> usize {
         self.plan.n_weights
     }
 
@@ -126,8 +124,8 @@ impl<E: Element> Program<E> for OnCard<E> {
         self.weights = weights.to_vec();
     }
 
-    fn forward(&self, _: &[E], rows: Rows, kept: &mut Kept<E>, _: &mut [E], summaries: &mut [E]) -> Result<()> {
-        summaries.copy_from_slice(&self.both(rows, &kept.numbers, None).0);
+    fn forward(&self, _: &[E], rows: Rows, saved: &mut Saved<E>, _: &mut [E], summaries: &mut [E]) -> Result<()> {
+        summaries.copy_from_slice(&self.both(rows, &saved.numbers, None).0);
         Ok(())
     }
 
@@ -135,12 +133,12 @@ impl<E: Element> Program<E> for OnCard<E> {
         &self,
         _: &[E],
         rows: Rows,
-        kept: &Kept<E>,
-        cotangents: LeafCotangents<'_, E>,
+        saved: &Saved<E>,
+        cotangents: MicrobatchCotangents<'_, E>,
         _: &mut [E],
         gradient: &mut [E],
     ) -> Result<()> {
-        let (_, own) = self.both(rows, &kept.numbers, Some(cotangents));
+        let (_, own) = self.both(rows, &saved.numbers, Some(cotangents));
         gradient.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
         Ok(())
     }
@@ -156,13 +154,13 @@ proptest! {
     #[test]
     fn cards_agree_with_the_definition_in_double_precision(numbers in numbers(), seed in any::<u64>()) {
         let case = Case::random(&numbers, seed);
-        case.check_program::<f64>(OnCard::new(&case.model, 1 << (seed % 16)), 1e-11)?;
+        case.check::<f64>(OnCard::new(&case.model, 1 << (seed % 16)), 1e-11)?;
     }
 
     #[test]
     fn cards_agree_with_the_definition_in_single_precision(numbers in numbers(), seed in any::<u64>()) {
         let case = Case::random(&numbers, seed);
-        case.check_program::<f32>(OnCard::new(&case.model, 1 << (seed % 16)), 1e-5)?;
+        case.check::<f32>(OnCard::new(&case.model, 1 << (seed % 16)), 1e-5)?;
     }
 }
 
@@ -175,8 +173,8 @@ fn every_kernel_runs() {
         let case = Case::drawn(seed);
         let mut card = OnCard::<f64>::new(&case.model, 1 << (seed % 16));
         card.load(&case.weights);
-        let cotangents = LeafCotangents { values: &case.cotangents[0], tangents: &case.tangents };
-        let (_, _, run) = card.pass(case.leaves[0], &case.data[0], Some(cotangents), false);
+        let cotangents = MicrobatchCotangents { values: &case.cotangents[0], tangents: &case.tangents };
+        let (_, _, run) = card.pass(case.microbatches[0], &case.data[0], Some(cotangents), false);
         chunked |= run.chunked();
         seen.extend(run.seen);
     }

@@ -1,8 +1,8 @@
 //! The backward pass of a batch as commands; see [`super`].
 
-use super::super::plan::{CotangentRows, LinearStep, Place, Step, StepOp};
 use super::{Argument, Command, Factor, Lowering, Sums, chunk, chunks, count, flag, patch_row};
 use crate::cuda::backend::Span;
+use imnn_engine::plan::{CotangentRows, Gather, LinearStep, MaxPool, Pointwise, Slot, Step, StepOp};
 use imnn_models::{Activation, Element};
 
 impl<E: Element> Lowering<'_, E> {
@@ -55,7 +55,7 @@ impl<E: Element> Lowering<'_, E> {
         };
         let (table, table_of) = (self.tables[k], Argument::Indices);
         match &step.op {
-            StepOp::Piecewise { activation, .. } => {
+            StepOp::Piecewise(Pointwise { activation, .. }) => {
                 let y = self.kept(to.buffer).part(0..n * size);
                 let both = [(1, 0), (p, n * size)];
                 let one = [(per, 0)];
@@ -66,11 +66,11 @@ impl<E: Element> Lowering<'_, E> {
                     self.launch("piecewise_backward", n * size, &[f, count(q), count(size), count(first), y, g]);
                 }
             }
-            StepOp::Smooth { activation, .. } => {
+            StepOp::Smooth(Pointwise { activation, .. }) => {
                 let [x, gy, gx] = [self.kept(from.buffer), gy, gx].map(Argument::Numbers);
                 self.launch("smooth_backward", n * size, &[number(*activation), count(p), count(size), x, gy, gx, add]);
             }
-            StepOp::MaxPool { windows, indices } => {
+            StepOp::MaxPool(MaxPool { windows, indices }) => {
                 let arguments = [
                     Argument::Numbers(gy.from(to.channel)),
                     count(to.ld),
@@ -185,7 +185,7 @@ impl<E: Element> Lowering<'_, E> {
         let (from, to) = (step.input, step.output);
         let (total, positions, g, ld) = (self.order.total(self.rows), to.shape.positions, to.shape.channels, to.ld);
         let gx = self.gradient_of(from.buffer);
-        let Some(windows) = &linear.windows else {
+        let Some(windows) = linear.gather.as_ref().map(Gather::windows) else {
             let gy = Factor { span: gy, ld, transposed: false };
             return self.product((total * positions, width, g), gy, weight, (gx, width), step.accumulate);
         };
@@ -209,7 +209,7 @@ impl<E: Element> Lowering<'_, E> {
         }
     }
 
-    fn gradient_place(&self, place: &Place) -> Span {
+    fn gradient_place(&self, place: &Slot) -> Span {
         self.spans.gradient.part(place.gradient(self.plan.n_weights))
     }
 

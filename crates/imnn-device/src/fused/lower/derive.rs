@@ -1,9 +1,9 @@
 //! Weights of composed layers as commands: from those of the network before the first batch, and their gradients back after
-//! the last one; see [`super::super::compose`].
+//! the last one; see [`Composed`].
 
-use super::super::compose::Composed;
-use super::super::plan::Plan;
 use super::{Argument, Command, Span, count, launch};
+use imnn_engine::Plan;
+use imnn_engine::plan::Composed;
 use std::ops::Range;
 
 /// Where weights and gradients lie: those of the network, then those of composed layers.

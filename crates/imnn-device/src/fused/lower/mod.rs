@@ -15,10 +15,10 @@ mod windows;
 pub(crate) use derive::{WeightSpans, derive, fold, n_weights, taps};
 pub(crate) use windows::tables;
 
-use super::plan::{CotangentRows, LinearStep, Place, Plan, Step, StepOp, View};
 use crate::cuda::backend::{Argument, Command, Factor, Product, Span, count, launch};
-use crate::program::Rows;
 use backward::number;
+use imnn_engine::Rows;
+use imnn_engine::plan::{CotangentRows, Gather, LinearStep, MaxPool, Plan, Pointwise, Slot, Step, StepOp, View};
 use imnn_models::{Activation, Element};
 use std::ops::Range;
 
@@ -81,7 +81,7 @@ pub(crate) fn lengths<E: Element>(plan: &Plan<E>, rows: Rows, patches: usize) ->
     for step in &plan.steps {
         let StepOp::Linear(linear) = &step.op else { continue };
         let positions = step.output.shape.positions;
-        if linear.windows.is_some() {
+        if linear.gather.is_some() {
             let per_row = patch_row(linear, step);
             widest = widest.max(per_row * chunk(per_row, patches).min(total.max(back)));
         }
@@ -94,8 +94,8 @@ pub(crate) fn lengths<E: Element>(plan: &Plan<E>, rows: Rows, patches: usize) ->
     let skipped = skipped(plan);
     Lengths {
         input: plan.buffers[0].size * total,
-        kept: (plan.kept.0 - skipped) * total,
-        indices: plan.kept.1 * rows.n,
+        kept: (plan.saved.0 - skipped) * total,
+        indices: plan.saved.1 * rows.n,
         arena: plan.cotangents * back,
         patches: widest,
         partial,
@@ -105,7 +105,7 @@ pub(crate) fn lengths<E: Element>(plan: &Plan<E>, rows: Rows, patches: usize) ->
 
 /// Numbers per row before the first layer: the input has a place of its own.
 fn skipped<E>(plan: &Plan<E>) -> usize {
-    plan.buffers.get(1).map_or(plan.kept.0, |buffer| buffer.kept)
+    plan.buffers.get(1).map_or(plan.saved.0, |buffer| buffer.saved)
 }
 
 /// Numbers of the patches of one row.
@@ -194,7 +194,7 @@ impl<'a, E: Element> Lowering<'a, E> {
                     self.launch("add_bias", numbers, &arguments);
                 }
             }
-            StepOp::MaxPool { windows, indices } => {
+            StepOp::MaxPool(MaxPool { windows, indices }) => {
                 let (table, found) = (self.tables[k], self.indices(*indices, to));
                 let y = y.from(to.channel);
                 let arguments = [
@@ -238,12 +238,12 @@ impl<'a, E: Element> Lowering<'a, E> {
                 ];
                 self.launch("mean_forward", total * to.shape.size(), &arguments);
             }
-            StepOp::Piecewise { activation, bias } => {
+            StepOp::Piecewise(Pointwise { activation, bias }) => {
                 let bias = bias.as_ref().map(|place| self.place(place));
                 let [f, p, width, bias, n_bias] = self.activation(*activation, bias, size);
                 self.launch("piecewise_forward", n * size, &[f, p, width, bias, n_bias, Argument::Numbers(y)]);
             }
-            StepOp::Smooth { activation, bias } => {
+            StepOp::Smooth(Pointwise { activation, bias }) => {
                 let bias = bias.as_ref().map(|place| self.place(place));
                 let [f, p, width, bias, n_bias] = self.activation(*activation, bias, size);
                 let (x, y) = (Argument::Numbers(x), Argument::Numbers(y));
@@ -276,7 +276,7 @@ impl<'a, E: Element> Lowering<'a, E> {
         let step = &self.plan.steps[k];
         let StepOp::Linear(linear) = &step.op else { return };
         let (_, ld) = self.weight(linear, step);
-        let Some(windows) = &linear.windows else {
+        let Some(windows) = linear.gather.as_ref().map(Gather::windows) else {
             return multiply(self, Factor { span: x, ld, transposed: false }, 0..total);
         };
         let (per_row, size) = (patch_row(linear, step), self.plan.buffers[step.input.buffer].size);
@@ -302,7 +302,7 @@ impl<'a, E: Element> Lowering<'a, E> {
         (Factor { span, ld: g, transposed: false }, span.len / g)
     }
 
-    fn place(&self, place: &Place) -> Span {
+    fn place(&self, place: &Slot) -> Span {
         let shift = if place.derived { self.plan.n_weights } else { 0 };
         self.spans.weights.part(place.range.start + shift..place.range.end + shift)
     }
@@ -312,7 +312,7 @@ impl<'a, E: Element> Lowering<'a, E> {
             return self.spans.input;
         }
         let (total, buffer) = (self.rows.total(), &self.plan.buffers[buffer]);
-        let start = (buffer.kept - skipped(self.plan)) * total;
+        let start = (buffer.saved - skipped(self.plan)) * total;
         self.spans.kept.part(start..start + buffer.size * total)
     }
 

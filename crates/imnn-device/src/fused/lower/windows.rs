@@ -1,6 +1,7 @@
 //! Tables of windows as kernels read them.
 
-use super::super::plan::{Plan, StepOp};
+use imnn_engine::Plan;
+use imnn_engine::plan::{MaxPool, StepOp};
 use imnn_models::{OUTSIDE, Windows};
 
 /// What the kernels of one step look up: all are empty where a step has no windows.
@@ -19,8 +20,10 @@ pub(crate) struct Table {
 /// The tables of all steps.
 pub(crate) fn tables<E: imnn_models::Element>(plan: &Plan<E>) -> Vec<Table> {
     let table = |op: &StepOp| match op {
-        StepOp::Linear(linear) => linear.windows.as_ref().map_or_else(Table::default, |w| Table::new(w, false)),
-        StepOp::MaxPool { windows, .. } => Table::new(windows, true),
+        StepOp::Linear(linear) => {
+            linear.gather.as_ref().map_or_else(Table::default, |g| Table::new(g.windows(), false))
+        }
+        StepOp::MaxPool(MaxPool { windows, .. }) => Table::new(windows, true),
         StepOp::MeanPool(windows) => {
             let inside = |o| windows.window(o).iter().filter(|&&tap| tap != OUTSIDE).count();
             let share = (0..windows.n_outputs()).map(|o| 1.0 / inside(o).max(1) as f64).collect();
