@@ -120,7 +120,7 @@ fn less_than_a_leaf_cuts_leaves_and_says_so() {
             let found = passes(session.as_mut(), weights.values(), source.as_ref());
             let note = session.note().unwrap();
             assert!(
-                note.starts_with(&format!("n_per_device = {n_per_device} cuts leaves smaller than the 64")),
+                note.starts_with(&format!("n_per_device = {n_per_device} cuts microbatches smaller than the 64")),
                 "{note}"
             );
             found

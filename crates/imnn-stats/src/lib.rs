@@ -94,6 +94,7 @@ mod finite_samples;
 mod fisher;
 mod linalg;
 mod loss;
+mod record;
 mod regularisation;
 
 /// The array crate whose views the functions take, so that a user needs no dependency of their own on it.
@@ -107,4 +108,5 @@ pub use finite_samples::{derivative_noise, hartlap_factor};
 pub use fisher::Statistics;
 pub use linalg::{LARGEST_CONDITION, SMALLEST_DIAGONAL};
 pub use loss::{Evaluation, Loss, Terms};
+pub use record::{Record, Trace};
 pub use regularisation::{Regularisation, lambda2};

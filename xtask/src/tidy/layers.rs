@@ -38,8 +38,8 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "imnn-device",
-        uses: &["imnn-compute", "imnn-data", "imnn-engine", "imnn-models", "imnn-sim"],
-        never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA],
+        uses: &["imnn-compute", "imnn-data", "imnn-engine", "imnn-models", "imnn-sim", "imnn-stats"],
+        never: &[TERMINAL, PLOTS],
     },
     Layer {
         name: "imnn-fit",

@@ -3,7 +3,7 @@
 use super::{Argument, Backend, Command, Done, Factor, Product, Span};
 use super::lanes::interleaved;
 use super::streams::{Stream, Streams};
-use super::{kernels, traffic};
+use super::kernels;
 use crate::error::{DeviceError, Result};
 use libloading::{Library, Symbol};
 use std::collections::{BTreeMap, BTreeSet};
@@ -233,7 +233,7 @@ impl Emulated {
             panic!("{}", unsafe { CStr::from_ptr(fault) }.to_string_lossy());
         }
         if let Some(mut traffic) = self.traffic.take() {
-            let counted = traffic::bytes(&Command::Launch { kernel, threads, arguments: arguments.to_vec() }, size);
+            let counted = Command::Launch { kernel, threads, arguments: arguments.to_vec() }.bytes(size);
             let sums = traffic.entry(kernel).or_default();
             *sums = [sums[0] + counted, sums[1] + self.touched() * size_of::<f32>() as u64];
             self.traffic = Some(traffic);

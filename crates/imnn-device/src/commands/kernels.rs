@@ -1,6 +1,7 @@
 //! The text of the kernels, and what each of them writes.
 
 use imnn_models::Activation;
+use imnn_stats::Record;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -20,8 +21,8 @@ const TRAINING: [&str; 3] =
 pub(crate) const BLOCK: u32 = 256;
 /// More summaries than this are evaluated on the host: one thread of the card works out the loss.
 pub(crate) const MOST_SUMMARIES: usize = 16;
-/// How an update limits the gradient, as `update.cu` numbers it.
-pub(crate) const CLIPS: [&str; 3] = ["CLIP_NONE", "CLIP_NORM", "CLIP_VALUE"];
+/// How an update limits the gradient.
+const CLIPS: [&str; 3] = ["CLIP_NONE", "CLIP_NORM", "CLIP_VALUE"];
 
 /// The source of all kernels for numbers of `real`, the type's name in C.
 pub(crate) fn source(real: &str) -> String {
@@ -38,6 +39,8 @@ fn constants() -> String {
     let names = |names: Vec<String>| format!("enum {{ {} }};\n", names.join(", "));
     let activations = names(Activation::ALL.iter().map(|f| f.name().to_uppercase()).collect());
     let clips = names(CLIPS.map(String::from).to_vec());
+    let record = Record::NAMES.map(|name| format!("RECORD_{}", name.to_uppercase()));
+    let record = names([vec!["RECORD_STATUS".into()], record.to_vec(), vec!["RECORD_LEN".into()]].concat());
     let reals = [
         ("LEAK", Activation::LEAK),
         ("SELU_SCALE", Activation::SELU_SCALE),
@@ -51,12 +54,17 @@ fn constants() -> String {
     ];
     let reals: String = reals.iter().map(|(name, value)| format!("#define {name} (REAL){value:e}\n")).collect();
     let doubles: String = doubles.iter().map(|(name, value)| format!("#define {name} {value:e}\n")).collect();
-    format!("{activations}{clips}{reals}{doubles}#define MOST_SUMMARIES {MOST_SUMMARIES}\n")
+    format!("{activations}{clips}{record}{reals}{doubles}#define MOST {MOST_SUMMARIES}\n")
 }
 
 /// The number of an activation in the kernels.
 pub(crate) fn activation_code(f: Activation) -> usize {
     Activation::ALL.iter().position(|&other| other == f).unwrap_or(Activation::ALL.len())
+}
+
+/// The number of a limit on the gradient in `update.cu`.
+pub(crate) fn clip_code(name: &str) -> usize {
+    CLIPS.iter().position(|&other| other == name).unwrap_or(CLIPS.len())
 }
 
 /// The C name of the type with so many bytes.

@@ -85,6 +85,33 @@ pub(crate) enum Command {
     Zero(Span),
 }
 
+impl Command {
+    /// Bytes that it moves between a card's memory and its processors, about, for numbers of `size` bytes: each number of
+    /// a span is read or written once, as if caches held it for all threads; what a product adds to is read as well.
+    pub(crate) fn bytes(&self, size: usize) -> u64 {
+        let bytes = match self {
+            Command::Zero(span) => span.len * size,
+            Command::Product(p) => {
+                let written = if p.accumulate { 2 } else { 1 } * p.m * p.n;
+                (p.m * p.k + p.k * p.n + written) * size
+            }
+            Command::Launch { arguments, .. } => arguments.iter().map(|argument| argument.bytes(size)).sum(),
+        };
+        bytes as u64
+    }
+}
+
+impl Argument {
+    fn bytes(&self, size: usize) -> usize {
+        match self {
+            Argument::Numbers(span) => span.len * size,
+            Argument::Doubles(span) => span.len * size_of::<f64>(),
+            Argument::Indices(span) => span.len * size_of::<u32>(),
+            Argument::Count(_) => 0,
+        }
+    }
+}
+
 /// A number for a kernel; batches are cut so that all of them fit.
 pub(crate) fn count(n: usize) -> Argument {
     Argument::Count(n as u32)
@@ -94,5 +121,23 @@ pub(crate) fn count(n: usize) -> Argument {
 pub(crate) fn launch(commands: &mut Vec<Command>, kernel: &'static str, threads: usize, arguments: &[Argument]) {
     if threads > 0 {
         commands.push(Command::Launch { kernel, threads: threads as u32, arguments: arguments.to_vec() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_read_their_factors_and_write_or_add() {
+        let span = Span { memory: 0, start: 0, len: 100 };
+        let factor = Factor { span, ld: 9, transposed: false };
+        let product = Product { m: 3, n: 4, k: 5, a: factor, b: factor, c: span, ld: 8, accumulate: false };
+        assert_eq!(Command::Product(product).bytes(4), 4 * (15 + 20 + 12));
+        let added = Product { accumulate: true, ..product };
+        assert_eq!(Command::Product(added).bytes(8), 8 * (15 + 20 + 24));
+        assert_eq!(Command::Zero(span).bytes(4), 400);
+        let arguments = vec![Argument::Numbers(span), Argument::Doubles(span.part(0..3)), Argument::Count(7)];
+        assert_eq!(Command::Launch { kernel: "copy", threads: 10, arguments }.bytes(4), 424);
     }
 }

@@ -1,6 +1,6 @@
 //! How simulations are cut into batches for a card, and what stays there.
 
-use crate::fused::lower::{Lengths, lengths};
+use crate::lower::{Lengths, lengths};
 use crate::shape::Shape;
 use imnn_engine::Plan;
 use imnn_models::Element;
@@ -8,7 +8,7 @@ use imnn_models::Element;
 /// A cut, and how many batches have memory of their own; all further ones share the last of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Batches {
-    /// The task, with batches for leaves.
+    /// The task, with batches for microbatches.
     pub(crate) shape: Shape,
     /// What the largest batch needs.
     pub(crate) lengths: Lengths,
@@ -45,8 +45,8 @@ impl Batches {
         loop {
             let shape = task(size);
             let lengths = largest(plan, &shape, room);
-            let batches = (0..shape.leaves.len()).map(|k| shape.leaves.rows(k).len()).max().unwrap_or(0);
-            let n = shape.leaves.len().max(1);
+            let batches = (0..shape.microbatches.len()).map(|k| shape.microbatches.rows(k).len()).max().unwrap_or(0);
+            let n = shape.microbatches.len().max(1);
             let (input, kept, shared) = bytes::<E>(&lengths);
             // Kernels count in 32 bits.
             if lengths.largest < u32::MAX as usize {
@@ -79,7 +79,7 @@ impl Batches {
 /// The most that any batch needs.
 fn largest<E: Element>(plan: &Plan<E>, shape: &Shape, room: Room) -> Lengths {
     let mut most = Lengths { input: 0, kept: 0, indices: 0, arena: 0, patches: 0, partial: 0, largest: 0 };
-    for k in 0..shape.leaves.len() {
+    for k in 0..shape.microbatches.len() {
         let one = lengths(plan, shape.rows(k), room.patches);
         let backward = usize::from(room.backward);
         most.input = most.input.max(one.input);

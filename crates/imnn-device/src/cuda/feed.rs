@@ -9,10 +9,9 @@
 //! it to its place, in order with the work, is a copy within the card. What is not read ahead, or has no stage, is copied
 //! from the buffer to its place.
 
-use super::backend::{Backend, Done};
-use super::bytes;
 use super::layout::{Data, Layout};
 use super::read::read;
+use crate::commands::{Backend, Done, bytes};
 use crate::device::Task;
 use crate::error::{DeviceError, Result};
 use crate::shape::Shape;

@@ -5,7 +5,7 @@ use super::memory::Held;
 use crate::commands::{Backend, Command, Span};
 use crate::device::Task;
 use crate::error::{DeviceError, Result};
-use crate::fused::lower::{Lowering, Spans, TableSpans};
+use crate::lower::{Lowering, Spans, TableSpans};
 use crate::shape::Shape;
 use imnn_data::Identity;
 use imnn_engine::Plan;
@@ -42,6 +42,49 @@ impl Data {
         }
     }
 }
+
+/// Which passes a layout is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passes {
+    Both,
+    Forward,
+}
+
+/// The layouts of a session: for tasks with a backward pass, and for those without.
+#[derive(Default)]
+pub(crate) struct Layouts([Option<Layout>; 2]);
+
+impl Layouts {
+    /// The layout for these passes, if there is one.
+    pub(crate) fn find(&self, passes: Passes) -> Option<&Layout> {
+        self.0[passes as usize].as_ref()
+    }
+
+    /// The layout for these passes, which the caller has seen to.
+    pub(crate) fn get(&self, passes: Passes) -> Result<&Layout> {
+        self.find(passes).ok_or(NO_LAYOUT)
+    }
+
+    /// As [`Layouts::get`].
+    pub(crate) fn get_mut(&mut self, passes: Passes) -> Result<&mut Layout> {
+        self.0[passes as usize].as_mut().ok_or(NO_LAYOUT)
+    }
+
+    /// All layouts.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Layout> {
+        self.0.iter_mut().flatten()
+    }
+
+    pub(crate) fn set(&mut self, passes: Passes, layout: Layout) {
+        self.0[passes as usize] = Some(layout);
+    }
+
+    pub(crate) fn take(&mut self, passes: Passes) -> Option<Layout> {
+        self.0[passes as usize].take()
+    }
+}
+
+const NO_LAYOUT: DeviceError = DeviceError::Internal { what: "a pass has no layout on the card" };
 
 /// The batches of a task on a card.
 pub(crate) struct Layout {
@@ -121,7 +164,7 @@ impl Layout {
         (weights, gradient, tables): (Span, Span, &[TableSpans]),
     ) -> Result<()> {
         let Batches { shape, lengths, .. } = self.batches;
-        let n = shape.leaves.len();
+        let n = shape.microbatches.len();
         let (n_inputs, n_kept) = (self.inputs.len(), self.kept.len());
         let held = &mut self.held;
         let mut take = |len: usize| held.allocate::<E>(backend, len);

@@ -1,6 +1,18 @@
-//! What a card does at best, measured, and what it was given to do: for benchmarks.
+//! What a card does at best, measured, and how many bytes its commands move: for benchmarks.
 
 use crate::error::Result;
+#[cfg(feature = "cuda")]
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bytes that the commands of all cards of this process have moved so far.
+#[cfg(feature = "cuda")]
+static MOVED: AtomicU64 = AtomicU64::new(0);
+
+/// Adds to what was moved.
+#[cfg(feature = "cuda")]
+pub(super) fn add(bytes: u64) {
+    MOVED.fetch_add(bytes, Ordering::Relaxed);
+}
 
 /// Operations per second of large square products in f32, by the same calls as those of networks; with `tf32` rounded.
 ///
@@ -24,10 +36,10 @@ pub fn bandwidth(device: usize) -> Result<f64> {
     Err(none(device, false))
 }
 
-/// Bytes that commands of this process have moved in the memory of its cards so far, counted as `cuda/traffic.rs` does.
+/// Bytes that commands of this process have moved in the memory of its cards so far, about: see `Command::bytes`.
 pub fn moved() -> u64 {
     #[cfg(feature = "cuda")]
-    return super::traffic::moved();
+    return MOVED.load(Ordering::Relaxed);
     #[cfg(not(feature = "cuda"))]
     0
 }
@@ -40,7 +52,7 @@ fn none(_: usize, _: bool) -> crate::DeviceError {
 /// The measurements, on any backend.
 #[cfg(any(test, feature = "cuda"))]
 mod measured {
-    use crate::cuda::backend::{Argument, Backend, Command, Factor, Product, Span};
+    use crate::commands::{Argument, Backend, Command, Factor, Product, Span};
     use crate::error::{DeviceError, Result};
     use std::time::Instant;
 
@@ -157,7 +169,7 @@ mod measured {
     #[cfg(test)]
     mod tests {
         use super::*;
-        use crate::cuda::emulated::Emulated;
+        use crate::commands::emulated::Emulated;
 
         #[test]
         fn rates_are_positive_and_memory_is_given_back() {

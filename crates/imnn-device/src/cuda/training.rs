@@ -1,12 +1,14 @@
-//! Training whose weights, loss and optimiser are on the card: an iteration is one graph where everything fits, and a few
+//! Training whose weights, loss and optimiser are on the card: an iteration is one graph if everything fits, and a few
 //! numbers come back.
 
-use super::backend::{Argument, Backend, Command, Span};
-use super::bytes;
-use super::evaluation::{Evaluation, MOST_SUMMARIES};
+use super::evaluation::Evaluation;
 use super::iteration::{Iteration, UpdateSpans, n_limit, update};
-use super::session::{CardSession, numbers, put};
-use crate::device::{Evaluated, Keys, Resident, Start, Task, Which};
+use super::layout::Passes;
+use super::memory::Held;
+use super::session::CardSession;
+use crate::commands::kernels::MOST_SUMMARIES;
+use crate::commands::{Argument, Backend, Command, Span, bytes};
+use crate::device::{DeviceTraining, Keys, LossResult, Start, Task};
 use crate::error::{DeviceError, Result};
 use imnn_data::{Derivatives, Source};
 use imnn_models::{Clip, Element, OptimiserConfig, OptimiserState};
@@ -16,20 +18,29 @@ use std::time::Instant;
 #[cfg(test)]
 mod tests;
 
-/// A session with training on its card.
-pub(super) struct Settled<'a, E: Element, B: Backend> {
+/// Training whose weights and optimiser are on a session's card.
+pub(super) struct CardTraining<'a, E: Element, B: Backend> {
     session: &'a mut CardSession<E, B>,
     optimiser: OptimiserConfig,
-    places: Places,
-    /// All memory of the places.
-    memory: Vec<usize>,
+    buffers: Buffers,
+    /// All memory of the buffers, and the sequences that copy to the best weights.
+    held: Held,
     has_best: bool,
     /// Sequences: weights before the update, or after it, to the best.
-    keep: [usize; 2],
+    copy_best: [usize; 2],
+    /// For layouts with a backward pass and without: which one it was prepared for, and what was prepared.
+    prepared: [Option<(u64, Prepared)>; 2],
+}
+
+/// What training runs on a layout.
+struct Prepared {
+    evaluation: Evaluation,
+    /// With a backward pass.
+    iteration: Option<Iteration>,
 }
 
 /// Where training has its numbers.
-struct Places {
+struct Buffers {
     /// The optimiser's memory.
     slots: Vec<(String, Span)>,
     previous: Span,
@@ -40,35 +51,30 @@ struct Places {
     limit: Span,
 }
 
-impl Places {
-    /// Takes memory, which is told one by one.
-    fn new<E: Element, B: Backend>(backend: &mut B, start: &Start<'_, E>, taken: &mut Vec<usize>) -> Result<Self> {
-        let mut told = |span: Span| {
-            taken.push(span.memory);
-            span
-        };
+impl Buffers {
+    fn new<E: Element, B: Backend>(backend: &mut B, start: &Start<'_, E>, held: &mut Held) -> Result<Self> {
         let mut slots = Vec::new();
         for (name, vector) in start.state.slots() {
-            slots.push((name.clone(), told(put(backend, vector)?)));
+            slots.push((name.clone(), held.upload(backend, vector)?));
         }
         let mut limits = vec![0.0; n_limit()];
         if let Some(Clip::Norm(limit) | Clip::Value(limit)) = start.optimiser.clipping() {
             limits[0] = limit;
         }
         let n = start.weights.len();
-        Ok(Places {
+        Ok(Buffers {
             slots,
-            previous: told(numbers::<E>(backend, n)?),
-            best: told(numbers::<E>(backend, n)?),
-            coefficients: told(put(backend, &start.optimiser.coefficients::<E>(0))?),
-            settings: told(put(backend, &[start.lambda, start.alpha])?),
-            limit: told(put(backend, &limits)?),
+            previous: held.allocate::<E>(backend, n)?,
+            best: held.allocate::<E>(backend, n)?,
+            coefficients: held.upload(backend, &start.optimiser.coefficients::<E>(0))?,
+            settings: held.upload(backend, &[start.lambda, start.alpha])?,
+            limit: held.upload(backend, &limits)?,
         })
     }
 }
 
-impl<'a, E: Element, B: Backend> Settled<'a, E, B> {
-    /// Takes weights and optimiser to the card; nothing if it cannot train there.
+impl<'a, E: Element, B: Backend> CardTraining<'a, E, B> {
+    /// Takes weights and optimiser to the card; `None` if it cannot train there.
     ///
     /// # Errors
     /// If the card refuses, or has no memory for them even without anything else; no memory is then held.
@@ -79,134 +85,153 @@ impl<'a, E: Element, B: Backend> Settled<'a, E, B> {
         if !fits || start.weights.len() != n || start.state.slots().iter().any(|(_, vector)| vector.len() != n) {
             return Ok(None);
         }
-        let mut memory = Vec::new();
-        let mut places = Places::new(&mut session.backend, start, &mut memory);
-        if matches!(places, Err(DeviceError::OutOfMemory { .. })) {
+        let mut held = Held::default();
+        let mut buffers = Buffers::new(&mut session.backend, start, &mut held);
+        if matches!(buffers, Err(DeviceError::OutOfMemory { .. })) {
             // What earlier passes have left is made again, in smaller batches.
-            session.release(&mut memory)?;
+            held.release(&mut session.backend)?;
             session.drop_layouts()?;
-            places = Places::new(&mut session.backend, start, &mut memory);
+            buffers = Buffers::new(&mut session.backend, start, &mut held);
         }
-        let places = match places {
-            Ok(places) => places,
+        let buffers = match buffers {
+            Ok(buffers) => buffers,
             Err(error) => {
-                session.release(&mut memory)?;
+                held.release(&mut session.backend)?;
                 return Err(error);
             }
         };
         let weights = session.weights.weights.part(0..n);
-        let keep = [places.previous, weights].map(|from| session.backend.prepare(vec![copy(from, places.best)]));
-        let [before, after] = keep;
-        let keep = [before?, after?];
+        let copies = [buffers.previous, weights].map(|from| vec![copy(from, buffers.best)]);
+        let [before, after] = copies.map(|commands| held.prepare(&mut session.backend, commands));
+        let copy_best = [before?, after?];
         session.load(start.weights)?;
         let optimiser = start.optimiser.clone();
-        Ok(Some(Settled { session, optimiser, places, memory, has_best: false, keep }))
+        let prepared = [None, None];
+        Ok(Some(CardTraining { session, optimiser, buffers, held, has_best: false, copy_best, prepared }))
     }
 
-    /// Sees to it that the layout at a place has its evaluation, and the first its iteration.
-    fn ready(&mut self, place: usize, derivatives: &Derivatives) -> Result<()> {
-        let n = self.places.previous.len;
+    /// Sees to it that the layout for these passes has its evaluation, and with a backward pass its iteration.
+    fn prepare(&mut self, passes: Passes, derivatives: &Derivatives) -> Result<()> {
         let CardSession { layouts, backend, plan, weights, .. } = &mut *self.session;
-        let Some(layout) = &mut layouts[place] else { return Ok(()) };
-        if layout.evaluation.is_none() {
-            layout.evaluation = Some(Evaluation::new(backend, layout, self.places.settings)?);
+        let layout = layouts.get_mut(passes)?;
+        let prepared = &mut self.prepared[passes as usize];
+        if prepared.as_ref().is_none_or(|(number, _)| *number != layout.number) {
+            let evaluation = Evaluation::new(backend, layout, self.buffers.settings)?;
+            let iteration = match passes {
+                Passes::Forward => None,
+                Passes::Both => {
+                    let n = self.buffers.previous.len;
+                    let slots: Vec<Span> = self.buffers.slots.iter().map(|&(_, span)| span).collect();
+                    let spans = UpdateSpans {
+                        status: evaluation.status(),
+                        coefficients: self.buffers.coefficients,
+                        limit: self.buffers.limit,
+                        gradient: weights.gradient.part(0..n),
+                        previous: self.buffers.previous,
+                        weights: weights.weights.part(0..n),
+                        slots: &slots,
+                    };
+                    let commands = update(&self.optimiser, spans)?;
+                    Some(Iteration::new(backend, layout, &evaluation, (plan, weights), &commands)?)
+                }
+            };
+            *prepared = Some((layout.number, Prepared { evaluation, iteration }));
         }
-        let Some(evaluation) = &mut layout.evaluation else { return Ok(()) };
-        evaluation.load_widths(backend, derivatives)?;
-        if place == 0 && layout.iteration.is_none() {
-            let slots: Vec<Span> = self.places.slots.iter().map(|&(_, span)| span).collect();
-            let commands = update(
-                &self.optimiser,
-                UpdateSpans {
-                    status: evaluation.status(),
-                    coefficients: self.places.coefficients,
-                    limit: self.places.limit,
-                    gradient: weights.gradient.part(0..n),
-                    previous: self.places.previous,
-                    weights: weights.weights.part(0..n),
-                    slots: &slots,
-                },
-            );
-            layout.iteration = Some(Iteration::new(backend, layout, plan, weights, &commands)?);
-        }
-        Ok(())
+        let (_, prepared) = prepared.as_mut().ok_or(NOT_PREPARED)?;
+        prepared.evaluation.load_widths(backend, derivatives)
     }
 
-    /// The sequence of the iteration that is picked.
-    fn run(&mut self, pick: impl Fn(&Iteration) -> usize) -> Result<()> {
-        let CardSession { layouts, backend, .. } = &mut *self.session;
-        let iteration = layouts[0].as_ref().and_then(|layout| layout.iteration.as_ref());
-        iteration.map_or(Ok(()), |iteration| backend.run(pick(iteration)))
+    fn prepared(&self, passes: Passes) -> Result<&Prepared> {
+        self.prepared[passes as usize].as_ref().map(|(_, prepared)| prepared).ok_or(NOT_PREPARED)
     }
 
-    fn run_evaluation(&mut self, place: usize) -> Result<()> {
-        let CardSession { layouts, backend, .. } = &mut *self.session;
-        let evaluation = layouts[place].as_ref().and_then(|layout| layout.evaluation.as_ref());
-        evaluation.map_or(Ok(()), |evaluation| backend.run(evaluation.sequence))
+    /// Runs one of the sequences of the iteration.
+    fn run(&mut self, which: impl Fn(&Iteration) -> usize) -> Result<()> {
+        let sequence = self.prepared(Passes::Both)?.iteration.as_ref().map(which).ok_or(NOT_PREPARED)?;
+        self.session.backend.run(sequence)
     }
 
-    /// What the last evaluation at a place came to, of a pass that began then.
-    fn evaluated(&mut self, place: usize, derivatives: &Derivatives, start: Instant) -> Result<Evaluated<'_>> {
-        let CardSession { layouts, backend, working, .. } = &mut *self.session;
-        let evaluation = layouts[place].as_ref().and_then(|layout| layout.evaluation.as_ref());
-        let record = evaluation.map_or(Ok(None), |evaluation| evaluation.record(backend))?;
-        *working += start.elapsed();
+    fn run_evaluation(&mut self, passes: Passes) -> Result<()> {
+        let sequence = self.prepared(passes)?.evaluation.sequence;
+        self.session.backend.run(sequence)
+    }
+
+    /// The result of the last evaluation for these passes, which began at `start`. If its det F is above `keep_above`, the
+    /// sequence `copy_best` copies the weights that it belongs to.
+    fn result(
+        &mut self,
+        passes: Passes,
+        derivatives: &Derivatives,
+        start: Instant,
+        keep_above: Option<f64>,
+        copy_best: usize,
+    ) -> Result<LossResult<'_>> {
+        let Some((_, prepared)) = &self.prepared[passes as usize] else { return Err(NOT_PREPARED) };
+        let record = prepared.evaluation.record(&mut self.session.backend)?;
+        self.session.working += start.elapsed();
         if let Some(record) = record {
-            return Ok(Evaluated::Loss(record));
+            if keep_above.is_some_and(|det_f| record.det_f > det_f) {
+                self.session.backend.run(copy_best)?;
+                self.has_best = true;
+            }
+            return Ok(LossResult::Record(record));
         }
         // Why there is none, the host can say better.
-        self.session.collect(derivatives, place)?;
-        Ok(Evaluated::Refused(&self.session.summaries))
+        self.session.collect(derivatives, passes)?;
+        Ok(LossResult::Singular(&self.session.summaries))
     }
 }
 
-impl<E: Element, B: Backend> Resident<E> for Settled<'_, E, B> {
-    fn iterate(&mut self, source: &dyn Source<E>, keys: Keys, iteration: u64) -> Result<Evaluated<'_>> {
+const NOT_PREPARED: DeviceError = DeviceError::Internal { what: "training runs on a layout that was not prepared for it" };
+
+impl<E: Element, B: Backend> DeviceTraining<E> for CardTraining<'_, E, B> {
+    fn iterate(
+        &mut self,
+        source: &dyn Source<E>,
+        keys: Keys,
+        iteration: u64,
+        keep_above: Option<f64>,
+    ) -> Result<LossResult<'_>> {
         let start = Instant::now();
         let task = Task { weights: &[], source, key: keys.own };
         self.session.pass = None;
-        let place = self.session.layout(&task, true)?;
-        self.ready(place, source.derivatives())?;
+        self.session.lay_out(&task, Passes::Both)?;
+        self.prepare(Passes::Both, source.derivatives())?;
         let coefficients = self.optimiser.coefficients::<E>(iteration);
-        self.session.backend.upload(self.places.coefficients.memory, 0, bytes::of(&coefficients))?;
-        if self.session.keeps_all() {
+        self.session.backend.upload(self.buffers.coefficients.memory, 0, bytes::of(&coefficients))?;
+        if self.session.layouts.get(Passes::Both)?.keeps_all() {
             if self.session.bring_all(&task)? {
                 self.run(|iteration| iteration.whole)?;
             } else {
-                self.session.run_forwards(&task, place)?;
+                self.session.run_forwards(&task, Passes::Both)?;
                 self.run(|iteration| iteration.rest)?;
             }
         } else {
-            let pass = self.session.run_forwards(&task, place)?;
-            self.run_evaluation(place)?;
+            let pass = self.session.run_forwards(&task, Passes::Both)?;
+            self.run_evaluation(Passes::Both)?;
             self.session.run_backwards(&task, pass)?;
             self.run(|iteration| iteration.finish)?;
         }
-        self.session.read_next(source, keys.next)?;
-        self.evaluated(place, source.derivatives(), start)
+        if let Some(key) = keys.next {
+            self.session.read_next(source, key)?;
+        }
+        self.result(Passes::Both, source.derivatives(), start, keep_above, self.copy_best[0])
     }
 
-    fn evaluate(&mut self, source: &dyn Source<E>, key: Key) -> Result<Evaluated<'_>> {
+    fn validate(&mut self, source: &dyn Source<E>, key: Key, keep_above: Option<f64>) -> Result<LossResult<'_>> {
         let start = Instant::now();
         let task = Task { weights: &[], source, key };
         self.session.pass = None;
-        let place = self.session.layout(&task, false)?;
-        self.ready(place, source.derivatives())?;
-        self.session.run_forwards(&task, place)?;
-        self.run_evaluation(place)?;
-        self.evaluated(place, source.derivatives(), start)
-    }
-
-    fn keep(&mut self, which: Which) -> Result<()> {
-        let [before, after] = self.keep;
-        self.session.backend.run(if which == Which::Before { before } else { after })?;
-        self.has_best = true;
-        Ok(())
+        let passes = self.session.lay_out(&task, Passes::Forward)?;
+        self.prepare(passes, source.derivatives())?;
+        self.session.run_forwards(&task, passes)?;
+        self.run_evaluation(passes)?;
+        self.result(passes, source.derivatives(), start, keep_above, self.copy_best[1])
     }
 
     fn best(&mut self, weights: &mut [E]) -> Result<bool> {
         if self.has_best {
-            self.session.backend.download(self.places.best.memory, 0, bytes::of_mut(weights))?;
+            self.session.backend.download(self.buffers.best.memory, 0, bytes::of_mut(weights))?;
         }
         Ok(self.has_best)
     }
@@ -215,7 +240,7 @@ impl<E: Element, B: Backend> Resident<E> for Settled<'_, E, B> {
         let backend = &mut self.session.backend;
         backend.download(self.session.weights.weights.memory, 0, bytes::of_mut(weights))?;
         let mut slots = Vec::new();
-        for (name, span) in &self.places.slots {
+        for (name, span) in &self.buffers.slots {
             let mut vector = vec![E::zero(); span.len];
             backend.download(span.memory, 0, bytes::of_mut(&mut vector))?;
             slots.push((name.clone(), vector));
@@ -225,17 +250,14 @@ impl<E: Element, B: Backend> Resident<E> for Settled<'_, E, B> {
     }
 }
 
-impl<E: Element, B: Backend> Drop for Settled<'_, E, B> {
+impl<E: Element, B: Backend> Drop for CardTraining<'_, E, B> {
     fn drop(&mut self) {
         // An error here has shown before, or shows when the session is used next.
         let CardSession { layouts, backend, .. } = &mut *self.session;
-        for layout in layouts.iter_mut().flatten() {
-            let _ = layout.end_training(backend);
+        for layout in layouts.iter_mut() {
+            let _ = layout.training.release(backend);
         }
-        for sequence in self.keep {
-            let _ = backend.forget(sequence);
-        }
-        let _ = self.session.release(&mut self.memory);
+        let _ = self.held.release(backend);
     }
 }
 

@@ -8,7 +8,7 @@ INLINE bool is_number(double v) { return v - v == 0; }
 
 // A symmetric matrix a (n, n), scaled by powers of two to a diagonal near one: its Cholesky factor and inverse.
 struct Positive {
-    double scale[MOST_SUMMARIES], lower[MOST_SUMMARIES * MOST_SUMMARIES], inverse[MOST_SUMMARIES * MOST_SUMMARIES];
+    double scale[MOST], lower[MOST * MOST], inverse[MOST * MOST];
 };
 
 INLINE double one_norm(const double *a, unsigned n) {
@@ -24,7 +24,7 @@ INLINE double one_norm(const double *a, unsigned n) {
 
 // Whether a is positive definite, and not too near to what is not.
 INLINE bool factorise(const double *a, unsigned n, Positive *to) {
-    double scaled[MOST_SUMMARIES * MOST_SUMMARIES], inverse_lower[MOST_SUMMARIES * MOST_SUMMARIES];
+    double scaled[MOST * MOST], inverse_lower[MOST * MOST];
     for (unsigned i = 0; i < n; i++) {
         double diagonal = a[i * n + i];
         if (!(diagonal >= SMALLEST_DIAGONAL) || !is_number(diagonal))
@@ -115,19 +115,19 @@ INLINE void strength(double l, double lambda, double alpha, double *r, double *s
 }
 
 // From the means (q, then q p) and the second totals (q, q q, q):
-// record: status, loss, L2, r, ln det F, det F, det C, det C^-1; all but the status are NaN where there is no loss.
-// gradient: mu (q), 2 / (n_s - 1) G_C (q, q). beside: what all simulations with derivatives get, for tangents (p, q), for
+// record: the status and the columns of the history (RECORD_..., from imnn-stats); these are NaN where there is no loss.
+// gradient: mu (q), 2 / (n_s - 1) G_C (q, q). tangent_rows: what all simulations with derivatives get, for tangents (p, q), for
 // those below and above (2, p, q).
 KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned p, unsigned n_s, unsigned n_d,
             IN(double) settings, IN(double) widths, unsigned sides, OUT(double) record, OUT(double) gradient,
-            OUT(REAL) beside) {
+            OUT(REAL) tangent_rows) {
     THREAD(thread, n);
-    double c[MOST_SUMMARIES * MOST_SUMMARIES], f[MOST_SUMMARIES * MOST_SUMMARIES] = {}, d[MOST_SUMMARIES * MOST_SUMMARIES], weighted[MOST_SUMMARIES * MOST_SUMMARIES], g[MOST_SUMMARIES * MOST_SUMMARIES];
-    double direction[MOST_SUMMARIES * MOST_SUMMARIES], product[MOST_SUMMARIES * MOST_SUMMARIES];
+    double c[MOST * MOST], f[MOST * MOST] = {}, d[MOST * MOST], weighted[MOST * MOST], g[MOST * MOST];
+    double direction[MOST * MOST], product[MOST * MOST];
     Positive covariance, fisher;
     double lambda = settings[0], alpha = settings[1];
-    record[0] = COVARIANCE;
-    for (unsigned k = 1; k < 8; k++)
+    record[RECORD_STATUS] = COVARIANCE;
+    for (unsigned k = RECORD_STATUS + 1; k < RECORD_LEN; k++)
         record[k] = nan("");
 
     for (unsigned a = 0; a < q; a++) {
@@ -152,7 +152,7 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
                 sum -= covariance.lower[i * q + k] * d[k * p + a];
             d[i * p + a] = sum / covariance.lower[i * q + i];
         }
-    record[0] = FISHER;
+    record[RECORD_STATUS] = FISHER;
     for (unsigned a = 0; a < p; a++)
         for (unsigned b = 0; b < p; b++) {
             double sum = 0;
@@ -200,7 +200,7 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
             g[i] -= slope * product[i];
     }
     double value = -log_det + r * lambda2;
-    record[0] = RANGE;
+    record[RECORD_STATUS] = RANGE;
     bool all_finite = is_number(value);
     for (unsigned i = 0; i < q; i++)
         for (unsigned j = 0; j < q; j++) {
@@ -213,20 +213,18 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
             double each = weighted[i * p + a] * (-2.0 / n_d);
             all_finite = all_finite && is_number(each);
             if (sides == 1) {
-                beside[a * q + i] = (REAL)each;
+                tangent_rows[a * q + i] = (REAL)each;
             } else {
-                beside[a * q + i] = (REAL)(each * (-1.0 / widths[a]));
-                beside[(p + a) * q + i] = (REAL)(each * (1.0 / widths[a]));
+                tangent_rows[a * q + i] = (REAL)(each * (-1.0 / widths[a]));
+                tangent_rows[(p + a) * q + i] = (REAL)(each * (1.0 / widths[a]));
             }
         }
     if (!all_finite)
         return;
-    record[0] = FINE;
-    record[1] = value;
-    record[2] = lambda2;
-    record[3] = r;
-    record[4] = log_det;
-    record[5] = det_f;
-    record[6] = det_c;
-    record[7] = det_inverse;
+    record[RECORD_STATUS] = FINE;
+    record[RECORD_DETF] = det_f;
+    record[RECORD_DETC] = det_c;
+    record[RECORD_DETINVC] = det_inverse;
+    record[RECORD_LAMBDA2] = lambda2;
+    record[RECORD_R] = r;
 }

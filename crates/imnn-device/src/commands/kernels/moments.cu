@@ -5,7 +5,7 @@
 
 // Part k: columns 0 .. q are sums of the summaries, the p after summary s those of its change with each parameter.
 // A thread for each sum.
-KERNEL first_sums(unsigned n, IN(REAL) x, unsigned rows, unsigned rows_per_part, unsigned q, unsigned p, unsigned beside,
+KERNEL first_sums(unsigned n, IN(REAL) x, unsigned rows, unsigned rows_per_part, unsigned q, unsigned p, unsigned tangent_rows,
                   IN(double) widths, OUT(double) parts) {
     THREAD(i, n);
     unsigned columns = q + q * p, j = i % columns, begin = i / columns * rows_per_part;
@@ -14,11 +14,11 @@ KERNEL first_sums(unsigned n, IN(REAL) x, unsigned rows, unsigned rows_per_part,
     if (j < q) {
         for (unsigned r = begin; r < end; r++)
             sum += x[r * q + j];
-    } else if (beside > 0) {
+    } else if (tangent_rows > 0) {
         unsigned s = (j - q) / p, a = (j - q) % p;
         for (unsigned r = begin; r < end; r++) {
-            unsigned at = rows * q + (r * beside + a) * q + s;
-            if (beside == p)
+            unsigned at = rows * q + (r * tangent_rows + a) * q + s;
+            if (tangent_rows == p)
                 sum += x[at];
             else
                 sum += ((double)x[at + p * q] - (double)x[at]) / widths[a];
@@ -78,11 +78,11 @@ KERNEL second_totals(unsigned n, IN(double) parts, unsigned n_parts, unsigned q,
 
 // dloss/dx_i = G (x_i - mu), and behind them the same numbers over and over for what is beside each simulation.
 // A thread for each number.
-KERNEL cotangents(unsigned n, IN(REAL) x, unsigned n_values, unsigned q, IN(double) gradient, IN(REAL) beside,
-                  unsigned n_beside, OUT(REAL) to) {
+KERNEL cotangents(unsigned n, IN(REAL) x, unsigned n_values, unsigned q, IN(double) gradient, IN(REAL) tangent_rows,
+                  unsigned n_tangent_rows, OUT(REAL) to) {
     THREAD(i, n);
     if (i >= n_values) {
-        to[i] = beside[(i - n_values) % n_beside];
+        to[i] = tangent_rows[(i - n_values) % n_tangent_rows];
         return;
     }
     unsigned row = i / q, b = i % q;

@@ -2,16 +2,16 @@
 //! imnn-models.
 
 use super::*;
-use crate::cuda::emulated::Emulated;
+use crate::commands::emulated::Emulated;
 use crate::cuda::session::Limits;
-use crate::{Cotangents, Cpu, Device, DeviceError, LossRecord, Session};
+use crate::{Cotangents, Cpu, Device, DeviceError, Session};
 use imnn_data::{Arrays, OnTheFly, simulate_numerical};
 use imnn_models::{
     Adam, AdamW, Model, Optimiser, Padding, RmsProp, Schedule, Sgd, conv, dense, flatten, gelu, leaky_relu, relu,
     reshape, serial,
 };
 use imnn_sim::GaussianMeanVariance;
-use imnn_stats::Loss;
+use imnn_stats::{Loss, Record};
 use ndarray::{Array2, ArrayD, Axis};
 
 const DRAWS: GaussianMeanVariance = GaussianMeanVariance { n_data: 10 };
@@ -69,9 +69,14 @@ struct Run {
     records: Vec<[f64; 7]>,
 }
 
-fn numbers_of(record: LossRecord) -> [f64; 7] {
-    let LossRecord { loss, lambda2, r, log_det_f, det_f, det_c, det_inv_c } = record;
-    [loss, lambda2, r, log_det_f, det_f, det_c, det_inv_c]
+fn numbers_of(record: Record) -> [f64; 7] {
+    let Record { det_f, det_c, det_inv_c, lambda2, r } = record;
+    [loss_of(&record), lambda2, r, det_f.ln(), det_f, det_c, det_inv_c]
+}
+
+/// The loss is `-ln det F + r L2`, of which the card records the parts.
+fn loss_of(record: &Record) -> f64 {
+    -record.det_f.ln() + record.r * record.lambda2
 }
 
 fn keys(i: u64) -> Keys {
@@ -115,7 +120,7 @@ impl<'a> Case<'a> {
         Run { weights, state, records }
     }
 
-    fn settle<'b>(&self, session: &'b mut CardSession<f64, Emulated>) -> Settled<'b, f64, Emulated> {
+    fn training<'b>(&self, session: &'b mut CardSession<f64, Emulated>) -> CardTraining<'b, f64, Emulated> {
         let (weights, state) = self.start();
         let start = Start {
             weights: &weights,
@@ -125,20 +130,20 @@ impl<'a> Case<'a> {
             alpha: self.loss.regularisation.alpha(),
             source: self.source,
         };
-        Settled::new(session, &start).unwrap().unwrap()
+        CardTraining::new(session, &start).unwrap().unwrap()
     }
 
     fn on_card(&self, session: &mut CardSession<f64, Emulated>) -> Run {
-        let mut settled = self.settle(session);
+        let mut training = self.training(session);
         let mut records = vec![];
         for i in 0..self.iterations {
-            match settled.iterate(self.source, keys(i), i).unwrap() {
-                Evaluated::Loss(record) => records.push(numbers_of(record)),
-                Evaluated::Refused(summaries) => panic!("{summaries:?}"),
+            match training.iterate(self.source, keys(i), i, None).unwrap() {
+                LossResult::Record(record) => records.push(numbers_of(record)),
+                LossResult::Singular(summaries) => panic!("{summaries:?}"),
             }
         }
         let (mut weights, mut state) = self.start();
-        settled.fetch(&mut weights, &mut state).unwrap();
+        training.fetch(&mut weights, &mut state).unwrap();
         Run { weights, state, records }
     }
 }
@@ -229,11 +234,11 @@ fn a_whole_iteration_is_one_sequence_where_all_fits() {
     for (source, sequences) in sources(60, 60).iter().zip([1, 1, 1]) {
         let case = Case::new(&model, source.as_ref(), &optimiser);
         let mut session = card(&model, Limits::default());
-        let mut settled = case.settle(&mut session);
-        settled.iterate(case.source, keys(0), 0).unwrap();
-        let before = settled.session.backend.runs;
-        settled.iterate(case.source, keys(1), 1).unwrap();
-        assert_eq!(settled.session.backend.runs - before, sequences);
+        let mut training = case.training(&mut session);
+        training.iterate(case.source, keys(0), 0, None).unwrap();
+        let before = training.session.backend.runs;
+        training.iterate(case.source, keys(1), 1, None).unwrap();
+        assert_eq!(training.session.backend.runs - before, sequences);
     }
 }
 
@@ -272,20 +277,30 @@ fn best_weights_are_those_that_were_kept() {
     let optimiser = OptimiserConfig::default();
     let case = Case::new(&model, source.as_ref(), &optimiser);
     let mut session = card(&model, Limits::default());
-    let mut settled = case.settle(&mut session);
+    let mut training = case.training(&mut session);
     let (start, mut state) = case.start();
     let (mut best, mut now) = (vec![0.0; start.len()], vec![0.0; start.len()]);
-    assert!(!settled.best(&mut best).unwrap());
-    settled.iterate(case.source, keys(0), 0).unwrap();
-    settled.keep(Which::Before).unwrap();
-    assert!(settled.best(&mut best).unwrap());
+    assert!(!training.best(&mut best).unwrap());
+    let LossResult::Record(first) = training.iterate(case.source, keys(0), 0, Some(0.0)).unwrap() else { panic!() };
+    assert!(training.best(&mut best).unwrap());
     assert_eq!(best, start);
-    settled.fetch(&mut now, &mut state).unwrap();
+    training.fetch(&mut now, &mut state).unwrap();
     assert_ne!(now, start);
-    settled.keep(Which::After).unwrap();
-    settled.iterate(case.source, keys(1), 1).unwrap();
-    settled.best(&mut best).unwrap();
+    // Not above what was reached: the best stay.
+    training.validate(case.source, KEY, Some(f64::INFINITY)).unwrap();
+    training.validate(case.source, KEY, None).unwrap();
+    training.best(&mut best).unwrap();
+    assert_eq!(best, start);
+    training.validate(case.source, KEY, Some(0.0)).unwrap();
+    training.iterate(case.source, keys(1), 1, Some(f64::INFINITY)).unwrap();
+    training.best(&mut best).unwrap();
     assert_eq!(best, now);
+    // The same iteration again, with the det F that it has: it is not above itself.
+    drop(training);
+    let mut again = card(&model, Limits::default());
+    let mut training = case.training(&mut again);
+    training.iterate(case.source, keys(0), 0, Some(first.det_f)).unwrap();
+    assert!(!training.best(&mut best).unwrap());
 }
 
 #[test]
@@ -296,21 +311,21 @@ fn validation_leaves_training_as_it_is() {
         let case = Case::new(&model, source.as_ref(), &optimiser);
         let alone = case.on_card(&mut card(&model, Limits::default()));
         let mut session = card(&model, Limits::default());
-        let mut settled = case.settle(&mut session);
+        let mut training = case.training(&mut session);
         let (mut weights, mut state) = case.start();
         for i in 0..ITERATIONS {
-            let found = match settled.iterate(case.source, keys(i), i).unwrap() {
-                Evaluated::Loss(record) => numbers_of(record),
-                Evaluated::Refused(_) => panic!(),
+            let found = match training.iterate(case.source, keys(i), i, None).unwrap() {
+                LossResult::Record(record) => numbers_of(record),
+                LossResult::Singular(_) => panic!(),
             };
             assert_eq!(found, alone.records[i as usize]);
-            settled.fetch(&mut weights, &mut state).unwrap();
-            let Evaluated::Loss(found) = settled.evaluate(validation.as_ref(), KEY).unwrap() else { panic!() };
+            training.fetch(&mut weights, &mut state).unwrap();
+            let LossResult::Record(found) = training.validate(validation.as_ref(), KEY, None).unwrap() else { panic!() };
             let task = Task { weights: &weights, source: validation.as_ref(), key: KEY };
             let mut cpu = Cpu::<f64>::new(1).unwrap().load(&model).unwrap();
             let made = cpu.forward(&task, false).unwrap();
             let expected = case.loss.evaluate(made.x.view(), made.dx.view()).unwrap();
-            approx::assert_relative_eq!(found.loss, expected.value, max_relative = 1e-10);
+            approx::assert_relative_eq!(loss_of(&found), expected.value, max_relative = 1e-10);
             approx::assert_relative_eq!(found.det_f, expected.statistics.det_f, max_relative = 1e-10);
         }
         assert_eq!(weights, alone.weights);
@@ -326,12 +341,12 @@ fn training_and_validation_of_equal_shape_are_uploaded_once() {
     let optimiser = OptimiserConfig::default();
     let case = Case::new(&model, source.as_ref(), &optimiser);
     let mut session = card(&model, Limits::default());
-    let mut settled = case.settle(&mut session);
+    let mut training = case.training(&mut session);
     for i in 0..3 {
-        let before = settled.session.backend.uploaded;
-        settled.iterate(case.source, keys(i), i).unwrap();
-        settled.evaluate(&validation, KEY).unwrap();
-        let uploaded = settled.session.backend.uploaded - before;
+        let before = training.session.backend.uploaded;
+        training.iterate(case.source, keys(i), i, None).unwrap();
+        training.validate(&validation, KEY, None).unwrap();
+        let uploaded = training.session.backend.uploaded - before;
         assert!(i == 0 || uploaded < 200, "{uploaded} bytes in iteration {i}");
     }
 }
@@ -343,26 +358,26 @@ fn where_there_is_no_loss_nothing_changes() {
     let optimiser = OptimiserConfig::default();
     let case = Case::new(&model, source.as_ref(), &optimiser);
     let mut session = card(&model, Limits::default());
-    let mut settled = case.settle(&mut session);
-    settled.iterate(case.source, keys(0), 0).unwrap();
+    let mut training = case.training(&mut session);
+    training.iterate(case.source, keys(0), 0, None).unwrap();
     let (mut before, mut state) = case.start();
-    settled.fetch(&mut before, &mut state).unwrap();
+    training.fetch(&mut before, &mut state).unwrap();
     // All simulations are the same: their summaries have no covariance.
     let (same, derivative) = (ArrayD::ones(vec![60, 10]), ArrayD::ones(vec![60, 10, 2]));
     let same = Arrays::exact(same, derivative).unwrap();
-    let Evaluated::Refused(summaries) = settled.iterate(&same, keys(1), 1).unwrap() else { panic!("a loss") };
+    let LossResult::Singular(summaries) = training.iterate(&same, keys(1), 1, None).unwrap() else { panic!("a loss") };
     assert!(case.loss.evaluate(summaries.x.view(), summaries.dx.view()).is_err());
     // A number that is none is named by its row.
     let mut huge = Array2::zeros((60, 10)).into_dyn();
     huge.index_axis_mut(Axis(0), 17).fill(f64::MAX);
     let huge = Arrays::exact(huge, ArrayD::ones(vec![60, 10, 2])).unwrap();
-    let error = settled.iterate(&huge, keys(1), 1).unwrap_err();
+    let error = training.iterate(&huge, keys(1), 1, None).unwrap_err();
     assert!(matches!(error, DeviceError::NonFinite { row: 17, n_s: 60, .. }), "{error}");
     let (mut after, mut state_after) = case.start();
-    settled.fetch(&mut after, &mut state_after).unwrap();
+    training.fetch(&mut after, &mut state_after).unwrap();
     assert_eq!((&after, &state_after), (&before, &state));
     // And training goes on as if nothing had been.
-    let Evaluated::Loss(found) = settled.iterate(case.source, keys(1), 1).unwrap() else { panic!("no loss") };
+    let LossResult::Record(found) = training.iterate(case.source, keys(1), 1, None).unwrap() else { panic!("no loss") };
     let expected = case.on_card(&mut card(&model, Limits::default()));
     assert_eq!(numbers_of(found), expected.records[1]);
 }
@@ -379,9 +394,9 @@ fn what_cannot_train_on_a_card_is_left_to_the_host() {
         |weights, source| Start { weights, optimiser: &optimiser, state: &state, lambda: 10.0, alpha: 1.0, source };
     let mut session = card::<f64>(&model, Limits::default());
     let used = session.backend.used;
-    assert!(session.settle(&start(&weights, source.as_ref())).unwrap().is_none());
+    assert!(session.start_training(&start(&weights, source.as_ref())).unwrap().is_none());
     let few = Model::new(serial([dense(1)]), &[10]).unwrap();
-    assert!(card::<f64>(&few, Limits::default()).settle(&start(&weights[..11], source.as_ref())).unwrap().is_none());
+    assert!(card::<f64>(&few, Limits::default()).start_training(&start(&weights[..11], source.as_ref())).unwrap().is_none());
     assert_eq!(session.backend.used, used);
 }
 
@@ -409,7 +424,7 @@ fn training_takes_memory_from_earlier_passes() {
     let (lambda, alpha) = (regularisation.lambda(), regularisation.alpha());
     let start =
         Start { weights: &weights, optimiser: &optimiser, state: &state, lambda, alpha, source: source.as_ref() };
-    let error = session.settle(&start).err().unwrap();
+    let error = session.start_training(&start).err().unwrap();
     assert!(matches!(error, DeviceError::OutOfMemory { .. }), "{error}");
     assert_eq!(session.backend.used, bare);
 }
@@ -428,9 +443,9 @@ fn single_precision_trains_too() {
     let (lambda, alpha) = (loss.regularisation.lambda(), loss.regularisation.alpha());
     let start = Start { weights: &weights, optimiser: &optimiser, state: &state, lambda, alpha, source: &source };
     let mut session = card::<f32>(&model, Limits::default());
-    let mut settled = Settled::new(&mut session, &start).unwrap().unwrap();
+    let mut training = CardTraining::new(&mut session, &start).unwrap().unwrap();
     for i in 0..ITERATIONS {
-        let Evaluated::Loss(found) = settled.iterate(&source, keys(i), i).unwrap() else { panic!("no loss") };
-        approx::assert_relative_eq!(found.loss, expected.records[i as usize][0], max_relative = 1e-3);
+        let LossResult::Record(found) = training.iterate(&source, keys(i), i, None).unwrap() else { panic!("no loss") };
+        approx::assert_relative_eq!(loss_of(&found), expected.records[i as usize][0], max_relative = 1e-3);
     }
 }

@@ -1,38 +1,38 @@
-//! How simulations are cut into leaves, the unit of work, and these into runs, the unit of reduction.
+//! How simulations are cut into microbatches, the unit of work, and these into chunks, the unit of reduction.
 
 use imnn_compute::threads::share;
 use imnn_models::{Model, Node, Op};
 use std::ops::Range;
 
-/// A leaf's activations should stay near this many numbers, about what a core's second-level cache holds.
+/// A microbatch's activations should stay near this many numbers, about what a core's second-level cache holds.
 const TARGET: usize = 1 << 19;
-/// More simulations than this in a leaf gain nothing: matrix products are large enough.
+/// More simulations than this in a microbatch gain nothing: matrix products are large enough.
 const LARGEST: usize = 64;
-/// Gradients are summed in at most this many runs of consecutive leaves, whatever the number of threads.
-pub(crate) const RUNS: usize = 32;
+/// Gradients are summed in at most this many chunks of consecutive microbatches, whatever the number of threads.
+pub(crate) const CHUNKS: usize = 32;
 
-/// The largest number of simulations of a leaf: a power of two from 1 to 64, a function of the network and its input shape
+/// The largest number of simulations of a microbatch: a power of two from 1 to 64, a function of the network and its input shape
 /// alone.
 ///
 /// Results must not depend on the number of threads or devices, and sums of floating-point numbers depend on how they are
 /// cut: so the cut depends on neither.
-pub(crate) fn leaf_size(model: &Model) -> usize {
+pub(crate) fn microbatch_size(model: &Model) -> usize {
     let per_simulation = model.input_size() + activations(model.nodes());
     let fitting = (TARGET / per_simulation.max(1)).clamp(1, LARGEST);
     1 << fitting.ilog2()
 }
 
-/// Leaves of nearly equal size: first those of the simulations with derivatives, then those of the others.
+/// Microbatches of nearly equal size: first those of the simulations with derivatives, then those of the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Leaves {
+pub(crate) struct Microbatches {
     n_s: usize,
     n_d: usize,
     with: usize,
     without: usize,
 }
 
-impl Leaves {
-    /// Cuts `n_s` simulations, the first `n_d` of them with derivatives, into leaves of at most `size`.
+impl Microbatches {
+    /// Cuts `n_s` simulations, the first `n_d` of them with derivatives, into microbatches of at most `size`.
     pub(crate) fn new(n_s: usize, n_d: usize, size: usize) -> Self {
         let (n_d, size) = (n_d.min(n_s), size.max(1));
         // A multiple of four leaves two or four threads with nothing to wait for.
@@ -43,12 +43,12 @@ impl Leaves {
         Leaves { n_s, n_d, with: number(n_d), without: number(n_s - n_d) }
     }
 
-    /// The number of leaves.
+    /// The number of microbatches.
     pub(crate) fn len(&self) -> usize {
         self.with + self.without
     }
 
-    /// The simulations of leaf `k`.
+    /// The simulations of microbatch `k`.
     pub(crate) fn rows(&self, k: usize) -> Range<usize> {
         if k < self.with {
             share(self.n_d, self.with, k)
@@ -58,22 +58,22 @@ impl Leaves {
         }
     }
 
-    /// Whether the simulations of leaf `k` have derivatives.
+    /// Whether the simulations of microbatch `k` have derivatives.
     pub(crate) fn have_derivatives(&self, k: usize) -> bool {
         k < self.with
     }
 
-    /// The number of runs of leaves whose gradients are summed on their own.
-    pub(crate) fn n_runs(&self) -> usize {
+    /// The number of chunks of microbatches whose gradients are summed on their own.
+    pub(crate) fn n_chunks(&self) -> usize {
         match self.len() {
             few @ 0..=8 => few,
-            many => many.div_ceil(2).min(RUNS),
+            many => many.div_ceil(2).min(CHUNKS),
         }
     }
 
-    /// The leaves of run `run`.
-    pub(crate) fn run(&self, run: usize) -> Range<usize> {
-        share(self.len(), self.n_runs(), run)
+    /// The microbatches of a chunk.
+    pub(crate) fn chunk(&self, chunk: usize) -> Range<usize> {
+        share(self.len(), self.n_chunks(), chunk)
     }
 }
 
@@ -103,10 +103,10 @@ mod tests {
     use imnn_models::{Padding, conv, dense, serial};
 
     #[test]
-    fn leaves_are_even_and_cut_at_n_d() {
+    fn microbatches_are_even_and_cut_at_n_d() {
         let all = |n_s, n_d, size| {
-            let leaves = Leaves::new(n_s, n_d, size);
-            (0..leaves.len()).map(|k| (leaves.rows(k), leaves.have_derivatives(k))).collect::<Vec<_>>()
+            let microbatches = Microbatches::new(n_s, n_d, size);
+            (0..microbatches.len()).map(|k| (microbatches.rows(k), microbatches.have_derivatives(k))).collect::<Vec<_>>()
         };
         assert_eq!(all(10, 5, 4), [(0..3, true), (3..5, true), (5..8, false), (8..10, false)]);
         assert_eq!(all(4, 4, 8), [(0..4, true)]);
@@ -119,21 +119,21 @@ mod tests {
     }
 
     #[test]
-    fn runs_cover_all_leaves_once() {
+    fn chunks_cover_all_microbatches_once() {
         for n_s in [1, 2, 3, 7, 64, 65, 66, 1000] {
-            let leaves = Leaves::new(n_s, n_s, 1);
-            let covered: Vec<_> = (0..leaves.n_runs()).flat_map(|run| leaves.run(run)).collect();
-            assert_eq!(covered, (0..leaves.len()).collect::<Vec<_>>());
-            assert!(leaves.n_runs() <= RUNS.min(leaves.len()));
+            let microbatches = Microbatches::new(n_s, n_s, 1);
+            let covered: Vec<_> = (0..microbatches.n_chunks()).flat_map(|chunk| microbatches.chunk(chunk)).collect();
+            assert_eq!(covered, (0..microbatches.len()).collect::<Vec<_>>());
+            assert!(microbatches.n_chunks() <= CHUNKS.min(microbatches.len()));
         }
-        assert_eq!(Leaves::new(0, 0, 1).n_runs(), 0);
+        assert_eq!(Microbatches::new(0, 0, 1).n_chunks(), 0);
     }
 
     #[test]
-    fn large_data_make_small_leaves() {
+    fn large_data_make_small_microbatches() {
         let small = Model::new(serial([dense(128), dense(2)]), &[10]).unwrap();
         let large = Model::new(serial([conv(16, &[3, 3], &[1, 1], Padding::Same)]), &[512, 512, 1]).unwrap();
-        assert_eq!(leaf_size(&small), 64);
-        assert_eq!(leaf_size(&large), 1);
+        assert_eq!(microbatch_size(&small), 64);
+        assert_eq!(microbatch_size(&large), 1);
     }
 }

@@ -1,10 +1,9 @@
 //! The commands for a card, carried out on the host, against the same definition; and the kernels' own laws: no access out
 //! of bounds, no two threads at one number, the same bits in whatever order the threads run.
 
-use crate::cuda::backend::{Backend, Command, Span};
-use crate::cuda::bytes;
-use crate::cuda::emulated::Emulated;
-use crate::fused::lower::{Lowering, Spans, TableSpans, WeightSpans, derive, fold, lengths, n_weights, tables, taps};
+use crate::commands::emulated::Emulated;
+use crate::commands::{Backend, Command, Span, bytes};
+use crate::lower::{Lowering, Spans, TableSpans, WeightSpans, derive, fold, lengths, n_weights, tables, taps};
 use imnn_agreement::{Case, numbers};
 use imnn_engine::{MicrobatchCotangents, Plan, Program, Rows, Saved};
 use imnn_models::{Element, Model, Result};
@@ -178,7 +177,7 @@ fn every_kernel_runs() {
         chunked |= run.chunked();
         seen.extend(run.seen);
     }
-    let all: BTreeSet<&str> = crate::cuda::kernels::names_of_passes().into_iter().collect();
+    let all: BTreeSet<&str> = crate::commands::kernels::names_of_passes().into_iter().collect();
     assert_eq!(all.difference(&seen).collect::<Vec<_>>(), Vec::<&&str>::new());
     assert!(chunked);
 }

@@ -66,9 +66,9 @@ impl<E: Element> Workspace<E> {
     }
 
     fn read(&mut self, Work { program, task, shape }: &Work<'_, E>, k: usize, saved: &mut Saved<E>) -> Result<()> {
-        let (simulations, leaf) = (shape.leaves.rows(k), &mut self.leaf);
+        let (simulations, leaf) = (shape.microbatches.rows(k), &mut self.leaf);
         task.source.read(simulations.clone(), task.key, leaf)?;
-        let expected = [1, shape.beside(k)].map(|per| simulations.len() * per * shape.input);
+        let expected = [1, shape.tangent_rows(k)].map(|per| simulations.len() * per * shape.input);
         let found = [leaf.values.len(), leaf.derivatives.len()];
         if leaf.n != simulations.len() || found != expected {
             let (start, end) = (simulations.start, simulations.end);

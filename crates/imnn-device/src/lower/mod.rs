@@ -15,7 +15,7 @@ mod windows;
 pub(crate) use derive::{WeightSpans, derive, fold, n_weights, taps};
 pub(crate) use windows::tables;
 
-use crate::cuda::backend::{Argument, Command, Factor, Product, Span, count, launch};
+use crate::commands::{Argument, Command, Factor, Product, Span, count, launch};
 use backward::number;
 use imnn_engine::Rows;
 use imnn_engine::plan::{CotangentRows, Gather, LinearStep, MaxPool, Plan, Pointwise, Slot, Step, StepOp, View};

@@ -1,7 +1,7 @@
 //! The backward pass of a batch as commands; see [`super`].
 
 use super::{Argument, Command, Factor, Lowering, Sums, chunk, chunks, count, flag, patch_row};
-use crate::cuda::backend::Span;
+use crate::commands::Span;
 use imnn_engine::plan::{CotangentRows, Gather, LinearStep, MaxPool, Pointwise, Slot, Step, StepOp};
 use imnn_models::{Activation, Element};
 

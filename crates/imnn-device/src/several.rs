@@ -1,4 +1,4 @@
-//! Several cards as one: each runs its share of the simulations, on a thread of its own.
+//! Several sessions as one: each runs its share of the simulations, on a thread of its own.
 
 use crate::device::{Cotangents, Session, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
@@ -9,7 +9,7 @@ use imnn_sim::Key;
 use ndarray::{Array2, Array3, Axis, concatenate, s};
 use std::ops::Range;
 
-/// The sessions of the cards.
+/// Sessions that share the simulations evenly. Their gradients are added in order.
 pub(crate) struct Several<E: Element> {
     sessions: Vec<Box<dyn Session<E>>>,
     gradients: Vec<Vec<E>>,
@@ -23,7 +23,7 @@ impl<E: Element> Several<E> {
         Several { sessions, gradients, summaries: Summaries::default(), note: None }
     }
 
-    /// The share of each card.
+    /// The share of each session.
     fn parts<'a>(&self, task: &Task<'a, E>) -> Vec<Part<'a, E>> {
         let (n, source) = (self.sessions.len(), task.source);
         let n_d = source.n_d().min(source.n_s());
@@ -106,7 +106,7 @@ impl<E: Element> Session<E> for Several<E> {
     }
 }
 
-/// What a thread made; its panic is ours.
+/// What a thread returned; its panic is passed on.
 fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
