@@ -36,7 +36,5 @@ pub use cpu::Cpu;
 #[doc(hidden)] // For benchmarks alone.
 pub use cuda::roofline;
 pub use cuda::{Cuda, CudaReport, Gpu};
-pub use device::{
-    Cotangents, Device, DeviceTraining, Keys, LossResult, Session, Start, Summaries, Task, Usage,
-};
+pub use device::{Cotangents, Device, DeviceTraining, Keys, LossResult, Session, Start, Summaries, Task, Usage};
 pub use error::{DeviceError, Result};

@@ -40,7 +40,7 @@ impl Microbatches {
             few @ 0..=2 => few,
             many => many.next_multiple_of(4).min(n),
         };
-        Leaves { n_s, n_d, with: number(n_d), without: number(n_s - n_d) }
+        Microbatches { n_s, n_d, with: number(n_d), without: number(n_s - n_d) }
     }
 
     /// The number of microbatches.
@@ -106,7 +106,9 @@ mod tests {
     fn microbatches_are_even_and_cut_at_n_d() {
         let all = |n_s, n_d, size| {
             let microbatches = Microbatches::new(n_s, n_d, size);
-            (0..microbatches.len()).map(|k| (microbatches.rows(k), microbatches.have_derivatives(k))).collect::<Vec<_>>()
+            (0..microbatches.len())
+                .map(|k| (microbatches.rows(k), microbatches.have_derivatives(k)))
+                .collect::<Vec<_>>()
         };
         assert_eq!(all(10, 5, 4), [(0..3, true), (3..5, true), (5..8, false), (8..10, false)]);
         assert_eq!(all(4, 4, 8), [(0..4, true)]);

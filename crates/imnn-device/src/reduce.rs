@@ -15,7 +15,11 @@ const BLOCK: usize = 256;
 /// Writes to `total` the sum of `chunks`, at most [`CHUNKS`] vectors as long as it.
 ///
 /// Neighbours are added, then neighbours of the sums, and so on: an order that depends on the number of chunks alone.
-pub(crate) fn reduce<E: Element>(scheduler: &mut Scheduler, chunks: &mut [Mutex<Vec<E>>], total: &mut [E]) -> Result<()> {
+pub(crate) fn reduce<E: Element>(
+    scheduler: &mut Scheduler,
+    chunks: &mut [Mutex<Vec<E>>],
+    total: &mut [E],
+) -> Result<()> {
     let mut terms: [&[E]; CHUNKS] = [&[]; CHUNKS];
     let n_terms = chunks.len().min(CHUNKS);
     for (term, chunk) in terms.iter_mut().zip(chunks) {

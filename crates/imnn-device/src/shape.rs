@@ -169,7 +169,13 @@ impl Shape {
     }
 
     /// Writes to `to` the cotangents of the simulations of microbatch `k`, those below and above included.
-    pub(crate) fn cotangents<E: Element>(&self, k: usize, mut x: ArrayView2<'_, f64>, tangent_rows: &[E], to: &mut Vec<E>) {
+    pub(crate) fn cotangents<E: Element>(
+        &self,
+        k: usize,
+        mut x: ArrayView2<'_, f64>,
+        tangent_rows: &[E],
+        to: &mut Vec<E>,
+    ) {
         let rows = self.microbatches.rows(k);
         x.slice_axis_inplace(Axis(0), rows.into());
         to.clear();

@@ -1,9 +1,9 @@
 //! A host emulation of a GPU: the same kernels compiled for the host, with every access checked. For tests.
 
-use super::{Argument, Backend, Command, Done, Factor, Product, Span};
+use super::kernels;
 use super::lanes::interleaved;
 use super::streams::{Stream, Streams};
-use super::kernels;
+use super::{Argument, Backend, Command, Done, Factor, Product, Span};
 use crate::error::{DeviceError, Result};
 use libloading::{Library, Symbol};
 use std::collections::{BTreeMap, BTreeSet};

@@ -48,10 +48,8 @@ fn constants() -> String {
         ("GELU_CUBIC", Activation::GELU_CUBIC),
         ("GELU_SCALE", std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::SQRT_2),
     ];
-    let doubles = [
-        ("SMALLEST_DIAGONAL", imnn_stats::SMALLEST_DIAGONAL),
-        ("LARGEST_CONDITION", imnn_stats::LARGEST_CONDITION),
-    ];
+    let doubles =
+        [("SMALLEST_DIAGONAL", imnn_stats::SMALLEST_DIAGONAL), ("LARGEST_CONDITION", imnn_stats::LARGEST_CONDITION)];
     let reals: String = reals.iter().map(|(name, value)| format!("#define {name} (REAL){value:e}\n")).collect();
     let doubles: String = doubles.iter().map(|(name, value)| format!("#define {name} {value:e}\n")).collect();
     format!("{activations}{clips}{record}{reals}{doubles}#define MOST {MOST_SUMMARIES}\n")

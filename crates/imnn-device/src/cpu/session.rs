@@ -129,7 +129,7 @@ impl<E: Element> Session<E> for CpuSession<E> {
         let (slots, saved, workspaces, summaries) = (&self.slots, &self.saved, &self.workspaces, &self.summaries);
         let derivatives = task.source.derivatives();
         let bad: Mutex<Option<(usize, f64)>> = Mutex::new(None);
-        let result = self.scheduler.run(n, 1, Order::Up, |worker, microbatches| {
+        let result: Result<()> = self.scheduler.run(n, 1, Order::Up, |worker, microbatches| {
             let (workspace, spare) = &mut *lock(&workspaces[worker]);
             for k in microbatches {
                 let output = match slots.get(k).copied().flatten() {
@@ -178,7 +178,7 @@ impl<E: Element> Session<E> for CpuSession<E> {
         let work = Work { program: self.program.as_ref(), task: &metered, shape: &shape };
         let (slots, saved, workspaces, chunks) = (&self.slots, &self.saved, &self.workspaces, &self.chunks);
         let cotangents = (cotangents.x, self.tangent_rows.as_slice());
-        let result = self.scheduler.run(n_chunks, 1, Order::Down, |worker, own| {
+        let result: Result<()> = self.scheduler.run(n_chunks, 1, Order::Down, |worker, own| {
             let (workspace, spare) = &mut *lock(&workspaces[worker]);
             for chunk in own {
                 let gradient = &mut *lock(&chunks[chunk]);

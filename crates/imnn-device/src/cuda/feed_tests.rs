@@ -347,7 +347,10 @@ fn buffers_are_for_what_comes_again_and_again() {
     pass(&mut session, &arrays, key(0)).unwrap();
     assert_eq!(session.backend.beside, 0);
     pass(&mut session, &source, key(0)).unwrap();
-    assert!(session.layouts.get(Passes::Both).unwrap().stage.is_none(), "the layout was for simulations that come once");
+    assert!(
+        session.layouts.get(Passes::Both).unwrap().stage.is_none(),
+        "the layout was for simulations that come once"
+    );
     assert_eq!(pass(&mut session, &source, key(0)).unwrap(), pass(&mut late(few()), &source, key(0)).unwrap());
 }
 
@@ -411,8 +414,11 @@ fn iterations_on_the_card_read_for_the_next_one() {
             for k in 0..4 {
                 let keys = Keys { own: key(k), next: Some(key(k + 1)).filter(|_| ahead && k < 3) };
                 for made in [true, false] {
-                    let evaluated =
-                        if made { training.iterate(&source, keys, k, None) } else { training.validate(&validation, key(99), None) };
+                    let evaluated = if made {
+                        training.iterate(&source, keys, k, None)
+                    } else {
+                        training.validate(&validation, key(99), None)
+                    };
                     let LossResult::Record(record) = evaluated.unwrap() else { panic!("no loss") };
                     records.push(record);
                 }

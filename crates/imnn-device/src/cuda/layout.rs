@@ -179,7 +179,8 @@ impl Layout {
         self.summaries = take((0..n).map(total).sum())?;
         let values = take((0..n).map(values_of).sum())?;
         self.tangents = take(2 * shape.n_params * shape.n_summaries)?;
-        let indices = (0..n_kept).map(|_| held.allocate::<u32>(backend, lengths.indices)).collect::<Result<Vec<_>>>()?;
+        let indices =
+            (0..n_kept).map(|_| held.allocate::<u32>(backend, lengths.indices)).collect::<Result<Vec<_>>>()?;
         let (mut summary, mut value) = (0, 0);
         for k in 0..n {
             let (rows, slot) = (shape.rows(k), k.min(n_kept - 1));

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-#[cfg(feature = "cuda")]
-pub(super) use libraries::{check, nvrtc_version};
 #[cfg(all(test, feature = "cuda"))]
 pub(super) use libraries::has_nvrtc;
+#[cfg(feature = "cuda")]
+pub(super) use libraries::{check, nvrtc_version};
 
 /// What of CUDA is on this machine, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]

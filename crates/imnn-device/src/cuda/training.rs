@@ -182,7 +182,8 @@ impl<'a, E: Element, B: Backend> CardTraining<'a, E, B> {
     }
 }
 
-const NOT_PREPARED: DeviceError = DeviceError::Internal { what: "training runs on a layout that was not prepared for it" };
+const NOT_PREPARED: DeviceError =
+    DeviceError::Internal { what: "training runs on a layout that was not prepared for it" };
 
 impl<E: Element, B: Backend> DeviceTraining<E> for CardTraining<'_, E, B> {
     fn iterate(

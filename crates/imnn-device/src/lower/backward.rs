@@ -1,9 +1,11 @@
 //! The backward pass of a batch as commands; see [`super`].
 
-use super::{Argument, Command, Factor, Lowering, Sums, chunk, chunks, count, flag, patch_row};
+use super::{
+    Argument, Command, Factor, Lowering, Sums, accumulate_flag, activation_code, chunk, chunks, count, patch_row,
+};
 use crate::commands::Span;
 use imnn_engine::plan::{CotangentRows, Gather, LinearStep, MaxPool, Pointwise, Slot, Step, StepOp};
-use imnn_models::{Activation, Element};
+use imnn_models::Element;
 
 impl<E: Element> Lowering<'_, E> {
     /// Adds to the gradient the vector-Jacobian product with the cotangents.
@@ -48,7 +50,8 @@ impl<E: Element> Lowering<'_, E> {
         }
         let (n, p) = (self.rows.n, self.rows.tangents);
         let (gy, gx) = (self.gradient_of(to.buffer), self.gradient_of(from.buffer));
-        let (size, channels, add) = (plan.buffers[from.buffer].size, to.shape.channels, flag(step.accumulate));
+        let (size, channels, add) =
+            (plan.buffers[from.buffer].size, to.shape.channels, accumulate_flag(step.accumulate));
         let (n_own, per) = match self.order {
             CotangentRows::PerSummary(q) => (0, q),
             CotangentRows::PerRow => (n, p.max(1)),
@@ -61,14 +64,18 @@ impl<E: Element> Lowering<'_, E> {
                 let one = [(per, 0)];
                 let groups: &[(usize, usize)] = if n_own == 0 { &one } else { &both };
                 for &(q, first) in groups.iter().filter(|&&(q, _)| q > 0) {
-                    let f = number(*activation);
+                    let f = activation_code(*activation);
                     let (y, g) = (Argument::Numbers(y), Argument::Numbers(gy));
                     self.launch("piecewise_backward", n * size, &[f, count(q), count(size), count(first), y, g]);
                 }
             }
             StepOp::Smooth(Pointwise { activation, .. }) => {
                 let [x, gy, gx] = [self.kept(from.buffer), gy, gx].map(Argument::Numbers);
-                self.launch("smooth_backward", n * size, &[number(*activation), count(p), count(size), x, gy, gx, add]);
+                self.launch(
+                    "smooth_backward",
+                    n * size,
+                    &[activation_code(*activation), count(p), count(size), x, gy, gx, add],
+                );
             }
             StepOp::MaxPool(MaxPool { windows, indices }) => {
                 let arguments = [
@@ -203,7 +210,7 @@ impl<E: Element> Lowering<'_, E> {
                 count(from.shape.channels),
                 count(size),
                 Argument::Numbers(gx),
-                flag(step.accumulate),
+                accumulate_flag(step.accumulate),
             ];
             self.launch("scatter", gx.len, &arguments);
         }
@@ -227,9 +234,4 @@ impl<E: Element> Lowering<'_, E> {
     fn arena_part(&self, start: usize, len: usize, placed: bool) -> Span {
         if placed { self.spans.arena.part(start..start + len) } else { Span { len: 0, ..self.spans.arena } }
     }
-}
-
-/// The number of an activation in the kernels.
-pub(super) fn number(f: Activation) -> Argument {
-    count(Activation::ALL.iter().position(|&other| other == f).unwrap_or(Activation::ALL.len()))
 }

@@ -8,6 +8,8 @@
 //! transposes           none: the library reads weights as they lie
 //! ```
 
+#[cfg(test)]
+mod agreement;
 mod backward;
 mod derive;
 mod windows;
@@ -15,8 +17,7 @@ mod windows;
 pub(crate) use derive::{WeightSpans, derive, fold, n_weights, taps};
 pub(crate) use windows::tables;
 
-use crate::commands::{Argument, Command, Factor, Product, Span, count, launch};
-use backward::number;
+use crate::commands::{Argument, Command, Factor, Product, Span, count, kernels, launch};
 use imnn_engine::Rows;
 use imnn_engine::plan::{CotangentRows, Gather, LinearStep, MaxPool, Plan, Pointwise, Slot, Step, StepOp, View};
 use imnn_models::{Activation, Element};
@@ -261,7 +262,7 @@ impl<'a, E: Element> Lowering<'a, E> {
     fn activation(&self, f: Activation, bias: Option<Span>, width: usize) -> [Argument; 5] {
         let n_bias = bias.map_or(0, |bias| bias.len);
         let bias = bias.unwrap_or(Span { len: 0, ..self.spans.weights });
-        [number(f), count(self.rows.tangents), count(width), Argument::Numbers(bias), count(n_bias)]
+        [activation_code(f), count(self.rows.tangents), count(width), Argument::Numbers(bias), count(n_bias)]
     }
 
     /// Calls `multiply` with the left factor of a linear layer and the rows that it is of: `x` as it lies, or the patches
@@ -322,7 +323,7 @@ impl<'a, E: Element> Lowering<'a, E> {
 
     fn copy(&mut self, from: Span, ld_from: usize, to: Span, ld_to: usize, (n, channels): (usize, usize), add: bool) {
         let (from, to) = (Argument::Numbers(from), Argument::Numbers(to));
-        let arguments = [from, count(ld_from), to, count(ld_to), count(channels), flag(add)];
+        let arguments = [from, count(ld_from), to, count(ld_to), count(channels), accumulate_flag(add)];
         self.launch("copy", n, &arguments);
     }
 
@@ -342,6 +343,12 @@ fn chunks(total: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
     (0..total).step_by(size).map(move |start| start..(start + size).min(total))
 }
 
-fn flag(flag: bool) -> Argument {
-    Argument::Count(flag.into())
+/// Whether a kernel adds to what is there.
+fn accumulate_flag(accumulate: bool) -> Argument {
+    Argument::Count(accumulate.into())
+}
+
+/// The number of an activation in the kernels.
+fn activation_code(f: Activation) -> Argument {
+    count(kernels::activation_code(f))
 }

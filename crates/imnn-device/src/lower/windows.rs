@@ -29,7 +29,7 @@ pub(crate) fn tables<E: imnn_models::Element>(plan: &Plan<E>) -> Vec<Table> {
             let share = (0..windows.n_outputs()).map(|o| 1.0 / inside(o).max(1) as f64).collect();
             Table { share, ..Table::new(windows, false) }
         }
-        _ => Table::default(),
+        StepOp::Piecewise(_) | StepOp::Smooth(_) | StepOp::Copy | StepOp::Add => Table::default(),
     };
     plan.steps.iter().map(|step| table(&step.op)).collect()
 }

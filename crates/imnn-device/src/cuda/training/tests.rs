@@ -320,7 +320,9 @@ fn validation_leaves_training_as_it_is() {
             };
             assert_eq!(found, alone.records[i as usize]);
             training.fetch(&mut weights, &mut state).unwrap();
-            let LossResult::Record(found) = training.validate(validation.as_ref(), KEY, None).unwrap() else { panic!() };
+            let LossResult::Record(found) = training.validate(validation.as_ref(), KEY, None).unwrap() else {
+                panic!()
+            };
             let task = Task { weights: &weights, source: validation.as_ref(), key: KEY };
             let mut cpu = Cpu::<f64>::new(1).unwrap().load(&model).unwrap();
             let made = cpu.forward(&task, false).unwrap();
@@ -396,7 +398,9 @@ fn what_cannot_train_on_a_card_is_left_to_the_host() {
     let used = session.backend.used;
     assert!(session.start_training(&start(&weights, source.as_ref())).unwrap().is_none());
     let few = Model::new(serial([dense(1)]), &[10]).unwrap();
-    assert!(card::<f64>(&few, Limits::default()).start_training(&start(&weights[..11], source.as_ref())).unwrap().is_none());
+    assert!(
+        card::<f64>(&few, Limits::default()).start_training(&start(&weights[..11], source.as_ref())).unwrap().is_none()
+    );
     assert_eq!(session.backend.used, used);
 }
 

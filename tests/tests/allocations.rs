@@ -6,14 +6,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-use imnn_data::{Augmentation, Augmented, OnTheFly, Source, simulate_exact, simulate_numerical};
-use imnn_device::{Aggregator, Cotangents, Cpu, Device, Task};
-use imnn_fit::{FitSettings, Imnn, Progress};
-use imnn_models::{
+use imnn::data::{Augmentation, Augmented, OnTheFly, Source, simulate_exact, simulate_numerical};
+use imnn::device::{Aggregator, Cotangents, Cpu, Device, Task};
+use imnn::fit::{FitSettings, Imnn, Progress};
+use imnn::models::{
     Adam, Clipped, Model, Network, Padding, concat, conv, dense, flatten, gelu, global_avg_pool, leaky_relu, max_pool,
     serial, sum, tanh,
 };
-use imnn_sim::{GaussianMeanVariance, Key, PowerLawField};
+use imnn::sim::{GaussianMeanVariance, Key, PowerLawField};
 use ndarray::Array2;
 use std::ops::ControlFlow;
 
