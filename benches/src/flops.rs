@@ -1,6 +1,6 @@
 //! How many operations one training iteration takes when it is done plainly.
 
-use imnn::models::{Model, Node, Op};
+use imnn::models::{Model, Op, Primitive};
 
 /// Floating-point operations of one row (a simulation or one of its tangents) on its way through a network.
 ///
@@ -34,7 +34,7 @@ impl Flops {
     /// The operations of one row through `model`. Layers of a user's own count as nothing.
     pub fn of(model: &Model) -> Self {
         let mut flops = Flops::default();
-        flops.nodes(model.nodes(), true);
+        flops.chain(model.primitives(), true);
         flops
     }
 
@@ -43,29 +43,23 @@ impl Flops {
         rows.training * (self.forward + self.backward) + rows.validation * self.forward
     }
 
-    /// Adds layers one after the other; returns whether data still come out as they are, untouched by weights.
-    fn nodes(&mut self, nodes: &[Node], mut plain: bool) -> bool {
-        for node in nodes {
-            plain = self.node(node, plain);
-        }
-        plain
+    /// Adds primitives one after the other; returns whether data still come out as they are, untouched by weights.
+    fn chain(&mut self, primitives: &[Primitive], plain: bool) -> bool {
+        primitives.iter().fold(plain, |plain, primitive| self.add(primitive, plain))
     }
 
-    fn node(&mut self, node: &Node, plain: bool) -> bool {
-        let taps = match &node.op {
-            Op::Dense { .. } => 1,
-            Op::Conv { windows, .. } => windows.n_taps,
+    fn add(&mut self, primitive: &Primitive, plain: bool) -> bool {
+        let taps = match &primitive.op {
+            Op::Linear(linear) => linear.windows().map_or(1, |windows| windows.n_taps),
             Op::Parallel { branches, .. } => {
                 // Every branch is walked, whatever the one before it says.
-                let plain_branches = branches.iter().filter(|branch| self.nodes(branch, plain)).count();
+                let plain_branches = branches.iter().filter(|branch| self.chain(branch, plain)).count();
                 return plain_branches == branches.len();
             }
             Op::Custom { .. } => return false,
-            _ => return plain,
+            Op::MaxPool(_) | Op::MeanPool(_) | Op::Pointwise(_) => return plain,
         };
-        let channels_in = node.input.last().copied().unwrap_or(1);
-        let n_outputs: usize = node.output.iter().product();
-        let product = 2 * (n_outputs * taps * channels_in) as u64;
+        let product = 2 * (primitive.output.size() * taps * primitive.input.channels) as u64;
         self.forward += product;
         self.backward += if plain { product } else { 2 * product };
         false

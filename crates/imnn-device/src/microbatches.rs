@@ -1,7 +1,7 @@
 //! How simulations are cut into microbatches, the unit of work, and these into chunks, the unit of reduction.
 
 use imnn_compute::threads::share;
-use imnn_models::{Model, Node, Op};
+use imnn_models::Model;
 use std::ops::Range;
 
 /// A microbatch's activations should stay near this many numbers, about what a core's second-level cache holds.
@@ -11,13 +11,13 @@ const LARGEST: usize = 64;
 /// Gradients are summed in at most this many chunks of consecutive microbatches, whatever the number of threads.
 pub(crate) const CHUNKS: usize = 32;
 
-/// The largest number of simulations of a microbatch: a power of two from 1 to 64, a function of the network and its input shape
-/// alone.
+/// The largest number of simulations of a microbatch: a power of two from 1 to 64, a function of the network and its input
+/// shape alone.
 ///
 /// Results must not depend on the number of threads or devices, and sums of floating-point numbers depend on how they are
 /// cut: so the cut depends on neither.
 pub(crate) fn microbatch_size(model: &Model) -> usize {
-    let per_simulation = model.input_size() + activations(model.nodes());
+    let per_simulation = model.input_size() + model.n_activations();
     let fitting = (TARGET / per_simulation.max(1)).clamp(1, LARGEST);
     1 << fitting.ilog2()
 }
@@ -75,26 +75,6 @@ impl Microbatches {
     pub(crate) fn chunk(&self, chunk: usize) -> Range<usize> {
         share(self.len(), self.n_chunks(), chunk)
     }
-}
-
-/// Numbers that one simulation leaves behind in the layers, gathered windows included.
-fn activations(nodes: &[Node]) -> usize {
-    nodes
-        .iter()
-        .map(|node| {
-            let output: usize = node.output.iter().product();
-            match &node.op {
-                Op::Conv { windows, .. } => {
-                    let channels = node.input.last().copied().unwrap_or(1);
-                    output + windows.taps.len() * channels
-                }
-                Op::Parallel { branches, .. } => {
-                    output + branches.iter().map(|branch| activations(branch)).sum::<usize>()
-                }
-                _ => output,
-            }
-        })
-        .sum()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod activation;
+mod build;
 mod custom;
 mod description;
 mod dfdx_engine;
@@ -15,6 +16,7 @@ mod model;
 mod module;
 mod network;
 mod optimiser;
+mod primitive;
 mod weights;
 mod whiten;
 mod windows;
@@ -29,10 +31,11 @@ pub use layer::{
     residual, selu, sigmoid, softplus, sum, tanh,
 };
 pub use layout::{Entry, Layout, Parameters};
-pub use model::{Model, Node, Op};
+pub use model::Model;
 pub use module::{Batched, DfdxModule, KnownModule};
 pub use network::{Network, serial};
 pub use optimiser::{
     Adam, AdamW, Clip, Clipped, Method, Optimiser, OptimiserConfig, OptimiserState, RmsProp, Schedule, Sgd,
 };
+pub use primitive::{Affine, Linear, Op, Primitive, Shape};
 pub use windows::{OUTSIDE, Windows};

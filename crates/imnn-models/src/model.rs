@@ -1,80 +1,22 @@
 //! A network with its shapes resolved: what engines run.
 
-use crate::activation::Activation;
-use crate::custom::ErasedLayer;
+use crate::build::{BuildError, Builder, Built};
 use crate::error::{ModelError, Result};
-use crate::layer::{Conv, Dense, Initialiser, Join, Layer, Parallel, Window};
+use crate::layer::{Join, Layer};
 use crate::layout::{Layout, checked_size};
 use crate::network::Network;
-use crate::windows::Windows;
-use std::ops::Range;
+use crate::primitive::{Op, Primitive};
 use std::sync::Arc;
 
-/// A network for data of one shape: every layer with its shapes and the place of its weights.
+/// A network for data of one shape: its primitives, with all shapes, and the places of its weights.
 #[derive(Clone, Debug)]
 pub struct Model {
     network: Network,
     input_shape: Vec<usize>,
     output_shape: Vec<usize>,
-    nodes: Vec<Node>,
+    primitives: Vec<Primitive>,
     layout: Arc<Layout>,
-}
-
-/// A layer in its place.
-#[derive(Clone, Debug)]
-pub struct Node {
-    /// What it does.
-    pub op: Op,
-    /// Its position and name, such as `layers[3] (dense)`.
-    pub label: String,
-    /// Shape of one simulation where it enters.
-    pub input: Vec<usize>,
-    /// Shape of one simulation where it leaves.
-    pub output: Vec<usize>,
-}
-
-/// What a layer does, with everything that depends on shapes worked out. Weights are indices into [`Layout::entries`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Op {
-    /// `y = x W + b` over the last axis.
-    Dense {
-        /// Index of the weight `(n_in, n_out)`.
-        weight: usize,
-        /// Index of the bias `(n_out,)`.
-        bias: usize,
-    },
-    /// Convolution: gather the windows, then `y = patches W + b`.
-    Conv {
-        /// Index of the weight `(*kernel, channels, filters)`.
-        weight: usize,
-        /// Index of the bias `(filters,)`.
-        bias: usize,
-        /// Where the windows read.
-        windows: Arc<Windows>,
-    },
-    /// The largest value of each window, per channel.
-    MaxPool(Arc<Windows>),
-    /// The mean of each window over the positions inside the data, per channel.
-    AvgPool(Arc<Windows>),
-    /// The same numbers in another shape.
-    Reshape,
-    /// Branches and how they are joined.
-    Parallel {
-        /// The layers of each branch.
-        branches: Vec<Vec<Node>>,
-        /// How the outputs become one.
-        join: Join,
-    },
-    /// A function of each element.
-    Activation(Activation),
-    /// A layer of the user's own, with the indices of its weights.
-    Custom {
-        /// The layer.
-        layer: Arc<dyn ErasedLayer>,
-        /// Indices of its weights.
-        parameters: Range<usize>,
-    },
+    n_activations: usize,
 }
 
 impl Model {
@@ -97,10 +39,11 @@ impl Model {
                 reason: "a simulation of this shape is too large for any memory".into(),
             });
         }
-        let mut resolver = Resolver::default();
-        let nodes = resolver.network(&network, input_shape, "layers")?;
-        let output_shape = nodes.last().map_or(input_shape, |node| &node.output).to_vec();
-        Ok(Model { network, input_shape: input_shape.to_vec(), output_shape, nodes, layout: Arc::new(resolver.layout) })
+        let mut builder = Builder::new(input_shape);
+        builder.network(&network, "layers")?;
+        let Built { layout, primitives, output_shape, n_activations } = builder.finish();
+        let (input_shape, layout) = (input_shape.to_vec(), Arc::new(layout));
+        Ok(Model { network, input_shape, output_shape, primitives, layout, n_activations })
     }
 
     /// The description.
@@ -128,9 +71,14 @@ impl Model {
         self.output_shape.iter().product()
     }
 
-    /// The layers in their places.
-    pub fn nodes(&self) -> &[Node] {
-        &self.nodes
+    /// What an engine runs, first to last.
+    pub fn primitives(&self) -> &[Primitive] {
+        &self.primitives
+    }
+
+    /// Numbers that the layers make of one simulation, gathered windows included: a measure of the memory that it takes.
+    pub fn n_activations(&self) -> usize {
+        self.n_activations
     }
 
     /// The named arrays of the parameters.
@@ -139,177 +87,86 @@ impl Model {
     }
 }
 
-/// Walks a description, carrying the layout and the number of layers with weights met so far.
-#[derive(Default)]
-struct Resolver {
-    layout: Layout,
-    n_weighted: usize,
-}
-
-impl Resolver {
-    fn network(&mut self, network: &Network, input: &[usize], path: &str) -> Result<Vec<Node>> {
-        let mut nodes: Vec<Node> = Vec::with_capacity(network.layers.len());
-        for (k, layer) in network.layers.iter().enumerate() {
-            let input = nodes.last().map_or(input, |node| &node.output).to_vec();
-            nodes.push(self.layer(layer, input, &format!("{path}[{k}]"))?);
-        }
-        Ok(nodes)
-    }
-
-    fn layer(&mut self, layer: &Layer, input: Vec<usize>, path: &str) -> Result<Node> {
-        let label = format!("{path} ({})", layer.name());
-        let refuse = |reason: String| ModelError::Shape { layer: label.clone(), input: input.clone(), reason };
-        let (op, output) = match layer {
-            Layer::Dense(dense) => self.dense(dense, &input).map_err(refuse)?,
-            Layer::Conv(conv) => self.conv(conv, &input).map_err(refuse)?,
+impl Builder {
+    /// One layer.
+    pub(crate) fn layer(&mut self, layer: &Layer) -> Result<(), BuildError> {
+        match layer {
+            Layer::Dense(dense) => {
+                if dense.features == 0 {
+                    return Err("the number of features must be at least 1".into());
+                }
+                let weights = self.weights(vec![self.channels(), dense.features], 1, &dense.weight, &dense.bias)?;
+                self.map(weights, dense.features);
+            }
+            Layer::Conv(conv) => {
+                if conv.filters == 0 {
+                    return Err("the number of filters must be at least 1".into());
+                }
+                let windows = self.windows(&conv.kernel, &conv.strides, conv.padding)?;
+                let shape = [&conv.kernel[..], &[self.channels(), conv.filters]].concat();
+                let weights = self.weights(shape, windows.n_taps, &conv.weight, &conv.bias)?;
+                self.convolve(weights, windows, conv.filters);
+            }
             Layer::MaxPool(window) => {
-                let (windows, output) = pool(window, &input).map_err(refuse)?;
-                (Op::MaxPool(windows), output)
+                let windows = self.windows(&window.window, &window.strides, window.padding)?;
+                self.pool(Op::MaxPool, windows);
             }
             Layer::AvgPool(window) => {
-                let (windows, output) = pool(window, &input).map_err(refuse)?;
-                (Op::AvgPool(windows), output)
+                let windows = self.windows(&window.window, &window.strides, window.padding)?;
+                self.pool(Op::MeanPool, windows);
             }
-            Layer::GlobalMaxPool => {
-                let (windows, output) = global_pool(&input).map_err(refuse)?;
-                (Op::MaxPool(windows), output)
-            }
-            Layer::GlobalAvgPool => {
-                let (windows, output) = global_pool(&input).map_err(refuse)?;
-                (Op::AvgPool(windows), output)
-            }
-            Layer::Flatten => (Op::Reshape, vec![input.iter().product()]),
+            Layer::GlobalMaxPool => self.pool(Op::MaxPool, self.global_window()?),
+            Layer::GlobalAvgPool => self.pool(Op::MeanPool, self.global_window()?),
+            Layer::Flatten => self.reshape(vec![self.shape().iter().product()]),
             Layer::Reshape(shape) => {
-                let from = input.iter().product::<usize>();
+                let from = self.shape().iter().product::<usize>();
                 match checked_size(shape) {
-                    _ if shape.is_empty() => return Err(refuse("the shape needs at least one axis".into())),
+                    _ if shape.is_empty() => return Err("the shape needs at least one axis".into()),
                     Some(to) if to == from => {}
                     Some(to) => {
-                        let reason = format!("it makes {shape:?}, which has {to} elements instead of {from}");
-                        return Err(refuse(reason));
+                        return Err(format!("it makes {shape:?}, which has {to} elements instead of {from}").into());
                     }
-                    None => return Err(refuse(format!("it makes {shape:?}, which is too large"))),
+                    None => return Err(format!("it makes {shape:?}, which is too large").into()),
                 }
-                (Op::Reshape, shape.clone())
+                self.reshape(shape.clone());
             }
-            Layer::Parallel(parallel) => self.parallel(parallel, &input, path)?,
-            Layer::Activation(activation) => (Op::Activation(*activation), input.clone()),
+            Layer::Parallel(parallel) => {
+                let mut branches = Vec::new();
+                let mut outputs = Vec::new();
+                for (k, branch) in parallel.branches.iter().enumerate() {
+                    let (primitives, output) = self.branch(branch, &format!("branches[{k}]"))?;
+                    branches.push(primitives);
+                    outputs.push(output);
+                }
+                let output = joined(&outputs, parallel.join)?;
+                self.push(Op::Parallel { branches, join: parallel.join }, output);
+            }
+            Layer::Activation(activation) => self.pointwise(*activation),
             Layer::Custom(layer) => {
-                let output = layer.output_shape(&input).map_err(refuse)?;
-                let first = self.layout.entries().len();
-                let parameters = layer.parameters(&input);
-                let k = self.n_weighted;
-                self.n_weighted += usize::from(!parameters.is_empty());
-                for p in parameters {
-                    let fans = (p.fan_in, p.fan_out);
-                    self.layout.push(k, &p.name, p.shape, p.initialiser, fans).map_err(refuse)?;
+                let output = layer.output_shape(self.shape())?;
+                if output.is_empty() || output.contains(&0) {
+                    return Err(format!("its output_shape {output:?} needs at least one axis and no axis of 0").into());
                 }
-                let op = Op::Custom { layer: layer.clone(), parameters: first..self.layout.entries().len() };
-                (op, output)
-            }
-        };
-        Ok(Node { op, label, input, output })
-    }
-
-    fn dense(&mut self, dense: &Dense, input: &[usize]) -> Result<(Op, Vec<usize>), String> {
-        if dense.features == 0 {
-            return Err("the number of features must be at least 1".into());
-        }
-        let n_in = input[input.len() - 1];
-        let n_out = dense.features;
-        let (weight, bias) = self.weights(vec![n_in, n_out], 1, &dense.weight, &dense.bias)?;
-        let mut output = input.to_vec();
-        output[input.len() - 1] = n_out;
-        Ok((Op::Dense { weight, bias }, output))
-    }
-
-    fn conv(&mut self, conv: &Conv, input: &[usize]) -> Result<(Op, Vec<usize>), String> {
-        if conv.filters == 0 {
-            return Err("the number of filters must be at least 1".into());
-        }
-        let (spatial, channels) = spatial_and_channels(input)?;
-        let windows = Windows::new(spatial, &conv.kernel, &conv.strides, conv.padding)?;
-        let mut shape = conv.kernel.clone();
-        shape.extend([channels, conv.filters]);
-        let (weight, bias) = self.weights(shape, windows.n_taps, &conv.weight, &conv.bias)?;
-        let mut output = windows.output.clone();
-        output.push(conv.filters);
-        let windows = Arc::new(windows);
-        Ok((Op::Conv { weight, bias, windows }, output))
-    }
-
-    /// The next weight and bias; fans are those of one tap times the number of taps.
-    fn weights(
-        &mut self,
-        shape: Vec<usize>,
-        n_taps: usize,
-        weight: &Initialiser,
-        bias: &Initialiser,
-    ) -> Result<(usize, usize), String> {
-        let k = self.n_weighted;
-        self.n_weighted += 1;
-        let n_out = shape[shape.len() - 1];
-        let fans = (shape[shape.len() - 2].saturating_mul(n_taps), n_out.saturating_mul(n_taps));
-        let weight = self.layout.push(k, "weight", shape, weight.clone(), fans)?;
-        let bias = self.layout.push(k, "bias", vec![n_out], bias.clone(), fans)?;
-        Ok((weight, bias))
-    }
-
-    fn parallel(&mut self, parallel: &Parallel, input: &[usize], path: &str) -> Result<(Op, Vec<usize>)> {
-        let refuse =
-            |reason: String| ModelError::Shape { layer: format!("{path} (parallel)"), input: input.to_vec(), reason };
-        let mut branches = Vec::new();
-        let mut outputs = Vec::new();
-        for (k, branch) in parallel.branches.iter().enumerate() {
-            let nodes = self.network(branch, input, &format!("{path}.branches[{k}]"))?;
-            outputs.push(nodes.last().map_or(input, |node| &node.output).to_vec());
-            branches.push(nodes);
-        }
-        let Some(first) = outputs.first() else {
-            return Err(refuse("it has no branches".into()));
-        };
-        let mut output = first.clone();
-        let last = output.len() - 1;
-        match parallel.join {
-            Join::Sum => {
-                if outputs.iter().any(|other| other != first) {
-                    return Err(refuse(format!("branches to be added must end in one shape, they end in {outputs:?}")));
-                }
-            }
-            Join::Concat => {
-                if outputs.iter().any(|other| other.len() != first.len() || other[..last] != first[..last]) {
-                    return Err(refuse(format!(
-                        "branches to be concatenated must agree in all axes but the last, they end in {outputs:?}"
-                    )));
-                }
-                output[last] = outputs.iter().map(|other| other[last]).sum();
+                let entries = self.own_weights(layer.parameters(self.shape()))?;
+                self.push(Op::Custom { layer: layer.clone(), entries }, output);
             }
         }
-        Ok((Op::Parallel { branches, join: parallel.join }, output))
+        Ok(())
     }
 }
 
-fn pool(window: &Window, input: &[usize]) -> Result<(Arc<Windows>, Vec<usize>), String> {
-    let (spatial, channels) = spatial_and_channels(input)?;
-    let windows = Windows::new(spatial, &window.window, &window.strides, window.padding)?;
-    let mut output = windows.output.clone();
-    output.push(channels);
-    Ok((Arc::new(windows), output))
-}
-
-fn global_pool(input: &[usize]) -> Result<(Arc<Windows>, Vec<usize>), String> {
-    let (spatial, channels) = spatial_and_channels(input)?;
-    Ok((Arc::new(Windows::global(spatial)?), vec![channels]))
-}
-
-/// Splits `(*spatial, channels)`; layers with windows need one to three spatial axes.
-fn spatial_and_channels(input: &[usize]) -> Result<(&[usize], usize), String> {
-    match input {
-        [spatial @ .., channels] if (1..=3).contains(&spatial.len()) => Ok((spatial, *channels)),
-        _ => Err(format!(
-            "it needs one to three spatial axes and then channels, such as [64, 64, 1]; if the data are {input:?} with one \
-             channel, give them the input shape {:?}",
-            input.iter().copied().chain([1]).collect::<Vec<_>>()
-        )),
+/// The axes of joined branches.
+fn joined(outputs: &[Vec<usize>], join: Join) -> Result<Vec<usize>, String> {
+    let first = outputs.first().ok_or("it has no branches")?;
+    let last = first.len() - 1;
+    match join {
+        Join::Sum if outputs.iter().any(|other| other != first) => {
+            Err(format!("branches to be added must end in one shape, they end in {outputs:?}"))
+        }
+        Join::Sum => Ok(first.clone()),
+        Join::Concat if outputs.iter().any(|other| other.len() != first.len() || other[..last] != first[..last]) => {
+            Err(format!("branches to be concatenated must agree in all axes but the last, they end in {outputs:?}"))
+        }
+        Join::Concat => Ok([&first[..last], &[outputs.iter().map(|other| other[last]).sum()]].concat()),
     }
 }

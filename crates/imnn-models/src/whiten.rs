@@ -1,9 +1,9 @@
 //! A linear map of the summaries, put into the last linear layer.
 
-use crate::activation::Activation;
 use crate::error::{ModelError, Result};
 use crate::layout::Parameters;
-use crate::model::{Model, Node, Op};
+use crate::model::Model;
+use crate::primitive::{Affine, Linear, Op, Primitive};
 use imnn_sim::Real;
 
 impl Model {
@@ -55,7 +55,7 @@ impl Model {
             let (found, expected) = (parameters.values().len(), self.layout().len());
             return refuse(format!("the parameters have {found} values, the network has {expected}"));
         }
-        let Some((weight, bias)) = last_linear(self.nodes(), k) else {
+        let Some(Affine { weight, bias }) = last_linear(self.primitives(), k).cloned() else {
             return Ok(false);
         };
         let map = |rows: &[E], centre: &[f64]| -> Vec<E> {
@@ -67,33 +67,26 @@ impl Model {
             }
             mapped
         };
-        let new_weight = map(parameters.entry(weight), &vec![0.0; k]);
-        let new_bias = map(parameters.entry(bias), mu);
+        let new_weight = map(&parameters.values()[weight.clone()], &vec![0.0; k]);
+        let new_bias = map(&parameters.values()[bias.clone()], mu);
         if !new_weight.iter().chain(&new_bias).all(|w| w.is_finite()) {
             return refuse("it makes weights that are not finite".into());
         }
-        let entries = self.layout().entries();
-        parameters.values_mut()[entries[weight].range()].copy_from_slice(&new_weight);
-        parameters.values_mut()[entries[bias].range()].copy_from_slice(&new_bias);
+        parameters.values_mut()[weight].copy_from_slice(&new_weight);
+        parameters.values_mut()[bias].copy_from_slice(&new_bias);
         Ok(true)
     }
 }
 
-/// Indices of the weight and bias of the last linear layer, if its `k` channels are the summaries.
-fn last_linear(nodes: &[Node], k: usize) -> Option<(usize, usize)> {
-    let channels = |shape: &[usize]| shape.last() == Some(&k);
-    let mut pooled_later = false;
-    for node in nodes.iter().rev() {
-        match &node.op {
-            Op::Dense { weight, bias } | Op::Conv { weight, bias, .. } => {
-                return channels(&node.output).then_some((*weight, *bias));
+/// Weight and bias of the last linear layer, if its `k` channels are the summaries.
+fn last_linear(primitives: &[Primitive], k: usize) -> Option<&Affine> {
+    for primitive in primitives.iter().rev() {
+        // Numbers are in order whatever the axes, so channels are still the same channels where there are `k`.
+        match &primitive.op {
+            Op::Linear(Linear::Map(weights) | Linear::Windows { weights, .. }) if primitive.output.channels == k => {
+                return Some(weights);
             }
-            Op::AvgPool(_) if channels(&node.input) => pooled_later = true,
-            // The order of the elements stays, so channels stay channels if the last axis does. One position after which
-            // nothing reads the shape may take any.
-            Op::Reshape if channels(&node.input) && (channels(&node.output) || !pooled_later) => {}
-            Op::Reshape if !pooled_later && node.output.iter().product::<usize>() == k => {}
-            Op::Activation(Activation::Identity) => {}
+            Op::MeanPool(_) if primitive.input.channels == k => {}
             _ => return None,
         }
     }

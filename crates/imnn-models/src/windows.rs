@@ -111,6 +111,21 @@ impl Windows {
         self.output.iter().product()
     }
 
+    /// Whether each position sees itself alone.
+    pub(crate) fn is_identity(&self) -> bool {
+        self.n_taps == 1
+            && self.taps.len() == self.n_inputs
+            && self.taps.iter().enumerate().all(|(o, &tap)| tap == o as u32)
+    }
+
+    /// The positions that windows read, in order.
+    pub fn positions_read(&self) -> Vec<u32> {
+        let mut read: Vec<u32> = self.taps.iter().copied().filter(|&tap| tap != OUTSIDE).collect();
+        read.sort_unstable();
+        read.dedup();
+        read
+    }
+
     /// The input positions under the window of output position `o`.
     pub fn window(&self, o: usize) -> &[u32] {
         &self.taps[o * self.n_taps..(o + 1) * self.n_taps]

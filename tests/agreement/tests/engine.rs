@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use imnn_agreement::{Case, numbers};
-use imnn_engine::plan::layers::layers;
-use imnn_engine::plan::simplify::simplify;
-use imnn_engine::plan::{CotangentRows, Plan, Pointwise, StepOp, block_rows};
+
+use imnn_engine::plan::{CotangentRows, Plan, Pointwise, StepOp, block_rows, simplify};
 use imnn_models::{Element, Layer, Network, Padding};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -82,7 +81,7 @@ fn names_of_steps(case: &Case, seen: &mut BTreeSet<String>) {
     };
     let rows = case.microbatches[0];
     name(!plan.composed.is_empty(), "composed");
-    let before = layers(&case.model).unwrap();
+    let before = case.model.primitives().to_vec();
     let after = simplify(before.clone());
     name(before.len() == after.len() && before.iter().zip(&after).any(|(a, b)| a.output != b.output), "left-out");
     let per_row = plan.cotangent_rows(rows) == CotangentRows::PerRow;

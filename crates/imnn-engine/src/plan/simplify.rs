@@ -14,13 +14,12 @@
 //!
 //! Both depend on the network alone. Summaries change by rounding only.
 
-use super::layers::{Layer, Linear, Op, Shape, positions_read};
-use imnn_models::{OUTSIDE, Windows};
+use imnn_models::{Linear, OUTSIDE, Op, Primitive, Shape, Windows};
 use std::sync::Arc;
 
 /// Composes layers and drops positions that nobody reads, in every branch.
-pub fn simplify(layers: Vec<Layer>) -> Vec<Layer> {
-    let mut layers: Vec<Layer> = layers
+pub fn simplify(layers: Vec<Primitive>) -> Vec<Primitive> {
+    let mut layers: Vec<Primitive> = layers
         .into_iter()
         .map(|mut layer| {
             if let Op::Parallel { branches, .. } = &mut layer.op {
@@ -43,7 +42,7 @@ pub fn simplify(layers: Vec<Layer>) -> Vec<Layer> {
 }
 
 /// Both layers in one, if that saves multiplications.
-fn compose(first: &Layer, second: &Layer) -> Option<Layer> {
+fn compose(first: &Primitive, second: &Primitive) -> Option<Primitive> {
     let (Op::Linear(Linear::Map(a)), Op::Linear(Linear::Windows { windows, weights: b })) = (&first.op, &second.op)
     else {
         return None;
@@ -52,19 +51,20 @@ fn compose(first: &Layer, second: &Layer) -> Option<Layer> {
         return None;
     }
     let (c, f, g) = (first.input.channels, first.output.channels, second.output.channels);
-    let mapped = positions_read(windows).len();
+    let mapped = windows.positions_read().len();
     let apart = mapped * c * f + windows.taps.len() * f * g;
     let together = windows.taps.len() * c * g;
     let (windows, first_weights, second_weights) = (windows.clone(), a.clone(), b.clone());
     let op = Op::Linear(Linear::Composed { windows, first: first_weights, between: f, second: second_weights });
-    (together < apart).then_some(Layer { op, input: first.input, output: second.output })
+    let (input, output, label) = (first.input, second.output, second.label.clone());
+    (together < apart).then_some(Primitive { op, input, output, label })
 }
 
 /// Cuts the layers before the last one, a reader with windows, down to the positions that it reads.
-fn leave_out_unread(layers: &mut [Layer]) {
+fn leave_out_unread(layers: &mut [Primitive]) {
     let Some((reader, before)) = layers.split_last_mut() else { return };
     let Some(windows) = reader.op.windows_mut() else { return };
-    let read = positions_read(windows);
+    let read = windows.positions_read();
     if read.len() == windows.n_inputs {
         return;
     }
@@ -77,7 +77,7 @@ fn leave_out_unread(layers: &mut [Layer]) {
         }
         shape = layer.input;
         match &layer.op {
-            Op::Activation(_) => {}
+            Op::Pointwise(_) => {}
             // The map has to gather what is left, which pays where much is left out.
             Op::Linear(Linear::Map(_)) => {
                 if read.len() * 4 <= windows.n_inputs * 3 {
@@ -88,7 +88,7 @@ fn leave_out_unread(layers: &mut [Layer]) {
                 from = Some(k);
                 break;
             }
-            Op::Parallel { .. } => break,
+            Op::Parallel { .. } | Op::Custom { .. } => break,
         }
     }
     let Some(from) = from else { return };

@@ -9,9 +9,8 @@
 //!
 //! Gradients of W' and b' are summed over all microbatches first, and taken apart once.
 
-use crate::plan::Affine;
 use imnn_compute::matrix::{Matrix, MatrixMut, product};
-use imnn_models::{Element, OUTSIDE, Windows};
+use imnn_models::{Affine, Element, OUTSIDE, Windows};
 use std::ops::Range;
 use std::sync::Arc;
 

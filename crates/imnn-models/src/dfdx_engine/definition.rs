@@ -6,10 +6,15 @@ use super::ops;
 use super::tape::Tape;
 use crate::error::{ModelError, Result};
 use crate::layer::Join;
-use crate::model::{Model, Node, Op};
+use crate::layout::Layout;
+use crate::model::Model;
+use crate::primitive::{Affine, Linear, Op, Primitive, Shape};
+use crate::windows::Windows;
 use dfdx::shapes::HasShape;
 use dfdx::tensor::{Cpu, PutTape, TensorFromVec};
 use dfdx::tensor_ops::{Device, ReshapeTo, TryMatMul};
+use std::ops::Range;
+use std::sync::Arc;
 
 /// A few simulations as a network reads them, borrowed.
 #[derive(Clone, Copy, Debug)]
@@ -95,106 +100,122 @@ where
             .collect::<Result<Vec<_>>>()?;
         let tangents = if batch.tangents.is_empty() { None } else { Some(matrix(batch.tangents)?) };
         let input = Dual::new(matrix(batch.values)?, tangents)?;
-        let output = apply_all(model.nodes(), &weights, model, input)?;
+        let output = Weights { layout: model.layout(), arrays: &weights }.run(model.primitives(), input)?;
         Ok(Pass { weights, output })
     }
 }
 
-fn apply_all<E: Element>(nodes: &[Node], weights: &[Vector<E>], model: &Model, input: Dual<E>) -> Result<Dual<E>>
-where
-    Cpu: Device<E>,
-{
-    nodes.iter().try_fold(input, |data, node| apply(node, weights, model, data))
+/// The weights of a pass: an array for each entry of the layout.
+#[derive(Clone, Copy)]
+struct Weights<'a, E: Element> {
+    layout: &'a Layout,
+    arrays: &'a [Vector<E>],
 }
 
-/// One layer, on data of shape `(n, size of node.input)`.
-fn apply<E: Element>(node: &Node, weights: &[Vector<E>], model: &Model, input: Dual<E>) -> Result<Dual<E>>
+impl<'a, E: Element> Weights<'a, E>
 where
     Cpu: Device<E>,
 {
-    let output_size: usize = node.output.iter().product();
-    match &node.op {
-        Op::Dense { weight, bias } => {
-            let n_in = node.input[node.input.len() - 1];
-            let rows = input.linear(|x| {
-                let (n, size) = *x.shape();
-                Ok(x.try_reshape_like(&(n * (size / n_in), n_in))?)
-            })?;
-            affine(rows, &weights[*weight], &weights[*bias], output_size)
-        }
-        Op::Conv { weight, bias, windows } => {
-            let rows = input.linear(|x| ops::patches(x, windows))?;
-            affine(rows, &weights[*weight], &weights[*bias], output_size)
-        }
-        Op::MaxPool(windows) => {
-            let chosen = ops::largest(input.values(), windows);
-            let n = input.values().shape().0;
-            input.linear(|x| {
-                let per_row = x.shape().0 / n;
-                ops::select(x, chosen.clone(), per_row)
-            })
-        }
-        Op::AvgPool(windows) => input.linear(|x| ops::window_mean(x, windows)),
-        Op::Reshape => Ok(input),
-        Op::Activation(activation) => {
-            let (values, tangents) = input.into_parts();
-            let (values, tangents) = ops::activate(values, tangents, *activation)?;
-            Dual::new(values, tangents)
-        }
-        Op::Parallel { branches, join } => {
-            let outputs = branches
-                .iter()
-                .map(|nodes| apply_all(nodes, weights, model, input.clone()))
-                .collect::<Result<Vec<_>>>()?;
-            let width = |nodes: &Vec<Node>| nodes.last().map_or(&node.input, |node| &node.output).last().copied();
-            let widths: Vec<usize> = branches.iter().filter_map(width).collect();
-            let (values, tangents): (Vec<_>, Vec<_>) = outputs.into_iter().map(Dual::into_parts).unzip();
-            let tangents: Option<Vec<_>> = tangents.into_iter().collect();
-            let joined = |parts: Vec<Matrix<E>>| match join {
-                Join::Concat => ops::concat(parts, widths.clone()),
-                Join::Sum => ops::sum(parts),
-            };
-            Dual::new(joined(values)?, tangents.map(joined).transpose()?)
-        }
-        Op::Custom { layer, parameters } => {
-            let n = input.values().shape().0;
-            let n_tangents = input.tangents().map(|tangents| tangents.shape().0);
-            let output = E::forward_custom(layer.as_ref(), &weights[parameters.clone()], input)?.contiguous();
-            let refuse = |message| Err(ModelError::Custom { layer: node.label.clone(), message });
-            let shape = *output.values().shape();
-            if shape != (n, output_size) {
-                let promised = (n, output_size);
-                return refuse(format!("it made values of shape {shape:?}, its output_shape promised {promised:?}"));
+    /// Primitives one after the other.
+    fn run(self, primitives: &[Primitive], input: Dual<E>) -> Result<Dual<E>> {
+        primitives.iter().try_fold(input, |data, primitive| self.apply(primitive, data))
+    }
+
+    /// One primitive, on data of shape `(n, size of its input)`.
+    fn apply(self, primitive: &Primitive, input: Dual<E>) -> Result<Dual<E>> {
+        match &primitive.op {
+            Op::Linear(Linear::Map(weights)) => self.map(weights, primitive.input, input),
+            Op::Linear(Linear::Windows { windows, weights }) => self.windows(weights, windows, input),
+            Op::Linear(Linear::Composed { windows, first, second, .. }) => {
+                self.windows(second, windows, self.map(first, primitive.input, input)?)
             }
-            let made = output.tangents().map(|tangents| tangents.shape().0);
-            if made != n_tangents {
-                let count = |n: Option<usize>| n.map_or("no tangents".into(), |n| format!("{n} tangents"));
-                let (made, given) = (count(made), count(n_tangents));
-                return refuse(format!("it made {made}, for {given} that came in; each needs one of its own"));
+            Op::MaxPool(windows) => {
+                let chosen = ops::largest(input.values(), windows);
+                let n = input.values().shape().0;
+                input.linear(|x| {
+                    let per_row = x.shape().0 / n;
+                    ops::select(x, chosen.clone(), per_row)
+                })
             }
-            Ok(output)
+            Op::MeanPool(windows) => input.linear(|x| ops::window_mean(x, windows)),
+            Op::Pointwise(activation) => {
+                let (values, tangents) = input.into_parts();
+                let (values, tangents) = ops::activate(values, tangents, *activation)?;
+                Dual::new(values, tangents)
+            }
+            Op::Parallel { branches, join } => {
+                let outputs =
+                    branches.iter().map(|branch| self.run(branch, input.clone())).collect::<Result<Vec<_>>>()?;
+                let size = |output: &Dual<E>| output.values().shape().1;
+                let widths: Vec<usize> = outputs.iter().map(|x| size(x) / primitive.output.positions).collect();
+                let (values, tangents): (Vec<_>, Vec<_>) = outputs.into_iter().map(Dual::into_parts).unzip();
+                let tangents: Option<Vec<_>> = tangents.into_iter().collect();
+                let joined = |parts: Vec<Matrix<E>>| match join {
+                    Join::Concat => ops::concat(parts, widths.clone()),
+                    Join::Sum => ops::sum(parts),
+                };
+                Dual::new(joined(values)?, tangents.map(joined).transpose()?)
+            }
+            Op::Custom { layer, entries } => {
+                let n = input.values().shape().0;
+                let n_tangents = input.tangents().map(|tangents| tangents.shape().0);
+                let output = E::forward_custom(layer.as_ref(), &self.arrays[entries.clone()], input)?.contiguous();
+                let refuse = |message| Err(ModelError::Custom { layer: primitive.label.to_string(), message });
+                let shape = *output.values().shape();
+                let promised = (n, primitive.output.size());
+                if shape != promised {
+                    return refuse(format!(
+                        "it made values of shape {shape:?}, its output_shape promised {promised:?}"
+                    ));
+                }
+                let made = output.tangents().map(|tangents| tangents.shape().0);
+                if made != n_tangents {
+                    let count = |n: Option<usize>| n.map_or("no tangents".into(), |n| format!("{n} tangents"));
+                    let (made, given) = (count(made), count(n_tangents));
+                    return refuse(format!("it made {made}, for {given} that came in; each needs one of its own"));
+                }
+                Ok(output)
+            }
         }
     }
-}
 
-/// `y = x W + b` on rows; tangents `t W`. Rows are then collected to `output_size` numbers per simulation.
-fn affine<E: Element>(rows: Dual<E>, weight: &Vector<E>, bias: &Vector<E>, output_size: usize) -> Result<Dual<E>>
-where
-    Cpu: Device<E>,
-{
-    let n_out = bias.shape().0;
-    let n_in = weight.shape().0 / n_out;
-    let weight = weight.clone().try_reshape_like(&(n_in, n_out))?;
-    let product = |x: Matrix<E>| -> Result<Matrix<E>> { Ok(x.try_matmul(weight.clone())?) };
-    let collect = |y: Matrix<E>| -> Result<Matrix<E>> {
-        let n = y.shape().0 * n_out / output_size;
-        Ok(y.try_reshape_like(&(n, output_size))?)
-    };
-    let (values, tangents) = rows.into_parts();
-    let values = collect(ops::add_bias(product(values)?, bias.clone())?)?;
-    let tangents = match tangents {
-        Some(tangents) => Some(collect(product(tangents)?)?),
-        None => None,
-    };
-    Dual::new(values, tangents)
+    /// Each position by itself.
+    fn map(self, weights: &Affine, shape: Shape, input: Dual<E>) -> Result<Dual<E>> {
+        let rows = input.linear(|x| {
+            let n = x.shape().0;
+            Ok(x.try_reshape_like(&(n * shape.positions, shape.channels))?)
+        })?;
+        self.affine(rows, weights, shape.positions)
+    }
+
+    /// Each window.
+    fn windows(self, weights: &Affine, windows: &Arc<Windows>, input: Dual<E>) -> Result<Dual<E>> {
+        self.affine(input.linear(|x| ops::patches(x, windows))?, weights, windows.n_outputs())
+    }
+
+    /// `y = x W + b` on rows; tangents `t W`. The rows of the positions of a simulation are then put side by side.
+    fn affine(self, rows: Dual<E>, weights: &Affine, positions: usize) -> Result<Dual<E>> {
+        let (weight, bias) = (self.array(&weights.weight), self.array(&weights.bias));
+        let n_out = bias.shape().0;
+        let n_in = weight.shape().0 / n_out;
+        let weight = weight.clone().try_reshape_like(&(n_in, n_out))?;
+        let product = |x: Matrix<E>| -> Result<Matrix<E>> { Ok(x.try_matmul(weight.clone())?) };
+        let collect = |y: Matrix<E>| -> Result<Matrix<E>> {
+            let n = y.shape().0 / positions;
+            Ok(y.try_reshape_like(&(n, positions * n_out))?)
+        };
+        let (values, tangents) = rows.into_parts();
+        let values = collect(ops::add_bias(product(values)?, bias.clone())?)?;
+        let tangents = match tangents {
+            Some(tangents) => Some(collect(product(tangents)?)?),
+            None => None,
+        };
+        Dual::new(values, tangents)
+    }
+
+    /// The array in these places of the parameter vector.
+    fn array(self, range: &Range<usize>) -> &'a Vector<E> {
+        let at = self.layout.entries().partition_point(|entry| entry.range().end <= range.start);
+        &self.arrays[at]
+    }
 }
