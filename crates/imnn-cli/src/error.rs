@@ -63,6 +63,12 @@ pub enum CliError {
         /// What is in it.
         entry: String,
     },
+    /// The folder for a run is there already, with something in it.
+    #[error("{}: the folder is there already and is not empty; choose another, or have the run in it replaced (--force)", path.display())]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file cannot be written.
     #[error("{}: cannot be written: {source}", path.display())]
     Write {

@@ -9,6 +9,10 @@ use ndarray::{Array2, Array3, ArrayView2};
 use std::time::Duration;
 
 /// Whatever runs networks over simulations.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a device that runs networks of `{E}`",
+    note = "give a `Cpu<E>`, such as `Cpu::all()?`, or a `Cuda<E>`, of the same precision as the `Imnn<E>`"
+)]
 pub trait Device<E: Element>: Send + Sync {
     /// Compiles a network: what depends on it alone is worked out once, and the memory that its passes need is reused.
     ///

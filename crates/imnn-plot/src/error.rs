@@ -1,9 +1,11 @@
 //! What can go wrong with a plot.
 
+use std::fmt;
 use std::path::PathBuf;
 
-/// Why a plot was not made.
-#[derive(Debug, thiserror::Error)]
+/// Why a plot was not made. `Debug` shows the message as `Display` does, so that it is also seen where `main` returns the
+/// error.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum PlotError {
     /// The history has no entry.
@@ -28,7 +30,7 @@ pub enum PlotError {
         most: u32,
     },
     /// The extension of the path is not one of the formats.
-    #[error("{}: {} is no format for plots; end the file name in .png or .svg", path.display(), described(extension))]
+    #[error("{}: plots cannot be written as {}; end the file name in .png or .svg", path.display(), described(extension))]
     Format {
         /// The path given.
         path: PathBuf,
@@ -51,6 +53,12 @@ pub enum PlotError {
     },
 }
 
+impl fmt::Debug for PlotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 fn described(extension: &str) -> String {
-    if extension.is_empty() { "a name without an extension".to_owned() } else { format!("\".{extension}\"") }
+    if extension.is_empty() { "a file without an extension".to_owned() } else { format!(".{extension}") }
 }

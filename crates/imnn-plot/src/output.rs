@@ -47,10 +47,10 @@ mod tests {
         assert_eq!(format(Path::new("a/b.PNG")).unwrap(), Format::Png);
         assert_eq!(format(Path::new("b.svg")).unwrap(), Format::Svg);
         let message = |path: &str| format(Path::new(path)).unwrap_err().to_string();
-        assert_eq!(message("b.pdf"), "b.pdf: \".pdf\" is no format for plots; end the file name in .png or .svg");
+        assert_eq!(message("b.pdf"), "b.pdf: plots cannot be written as .pdf; end the file name in .png or .svg");
         assert_eq!(
             message("plot"),
-            "plot: a name without an extension is no format for plots; end the file name in .png or .svg"
+            "plot: plots cannot be written as a file without an extension; end the file name in .png or .svg"
         );
     }
 

@@ -21,8 +21,13 @@ const THREADS: &[&str] = &["rayon"];
 
 /// The agreed shape; ARCHITECTURE.md explains it.
 const LAYERS: &[Layer] = &[
-    Layer { name: "imnn-stats", uses: &[], never: &[FILES, NETWORKS, TERMINAL, PLOTS, THREADS] },
-    Layer { name: "imnn-sim", uses: &[], never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer { name: "imnn-lapack", uses: &[], never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer { name: "imnn-stats", uses: &["imnn-lapack"], never: &[FILES, NETWORKS, TERMINAL, PLOTS, THREADS] },
+    Layer {
+        name: "imnn-sim",
+        uses: &["imnn-lapack"],
+        never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
+    },
     Layer { name: "imnn-data", uses: &["imnn-sim"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA] },
     Layer { name: "imnn-jobs", uses: &["imnn-data"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer {
