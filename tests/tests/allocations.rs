@@ -29,6 +29,8 @@ fn what_passes_and_iterations_allocate() {
         ("numerical", dense_network(32), numerical(200)),
         ("augmented fields", field_network(), fields(200)),
     ];
+    // What gemm packs is as large as a cache, whose size differs between machines.
+    let most = isize::max(1 << 20, gemm_buffer() + (1 << 19));
     // Two threads come last: they end some time after their session.
     for (members, threads, memory) in [(1, 1, 1 << 30), (1, 1, 0), (1, 2, 1 << 30), (2, 1, 1 << 30), (2, 1, 20_000)] {
         for (what, network, source) in &cases {
@@ -41,7 +43,7 @@ fn what_passes_and_iterations_allocate() {
             assert!(number <= late, "{number} allocations: {what}, {split}");
             if device.workers() == 1 {
                 assert_eq!(live, 0, "bytes kept: {what}, {split}");
-                assert!(peak < 1 << 20, "{peak} bytes at once: {what}, {split}");
+                assert!(peak < most, "{peak} bytes at once of {most}: {what}, {split}");
             }
         }
     }
@@ -63,6 +65,13 @@ fn what_passes_and_iterations_allocate() {
 }
 
 const ITERATIONS: usize = 50;
+
+/// Bytes that the passes of a very small network take at once: what gemm packs the factors of any product into. That buffer is
+/// as large as its share of the second-level cache, or all of that cache if the system does not say who shares it (as without
+/// /sys in a container).
+fn gemm_buffer() -> isize {
+    passes(&dense_network(17), exact(8).as_ref(), None, &Cpu::new(1).unwrap()).peak
+}
 
 /// Memory taken over some iterations.
 struct Taken {

@@ -47,7 +47,7 @@ pub struct OnCard {
     /// Its times.
     #[serde(flatten)]
     pub measured: Measured,
-    /// Bytes that an iteration moves in the card's memory at least; counted for ours only.
+    /// Bytes that an iteration moves in the card's memory, about; counted for ours only.
     pub moved: Option<u64>,
 }
 

@@ -186,3 +186,15 @@ impl std::fmt::Debug for DeviceError {
 
 /// The result type of this crate.
 pub type Result<T, E = DeviceError> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_print_their_message_when_main_returns_them() {
+        let error = DeviceError::NoGpu { device: 3, found: 1 };
+        assert_eq!(format!("{error:?}"), error.to_string());
+        assert_eq!(format!("{:?}", DeviceError::NPerDevice), "n_per_device is 0; give at least 1, or leave it out");
+    }
+}

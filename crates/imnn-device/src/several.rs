@@ -6,7 +6,7 @@ use imnn_compute::threads::share;
 use imnn_data::{DataError, Derivatives, Identity, Leaf, Source, check_rows};
 use imnn_models::Element;
 use imnn_sim::Key;
-use ndarray::{Array2, Array3, Axis, concatenate, s};
+use ndarray::{Array2, Axis, concatenate, s};
 use std::ops::Range;
 
 /// Sessions that share the simulations evenly. Their gradients are added in order.
@@ -47,22 +47,22 @@ impl<E: Element> Session<E> for Several<E> {
             let own = Task { source: part, ..*task };
             session.forward(&own, keep).cloned().map_err(|error| part.whole(error))
         };
-        let made = std::thread::scope(|scope| {
+        let own = std::thread::scope(|scope| {
             let pairs = self.sessions.iter_mut().zip(&parts);
             let threads: Vec<_> = pairs.map(|pair| scope.spawn(|| run(pair))).collect();
             threads.into_iter().map(joined).collect::<Result<Vec<_>>>()
         })?;
         self.collect_notes();
-        let (n_s, n_d) = (task.source.n_s(), task.source.n_d());
-        let (q, p) = made.first().map_or((0, 0), |first| (first.x.ncols(), first.dx.len_of(Axis(2))));
-        let mut x = Array2::zeros((n_s, q));
-        for (part, made) in parts.iter().zip(&made) {
-            let (with, rest) = made.x.view().split_at(Axis(0), part.with.len());
+        let n_s = task.source.n_s();
+        let n_summaries = own.first().map_or(0, |first| first.x.ncols());
+        let mut x = Array2::zeros((n_s, n_summaries));
+        for (part, own) in parts.iter().zip(&own) {
+            let (with, rest) = own.x.view().split_at(Axis(0), part.with.len());
             x.slice_mut(s![part.with.clone(), ..]).assign(&with);
             x.slice_mut(s![part.without.clone(), ..]).assign(&rest);
         }
-        let views: Vec<_> = made.iter().map(|made| made.dx.view()).collect();
-        let dx = concatenate(Axis(0), &views).unwrap_or_else(|_| Array3::zeros((n_d, q, p)));
+        let views: Vec<_> = own.iter().map(|own| own.dx.view()).collect();
+        let dx = concatenate(Axis(0), &views).map_err(|_| SHAPES)?;
         self.summaries = Summaries { x, dx };
         Ok(&self.summaries)
     }
@@ -78,8 +78,7 @@ impl<E: Element> Session<E> for Several<E> {
             own.resize(gradient.len(), E::zero());
             let (with, without) =
                 (cotangents.x.slice(s![part.with.clone(), ..]), cotangents.x.slice(s![part.without.clone(), ..]));
-            let (_, q) = cotangents.x.dim();
-            let x = concatenate(Axis(0), &[with, without]).unwrap_or_else(|_| Array2::zeros((0, q)));
+            let x = concatenate(Axis(0), &[with, without]).map_err(|_| SHAPES)?;
             let task = Task { source: part, ..*task };
             let cotangents = Cotangents { x: x.view(), dx: cotangents.dx };
             session.backward(&task, &cotangents, own).map_err(|error| part.whole(error))
@@ -105,6 +104,9 @@ impl<E: Element> Session<E> for Several<E> {
         self.note.as_deref()
     }
 }
+
+const SHAPES: DeviceError =
+    DeviceError::Internal { what: "shares of the simulations have summaries of different shapes" };
 
 /// What a thread returned; its panic is passed on.
 fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {

@@ -106,11 +106,11 @@ impl Shape {
         if tangent_rows > 0 {
             let per = n_summaries * self.n_params;
             let dx = &mut summaries.dx.as_slice_mut().unwrap_or_default()[rows.start * per..rows.end * per];
-            for (dx, made) in dx.chunks_exact_mut(per).zip(changes.chunks_exact(tangent_rows * n_summaries)) {
+            for (dx, output) in dx.chunks_exact_mut(per).zip(changes.chunks_exact(tangent_rows * n_summaries)) {
                 // The network's rows run over (side, parameter, summary); the statistics want parameters last.
                 for (s, dx) in dx.chunks_exact_mut(self.n_params).enumerate() {
                     for (a, dx) in dx.iter_mut().enumerate() {
-                        let at = |side: usize| made[(side * self.n_params + a) * n_summaries + s].f64();
+                        let at = |side: usize| output[(side * self.n_params + a) * n_summaries + s].f64();
                         *dx = match derivatives {
                             Derivatives::Exact => at(0),
                             Derivatives::Numerical { widths } => (at(1) - at(0)) / widths[a],

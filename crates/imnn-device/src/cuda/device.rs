@@ -65,7 +65,7 @@ impl<E: Element> Cuda<E> {
     }
 
     /// At most this many bytes of each card's memory; the default is nine tenths of what is free. With less, batches are
-    /// smaller, and what cannot be kept between forward and backward is run again.
+    /// smaller, and what cannot be saved between forward and backward is run again.
     pub fn with_memory(mut self, bytes: usize) -> Self {
         self.memory = Some(bytes);
         self

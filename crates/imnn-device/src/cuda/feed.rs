@@ -40,7 +40,7 @@ struct Buffer {
     number: usize,
     used: u64,
     holds: Option<Content>,
-    /// Why reading that failed; it is told when the batch is brought, if ever it is.
+    /// Why reading that failed; reported when the batch is brought, if ever it is.
     error: Option<DeviceError>,
 }
 
@@ -110,7 +110,7 @@ impl<E: Element> Feed<E> {
     /// they have a name by which that task can be told from others.
     ///
     /// # Errors
-    /// If the card refuses. What reading fails with is told when the batch is brought, if ever it is.
+    /// If the card refuses. What reading fails with is reported when the batch is brought, if ever it is.
     pub(crate) fn read_ahead<B: Backend>(
         &mut self,
         backend: &mut B,

@@ -110,7 +110,7 @@ pub(crate) struct Layout {
     pub(crate) training: Held,
     /// What lies in each place for simulations, and in each place for layers: data or pass, and batch.
     inputs: Vec<Option<(Data, usize)>>,
-    kept: Vec<Option<(u64, usize)>>,
+    saved: Vec<Option<(u64, usize)>>,
 }
 
 impl Layout {
@@ -145,7 +145,7 @@ impl Layout {
             held: Held::default(),
             training: Held::default(),
             inputs: vec![None; batches.n_inputs],
-            kept: vec![None; batches.n_kept],
+            saved: vec![None; batches.n_saved],
         };
         match layout.fill(backend, plan, room, fixed) {
             Ok(()) => Ok(layout),
@@ -165,11 +165,11 @@ impl Layout {
     ) -> Result<()> {
         let Batches { shape, lengths, .. } = self.batches;
         let n = shape.microbatches.len();
-        let (n_inputs, n_kept) = (self.inputs.len(), self.kept.len());
+        let (n_inputs, n_saved) = (self.inputs.len(), self.saved.len());
         let held = &mut self.held;
         let mut take = |len: usize| held.allocate::<E>(backend, len);
         let inputs = (0..n_inputs).map(|_| take(lengths.input)).collect::<Result<Vec<_>>>()?;
-        let kept = (0..n_kept).map(|_| take(lengths.kept)).collect::<Result<Vec<_>>>()?;
+        let saved = (0..n_saved).map(|_| take(lengths.saved)).collect::<Result<Vec<_>>>()?;
         if self.batches.staged {
             self.stage = Some(take(lengths.input)?.memory);
         }
@@ -180,13 +180,13 @@ impl Layout {
         let values = take((0..n).map(values_of).sum())?;
         self.tangents = take(2 * shape.n_params * shape.n_summaries)?;
         let indices =
-            (0..n_kept).map(|_| held.allocate::<u32>(backend, lengths.indices)).collect::<Result<Vec<_>>>()?;
+            (0..n_saved).map(|_| held.allocate::<u32>(backend, lengths.indices)).collect::<Result<Vec<_>>>()?;
         let (mut summary, mut value) = (0, 0);
         for k in 0..n {
-            let (rows, slot) = (shape.rows(k), k.min(n_kept - 1));
+            let (rows, slot) = (shape.rows(k), k.min(n_saved - 1));
             let spans = Spans {
                 input: inputs[k.min(n_inputs - 1)].part(0..shape.input * rows.total()),
-                kept: kept[slot],
+                saved: saved[slot],
                 indices: indices[slot],
                 arena,
                 patches,
@@ -247,8 +247,8 @@ impl Layout {
     }
 
     /// Whether all batches have places of their own, for their simulations and all layers.
-    pub(crate) fn keeps_all(&self) -> bool {
-        self.kept.len() >= self.spans.len()
+    pub(crate) fn saves_all(&self) -> bool {
+        self.saved.len() >= self.spans.len()
     }
 
     pub(crate) fn set_input(&mut self, k: usize, data: Option<(Data, usize)>) {
@@ -258,17 +258,17 @@ impl Layout {
 
     /// The next batch down from `k` whose layers this pass has to make again, if there is one.
     pub(crate) fn next_lost(&self, k: usize, pass: u64) -> Option<usize> {
-        (0..k).rev().find(|&k| !self.keeps(k, pass))
+        (0..k).rev().find(|&k| !self.has_saved(k, pass))
     }
 
-    pub(crate) fn set_kept(&mut self, k: usize, pass: Option<(u64, usize)>) {
-        let last = self.kept.len() - 1;
-        self.kept[k.min(last)] = pass;
+    pub(crate) fn set_saved(&mut self, k: usize, pass: Option<(u64, usize)>) {
+        let last = self.saved.len() - 1;
+        self.saved[k.min(last)] = pass;
     }
 
     /// Whether batch `k` lies there with its layers as this pass left them.
-    pub(crate) fn keeps(&self, k: usize, pass: u64) -> bool {
+    pub(crate) fn has_saved(&self, k: usize, pass: u64) -> bool {
         let input = self.input_at(k).is_some_and(|(_, batch)| batch == k);
-        input && self.kept[k.min(self.kept.len() - 1)] == Some((pass, k))
+        input && self.saved[k.min(self.saved.len() - 1)] == Some((pass, k))
     }
 }

@@ -174,9 +174,9 @@ impl<E: Element, B: Backend> CardSession<E, B> {
     fn run_forward(&mut self, task: &Task<'_, E>, passes: Passes, k: usize, pass: u64) -> Result<()> {
         let layout = self.layouts.get_mut(passes)?;
         self.feed.bring(&mut self.backend, layout, task, k, pass)?;
-        layout.set_kept(k, None);
+        layout.set_saved(k, None);
         self.backend.run(layout.forward[k])?;
-        layout.set_kept(k, Some((pass, k)));
+        layout.set_saved(k, Some((pass, k)));
         Ok(())
     }
 
@@ -214,16 +214,16 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         self.passes += 1;
         for k in 0..n {
             self.feed.bring(&mut self.backend, layout, task, k, self.passes)?;
-            layout.set_kept(k, Some((self.passes, k)));
+            layout.set_saved(k, Some((self.passes, k)));
         }
         Ok(true)
     }
 
-    /// Runs all batches backward, those that the pass has not kept forward before; the gradient is added up from zero.
+    /// Runs all batches backward, those that the pass has not saved forward before; the gradient is added up from zero.
     pub(super) fn run_backwards(&mut self, task: &Task<'_, E>, pass: u64) -> Result<()> {
         self.backend.run(self.clear)?;
         for k in (0..self.layouts.get(Passes::Both)?.backward.len()).rev() {
-            if !self.layouts.get(Passes::Both)?.keeps(k, pass) {
+            if !self.layouts.get(Passes::Both)?.has_saved(k, pass) {
                 self.run_forward(task, Passes::Both, k, pass)?;
             }
             let layout = self.layouts.get(Passes::Both)?;

@@ -200,7 +200,7 @@ impl<E: Element, B: Backend> DeviceTraining<E> for CardTraining<'_, E, B> {
         self.prepare(Passes::Both, source.derivatives())?;
         let coefficients = self.optimiser.coefficients::<E>(iteration);
         self.session.backend.upload(self.buffers.coefficients.memory, 0, bytes::of(&coefficients))?;
-        if self.session.layouts.get(Passes::Both)?.keeps_all() {
+        if self.session.layouts.get(Passes::Both)?.saves_all() {
             if self.session.bring_all(&task)? {
                 self.run(|iteration| iteration.whole)?;
             } else {

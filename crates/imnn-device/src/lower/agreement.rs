@@ -10,7 +10,7 @@ use imnn_models::{Element, Model, Result};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-/// A plan run as commands, each leaf on a card of its own.
+/// A plan run as commands, each microbatch on a card of its own.
 struct OnCard<E> {
     plan: Plan<E>,
     weights: Vec<E>,
@@ -48,7 +48,7 @@ impl<E: Element> OnCard<E> {
         weights.resize(n_weights, E::nan());
         let mut spans = Spans {
             input: put(input),
-            kept: put(&nans(needs.kept)),
+            saved: put(&nans(needs.saved)),
             indices: Span { memory: 0, start: 0, len: 0 },
             arena: put(&nans(needs.arena)),
             patches: put(&nans(needs.patches)),

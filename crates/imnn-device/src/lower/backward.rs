@@ -59,7 +59,7 @@ impl<E: Element> Lowering<'_, E> {
         let (table, table_of) = (self.tables[k], Argument::Indices);
         match &step.op {
             StepOp::Piecewise(Pointwise { activation, .. }) => {
-                let y = self.kept(to.buffer).part(0..n * size);
+                let y = self.saved(to.buffer).part(0..n * size);
                 let both = [(1, 0), (p, n * size)];
                 let one = [(per, 0)];
                 let groups: &[(usize, usize)] = if n_own == 0 { &one } else { &both };
@@ -70,7 +70,7 @@ impl<E: Element> Lowering<'_, E> {
                 }
             }
             StepOp::Smooth(Pointwise { activation, .. }) => {
-                let [x, gy, gx] = [self.kept(from.buffer), gy, gx].map(Argument::Numbers);
+                let [x, gy, gx] = [self.saved(from.buffer), gy, gx].map(Argument::Numbers);
                 self.launch(
                     "smooth_backward",
                     n * size,
@@ -124,7 +124,7 @@ impl<E: Element> Lowering<'_, E> {
             CotangentRows::PerSummary(q) => Some(q),
             CotangentRows::PerRow => None,
         };
-        let x = self.kept(from.buffer);
+        let x = self.saved(from.buffer);
         if let (Some(q), true) = (per_summary, step.combine) {
             self.combine(x, self.plan.buffers[from.buffer].size, q, self.combined_of(from.buffer));
         }

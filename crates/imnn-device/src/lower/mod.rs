@@ -38,7 +38,7 @@ pub(crate) struct Spans {
     /// The simulations `(rows.total(), F)`.
     pub(crate) input: Span,
     /// The layers.
-    pub(crate) kept: Span,
+    pub(crate) saved: Span,
     /// Where maxima were found.
     pub(crate) indices: Span,
     /// Gradients and combined rows.
@@ -61,7 +61,7 @@ pub(crate) struct Spans {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lengths {
     pub(crate) input: usize,
-    pub(crate) kept: usize,
+    pub(crate) saved: usize,
     pub(crate) indices: usize,
     pub(crate) arena: usize,
     pub(crate) patches: usize,
@@ -95,7 +95,7 @@ pub(crate) fn lengths<E: Element>(plan: &Plan<E>, rows: Rows, patches: usize) ->
     let skipped = skipped(plan);
     Lengths {
         input: plan.buffers[0].size * total,
-        kept: (plan.saved.0 - skipped) * total,
+        saved: (plan.saved.0 - skipped) * total,
         indices: plan.saved.1 * rows.n,
         arena: plan.cotangents * back,
         patches: widest,
@@ -161,7 +161,7 @@ impl<'a, E: Element> Lowering<'a, E> {
         for k in 0..self.plan.steps.len() {
             self.step_forward(k);
         }
-        let (from, to) = (self.kept(self.plan.output), self.spans.summaries);
+        let (from, to) = (self.saved(self.plan.output), self.spans.summaries);
         self.copy(from, 1, to, 1, (to.len, 1), false);
         self.commands
     }
@@ -170,7 +170,7 @@ impl<'a, E: Element> Lowering<'a, E> {
         let plan = self.plan;
         let step = &plan.steps[k];
         let (from, to) = (step.input, step.output);
-        let (x, y) = (self.kept(from.buffer), self.kept(to.buffer));
+        let (x, y) = (self.saved(from.buffer), self.saved(to.buffer));
         let (n, p, total) = (self.rows.n, self.rows.tangents, self.rows.total());
         let (size, channels) = (plan.buffers[from.buffer].size, to.shape.channels);
         let (positions, ld) = (to.shape.positions, to.ld);
@@ -308,13 +308,13 @@ impl<'a, E: Element> Lowering<'a, E> {
         self.spans.weights.part(place.range.start + shift..place.range.end + shift)
     }
 
-    fn kept(&self, buffer: usize) -> Span {
+    fn saved(&self, buffer: usize) -> Span {
         if buffer == 0 {
             return self.spans.input;
         }
         let (total, buffer) = (self.rows.total(), &self.plan.buffers[buffer]);
         let start = (buffer.saved - skipped(self.plan)) * total;
-        self.spans.kept.part(start..start + buffer.size * total)
+        self.spans.saved.part(start..start + buffer.size * total)
     }
 
     fn indices(&self, first: usize, to: View) -> Span {
