@@ -64,19 +64,14 @@ pub enum CliError {
         entry: String,
     },
     /// The folder for a run is there already, with something in it.
-    #[error("{}: the folder is there already and is not empty; choose another, or have the run in it replaced (--force)", path.display())]
+    #[error("{} exists already and is not empty; choose another name, or replace the run in it (--force)", path.display())]
     Occupied {
         /// The folder.
         path: PathBuf,
     },
     /// A file cannot be written.
-    #[error("{}: cannot be written: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] imnn::io::FileError),
     /// Training came to a point from which it cannot go on; what there is was saved.
     #[error(
         "{source}\nsaved in {}: history, plot and weights up to there{}",

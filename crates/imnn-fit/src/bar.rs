@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn lines_say_where_training_is() {
-        let training = Record::from_array([48.6195, 1.0, 1.0, 0.1, 1.0]);
+        let training = Record { det_f: 48.6195, ..Record::default() };
         let mut progress = Progress {
             iteration: 1234,
             max_iterations: 4000,

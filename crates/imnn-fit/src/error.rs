@@ -114,7 +114,7 @@ pub enum FitError {
     NoBestWeights,
 
     /// The folder for a run is there already, with something in it.
-    #[error("{}: the folder is there already and is not empty; choose another, or have the run in it replaced", path.display())]
+    #[error("{} exists already and is not empty; choose another name, or replace the run in it", path.display())]
     Occupied {
         /// The folder.
         path: PathBuf,
@@ -122,7 +122,7 @@ pub enum FitError {
 
     /// A run was saved beside the folder that was asked for, which is occupied.
     #[error(
-        "{}: the folder is there already and is not empty, so the run was saved in {}; `save_replacing` replaces a run",
+        "{} exists already and is not empty, so the run was saved in {}; `save_replacing` replaces a run",
         path.display(), saved.display()
     )]
     SavedElsewhere {
@@ -148,7 +148,11 @@ pub enum FitError {
         entry: String,
     },
 
-    /// A saved run cannot be written or read.
+    /// A file or folder cannot be written.
+    #[error(transparent)]
+    Write(#[from] imnn_io::FileError),
+
+    /// A saved run cannot be read.
     #[error("{}: {message}", path.display())]
     File {
         /// The file or folder.

@@ -1,6 +1,7 @@
-//! A folder that appears whole or not at all.
+//! The folder of a run, which appears whole or not at all.
 
 use crate::error::{FitError, Result, refuse};
+use imnn_io::Partial;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,10 +25,7 @@ const OF_A_RUN: [&str; 11] = [
 /// Made before training begins, it finds out at once whether there will be a place for the results. If it is dropped
 /// without [`RunFolder::finish`], nothing of it remains.
 #[derive(Debug)]
-pub struct RunFolder {
-    target: PathBuf,
-    partial: PathBuf,
-}
+pub struct RunFolder(Partial);
 
 impl RunFolder {
     /// Prepares to write `target`, which must not be there, or be empty.
@@ -38,7 +36,7 @@ impl RunFolder {
         let target = target.into();
         match fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_some()) {
             true => Err(FitError::Occupied { path: target }),
-            false => RunFolder::prepare(target),
+            false => RunFolder::prepare(target, false),
         }
     }
 
@@ -53,7 +51,7 @@ impl RunFolder {
         let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
         match names.find(|name| !OF_A_RUN.contains(&name.as_str())) {
             Some(entry) => Err(FitError::Foreign { path: target, entry }),
-            None => RunFolder::prepare(target),
+            None => RunFolder::prepare(target, true),
         }
     }
 
@@ -77,31 +75,16 @@ impl RunFolder {
         }
     }
 
-    fn prepare(target: PathBuf) -> Result<Self> {
-        if target.exists() && !target.is_dir() {
+    fn prepare(target: PathBuf, replace: bool) -> Result<Self> {
+        if target.is_file() {
             return Err(refuse(&target, "this is a file; give the name of a folder"));
         }
-        let name = target.file_name().ok_or_else(|| refuse(&target, "this cannot be the name of a new folder"))?;
-        let name = name.to_string_lossy();
-        let parent = match target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        let partial = parent.join(format!(".{name}.partial-{}", std::process::id()));
-        match fs::create_dir_all(&partial) {
-            Ok(()) => Ok(RunFolder { target, partial }),
-            Err(error) => Err(refuse(
-                &target,
-                format!(
-                    "the output folder cannot be written ({error}); choose another place or change its permissions"
-                ),
-            )),
-        }
+        Ok(RunFolder(Partial::folder(target, replace)?))
     }
 
     /// Where to write files to, until the folder is finished.
     pub fn path(&self) -> &Path {
-        &self.partial
+        self.0.path()
     }
 
     /// Puts the folder in its place.
@@ -109,31 +92,14 @@ impl RunFolder {
     /// # Errors
     /// If it cannot be moved there.
     pub fn finish(self) -> Result<()> {
-        let failed =
-            |error: std::io::Error| refuse(&self.target, format!("the folder cannot be put in place ({error})"));
-        let old = self.partial.with_extension("replaced");
-        let replaces = self.target.exists();
-        if replaces {
-            fs::rename(&self.target, &old).map_err(failed)?;
-        }
-        fs::rename(&self.partial, &self.target).map_err(failed)?;
-        if replaces {
-            fs::remove_dir_all(&old).map_err(failed)?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for RunFolder {
-    fn drop(&mut self) {
-        // After `finish` there is nothing left to remove, and if removing fails there is nobody to tell.
-        let _ = fs::remove_dir_all(&self.partial);
+        Ok(self.0.finish()?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_folder_appears_whole_or_not_at_all() {
@@ -150,7 +116,7 @@ mod tests {
         folder.finish().unwrap();
         assert_eq!(fs::read_to_string(target.join("model.toml")).unwrap(), "1");
         let message = RunFolder::create(&target).unwrap_err().to_string();
-        assert!(message.contains("there already"), "{message}");
+        assert!(message.contains("exists already"), "{message}");
 
         let folder = RunFolder::replacing(&target).unwrap();
         fs::write(folder.path().join("best.safetensors"), "2").unwrap();

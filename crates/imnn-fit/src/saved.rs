@@ -116,7 +116,7 @@ fn not_saved(error: FitError) -> FitError {
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).map_err(|error| refuse(path, error.to_string()))
+    Ok(imnn_io::atomic::write(path, text)?)
 }
 
 fn write_statistics(statistics: &Statistics, folder: &Path) -> Result<()> {

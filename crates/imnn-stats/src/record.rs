@@ -8,7 +8,7 @@ use crate::regularisation::{Regularisation, lambda2};
 macro_rules! columns {
     ($($(#[$doc:meta])+ $column:ident: $name:literal,)+) => {
         /// The numbers that one iteration adds to the history.
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq)]
         pub struct Record {
             $($(#[$doc])+ pub $column: f64,)+
         }
@@ -98,14 +98,15 @@ mod tests {
 
     #[test]
     fn records_columns_and_names_are_in_one_order() {
-        let record = Record::from_array([50.0, 1.0, 2.0, 3.0, 4.0]);
-        assert_eq!(Record::NAMES, ["detF", "detC", "detinvC", "lambda2", "r"]);
-        assert_eq!((record.det_f, record.r), (50.0, 4.0));
+        let record = Record::from_array(std::array::from_fn(|k| k as f64));
+        let place = |name| Record::NAMES.iter().position(|other| *other == name).unwrap();
+        assert_eq!((record.det_f, record.det_inv_c), (place("detF") as f64, place("detinvC") as f64));
+        assert_eq!((record.lambda2, record.r), (place("lambda2") as f64, place("r") as f64));
         let mut trace = Trace::default();
         assert!(trace.is_empty());
         trace.push(record);
         trace.push(Record { det_f: 51.0, ..record });
-        assert_eq!(trace.det_f, [50.0, 51.0]);
+        assert_eq!(trace.det_f, [record.det_f, 51.0]);
         assert_eq!(trace.columns().map(|column| column[0]), record.to_array());
         assert_eq!(Trace::from_columns(trace.columns().map(<[f64]>::to_vec)), trace);
         assert_eq!(trace.len(), 2);

@@ -63,6 +63,7 @@
 //! | [`fit`] | the trainer [`fit::Imnn`]: whitened start, early stopping, history, saved runs, estimates |
 //! | [`data`] | sources of simulations: arrays in memory, npy and npz files, simulators on the fly, augmentation, noise |
 //! | [`jobs`] | simulators that are external programs: run, checked, put together into sets of simulations |
+//! | [`io`] | files that appear whole or not at all, TOML files read with errors that name line and key |
 //! | [`sim`] | random keys, simulators with exact derivatives, built-in simulators |
 //! | [`models`] | networks with exact tangents, layers of your own, weights, optimisers |
 //! | [`device`] | where networks run: the threads of a CPU, several devices as one |
@@ -86,6 +87,8 @@ pub use imnn_data as data;
 pub use imnn_device as device;
 #[doc(inline)]
 pub use imnn_fit as fit;
+#[doc(inline)]
+pub use imnn_io as io;
 #[doc(inline)]
 pub use imnn_jobs as jobs;
 #[doc(inline)]
