@@ -63,14 +63,15 @@ pub enum CliError {
         /// What is in it.
         entry: String,
     },
-    /// A file cannot be written.
-    #[error("{}: cannot be written: {source}", path.display())]
-    Write {
-        /// The file.
+    /// The folder for a run is there already, with something in it.
+    #[error("{} exists already and is not empty; choose another name, or replace the run in it (--force)", path.display())]
+    Occupied {
+        /// The folder.
         path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
     },
+    /// A file cannot be written.
+    #[error(transparent)]
+    File(#[from] imnn::io::FileError),
     /// Training came to a point from which it cannot go on; what there is was saved.
     #[error(
         "{source}\nsaved in {}: history, plot and weights up to there{}",

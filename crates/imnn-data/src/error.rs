@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use imnn_sim::SimError;
 
-use crate::text::{keys, one_per, plural, tuple};
+use imnn_io::text::{keys, one_per, plural, tuple};
 
 /// Why simulations could not be read, checked or made.
 ///
@@ -341,7 +341,7 @@ pub enum DataError {
         n_s: usize,
     },
     /// An input shape of another size was asked for.
-    #[error("{label}: simulations of shape {} ({}) cannot be viewed as {} ({})", tuple(found), plural(found.iter().product(), "value"), tuple(asked), plural(crate::text::saturating_product(asked), "value"))]
+    #[error("{label}: simulations of shape {} ({}) cannot be viewed as {} ({})", tuple(found), plural(found.iter().product(), "value"), tuple(asked), plural(imnn_io::text::saturating_product(asked), "value"))]
     Reshape {
         /// The array of simulations.
         label: String,
@@ -407,12 +407,9 @@ pub enum DataError {
         /// What is wrong and what to do.
         advice: &'static str,
     },
-    /// There is something already where an array is to be written.
-    #[error("{}: is there already; choose another name, or have it replaced with --force", path.display())]
-    Exists {
-        /// The file or folder.
-        path: PathBuf,
-    },
+    /// A file or folder cannot be written.
+    #[error(transparent)]
+    File(#[from] imnn_io::FileError),
     /// An array cannot be written under that name.
     #[error("{path}: cannot be written: {reason}")]
     Target {

@@ -43,7 +43,6 @@ mod source;
 mod split;
 mod steps;
 mod streamed;
-mod text;
 pub mod tfrecord;
 mod transform;
 mod values;

@@ -6,8 +6,8 @@ use imnn_sim::{Key, Real, Simulator};
 
 use crate::scratch::{NUMBERS, first, lend};
 use crate::steps::check_widths;
-use crate::text::unravel;
 use crate::{DataError, Derivatives, Identity, Leaf, Source, check_rows};
+use imnn_io::text::unravel;
 
 /// Simulations made anew for each key: row i is simulated at the fiducial with `key.fold_in(i)`.
 ///

@@ -4,7 +4,7 @@ use imnn_sim::Real;
 use ndarray::ArrayD;
 
 use crate::DataError;
-use crate::text::unravel;
+use imnn_io::text::unravel;
 
 /// The values in row-major order.
 pub(crate) fn row_major<E: Real>(array: ArrayD<E>) -> Vec<E> {

@@ -5,7 +5,8 @@ use crate::error::Result;
 use crate::layer::Layer;
 use crate::layers::listed;
 use crate::network::Network;
-use crate::settings::{Item, shortened, suggestion};
+use crate::settings::{Item, suggestion};
+use imnn_io::text::shortened;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use toml::Value;
 

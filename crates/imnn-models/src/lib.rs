@@ -33,6 +33,7 @@ pub use error::{ModelError, Result};
 pub use initialise::Initialiser;
 pub use layer::Layer;
 pub use layers::custom::{UserLayer, custom_error};
+pub use layers::functions;
 pub use layers::functions::*;
 pub use layers::{Conv, Dense, Parallel, Window};
 pub use layout::{Entry, Layout, Parameters};

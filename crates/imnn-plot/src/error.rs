@@ -1,9 +1,11 @@
 //! What can go wrong with a plot.
 
+use std::fmt;
 use std::path::PathBuf;
 
-/// Why a plot was not made.
-#[derive(Debug, thiserror::Error)]
+/// Why a plot was not made. `Debug` shows the message as `Display` does, so that it is also seen where `main` returns the
+/// error.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum PlotError {
     /// The history has no entry.
@@ -28,7 +30,7 @@ pub enum PlotError {
         most: u32,
     },
     /// The extension of the path is not one of the formats.
-    #[error("{}: {} is no format for plots; end the file name in .png or .svg", path.display(), described(extension))]
+    #[error("{}: plots cannot be written {}; use .png or .svg", path.display(), described(extension))]
     Format {
         /// The path given.
         path: PathBuf,
@@ -36,13 +38,8 @@ pub enum PlotError {
         extension: String,
     },
     /// The file could not be written.
-    #[error("{}: the plot could not be written: {source}; check that the folder exists and is writable", path.display())]
-    Write {
-        /// The path given.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] imnn_io::FileError),
     /// The drawing backend or the encoder refused.
     #[error("the plot could not be drawn: {reason}")]
     Draw {
@@ -51,6 +48,12 @@ pub enum PlotError {
     },
 }
 
+impl fmt::Debug for PlotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 fn described(extension: &str) -> String {
-    if extension.is_empty() { "a name without an extension".to_owned() } else { format!("\".{extension}\"") }
+    if extension.is_empty() { "without an extension".to_owned() } else { format!("as .{extension}") }
 }

@@ -21,6 +21,7 @@ const THREADS: &[&str] = &["rayon"];
 
 /// The agreed shape; ARCHITECTURE.md explains it.
 const LAYERS: &[Layer] = &[
+    Layer { name: "imnn-io", uses: &[], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-lapack", uses: &[], never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-stats", uses: &["imnn-lapack"], never: &[FILES, NETWORKS, TERMINAL, PLOTS, THREADS] },
     Layer {
@@ -28,14 +29,22 @@ const LAYERS: &[Layer] = &[
         uses: &["imnn-lapack"],
         never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
     },
-    Layer { name: "imnn-data", uses: &["imnn-sim"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA] },
-    Layer { name: "imnn-jobs", uses: &["imnn-data"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer { name: "imnn-data", uses: &["imnn-io", "imnn-sim"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA] },
+    Layer {
+        name: "imnn-jobs",
+        uses: &["imnn-data", "imnn-io"],
+        never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
+    },
     Layer {
         name: "imnn-compute",
         uses: &["imnn-sim"],
         never: &[FILES, &["cudarc", "dfdx"], TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
     },
-    Layer { name: "imnn-models", uses: &["imnn-compute", "imnn-sim"], never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA] },
+    Layer {
+        name: "imnn-models",
+        uses: &["imnn-compute", "imnn-io", "imnn-sim"],
+        never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA],
+    },
     Layer {
         name: "imnn-engine",
         uses: &["imnn-compute", "imnn-models"],
@@ -43,21 +52,22 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "imnn-device",
-        uses: &["imnn-compute", "imnn-data", "imnn-engine", "imnn-models", "imnn-sim"],
-        never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA],
+        uses: &["imnn-compute", "imnn-data", "imnn-engine", "imnn-io", "imnn-models", "imnn-sim", "imnn-stats"],
+        never: &[TERMINAL, PLOTS],
     },
     Layer {
         name: "imnn-fit",
-        uses: &["imnn-data", "imnn-device", "imnn-models", "imnn-sim", "imnn-stats"],
+        uses: &["imnn-data", "imnn-device", "imnn-io", "imnn-models", "imnn-sim", "imnn-stats"],
         never: &[&["clap"], PLOTS],
     },
-    Layer { name: "imnn-plot", uses: &["imnn-fit"], never: &[&["clap"]] },
+    Layer { name: "imnn-plot", uses: &["imnn-fit", "imnn-io"], never: &[&["clap"]] },
     Layer {
         name: "imnn",
         uses: &[
             "imnn-data",
             "imnn-device",
             "imnn-fit",
+            "imnn-io",
             "imnn-jobs",
             "imnn-models",
             "imnn-plot",

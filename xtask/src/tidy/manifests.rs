@@ -14,7 +14,7 @@ const INHERITED: &[(&str, &str)] = &[
 
 /// Members that call what is unsafe, each block with its argument. Cargo takes the lints of the workspace as a whole or
 /// not at all; theirs are written out, the same but that unsafe code is denied where it is not expressly allowed.
-const UNSAFE: &[&str] = &["imnn-benches", "imnn-compute", "imnn-device"];
+const UNSAFE: &[&str] = &["imnn-benches", "imnn-compute", "imnn-device", "imnn-tests"];
 
 const LINTS: &[&str] = &["rust", "rustdoc", "clippy"];
 

@@ -7,7 +7,7 @@ use ndarray::{ArrayD, Axis, IxDyn, ShapeBuilder};
 
 use super::header::{Header, HeaderError};
 use crate::DataError;
-use crate::text::unravel;
+use imnn_io::text::unravel;
 
 /// The bytes of one `.npy` file.
 pub(crate) struct Npy<R> {

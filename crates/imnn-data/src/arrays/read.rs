@@ -11,9 +11,9 @@ use super::ArrayPath;
 use super::archive::read_member;
 use super::npy::Npy;
 use crate::hdf5::is_hdf5;
-use crate::text::saturating_product;
 use crate::tfrecord::is_tfrecord;
 use crate::{DataError, RowOptions, open_rows};
+use imnn_io::text::saturating_product;
 
 /// Reads an array, in row-major order.
 ///

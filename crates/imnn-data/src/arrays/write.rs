@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Error, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 
+use imnn_io::FileError;
+use imnn_io::atomic::write_with;
 use ndarray::ArrayViewD;
 use ndarray_npy::{NpzWriter, WriteNpyError, WriteNpyExt, WriteNpzError};
 use zip::CompressionMethod;
@@ -46,10 +47,10 @@ impl<'a> From<ArrayViewD<'a, i64>> for AnyArray<'a> {
 /// The file appears whole or not at all: it is written beside its place and then renamed.
 ///
 /// # Errors
-/// [`DataError::Io`] where the folder cannot be written to or the disk is full.
+/// [`DataError::File`] if the folder cannot be written to or the disk is full.
 pub fn write_npy<'a>(path: impl AsRef<Path>, array: impl Into<AnyArray<'a>>) -> Result<(), DataError> {
     let array = array.into();
-    whole_or_not(path.as_ref(), |file| {
+    write(path.as_ref(), |file| {
         let mut writer = BufWriter::new(file);
         let written = match &array {
             AnyArray::F32(array) => array.write_npy(&mut writer),
@@ -66,7 +67,7 @@ pub fn write_npy<'a>(path: impl AsRef<Path>, array: impl Into<AnyArray<'a>>) -> 
 /// The file appears whole or not at all: it is written beside its place and then renamed.
 ///
 /// # Errors
-/// [`DataError::WriteKey`] for an empty or repeated name, [`DataError::Io`] where the folder cannot be written to or
+/// [`DataError::WriteKey`] for an empty or repeated name, [`DataError::File`] if the folder cannot be written to or
 /// the disk is full.
 pub fn write_npz<K: AsRef<str>>(path: impl AsRef<Path>, arrays: &[(K, AnyArray<'_>)]) -> Result<(), DataError> {
     let path = path.as_ref();
@@ -81,7 +82,7 @@ pub fn write_npz<K: AsRef<str>>(path: impl AsRef<Path>, arrays: &[(K, AnyArray<'
         };
         return Err(DataError::WriteKey { path: path.to_owned(), key: key.to_owned(), reason });
     }
-    whole_or_not(path, |file| {
+    write(path, |file| {
         let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
         // Lets a single array pass 4 GiB, as numpy does.
         let mut npz = NpzWriter::new_with_options(BufWriter::new(file), stored.large_file(true));
@@ -98,45 +99,8 @@ pub fn write_npz<K: AsRef<str>>(path: impl AsRef<Path>, arrays: &[(K, AnyArray<'
     })
 }
 
-/// Lets `write` fill a file beside `path` and renames it, or removes it where that fails.
-pub(crate) fn whole_or_not(path: &Path, write: impl FnOnce(&File) -> Result<(), Error>) -> Result<(), DataError> {
-    let beside = beside(path);
-    let written = File::create_new(&beside).and_then(|file| {
-        let renamed = write(&file).and_then(|()| file.sync_all()).and_then(|()| std::fs::rename(&beside, path));
-        if renamed.is_err() {
-            // The first error is the one to report.
-            let _ = std::fs::remove_file(&beside);
-        }
-        renamed
-    });
-    written.map_err(|source| DataError::Io { action: "write", label: path.display().to_string(), source })
-}
-
-/// Renames a file that was written beside `path`, or removes it where that failed.
-#[cfg(feature = "hdf5")]
-pub(crate) fn finished(path: &Path, beside: &Path, written: Result<(), DataError>) -> Result<(), DataError> {
-    let renamed = written.and_then(|()| {
-        std::fs::rename(beside, path).map_err(|source| DataError::Io {
-            action: "write",
-            label: path.display().to_string(),
-            source,
-        })
-    });
-    if renamed.is_err() {
-        // The first error is the one to report.
-        let _ = std::fs::remove_file(beside);
-    }
-    renamed
-}
-
-/// A name in the same folder that no other writer uses.
-pub(crate) fn beside(path: &Path) -> PathBuf {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    name.push(format!(".{}-{count}.partial", std::process::id()));
-    path.with_file_name(name)
+fn write(path: &Path, write: impl FnOnce(&File) -> Result<(), Error>) -> Result<(), DataError> {
+    Ok(write_with(path, |file| write(file).map_err(FileError::of("write", path)))?)
 }
 
 fn npy_error(error: WriteNpyError) -> Error {

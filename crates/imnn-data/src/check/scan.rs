@@ -10,8 +10,8 @@ use super::{Report, Severity};
 use crate::inspect::Statistics;
 use crate::rows::rows_at_once;
 use crate::set::Set;
-use crate::text::{plural, unravel};
 use crate::{DataError, RowArray};
+use imnn_io::text::{plural, unravel};
 
 /// What was seen of an array.
 #[derive(Clone, Debug, Default, PartialEq)]

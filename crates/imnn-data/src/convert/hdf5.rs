@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use hdf5_metno::H5Type;
+use imnn_io::Partial;
 use imnn_sim::Real;
 
 use super::Job;
 use crate::hdf5::{Hdf5Options, write_hdf5};
-use crate::writing::Partial;
 use crate::{ArrayPath, DataError, RowArray, open_rows};
 
 pub(super) fn write<E: Real>(job: &Job<'_>) -> Result<(), DataError> {
@@ -22,13 +22,13 @@ fn write_as<E: Real + H5Type>(job: &Job<'_>) -> Result<(), DataError> {
     }
     let array = Viewed { array: open_rows::<E>(job.from, &settings.rows)?, shape: job.shape.clone() };
     let key = job.to.key().unwrap_or("data");
-    let partial = Partial::reserved(job.to.file(), settings.replace)?;
+    let partial = Partial::reserve(job.to.file(), settings.replace)?;
     let options = Hdf5Options { gzip: settings.gzip, chunk: settings.chunk };
     write_hdf5::<E>(partial.path(), &[(key, &array)], options)?;
     if settings.verify {
         settings.compare::<E>(job.from, &ArrayPath::with_key(partial.path(), key), job.to)?;
     }
-    partial.keep()
+    Ok(partial.finish()?)
 }
 
 /// The same rows with another shape.

@@ -10,7 +10,7 @@ use imnn_sim::Real;
 use crate::hdf5::is_hdf5;
 use crate::rows::{Visit, rows_at_once};
 use crate::tfrecord::is_tfrecord;
-use crate::writing::{ArchiveWriter, WriteOptions, Written, check_free, check_target, create_rows};
+use crate::writing::{ArchiveWriter, WriteOptions, Written, check_target, create_rows};
 use crate::{ArrayPath, DataError, RowArray, RowOptions, arrays, for_each_rows, inspect, open_rows};
 
 /// How an array is copied.
@@ -194,7 +194,7 @@ impl Job<'_> {
             return records::write::<E>(self);
         }
         if is_hdf5(self.to.file()) {
-            check_free(self.to.file(), settings.replace)?;
+            imnn_io::atomic::check_free(self.to.file(), settings.replace)?;
             return self.hdf5::<E>();
         }
         check_target(self.to, settings.replace)?;

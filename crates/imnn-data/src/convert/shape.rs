@@ -1,7 +1,7 @@
 //! Arrays seen with another shape of each simulation.
 
-use crate::text::saturating_product;
 use crate::{ArrayPath, DataError, Meaning};
+use imnn_io::text::saturating_product;
 
 /// The shape of an array whose simulations have the shape `input`.
 pub(super) fn viewed(

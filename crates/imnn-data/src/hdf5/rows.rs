@@ -17,8 +17,8 @@ use super::place::{self, Data, Dataset};
 use super::unpack::unpack;
 use crate::arrays::read::open;
 use crate::rows::{check_read, row_len, stamp::Stamp};
-use crate::text::unravel;
 use crate::{DataError, RowArray};
+use imnn_io::text::unravel;
 
 /// The bytes of unpacked chunks that are kept because the rows read next may be in them.
 const KEPT: usize = 1 << 24;

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use hdf5_metno::{Dataset, File, H5Type};
+use imnn_io::Partial;
 use imnn_sim::Real;
 
-use crate::arrays::write::{beside, finished};
 use crate::rows::row_len;
 use crate::{DataError, RowArray};
 
@@ -36,14 +36,14 @@ pub fn write_hdf5<E: Real + H5Type>(
     options: Hdf5Options,
 ) -> Result<(), DataError> {
     let path = path.as_ref();
-    let partial = beside(path);
-    let written = write(&partial, arrays, options).map_err(|fault| match fault {
+    let partial = Partial::reserve(path, true)?;
+    write(partial.path(), arrays, options).map_err(|fault| match fault {
         Fault::Data(error) => error,
         Fault::Library(error) => {
             DataError::Hdf5 { label: path.display().to_string(), reason: format!("cannot be written: {error}") }
         }
-    });
-    finished(path, &partial, written)
+    })?;
+    Ok(partial.finish()?)
 }
 
 enum Fault {

@@ -54,7 +54,7 @@ pub fn numbered(path: &ArrayPath) -> Result<Numbered, DataError> {
         let other = pattern.path(&numbers[at].digits);
         match array(&other) {
             Ok(info) if info.shape == of_first.shape && info.dtype == of_first.dtype => {}
-            Ok(info) => unlike.push(format!("{other}: {} of {}", crate::text::tuple(&info.shape), info.dtype)),
+            Ok(info) => unlike.push(format!("{other}: {} of {}", imnn_io::text::tuple(&info.shape), info.dtype)),
             Err(error) => unlike.push(error.to_string()),
         }
     }
@@ -115,7 +115,7 @@ fn entries(folder: &Path) -> Result<Vec<String>, DataError> {
     let io = |source| DataError::Io { action: "read", label: folder.display().to_string(), source };
     let entries = std::fs::read_dir(folder).map_err(io)?;
     let mut names: Vec<String> = entries
-        .map(|entry| Ok(entry.map_err(io)?.file_name().to_string_lossy().into_owned()))
+        .map(|entry| Ok::<_, DataError>(entry.map_err(io)?.file_name().to_string_lossy().into_owned()))
         .collect::<Result<_, _>>()?;
     names.sort();
     Ok(names)

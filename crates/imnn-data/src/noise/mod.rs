@@ -13,12 +13,12 @@ use self::origin::Origin;
 use crate::augment::{DRAW, Symmetries};
 use crate::rows::is_pattern;
 use crate::scratch::lend;
-use crate::text::tuple;
 use crate::values::finite;
 use crate::{
     ArrayPath, Augmentation, DataError, HeldRows, RowArray, RowOptions, Simulation, Transform, arrays, layout,
     open_rows,
 };
+use imnn_io::text::tuple;
 
 /// Noise that is added to simulations: drawn anew for each key, from a bank of samples or by a simulator.
 ///

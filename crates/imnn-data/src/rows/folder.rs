@@ -65,7 +65,7 @@ impl Folder {
     /// Refuses an array that is not like the first.
     fn check<E: Real>(&self, array: &dyn RowArray<E>) -> Result<(), DataError> {
         if array.shape() != &self.shape[1..] {
-            let expected = format!("{} as {} is", crate::text::tuple(&self.shape[1..]), self.path(0));
+            let expected = format!("{} as {} is", imnn_io::text::tuple(&self.shape[1..]), self.path(0));
             return Err(mismatch(array, expected, "the files of a pattern have to be alike".to_owned()));
         }
         if array.dtype() != self.dtype {

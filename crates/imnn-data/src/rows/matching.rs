@@ -7,7 +7,7 @@ use imnn_sim::Real;
 
 use super::{RowArray, check_read, row_len};
 use crate::DataError;
-use crate::text::plural;
+use imnn_io::text::plural;
 
 /// The seeds that all of the arrays have, ascending; nothing where no array has seeds.
 ///

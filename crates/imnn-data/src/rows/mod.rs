@@ -16,8 +16,8 @@ use std::ops::Range;
 use imnn_sim::Real;
 
 use crate::DataError;
-use crate::text::unravel;
 use crate::values::all_finite;
+use imnn_io::text::unravel;
 
 pub use held::HeldRows;
 pub(crate) use matching::matched;

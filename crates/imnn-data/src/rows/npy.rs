@@ -16,7 +16,7 @@ use crate::arrays::header::Header;
 use crate::arrays::npy::{Npy, truncated};
 use crate::arrays::read::open;
 use crate::scratch::lend;
-use crate::text::unravel;
+use imnn_io::text::unravel;
 
 /// The bytes read at once, which stay in the processor's caches until they are numbers; a multiple of every element's
 /// size.

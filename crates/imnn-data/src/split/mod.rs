@@ -5,11 +5,11 @@ mod write;
 
 use std::path::Path;
 
+use imnn_io::Partial;
 use imnn_sim::Key;
 
 use self::choose::chosen;
 use crate::set::Set;
-use crate::writing::Partial;
 use crate::{DataError, Files, RowOptions};
 
 /// How simulations are divided.
@@ -128,7 +128,7 @@ impl Split {
             let (fiducial, derivative) = (fiducial.to_string(), derivative.to_string());
             parts.push(Part { fiducial, derivative, n_s: rows.len(), n_d: n_with, rows });
         }
-        partial.keep()?;
+        partial.finish()?;
         let [training, validation] = <[Part; 2]>::try_from(parts)
             .map_err(|_| DataError::Split { reason: "two parts were written".to_owned() })?;
         Ok(Parts { training, validation })

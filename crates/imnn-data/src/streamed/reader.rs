@@ -72,7 +72,7 @@ impl<E: Real> Reader<E> {
                 source: std::io::ErrorKind::OutOfMemory.into(),
             })?;
             zeros.resize(len, E::zero());
-            Ok(zeros)
+            Ok::<_, DataError>(zeros)
         };
         let mut values = zeros(n * self.row_len)?;
         let mut changes = zeros(with_derivatives * self.change_len)?;

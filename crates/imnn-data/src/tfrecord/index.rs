@@ -7,7 +7,7 @@ use super::example::Place;
 use super::frame::{self, HEAD, TAIL};
 use super::scan::scan;
 use crate::DataError;
-use crate::text::plural;
+use imnn_io::text::plural;
 
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

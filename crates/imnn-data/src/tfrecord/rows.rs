@@ -9,8 +9,8 @@ use super::example::{Data, Example, Place};
 use super::frame;
 use super::index::{Index, Shard};
 use crate::rows::check_read;
-use crate::text::{plural, saturating_product, tuple};
 use crate::{ArrayPath, DataError, RowArray};
+use imnn_io::text::{plural, saturating_product, tuple};
 
 /// Simulations in one or several TFRecord files, as one array.
 ///

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
+use imnn_io::{FileError, Partial};
 use prost::Message;
 
 use super::example::Example;
 use super::frame::framed;
 use crate::DataError;
-use crate::arrays::write::beside;
 
 /// How records are divided into files.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,8 +35,7 @@ pub struct TfRecordWriter {
     stem: PathBuf,
     options: TfRecordOptions,
     open: Option<(BufWriter<File>, u64)>,
-    /// Where each file is written, and where it belongs.
-    files: Vec<(PathBuf, PathBuf)>,
+    files: Vec<(Partial, PathBuf)>,
 }
 
 impl TfRecordWriter {
@@ -82,11 +81,10 @@ impl TfRecordWriter {
     pub fn finish(mut self) -> Result<Vec<PathBuf>, DataError> {
         self.close()?;
         let mut names = vec![];
-        for (from, to) in &self.files {
-            std::fs::rename(from, to).map_err(|source| self.io(source))?;
-            names.push(to.clone());
+        for (partial, name) in std::mem::take(&mut self.files) {
+            partial.finish()?;
+            names.push(name);
         }
-        self.files.clear();
         Ok(names)
     }
 
@@ -107,16 +105,14 @@ impl TfRecordWriter {
 
     fn next(&mut self) -> Result<BufWriter<File>, DataError> {
         let name = self.named(&format!("{:0width$}", self.files.len(), width = self.options.padding));
-        let partial = beside(&name);
-        let file = File::create_new(&partial).map_err(|source| self.io(source))?;
+        let (partial, file) = Partial::file(&name, false)?;
         self.files.push((partial, name));
         Ok(BufWriter::new(file))
     }
 
     fn close(&mut self) -> Result<(), DataError> {
         let Some((writer, _)) = self.open.take() else { return Ok(()) };
-        let file = writer.into_inner().map_err(|error| self.io(error.into_error()))?;
-        file.sync_all().map_err(|source| self.io(source))
+        writer.into_inner().map(drop).map_err(|error| self.io(error.into_error()))
     }
 
     fn named(&self, number: &str) -> PathBuf {
@@ -133,15 +129,6 @@ impl TfRecordWriter {
     }
 
     fn io(&self, source: std::io::Error) -> DataError {
-        DataError::Io { action: "write", label: self.named("*").display().to_string(), source }
-    }
-}
-
-impl Drop for TfRecordWriter {
-    fn drop(&mut self) {
-        for (partial, _) in &self.files {
-            // Nothing to be done about one that cannot be removed.
-            let _ = std::fs::remove_file(partial);
-        }
+        FileError::of("write", self.named("*"))(source).into()
     }
 }

@@ -7,9 +7,9 @@ use std::ops::Range;
 use imnn_sim::{Key, Real};
 
 pub use self::simulation::Simulation;
-use crate::text::unravel;
 use crate::values::all_finite;
 use crate::{DataError, Derivatives, Identity, Leaf, Source};
+use imnn_io::text::unravel;
 
 /// A random change of a simulation and of what belongs to it, drawn anew for each key.
 ///

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use imnn_io::Partial;
 use imnn_sim::Real;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::partial::{Partial, io};
-use super::{Progress, RowWriter, Written, encode, header};
+use super::{Progress, RowWriter, Written, encode, header, io};
 use crate::{ArrayPath, DataError};
 
 /// Arrays of any size, one after the other, as an archive without compression; the same arrays give the same bytes.

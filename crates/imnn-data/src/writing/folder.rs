@@ -5,10 +5,10 @@ use std::io::{BufWriter, Write};
 use std::marker::PhantomData;
 use std::path::Path;
 
+use imnn_io::Partial;
 use imnn_sim::Real;
 
-use super::partial::{Partial, io};
-use super::{Progress, RowWriter, WriteOptions, Written, encode, header};
+use super::{Progress, RowWriter, WriteOptions, Written, encode, header, io};
 use crate::DataError;
 use crate::rows::Pattern;
 

@@ -21,15 +21,15 @@
 mod archive;
 mod folder;
 mod npy;
-mod partial;
 
 use std::io::Write;
+use std::path::Path;
 
+use imnn_io::atomic::check_free;
+use imnn_io::{FileError, Partial};
 use imnn_sim::Real;
 
 pub use archive::ArchiveWriter;
-pub use partial::Written;
-pub(crate) use partial::{Partial, check_free, io};
 
 use crate::rows::Pattern;
 use crate::{ArrayPath, DataError};
@@ -94,7 +94,33 @@ pub fn check_target(path: &ArrayPath, replace: bool) -> Result<(), DataError> {
         Format::Npy | Format::Archive => path.file().to_owned(),
         Format::Folder(pattern) => pattern.folder().to_owned(),
     };
-    partial::check_free(&place, replace)
+    Ok(check_free(&place, replace)?)
+}
+
+/// An array that is written and not yet in its place.
+#[derive(Debug)]
+pub struct Written {
+    partial: Partial,
+    array: ArrayPath,
+}
+
+impl Written {
+    /// Where it can be read now.
+    pub fn array(&self) -> &ArrayPath {
+        &self.array
+    }
+
+    /// Puts it in its place; without this it is removed.
+    ///
+    /// # Errors
+    /// If something has appeared there that is not to be replaced, or the system refuses.
+    pub fn keep(self) -> Result<(), DataError> {
+        Ok(self.partial.finish()?)
+    }
+}
+
+pub(crate) fn io(path: &Path, source: std::io::Error) -> DataError {
+    FileError::of("write", path)(source).into()
 }
 
 /// What a name stands for.
@@ -154,7 +180,7 @@ impl Progress {
 /// The header of a `.npy` file, little-endian and in C order.
 fn header<E: Real>(shape: &[usize]) -> Vec<u8> {
     let descr = if is_single::<E>() { "<f4" } else { "<f8" };
-    let shape = crate::text::tuple(shape);
+    let shape = imnn_io::text::tuple(shape);
     let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
     // Magic string, version and length take 10 bytes; data start at a multiple of 64, as numpy has them.
     let unpadded = 10 + text.len() + 1;
@@ -253,7 +279,7 @@ mod tests {
             };
             write(false).unwrap();
             let message = write(false).unwrap_err().to_string();
-            assert!(message.contains(place) && message.contains("is there already"), "{message}");
+            assert!(message.contains(place) && message.contains("exists already"), "{message}");
             write(true).unwrap();
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "{name}");
             let place = folder.path().join(place);

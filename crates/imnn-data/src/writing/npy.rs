@@ -5,10 +5,10 @@ use std::io::{BufWriter, Write};
 use std::marker::PhantomData;
 use std::path::Path;
 
+use imnn_io::Partial;
 use imnn_sim::Real;
 
-use super::partial::{Partial, io};
-use super::{Progress, RowWriter, Written, encode, header};
+use super::{Progress, RowWriter, Written, encode, header, io};
 use crate::{ArrayPath, DataError};
 
 pub(super) struct NpyWriter<E> {
@@ -28,7 +28,7 @@ impl<E: Real> NpyWriter<E> {
     }
 
     fn io(&self, source: std::io::Error) -> DataError {
-        DataError::Io { action: "write", label: self.progress.label.clone(), source }
+        io(Path::new(&self.progress.label), source)
     }
 }
 

@@ -4,9 +4,10 @@
 //! by command the first time, when libraries may still allocate, captured as a graph the second time, in two lanes
 //! (`lanes.rs`), and replayed from then on.
 
-use super::backend::{Argument, Backend, Command, Done, Factor, Product, Span};
 use super::copies::Copies;
-use super::{compile, kernels, lanes, libraries, traffic};
+use super::{compile, report, roofline};
+use crate::commands::lanes::lanes;
+use crate::commands::{Argument, Backend, Command, Done, Factor, Product, Span, kernels};
 use crate::error::{DeviceError, Result};
 use cudarc::cublas::{result as blas, sys as blas_sys};
 use cudarc::driver::{CudaContext, CudaGraph, CudaStream, result, sys};
@@ -69,7 +70,7 @@ impl Card {
     /// If it is not there, or refuses.
     #[allow(unsafe_code)]
     pub(super) fn new(device: usize, size: usize, tf32: bool) -> Result<Self> {
-        libraries::check(device)?;
+        report::check(device)?;
         let failed = |action: &str, message: String| DeviceError::Gpu { device, action: action.into(), message };
         let context = CudaContext::new(device).map_err(|error| failed("start", text(error)))?;
         let waits = alone();
@@ -149,7 +150,7 @@ impl Card {
 
     /// Issues commands in two lanes, both of which begin and end with the stream of all work.
     fn issue_in_lanes(&self, commands: &[Command]) -> Result<()> {
-        let steps = lanes::lanes(commands, self.size);
+        let steps = lanes(commands, self.size).map_err(|error| self.error("order its work", error))?;
         let failed = |error| self.error("order its work", error);
         let note = |lane: &Lane| lane.stream.record_event(None).map_err(failed);
         let [first, second] = &self.lanes;
@@ -355,7 +356,7 @@ impl Backend for Card {
     }
 
     fn prepare(&mut self, commands: Vec<Command>) -> Result<usize> {
-        let bytes = commands.iter().map(|command| traffic::bytes(command, self.size)).sum();
+        let bytes = commands.iter().map(|command| command.bytes(self.size)).sum();
         self.sequences.push(Some(Sequence { commands, bytes, runs: 0, graph: None }));
         Ok(self.sequences.len() - 1)
     }
@@ -370,7 +371,7 @@ impl Backend for Card {
                 own.graph = self.capture(&own.commands)?;
             }
             own.runs = own.runs.saturating_add(1);
-            traffic::add(own.bytes);
+            roofline::add(own.bytes);
             match &own.graph {
                 Some(graph) => graph.launch().map_err(|error| self.error("run a graph", error)),
                 None => own.commands.iter().try_for_each(|command| self.issue(&self.lanes[0], command)),

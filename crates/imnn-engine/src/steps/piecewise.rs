@@ -18,6 +18,7 @@ use imnn_compute::Number;
 use imnn_models::Activation;
 use imnn_models::activations::{Piecewise, Smooth, Visitor};
 use pulp::{Arch, Simd, WithSimd};
+use std::marker::PhantomData;
 
 /// Replaces the input of all rows.
 pub(super) fn forward<E: Number>(pointwise: &Pointwise, step: &Step, pass: &mut Forward<'_, E>) {
@@ -73,9 +74,9 @@ struct Values<'a, E> {
 impl<E: Number> Visitor for Values<'_, E> {
     type Output = ();
 
-    fn piecewise<F: Piecewise>(self, f: F) {
+    fn piecewise<F: Piecewise>(self, _: F) {
         let Values { n, p, bias, values, tangents } = self;
-        Arch::new().dispatch(Kinked { f, n, p, bias, values, tangents });
+        Arch::new().dispatch(Kinked { f: PhantomData::<F>, n, p, bias, values, tangents });
     }
 
     /// Smooth functions are not given to these steps; without their curvature they would be wrong.
@@ -95,9 +96,9 @@ struct Tangents<'a, E> {
 impl<E: Number> Visitor for Tangents<'_, E> {
     type Output = ();
 
-    fn piecewise<F: Piecewise>(self, f: F) {
+    fn piecewise<F: Piecewise>(self, _: F) {
         let Tangents { n, q, y, cotangents } = self;
-        Arch::new().dispatch(Slopes { f, n, q, y, cotangents });
+        Arch::new().dispatch(Slopes { f: PhantomData::<F>, n, q, y, cotangents });
     }
 
     /// As for [`Values`].
@@ -108,7 +109,7 @@ impl<E: Number> Visitor for Tangents<'_, E> {
 
 /// [`piecewise`] with a kink.
 struct Kinked<'a, E, F> {
-    f: F,
+    f: PhantomData<F>,
     n: usize,
     p: usize,
     bias: &'a [E],
@@ -133,7 +134,7 @@ impl<E: Number, F: Piecewise> WithSimd for Kinked<'_, E, F> {
 
 /// [`multiply_slopes`]; tangents go forward by the same rule.
 struct Slopes<'a, E, F> {
-    f: F,
+    f: PhantomData<F>,
     n: usize,
     q: usize,
     y: &'a [E],

@@ -6,10 +6,10 @@ use imnn::data::inspect::{
 use imnn::data::tfrecord::{TfRecords, is_tfrecord};
 use imnn::data::{ArrayPath, RowArray, RowOptions, open_rows};
 use imnn::fit::Description;
+use imnn::io::text::{bytes, tuple};
 use serde_json::{Value, json};
 
 use super::arguments::InspectArguments;
-use super::{size, tuple};
 use crate::CliError;
 use crate::output::{facts, json_line, json_number, number};
 
@@ -162,7 +162,7 @@ fn of_array(
     let mut rows = vec![
         ("shape", tuple(&info.shape)),
         ("type", format!("{}{order}", type_name(&info.dtype))),
-        ("values", size(info.bytes)),
+        ("values", bytes(info.bytes)),
     ];
     let mut value = json!({
         "path": info.path.to_string(), "shape": info.shape, "dtype": info.dtype, "fortran_order": info.fortran_order,
@@ -171,7 +171,7 @@ fn of_array(
     if let Some(compressed) = info.compressed {
         rows.push((
             "compressed",
-            format!("to {}; unpack it with `imnn data convert` to read it by rows", size(compressed)),
+            format!("to {}; unpack it with `imnn data convert` to read it by rows", bytes(compressed)),
         ));
     }
     if let Some(numbered) = numbered {

@@ -1,0 +1,276 @@
+//! An IMNN and its training.
+
+use crate::compressor::Compressor;
+use crate::data_array::DataArray;
+use crate::error::{FitError, Result};
+use crate::history::History;
+use crate::iterations::device::OnDevice;
+use crate::iterations::host::{Buffers, OnHost};
+use crate::iterations::{self, Stop};
+use crate::measure::measure;
+use crate::observer::{Observer, Silent};
+use crate::settings::{CheckedSettings, FitSettings};
+use crate::state::TrainingState;
+use crate::whiten::whiten;
+use imnn_data::Source;
+use imnn_device::{Device, Session, Start};
+use imnn_models::{Element, Model, Optimiser, OptimiserState, Parameters};
+use imnn_sim::Key;
+use imnn_stats::{Statistics, table};
+use ndarray::Array2;
+use std::fmt;
+
+/// An information maximising neural network with its simulations, its weights and its record.
+///
+/// One type covers all classes of the Python package: what differs between them is the [`Source`] and the [`Device`].
+pub struct Imnn<E: Element> {
+    parts: Parts<E>,
+    session: Box<dyn Session<E>>,
+    state: TrainingState<E>,
+    buffers: Buffers<E>,
+    measured: Option<Measured<E>>,
+}
+
+/// What training does not change.
+pub(crate) struct Parts<E: Element> {
+    pub(crate) model: Model,
+    pub(crate) device: Box<dyn Device<E>>,
+    pub(crate) training: Box<dyn Source<E>>,
+    pub(crate) validation: Option<Box<dyn Source<E>>>,
+    pub(crate) optimiser: Box<dyn Optimiser<E>>,
+    pub(crate) theta_fid: Vec<f64>,
+    pub(crate) names: Vec<String>,
+}
+
+/// Statistics with the weights that they belong to.
+#[derive(Clone, Debug)]
+pub(crate) struct Measured<E> {
+    pub(crate) parameters: Parameters<E>,
+    pub(crate) statistics: Statistics,
+}
+
+/// Which weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Weights {
+    /// Those with the largest det F.
+    Best,
+    /// Those after the last update.
+    Final,
+}
+
+/// Which simulations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum On {
+    /// The training set; for a simulator, simulations that training has not seen.
+    Training,
+    /// The validation set.
+    Validation,
+}
+
+/// How a call of fit went.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// Iterations of this call.
+    pub iterations: usize,
+    /// Why it stopped.
+    pub stop: Stop,
+    /// Whether this call whitened the network; false where it had been trained before, or does not end in a linear layer.
+    pub whitened: bool,
+    /// The share of the device's time, from 0 to 1, that went into reading or making simulations. Near 1 the source bounds
+    /// the run, not the network.
+    pub reading: f64,
+}
+
+impl<E: Element> Imnn<E> {
+    /// Puts parts together that fit each other, as the builder has checked.
+    pub(crate) fn new(parts: Parts<E>, state: TrainingState<E>) -> Result<Self> {
+        let session = parts.device.load(&parts.model)?;
+        let buffers = Buffers::new(parts.model.layout().len());
+        Ok(Imnn { parts, session, state, buffers, measured: None })
+    }
+
+    /// Trains until patience or iterations run out, then measures the Fisher statistics: with the best or the final weights
+    /// as the settings say, on the validation set if there is one, else on the training set (for a simulator, on fresh
+    /// simulations).
+    ///
+    /// A second call goes on from the final weights, keeping the optimiser's moments, the history and the best weights; the
+    /// iteration that sets learning rate and bias correction starts at 0 again.
+    ///
+    /// # Errors
+    /// [`FitError::Stopped`] if training cannot go on, with the cause: history and best weights up to there are kept.
+    /// Otherwise for settings out of range.
+    pub fn fit(&mut self, settings: &FitSettings) -> Result<Outcome> {
+        self.fit_with(settings, &mut Silent)
+    }
+
+    /// As [`Imnn::fit`], with somebody looking on: [`crate::Bar`] for a progress bar, or a closure.
+    ///
+    /// # Errors
+    /// As [`Imnn::fit`].
+    pub fn fit_with(&mut self, settings: &FitSettings, observer: &mut dyn Observer) -> Result<Outcome> {
+        let settings = settings.checked()?;
+        let before = self.session.usage();
+        let stopped = |source: FitError| FitError::Stopped { iteration: 0, source: source.into() };
+        let whitened = settings.whiten && self.history().is_empty() && self.whiten().map_err(stopped)?;
+        let stop = self.iterate(&settings, observer)?;
+        let weights = if settings.best && self.state.best.is_some() { Weights::Best } else { Weights::Final };
+        let on = if self.parts.validation.is_some() { On::Validation } else { On::Training };
+        self.set_statistics(weights, on)?;
+        let reading = self.session.usage().since(before).reading_share();
+        Ok(Outcome { iterations: self.state.counters.done, stop, whitened, reading })
+    }
+
+    /// Measures the Fisher statistics that estimates use, with these weights on these simulations.
+    ///
+    /// # Errors
+    /// If there are no such weights or no validation set, or the statistics cannot be measured.
+    pub fn set_statistics(&mut self, weights: Weights, on: On) -> Result<&Statistics> {
+        let parameters = self.weights(weights)?.clone();
+        let keys = self.state.keys;
+        let (source, key) = match (on, &self.parts.validation) {
+            (On::Training, _) => (&self.parts.training, keys.statistics),
+            (On::Validation, Some(validation)) => (validation, keys.validation),
+            (On::Validation, None) => {
+                return Err(FitError::Missing { what: "a validation set", method: "validation" });
+            }
+        };
+        let statistics = measure(self.session.as_mut(), &parameters, source.as_ref(), key)?;
+        Ok(&self.measured.insert(Measured { parameters, statistics }).statistics)
+    }
+
+    /// The Fisher statistics of simulations of any other source, with these weights: an honest measure of information on
+    /// simulations that had no part in training.
+    ///
+    /// # Errors
+    /// If there are no such weights, or the statistics cannot be measured.
+    pub fn measure(&self, weights: Weights, source: &dyn Source<E>, key: Key) -> Result<Statistics> {
+        let mut session = self.parts.device.load(&self.parts.model)?;
+        measure(session.as_mut(), self.weights(weights)?, source, key)
+    }
+
+    /// The Fisher statistics that estimates use, once there are any.
+    pub fn statistics(&self) -> Option<&Statistics> {
+        self.measured.as_ref().map(|measured| &measured.statistics)
+    }
+
+    /// What compresses data and estimates parameters, apart from the training data.
+    ///
+    /// # Errors
+    /// If there are no statistics yet.
+    pub fn compressor(&self) -> Result<Compressor<E>> {
+        let Measured { parameters, statistics } = self.measured.clone().ok_or(FitError::NoStatistics)?;
+        let Parts { model, device, theta_fid, names, .. } = &self.parts;
+        Compressor::new(model.clone(), parameters, statistics, theta_fid.clone(), names.clone(), device.as_ref())
+    }
+
+    /// The summaries of data of shape `(*input)` or `(n, *input)`.
+    ///
+    /// # Errors
+    /// As [`Compressor::summaries`], and if there are no statistics yet.
+    pub fn summaries(&self, data: impl DataArray) -> Result<Array2<f64>> {
+        self.compressor()?.summaries(data)
+    }
+
+    /// The quasi-maximum-likelihood estimates from data of shape `(*input)` or `(n, *input)`.
+    ///
+    /// # Errors
+    /// As [`Compressor::estimate`], and if there are no statistics yet.
+    pub fn estimate(&self, data: impl DataArray) -> Result<Array2<f64>> {
+        self.compressor()?.estimate(data)
+    }
+
+    /// The record of training.
+    pub fn history(&self) -> &History {
+        &self.state.history
+    }
+
+    /// The network.
+    pub fn model(&self) -> &Model {
+        &self.parts.model
+    }
+
+    /// What there is to say about how the device runs the network, such as which layer keeps it from running faster.
+    pub fn note(&self) -> Option<&str> {
+        self.session.note()
+    }
+
+    /// The fiducial parameter values.
+    pub fn theta_fid(&self) -> &[f64] {
+        &self.parts.theta_fid
+    }
+
+    /// The names of the parameters.
+    pub fn names(&self) -> &[String] {
+        &self.parts.names
+    }
+
+    /// The optimiser's state after the last update.
+    pub fn optimiser_state(&self) -> &OptimiserState<E> {
+        &self.state.optimiser
+    }
+
+    /// The best or the final weights.
+    ///
+    /// # Errors
+    /// If there are no best weights.
+    pub fn weights(&self, which: Weights) -> Result<&Parameters<E>> {
+        match which {
+            Weights::Best => self.state.best.as_ref().ok_or(FitError::NoBestWeights),
+            Weights::Final => Ok(&self.state.parameters),
+        }
+    }
+
+    pub(crate) fn state(&self) -> &TrainingState<E> {
+        &self.state
+    }
+
+    pub(crate) fn measured(&self) -> Option<&Measured<E>> {
+        self.measured.as_ref()
+    }
+
+    /// Iterates to the end: on the device if it takes weights and optimiser, else with these on the host.
+    fn iterate(&mut self, settings: &CheckedSettings, observer: &mut dyn Observer) -> Result<Stop> {
+        let Imnn { parts, session, state, buffers, .. } = self;
+        let (training, optimiser, loss) = (parts.training.as_ref(), parts.optimiser.as_ref(), settings.loss());
+        let validation = parts.validation.as_deref().map(|source| (source, state.keys.validation));
+        let validates = validation.is_some();
+        if let Some(update) = optimiser.device_update() {
+            let start = Start {
+                weights: state.parameters.values(),
+                optimiser: &update,
+                state: &state.optimiser,
+                lambda: loss.regularisation.lambda(),
+                alpha: loss.regularisation.alpha(),
+                source: training,
+            };
+            if let Some(device) = session.start_training(&start)? {
+                let mut on_device = OnDevice { device, training, validation, loss };
+                let stop = iterations::run(&mut on_device, state, settings, validates, observer);
+                let fetched = on_device.finish(state);
+                return stop.and_then(|stop| fetched.map(|()| stop));
+            }
+        }
+        let session = session.as_mut();
+        let mut on_host = OnHost { session, training, validation, loss, optimiser, buffers };
+        iterations::run(&mut on_host, state, settings, validates, observer)
+    }
+
+    /// Maps the last linear layer so that the first batch has covariance I.
+    fn whiten(&mut self) -> Result<bool> {
+        let Imnn { parts, session, state, .. } = self;
+        let key = state.keys.of_iteration(0);
+        let statistics = measure(session.as_mut(), &state.parameters, parts.training.as_ref(), key)?;
+        whiten(&parts.model, &mut state.parameters, &statistics)
+    }
+}
+
+/// The Fisher information and the one-sigma errors by the names of the parameters, once there are statistics.
+impl<E: Element> fmt::Display for Imnn<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.statistics() {
+            Some(statistics) => f.write_str(&table::information(self.names(), self.theta_fid(), statistics)),
+            None => f.write_str("not trained yet: there are no Fisher statistics\n"),
+        }
+    }
+}
