@@ -20,17 +20,9 @@ impl Smooth for Asinh {
     const NAME: &'static str = "asinh";
     const FORMULA: &'static str = "asinh v, logarithmic for large values of either sign";
 
-    fn value<E: Real>(v: E) -> E {
-        v.asinh()
-    }
-
-    fn slope<E: Real>(v: E) -> E {
-        E::one() / E::one().hypot(v)
-    }
-
-    fn curvature<E: Real>(v: E) -> E {
+    fn derivatives<E: Real>(v: E) -> [E; 3] {
         let h = E::one().hypot(v);
-        -(v / h) / (h * h)
+        [v.asinh(), E::one() / h, -(v / h) / (h * h)]
     }
 
     #[inline(always)]

@@ -13,16 +13,8 @@ impl Smooth for Elu {
     const NAME: &'static str = "elu";
     const FORMULA: &'static str = "v if v > 0, else exp(v) - 1";
 
-    fn value<E: Real>(v: E) -> E {
-        if v > E::zero() { v } else { v.exp_m1() }
-    }
-
-    fn slope<E: Real>(v: E) -> E {
-        if v > E::zero() { E::one() } else { v.exp() }
-    }
-
-    fn curvature<E: Real>(v: E) -> E {
-        if v > E::zero() { E::zero() } else { v.exp() }
+    fn derivatives<E: Real>(v: E) -> [E; 3] {
+        if v > E::zero() { [v, E::one(), E::zero()] } else { [v.exp_m1(), v.exp(), v.exp()] }
     }
 
     #[inline(always)]

@@ -12,16 +12,8 @@ impl Smooth for Exp {
     const NAME: &'static str = "exp";
     const FORMULA: &'static str = "exp v";
 
-    fn value<E: Real>(v: E) -> E {
-        v.exp()
-    }
-
-    fn slope<E: Real>(v: E) -> E {
-        v.exp()
-    }
-
-    fn curvature<E: Real>(v: E) -> E {
-        v.exp()
+    fn derivatives<E: Real>(v: E) -> [E; 3] {
+        [v.exp(); 3]
     }
 
     #[inline(always)]

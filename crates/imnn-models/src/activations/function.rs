@@ -23,13 +23,8 @@ pub trait Piecewise: Copy + Send + Sync + 'static {
     /// Value and slope as expressions in C: of `v`, in numbers of the type `REAL`.
     fn cuda() -> [String; 2];
 
-    /// `f''(v)`.
-    fn curvature<E: Real>(_: E) -> E {
-        E::zero()
-    }
-
     /// `f(v)`, `f'(v)` and `f''(v)`.
-    fn with_derivatives<E: Real>(v: E) -> [E; 3] {
+    fn derivatives<E: Real>(v: E) -> [E; 3] {
         [Self::value(v), Self::slope(v), E::zero()]
     }
 
@@ -52,19 +47,8 @@ pub trait Smooth: Copy + Send + Sync + 'static {
     /// The formula, for `--help`.
     const FORMULA: &'static str;
 
-    /// `f(v)`.
-    fn value<E: Real>(v: E) -> E;
-
-    /// `f'(v)`.
-    fn slope<E: Real>(v: E) -> E;
-
-    /// `f''(v)`.
-    fn curvature<E: Real>(v: E) -> E;
-
-    /// `f(v)`, `f'(v)` and `f''(v)`, to be given where the three have something in common that compilers do not see.
-    fn with_derivatives<E: Real>(v: E) -> [E; 3] {
-        [Self::value(v), Self::slope(v), Self::curvature(v)]
-    }
+    /// `f(v)`, `f'(v)` and `f''(v)`: the definition, of the functions of the standard library.
+    fn derivatives<E: Real>(v: E) -> [E; 3];
 
     /// The same three, of the functions in [`imnn_compute::elementary`] and without branches, so that compilers make vector
     /// instructions of them; to be marked `#[inline(always)]`. What a caller does not use of the three is not computed.

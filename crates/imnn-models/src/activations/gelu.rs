@@ -28,33 +28,17 @@ impl Gelu {
     pub const CUBIC: f64 = 0.044_715;
 }
 
-/// `u`, `u'` and `u''`.
-fn argument<E: Real>(v: E) -> [E; 3] {
-    let scale = E::of(SCALE);
-    [
-        scale * (v + E::of(Gelu::CUBIC) * v * v * v),
-        scale * (E::one() + E::of(3.0 * Gelu::CUBIC) * v * v),
-        scale * E::of(6.0 * Gelu::CUBIC) * v,
-    ]
-}
-
 impl Smooth for Gelu {
     const NAME: &'static str = "gelu";
     const FORMULA: &'static str = "v/2 (1 + tanh(sqrt(2/pi) (v + 0.044715 v^3)))";
 
-    fn value<E: Real>(v: E) -> E {
-        v * sigmoid(argument(v)[0])
-    }
-
-    fn slope<E: Real>(v: E) -> E {
-        let [u, d, _] = argument(v);
-        sigmoid(u) + v * sigmoid_slope(u) * d
-    }
-
-    fn curvature<E: Real>(v: E) -> E {
-        let (one, two) = (E::one(), E::of(2.0));
-        let [u, d, dd] = argument(v);
-        sigmoid_slope(u) * (two * d + v * (dd + d * d * (one - two * sigmoid(u))))
+    fn derivatives<E: Real>(v: E) -> [E; 3] {
+        let (one, two, scale) = (E::one(), E::of(2.0), E::of(SCALE));
+        let u = scale * (v + E::of(Self::CUBIC) * v * v * v);
+        let d = scale * (one + E::of(3.0 * Self::CUBIC) * v * v);
+        let dd = scale * E::of(6.0 * Self::CUBIC) * v;
+        let (s, slope) = (sigmoid(u), sigmoid_slope(u));
+        [v * s, s + v * slope * d, slope * (two * d + v * (dd + d * d * (one - two * s)))]
     }
 
     #[inline(always)]

@@ -12,16 +12,9 @@ impl Smooth for Log1p {
     const NAME: &'static str = "log1p";
     const FORMULA: &'static str = "ln(1 + v), for data above -1 such as a density contrast";
 
-    fn value<E: Real>(v: E) -> E {
-        v.ln_1p()
-    }
-
-    fn slope<E: Real>(v: E) -> E {
-        E::one() / (E::one() + v)
-    }
-
-    fn curvature<E: Real>(v: E) -> E {
-        -E::one() / ((E::one() + v) * (E::one() + v))
+    fn derivatives<E: Real>(v: E) -> [E; 3] {
+        let u = E::one() + v;
+        [v.ln_1p(), E::one() / u, -E::one() / (u * u)]
     }
 
     #[inline(always)]

@@ -61,41 +61,11 @@ macro_rules! enumeration {
                 }
             }
 
-            /// `f(v)`.
-            ///
-            /// ```
-            /// use imnn_models::Activation;
-            /// assert_eq!(Activation::LeakyRelu.value(-2.0_f64), -0.02);
-            /// assert_eq!(Activation::Tanh.value(800.0_f64), 1.0);
-            /// ```
-            #[inline]
-            pub fn value<E: Real>(self, v: E) -> E {
-                match self {
-                    $(Activation::$variant => $variant::value(v),)*
-                }
-            }
-
-            /// `f'(v)`.
-            #[inline]
-            pub fn slope<E: Real>(self, v: E) -> E {
-                match self {
-                    $(Activation::$variant => $variant::slope(v),)*
-                }
-            }
-
-            /// `f''(v)`.
-            #[inline]
-            pub fn curvature<E: Real>(self, v: E) -> E {
-                match self {
-                    $(Activation::$variant => $variant::curvature(v),)*
-                }
-            }
-
-            /// `f(v)`, `f'(v)` and `f''(v)` together, for what the three have in common.
+            /// `f(v)`, `f'(v)` and `f''(v)`.
             #[inline]
             pub fn with_derivatives<E: Real>(self, v: E) -> [E; 3] {
                 match self {
-                    $(Activation::$variant => $variant::with_derivatives(v),)*
+                    $(Activation::$variant => $variant::derivatives(v),)*
                 }
             }
 
@@ -118,6 +88,30 @@ macro_rules! enumeration {
 with_activations!(enumeration);
 
 impl Activation {
+    /// `f(v)`.
+    ///
+    /// ```
+    /// use imnn_models::Activation;
+    /// assert_eq!(Activation::LeakyRelu.value(-2.0_f64), -0.02);
+    /// assert_eq!(Activation::Tanh.value(800.0_f64), 1.0);
+    /// ```
+    #[inline]
+    pub fn value<E: Real>(self, v: E) -> E {
+        self.with_derivatives(v)[0]
+    }
+
+    /// `f'(v)`.
+    #[inline]
+    pub fn slope<E: Real>(self, v: E) -> E {
+        self.with_derivatives(v)[1]
+    }
+
+    /// `f''(v)`.
+    #[inline]
+    pub fn curvature<E: Real>(self, v: E) -> E {
+        self.with_derivatives(v)[2]
+    }
+
     /// Whether the curvature is zero everywhere, so that values do not feel the tangents' gradients.
     pub fn is_piecewise_linear(self) -> bool {
         struct IsPiecewise;

@@ -23,16 +23,14 @@ impl Smooth for Selu {
     const NAME: &'static str = "selu";
     const FORMULA: &'static str = "1.0507 v if v > 0, else 1.7581 (exp(v) - 1)";
 
-    fn value<E: Real>(v: E) -> E {
-        E::of(Self::SCALE) * if v > E::zero() { v } else { E::of(Self::ALPHA) * v.exp_m1() }
-    }
-
-    fn slope<E: Real>(v: E) -> E {
-        E::of(Self::SCALE) * if v > E::zero() { E::one() } else { E::of(Self::ALPHA) * v.exp() }
-    }
-
-    fn curvature<E: Real>(v: E) -> E {
-        if v > E::zero() { E::zero() } else { E::of(Self::SCALE * Self::ALPHA) * v.exp() }
+    fn derivatives<E: Real>(v: E) -> [E; 3] {
+        let (scale, alpha) = (E::of(Self::SCALE), E::of(Self::ALPHA));
+        if v > E::zero() {
+            [scale * v, scale, E::zero()]
+        } else {
+            let e = v.exp();
+            [scale * (alpha * v.exp_m1()), scale * (alpha * e), E::of(Self::SCALE * Self::ALPHA) * e]
+        }
     }
 
     #[inline(always)]

@@ -17,16 +17,9 @@ impl Smooth for Sigmoid {
     const NAME: &'static str = "sigmoid";
     const FORMULA: &'static str = "1 / (1 + exp(-v))";
 
-    fn value<E: Real>(v: E) -> E {
-        logistic::sigmoid(v)
-    }
-
-    fn slope<E: Real>(v: E) -> E {
-        logistic::sigmoid_slope(v)
-    }
-
-    fn curvature<E: Real>(v: E) -> E {
-        logistic::sigmoid_slope(v) * (E::one() - E::of(2.0) * logistic::sigmoid(v))
+    fn derivatives<E: Real>(v: E) -> [E; 3] {
+        let (s, slope) = (logistic::sigmoid(v), logistic::sigmoid_slope(v));
+        [s, slope, slope * (E::one() - E::of(2.0) * s)]
     }
 
     #[inline(always)]

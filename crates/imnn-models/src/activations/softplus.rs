@@ -18,16 +18,9 @@ impl Smooth for Softplus {
     const NAME: &'static str = "softplus";
     const FORMULA: &'static str = "ln(1 + exp v)";
 
-    fn value<E: Real>(v: E) -> E {
-        v.max(E::zero()) + (-v.abs()).exp().ln_1p()
-    }
-
-    fn slope<E: Real>(v: E) -> E {
-        logistic::sigmoid(v)
-    }
-
-    fn curvature<E: Real>(v: E) -> E {
-        logistic::sigmoid_slope(v)
+    fn derivatives<E: Real>(v: E) -> [E; 3] {
+        let value = v.max(E::zero()) + (-v.abs()).exp().ln_1p();
+        [value, logistic::sigmoid(v), logistic::sigmoid_slope(v)]
     }
 
     #[inline(always)]

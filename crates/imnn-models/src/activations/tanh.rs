@@ -5,47 +5,31 @@ use imnn_compute::Number;
 use imnn_compute::elementary::exp_and_exp_m1;
 use imnn_sim::Real;
 
-/// `tanh v`.
-#[derive(Clone, Copy, Debug)]
-pub struct Tanh;
-
-/// `tanh v` and its derivative, without the cancellation of `1 - t^2` where t is near 1.
+/// `tanh v`, without the cancellation of `1 - t^2` in its slope where t is near 1:
 ///
 /// ```text
-/// e = exp(-2 |v|),   tanh |v| = (1 - e) / (1 + e),   tanh' = 4 e / (1 + e)^2
+/// e = exp(-2 |v|),   tanh |v| = (1 - e) / (1 + e),   f' = 4 e / (1 + e)^2,   f'' = -2 f f'
 /// ```
-fn tanh<E: Real>(v: E) -> [E; 2] {
-    let (one, u) = (E::one(), E::of(-2.0) * v.abs());
-    // Near zero the digits of 1 - e count, elsewhere those of e.
-    let (e, rest) = if u > -one {
-        let m = u.exp_m1();
-        (one + m, -m)
-    } else {
-        let e = u.exp();
-        (e, one - e)
-    };
-    let t = rest / (one + e);
-    [if v < E::zero() { -t } else { t }, E::of(4.0) * e / ((one + e) * (one + e))]
-}
+#[derive(Clone, Copy, Debug)]
+pub struct Tanh;
 
 impl Smooth for Tanh {
     const NAME: &'static str = "tanh";
     const FORMULA: &'static str = "tanh v";
 
-    fn value<E: Real>(v: E) -> E {
-        tanh(v)[0]
-    }
-
-    fn slope<E: Real>(v: E) -> E {
-        tanh(v)[1]
-    }
-
-    fn curvature<E: Real>(v: E) -> E {
-        Self::with_derivatives(v)[2]
-    }
-
-    fn with_derivatives<E: Real>(v: E) -> [E; 3] {
-        let [t, slope] = tanh(v);
+    fn derivatives<E: Real>(v: E) -> [E; 3] {
+        let (one, u) = (E::one(), E::of(-2.0) * v.abs());
+        // Near zero the digits of 1 - e count, elsewhere those of e.
+        let (e, rest) = if u > -one {
+            let m = u.exp_m1();
+            (one + m, -m)
+        } else {
+            let e = u.exp();
+            (e, one - e)
+        };
+        let t = rest / (one + e);
+        let t = if v < E::zero() { -t } else { t };
+        let slope = E::of(4.0) * e / ((one + e) * (one + e));
         [t, slope, -E::of(2.0) * t * slope]
     }
 

@@ -1,6 +1,6 @@
 //! Adam.
 
-use super::listed::{Listed, checked, with_rate};
+use super::listed::{Listed, checked, coefficients, with_rate};
 use super::range::{decay, positive};
 use super::schedule::Schedule;
 use super::state::OptimiserState;
@@ -89,44 +89,27 @@ impl Adam {
     }
 }
 
-/// The numbers of one update, in the order of `c` in the kernel.
-#[derive(Clone, Copy)]
-pub(super) struct Coefficients<E> {
+coefficients! {
     /// `1 - b1`.
-    rest1: E,
+    rest1,
     /// `1 - b2`.
-    rest2: E,
-    beta1: E,
-    beta2: E,
+    rest2,
+    beta1,
+    beta2,
     /// `rate / (1 - b1^(i+1))`.
-    scale: E,
+    scale,
     /// `1 / (1 - b2^(i+1))`.
-    lift: E,
-    epsilon: E,
+    lift,
+    epsilon,
     /// `rate decay`.
-    shrink: E,
+    shrink,
 }
 
 impl Coefficients<f64> {
-    pub(super) fn to_vec(self) -> Vec<f64> {
-        let Coefficients { rest1, rest2, beta1, beta2, scale, lift, epsilon, shrink } = self;
-        vec![rest1, rest2, beta1, beta2, scale, lift, epsilon, shrink]
-    }
-
     /// One update, with the vectors `m` and `v` of the state.
     pub(super) fn step<E: Real>(self, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
         let [m, v] = state.vectors_mut(["m", "v"], parameters.len());
-        let c = Coefficients {
-            rest1: E::of(self.rest1),
-            rest2: E::of(self.rest2),
-            beta1: E::of(self.beta1),
-            beta2: E::of(self.beta2),
-            scale: E::of(self.scale),
-            lift: E::of(self.lift),
-            epsilon: E::of(self.epsilon),
-            shrink: E::of(self.shrink),
-        };
-        Arch::new().dispatch(Step { c, gradient, m, v, parameters });
+        Arch::new().dispatch(Step { c: self.rounded(), gradient, m, v, parameters });
     }
 }
 

@@ -36,6 +36,29 @@ pub(crate) trait Listed: Clone + Default + Serialize + DeserializeOwned + Send +
     fn step<E: Real>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]);
 }
 
+/// The numbers of one update, in the order of `c` in the kernel.
+macro_rules! coefficients {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// The numbers of one update, in the order of `c` in the kernel.
+        #[derive(Clone, Copy)]
+        pub(super) struct Coefficients<E> {
+            $($(#[$doc])* $name: E,)*
+        }
+
+        impl Coefficients<f64> {
+            pub(super) fn to_vec(self) -> Vec<f64> {
+                vec![$(self.$name),*]
+            }
+
+            /// In the precision of the weights.
+            fn rounded<E: imnn_sim::Real>(self) -> Coefficients<E> {
+                Coefficients { $($name: E::of(self.$name)),* }
+            }
+        }
+    };
+}
+pub(super) use coefficients;
+
 /// The optimiser as it is, if its settings are in range.
 pub(super) fn checked<O: Listed>(optimiser: O) -> Result<O> {
     optimiser.rate().check()?;

@@ -1,6 +1,6 @@
 //! RMSProp.
 
-use super::listed::{Listed, checked, with_rate};
+use super::listed::{Listed, checked, coefficients, with_rate};
 use super::range::{decay, positive};
 use super::schedule::Schedule;
 use super::state::OptimiserState;
@@ -69,14 +69,12 @@ impl RmsProp {
     }
 }
 
-/// The numbers of one update, in the order of `c` in the kernel.
-#[derive(Clone, Copy)]
-struct Coefficients<E> {
-    rate: E,
+coefficients! {
+    rate,
     /// `1 - decay`.
-    rest: E,
-    decay: E,
-    epsilon: E,
+    rest,
+    decay,
+    epsilon,
 }
 
 /// The loop of an update, compiled for each instruction set.
@@ -120,15 +118,12 @@ impl Listed for RmsProp {
     }
 
     fn coefficients(&self, iteration: u64) -> Vec<f64> {
-        let Coefficients { rate, rest, decay, epsilon } = self.numbers(iteration);
-        vec![rate, rest, decay, epsilon]
+        self.numbers(iteration).to_vec()
     }
 
     fn step<E: Real>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
         let [v] = state.vectors_mut(["v"], parameters.len());
-        let Coefficients { rate, rest, decay, epsilon } = self.numbers(iteration);
-        let c = Coefficients { rate: E::of(rate), rest: E::of(rest), decay: E::of(decay), epsilon: E::of(epsilon) };
-        Arch::new().dispatch(Step { c, gradient, v, parameters });
+        Arch::new().dispatch(Step { c: self.numbers(iteration).rounded(), gradient, v, parameters });
     }
 }
 

@@ -1,6 +1,6 @@
 //! Gradient descent with momentum.
 
-use super::listed::{Listed, checked, with_rate};
+use super::listed::{Listed, checked, coefficients, with_rate};
 use super::range::decay;
 use super::schedule::Schedule;
 use super::state::OptimiserState;
@@ -52,14 +52,18 @@ impl Sgd {
     pub fn learning_rate(&self) -> &Schedule {
         &self.learning_rate
     }
+
+    fn numbers(&self, iteration: u64) -> Coefficients<f64> {
+        let (rate, nesterov) = (self.learning_rate.rate(iteration), f64::from(u8::from(self.nesterov)));
+        Coefficients { rate, momentum: self.momentum, nesterov }
+    }
 }
 
-/// The numbers of one update, in the order of `c` in the kernel.
-struct Coefficients {
-    rate: f64,
-    momentum: f64,
+coefficients! {
+    rate,
+    momentum,
     /// 1 with Nesterov's momentum, else 0.
-    nesterov: f64,
+    nesterov,
 }
 
 impl Listed for Sgd {
@@ -81,26 +85,17 @@ impl Listed for Sgd {
     }
 
     fn coefficients(&self, iteration: u64) -> Vec<f64> {
-        let Coefficients { rate, momentum, nesterov } = self.numbers(iteration);
-        vec![rate, momentum, nesterov]
+        self.numbers(iteration).to_vec()
     }
 
     fn step<E: Real>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
         let [v] = state.vectors_mut(["v"], parameters.len());
-        let Coefficients { rate, momentum, .. } = self.numbers(iteration);
-        let (rate, momentum) = (E::of(rate), E::of(momentum));
+        let Coefficients { rate, momentum, .. }: Coefficients<E> = self.numbers(iteration).rounded();
         for ((w, &g), v) in parameters.iter_mut().zip(gradient).zip(v) {
             *v = momentum * *v + g;
             let direction = if self.nesterov { g + momentum * *v } else { *v };
             *w = *w - rate * direction;
         }
-    }
-}
-
-impl Sgd {
-    fn numbers(&self, iteration: u64) -> Coefficients {
-        let (rate, nesterov) = (self.learning_rate.rate(iteration), f64::from(u8::from(self.nesterov)));
-        Coefficients { rate, momentum: self.momentum, nesterov }
     }
 }
 
