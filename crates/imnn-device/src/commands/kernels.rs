@@ -21,8 +21,18 @@ const TRAINING: [&str; 3] =
 pub(crate) const BLOCK: u32 = 256;
 /// More summaries than this are evaluated on the host: one thread of the card works out the loss.
 pub(crate) const MOST_SUMMARIES: usize = 16;
+
 /// How an update limits the gradient.
-const CLIPS: [&str; 3] = ["CLIP_NONE", "CLIP_NORM", "CLIP_VALUE"];
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limit {
+    None,
+    Norm,
+    Value,
+}
+
+impl Limit {
+    const ALL: [Limit; 3] = [Limit::None, Limit::Norm, Limit::Value];
+}
 
 /// The source of all kernels for numbers of `real`, the type's name in C.
 pub(crate) fn source(real: &str) -> String {
@@ -38,7 +48,7 @@ fn parts() -> impl Iterator<Item = &'static str> {
 fn constants() -> String {
     let names = |names: Vec<String>| format!("enum {{ {} }};\n", names.join(", "));
     let activations = names(Activation::ALL.iter().map(|f| f.name().to_uppercase()).collect());
-    let clips = names(CLIPS.map(String::from).to_vec());
+    let limits = names(Limit::ALL.map(|limit| format!("LIMIT_{limit:?}").to_uppercase()).to_vec());
     let record = Record::NAMES.map(|name| format!("RECORD_{}", name.to_uppercase()));
     let record = names([vec!["RECORD_STATUS".into()], record.to_vec(), vec!["RECORD_LEN".into()]].concat());
     let reals = [
@@ -52,17 +62,12 @@ fn constants() -> String {
         [("SMALLEST_DIAGONAL", imnn_stats::SMALLEST_DIAGONAL), ("LARGEST_CONDITION", imnn_stats::LARGEST_CONDITION)];
     let reals: String = reals.iter().map(|(name, value)| format!("#define {name} (REAL){value:e}\n")).collect();
     let doubles: String = doubles.iter().map(|(name, value)| format!("#define {name} {value:e}\n")).collect();
-    format!("{activations}{clips}{record}{reals}{doubles}#define MOST {MOST_SUMMARIES}\n")
+    format!("{activations}{limits}{record}{reals}{doubles}#define MOST {MOST_SUMMARIES}\n")
 }
 
 /// The number of an activation in the kernels.
 pub(crate) fn activation_code(f: Activation) -> usize {
     Activation::ALL.iter().position(|&other| other == f).unwrap_or(Activation::ALL.len())
-}
-
-/// The number of a limit on the gradient in `update.cu`.
-pub(crate) fn clip_code(name: &str) -> usize {
-    CLIPS.iter().position(|&other| other == name).unwrap_or(CLIPS.len())
 }
 
 /// The C name of the type with so many bytes.
@@ -123,6 +128,8 @@ mod tests {
         assert_eq!(names.len(), lines);
         let source = source("float");
         assert!(source.contains("enum { RELU, LEAKY_RELU, TANH,"));
+        assert!(source.contains("enum { LIMIT_NONE, LIMIT_NORM, LIMIT_VALUE };"));
+        assert_eq!(Limit::ALL.map(|limit| limit as usize), [0, 1, 2]);
         for (k, &f) in Activation::ALL.iter().enumerate() {
             assert_eq!(activation_code(f), k);
         }

@@ -11,7 +11,7 @@ INLINE REAL kink(unsigned f, REAL v) {
         return v <= 0 ? (REAL)0 : v;
     if (f == LEAKY_RELU)
         return v >= 0 ? v : LEAK * v;
-    return v;
+    return f == IDENTITY ? v : (REAL)nan("");
 }
 
 // The slope from the output.
@@ -98,9 +98,8 @@ INLINE Derivatives smooth(unsigned f, REAL v) {
         d.curvature = -1 / ((1 + v) * (1 + v));
         break;
     default:
-        d.value = v;
-        d.slope = 1;
-        d.curvature = 0;
+        // A function without a case here shows at once.
+        d.value = d.slope = d.curvature = (REAL)nan("");
     }
     return d;
 }
