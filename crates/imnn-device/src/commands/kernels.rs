@@ -21,8 +21,18 @@ const TRAINING: [&str; 3] =
 pub(crate) const BLOCK: u32 = 256;
 /// More summaries than this are evaluated on the host: one thread of the card works out the loss.
 pub(crate) const MOST_SUMMARIES: usize = 16;
+
 /// How an update limits the gradient.
-const CLIPS: [&str; 3] = ["CLIP_NONE", "CLIP_NORM", "CLIP_VALUE"];
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limit {
+    None,
+    Norm,
+    Value,
+}
+
+impl Limit {
+    const ALL: [Limit; 3] = [Limit::None, Limit::Norm, Limit::Value];
+}
 
 /// The source of all kernels for numbers of `real`, the type's name in C.
 pub(crate) fn source(real: &str) -> String {
@@ -37,18 +47,27 @@ fn parts() -> impl Iterator<Item = &'static str> {
 /// What the kernels have in common with the Rust that launches them.
 fn constants() -> String {
     let names = |names: Vec<String>| format!("enum {{ {} }};\n", names.join(", "));
+<<<<<<< HEAD
     let clips = names(CLIPS.map(String::from).to_vec());
+=======
+    let activations = names(Activation::ALL.iter().map(|f| f.name().to_uppercase()).collect());
+    let limits = names(Limit::ALL.map(|limit| format!("LIMIT_{limit:?}").to_uppercase()).to_vec());
+>>>>>>> h/device
     let record = Record::NAMES.map(|name| format!("RECORD_{}", name.to_uppercase()));
     let record = names([vec!["RECORD_STATUS".into()], record.to_vec(), vec!["RECORD_LEN".into()]].concat());
     let doubles =
         [("SMALLEST_DIAGONAL", imnn_stats::SMALLEST_DIAGONAL), ("LARGEST_CONDITION", imnn_stats::LARGEST_CONDITION)];
     let doubles: String = doubles.iter().map(|(name, value)| format!("#define {name} {value:e}\n")).collect();
+<<<<<<< HEAD
     format!("{clips}{record}{doubles}#define MOST {MOST_SUMMARIES}\n")
+=======
+    format!("{activations}{limits}{record}{reals}{doubles}#define MOST {MOST_SUMMARIES}\n")
 }
 
-/// The number of a limit on the gradient in `update.cu`.
-pub(crate) fn clip_code(name: &str) -> usize {
-    CLIPS.iter().position(|&other| other == name).unwrap_or(CLIPS.len())
+/// The number of an activation in the kernels.
+pub(crate) fn activation_code(f: Activation) -> usize {
+    Activation::ALL.iter().position(|&other| other == f).unwrap_or(Activation::ALL.len())
+>>>>>>> h/device
 }
 
 /// The C name of the type with so many bytes.
@@ -108,7 +127,16 @@ mod tests {
         let lines = parts().flat_map(str::lines).filter(|line| line.starts_with("KERNEL ")).count();
         assert_eq!(names.len(), lines);
         let source = source("float");
+<<<<<<< HEAD
         assert!(source.contains("INLINE Derivatives smooth(unsigned f, REAL v)"));
+=======
+        assert!(source.contains("enum { RELU, LEAKY_RELU, TANH,"));
+        assert!(source.contains("enum { LIMIT_NONE, LIMIT_NORM, LIMIT_VALUE };"));
+        assert_eq!(Limit::ALL.map(|limit| limit as usize), [0, 1, 2]);
+        for (k, &f) in Activation::ALL.iter().enumerate() {
+            assert_eq!(activation_code(f), k);
+        }
+>>>>>>> h/device
         // What is defined reads as the number it was made of.
         let defined = |name: &str| {
             let start = format!("#define {name} ");

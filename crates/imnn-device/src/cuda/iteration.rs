@@ -2,7 +2,8 @@
 
 use super::evaluation::Evaluation;
 use super::layout::Layout;
-use crate::commands::{Argument, Backend, Command, Span, count, kernels, launch};
+use crate::commands::kernels::Limit;
+use crate::commands::{Argument, Backend, Command, Span, count, launch};
 use crate::error::{DeviceError, Result};
 use crate::lower::{WeightSpans, derive, fold};
 use imnn_engine::Plan;
@@ -69,8 +70,13 @@ pub(super) fn update(optimiser: &DeviceUpdate, spans: UpdateSpans<'_>) -> Result
     let n = spans.weights.len;
     let mut commands = Vec::new();
     let gradient = Argument::Numbers(spans.gradient);
+<<<<<<< HEAD
     let clip = match optimiser.clip {
         None => "CLIP_NONE",
+=======
+    let limit = match config.clipping() {
+        None => Limit::None,
+>>>>>>> h/device
         Some(Clip::Norm(_)) => {
             let parts = n.div_ceil(n.div_ceil(PARTS).max(1));
             let [largest, squares] = [2..2 + parts, 2 + parts..2 + 2 * parts].map(|range| spans.limit.part(range));
@@ -80,15 +86,15 @@ pub(super) fn update(optimiser: &DeviceUpdate, spans: UpdateSpans<'_>) -> Result
             launch(&mut commands, "square_parts", parts, &[gradient, cut[0], cut[1], largest, squares]);
             let limit = Argument::Doubles(spans.limit.part(0..2));
             launch(&mut commands, "norm_limit", 1, &[largest, squares, count(parts), limit]);
-            "CLIP_NORM"
+            Limit::Norm
         }
-        Some(Clip::Value(_)) => "CLIP_VALUE",
+        Some(Clip::Value(_)) => Limit::Value,
         Some(_) => return Err(DeviceError::Internal { what: "a limit on the gradient has no kernel" }),
     };
     let mut arguments = vec![
         Argument::Doubles(spans.status),
         Argument::Numbers(spans.coefficients),
-        count(kernels::clip_code(clip)),
+        count(limit as usize),
         Argument::Doubles(spans.limit.part(0..2)),
         gradient,
         Argument::Numbers(spans.previous),

@@ -24,6 +24,8 @@ mod evaluation;
 mod feed;
 #[cfg(test)]
 mod feed_tests;
+#[cfg(feature = "cuda")]
+mod issue;
 #[cfg(any(test, feature = "cuda"))]
 mod iteration;
 #[cfg(any(test, feature = "cuda"))]

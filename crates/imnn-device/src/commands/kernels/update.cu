@@ -1,11 +1,11 @@
 // Optimisers, as in imnn-models. The weights before an update are remembered; where there is no loss nothing changes.
 //
-// limit: the limit on the gradient, and by what a gradient beyond it is multiplied; CLIP_NONE looks at neither.
+// limit: the limit on the gradient, and by what a gradient beyond it is multiplied; LIMIT_NONE looks at neither.
 
-INLINE REAL limited(REAL g, unsigned clip, IN(double) limit) {
-    if (clip == CLIP_NORM)
+INLINE REAL limited(REAL g, unsigned kind, IN(double) limit) {
+    if (kind == LIMIT_NORM)
         return (REAL)((double)g * limit[1]);
-    if (clip == CLIP_VALUE) {
+    if (kind == LIMIT_VALUE) {
         REAL most = (REAL)limit[0];
         return g < -most ? -most : g > most ? most : g;
     }
