@@ -47,27 +47,13 @@ fn parts() -> impl Iterator<Item = &'static str> {
 /// What the kernels have in common with the Rust that launches them.
 fn constants() -> String {
     let names = |names: Vec<String>| format!("enum {{ {} }};\n", names.join(", "));
-<<<<<<< HEAD
-    let clips = names(CLIPS.map(String::from).to_vec());
-=======
-    let activations = names(Activation::ALL.iter().map(|f| f.name().to_uppercase()).collect());
     let limits = names(Limit::ALL.map(|limit| format!("LIMIT_{limit:?}").to_uppercase()).to_vec());
->>>>>>> h/device
     let record = Record::NAMES.map(|name| format!("RECORD_{}", name.to_uppercase()));
     let record = names([vec!["RECORD_STATUS".into()], record.to_vec(), vec!["RECORD_LEN".into()]].concat());
     let doubles =
         [("SMALLEST_DIAGONAL", imnn_stats::SMALLEST_DIAGONAL), ("LARGEST_CONDITION", imnn_stats::LARGEST_CONDITION)];
     let doubles: String = doubles.iter().map(|(name, value)| format!("#define {name} {value:e}\n")).collect();
-<<<<<<< HEAD
-    format!("{clips}{record}{doubles}#define MOST {MOST_SUMMARIES}\n")
-=======
-    format!("{activations}{limits}{record}{reals}{doubles}#define MOST {MOST_SUMMARIES}\n")
-}
-
-/// The number of an activation in the kernels.
-pub(crate) fn activation_code(f: Activation) -> usize {
-    Activation::ALL.iter().position(|&other| other == f).unwrap_or(Activation::ALL.len())
->>>>>>> h/device
+    format!("{limits}{record}{doubles}#define MOST {MOST_SUMMARIES}\n")
 }
 
 /// The C name of the type with so many bytes.
@@ -127,16 +113,9 @@ mod tests {
         let lines = parts().flat_map(str::lines).filter(|line| line.starts_with("KERNEL ")).count();
         assert_eq!(names.len(), lines);
         let source = source("float");
-<<<<<<< HEAD
         assert!(source.contains("INLINE Derivatives smooth(unsigned f, REAL v)"));
-=======
-        assert!(source.contains("enum { RELU, LEAKY_RELU, TANH,"));
         assert!(source.contains("enum { LIMIT_NONE, LIMIT_NORM, LIMIT_VALUE };"));
         assert_eq!(Limit::ALL.map(|limit| limit as usize), [0, 1, 2]);
-        for (k, &f) in Activation::ALL.iter().enumerate() {
-            assert_eq!(activation_code(f), k);
-        }
->>>>>>> h/device
         // What is defined reads as the number it was made of.
         let defined = |name: &str| {
             let start = format!("#define {name} ");

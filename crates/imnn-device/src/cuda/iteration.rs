@@ -70,13 +70,8 @@ pub(super) fn update(optimiser: &DeviceUpdate, spans: UpdateSpans<'_>) -> Result
     let n = spans.weights.len;
     let mut commands = Vec::new();
     let gradient = Argument::Numbers(spans.gradient);
-<<<<<<< HEAD
-    let clip = match optimiser.clip {
-        None => "CLIP_NONE",
-=======
-    let limit = match config.clipping() {
+    let limit = match optimiser.clip {
         None => Limit::None,
->>>>>>> h/device
         Some(Clip::Norm(_)) => {
             let parts = n.div_ceil(n.div_ceil(PARTS).max(1));
             let [largest, squares] = [2..2 + parts, 2 + parts..2 + 2 * parts].map(|range| spans.limit.part(range));
