@@ -144,7 +144,7 @@ fn files_that_are_something_else_are_refused() {
     npz.finish().unwrap();
     assert!(message("integers.npz").contains("layers/0/weight: expected float32 or float64"));
     let error = model().initialise::<f32>(Key::new(0)).save(path("no/folder.npz")).unwrap_err().to_string();
-    assert!(error.contains("folder.npz: cannot write it: "), "{error}");
+    assert!(error.starts_with("cannot write ") && error.contains("folder.npz: "), "{error}");
 }
 
 #[test]
