@@ -64,13 +64,8 @@ pub enum CliError {
         entry: String,
     },
     /// A file cannot be written.
-    #[error("{}: cannot be written: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] imnn::io::FileError),
     /// Training came to a point from which it cannot go on; what there is was saved.
     #[error(
         "{source}\nsaved in {}: history, plot and weights up to there{}",

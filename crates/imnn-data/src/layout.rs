@@ -1,7 +1,7 @@
 //! Whether the shapes of simulations and derivatives fit together, and what is likely wrong where they do not.
 
 use crate::DataError;
-use crate::text::tuple;
+use imnn_io::text::tuple;
 
 /// An array's shape with its name for messages.
 #[derive(Clone, Copy, Debug)]

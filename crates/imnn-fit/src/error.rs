@@ -111,7 +111,11 @@ pub enum FitError {
     #[error("there are no best weights: no iteration had det F above 0; use the final weights")]
     NoBestWeights,
 
-    /// A saved run cannot be written or read.
+    /// A file or folder cannot be written.
+    #[error(transparent)]
+    Write(#[from] imnn_io::FileError),
+
+    /// A saved run cannot be read.
     #[error("{}: {message}", path.display())]
     File {
         /// The file or folder.

@@ -188,7 +188,7 @@ impl History {
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).map_err(|error| refuse(path, error.to_string()))
+    Ok(imnn_io::atomic::write(path, text)?)
 }
 
 fn write_history(history: &History, path: &Path) -> Result<()> {

@@ -4,8 +4,10 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
+use imnn_io::FileError;
+use imnn_io::atomic::write_with;
+
 use crate::check::{Outline, compare, open, outline};
-use crate::disk::{io, write};
 use crate::{DataSet, JobsError, Mark, Status};
 
 /// The arrays that a set was put together into.
@@ -74,13 +76,13 @@ impl DataSet {
     ) -> Result<(), JobsError> {
         let single = ["f4", "f2"].iter().any(|name| expected.dtype.ends_with(name));
         let shape = [front, &expected.shape].concat();
-        write(to, |file| {
+        write_with(to, |file| {
             let mut out = BufWriter::with_capacity(1 << 18, file);
-            out.write_all(&header(&shape, if single { "<f4" } else { "<f8" })).map_err(io("write", to))?;
+            out.write_all(&header(&shape, if single { "<f4" } else { "<f8" })).map_err(FileError::of("write", to))?;
             for path in files {
                 append(&mut out, &path, expected, single, to)?;
             }
-            out.flush().map_err(io("write", to))
+            Ok(out.flush().map_err(FileError::of("write", to))?)
         })
     }
 }
@@ -110,7 +112,7 @@ fn append(
                 true => out.write_all(&(value as f32).to_le_bytes()),
                 false => out.write_all(&value.to_le_bytes()),
             };
-            written.map_err(io("write", to))?;
+            written.map_err(FileError::of("write", to))?;
         }
     }
     Ok(())

@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use imnn_io::FileError;
+use imnn_io::atomic::write;
+
 use crate::check::{Outline, compare, open, outline};
 use crate::design::{Design, Vector};
-use crate::disk::{create_folder, io, read, remove, seeds, write_text};
+use crate::disk::{create_folder, read, remove, seeds};
 use crate::failure::Failure;
 use crate::template::Template;
 use crate::{JobsError, record};
@@ -80,7 +83,7 @@ impl DataSet {
         let mut set = Self::look(&folder, design)?;
         create_folder(folder.as_ref())?;
         // Programs run in another folder.
-        set.root = std::fs::canonicalize(&folder).map_err(io("find", folder.as_ref()))?;
+        set.root = std::fs::canonicalize(&folder).map_err(FileError::of("find", folder.as_ref()))?;
         record::record(&set.root, &set.design)?;
         for vector in &set.vectors {
             create_folder(&set.root.join(&vector.name))?;
@@ -93,7 +96,7 @@ impl DataSet {
     /// # Errors
     /// As [`create`](Self::create).
     pub fn look(folder: impl AsRef<Path>, design: Design) -> Result<Self, JobsError> {
-        let root = std::path::absolute(&folder).map_err(io("find", folder.as_ref()))?;
+        let root = std::path::absolute(&folder).map_err(FileError::of("find", folder.as_ref()))?;
         let template = design.check()?;
         record::compare(&root, &design)?;
         Ok(Self { root, vectors: design.vectors(), design, template })
@@ -228,18 +231,18 @@ impl DataSet {
         let folder = self.failed(vector);
         create_folder(&folder)?;
         let kept = self.root.join(&failure.log);
-        std::fs::rename(log, &kept).map_err(io("write", &kept))?;
+        std::fs::rename(log, &kept).map_err(FileError::of("write", &kept))?;
         let path = folder.join(format!("{}.json", failure.seed));
         let text = serde_json::to_string_pretty(failure)
             .map_err(|error| JobsError::Record { path: path.clone(), reason: error.to_string() })?;
-        write_text(&path, &(text + "\n"))
+        Ok(write(&path, text + "\n")?)
     }
 
     /// Removes the record of a failure that is none any more.
     pub(crate) fn forget(&self, vector: &Vector, seed: u64) -> Result<(), JobsError> {
         let folder = self.failed(vector);
         remove(&folder.join(format!("{seed}.json")))?;
-        remove(&folder.join(format!("{seed}.log")))
+        Ok(remove(&folder.join(format!("{seed}.log")))?)
     }
 
     /// Writes `failures.json`, or removes it where nothing failed.
@@ -251,10 +254,10 @@ impl DataSet {
                 let _ = std::fs::remove_dir(self.failed(vector));
             }
             let _ = std::fs::remove_dir(self.root.join("failed"));
-            return remove(&path);
+            return Ok(remove(&path)?);
         }
         let text = serde_json::to_string_pretty(&serde_json::json!({ "failures": failures }))
             .map_err(|error| JobsError::Record { path: path.clone(), reason: error.to_string() })?;
-        write_text(&path, &(text + "\n"))
+        Ok(write(&path, text + "\n")?)
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use imnn_data::DataError;
+use imnn_io::FileError;
 
 /// Why simulations could not be made or put together.
 ///
@@ -63,15 +64,8 @@ pub enum JobsError {
         reason: String,
     },
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// `"read"`, `"write"`, ...
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The set is to be put together, and too little of it is there.
     #[error("there is no seed with all its simulations: {missing} of {all} simulations are not there")]
     Incomplete {

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use imnn_io::atomic::{write, write_new};
+
 use crate::JobsError;
 use crate::design::Design;
-use crate::disk::{names, read, write_first, write_text};
+use crate::disk::{names, read};
 
 const RECORD: &str = "simulate.toml";
 
@@ -34,8 +36,8 @@ pub(crate) fn record(root: &Path, design: &Design) -> Result<(), JobsError> {
     let text = format!("# Written by `imnn simulate`: what the simulations in this folder are.\n\n{text}");
     match compare(root, design)? {
         Some(recorded) if recorded == *design => Ok(()),
-        Some(_) => write_text(&path, &text),
-        None if write_first(&path, &text)? => Ok(()),
+        Some(_) => Ok(write(&path, &text)?),
+        None if write_new(&path, &text)? => Ok(()),
         // Another process was first; it has the same work or not.
         None => compare(root, design).map(|_| ()),
     }

@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use imnn_io::FileError;
+use imnn_io::atomic::put;
+
 use crate::check::{Outline, check, compare};
 use crate::data_set::{DataSet, Mark, Status};
 use crate::design::Vector;
-use crate::disk::{io, put};
 use crate::failure::{Failure, Fault, tail};
 use crate::process::{self, Ended};
 use crate::session::{self, Session, remove_folder};
@@ -148,13 +150,7 @@ impl Run<'_> {
                     Ok(worker) => workers.push(worker),
                     // As many as the system allows will do.
                     Err(_) if !workers.is_empty() => break,
-                    Err(source) => {
-                        return Err(JobsError::Io {
-                            action: "start a thread for",
-                            path: self.set.root().into(),
-                            source,
-                        });
-                    }
+                    Err(error) => return Err(FileError::of("start a thread for", self.set.root())(error).into()),
                 }
             }
             let join = |worker: std::thread::ScopedJoinHandle<'_, _>| {
@@ -202,7 +198,8 @@ impl Run<'_> {
         let (out, log) = (folder.join("out.npy"), folder.join("log"));
         let arguments = self.set.command(job.vector, job.seed, &out);
         let (dir, timeout) = (&self.options.dir, self.options.timeout);
-        let ended = process::run(&arguments, dir, &log, timeout, &|| self.stops()).map_err(io("write", &log))?;
+        let ended =
+            process::run(&arguments, dir, &log, timeout, &|| self.stops()).map_err(FileError::of("write", &log))?;
         let fault = match ended {
             Ended::Stopped => return Ok(Came::Stopped),
             Ended::NotStarted(error) => Some(Fault::NotStarted(not_started(&arguments[0], dir, &error))),

@@ -3,8 +3,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use imnn_io::FileError;
+use imnn_io::atomic::token;
+
 use crate::JobsError;
-use crate::disk::{create_folder, io, names, token};
+use crate::disk::{create_folder, names};
 
 /// The folder of all sessions.
 const RUNNING: &str = ".running";
@@ -30,11 +33,11 @@ impl Session {
         let new = all.join(format!("new-{token:016x}"));
         create_folder(&new)?;
         let alive = new.join(ALIVE);
-        let alive = File::create_new(&alive).map_err(io("write", &alive))?;
+        let alive = File::create_new(&alive).map_err(FileError::of("write", &alive))?;
         // Where locks are not to be had, nobody else can take one either.
         let _ = alive.try_lock();
         let folder = all.join(format!("{machine}-{pid}-{token:016x}"));
-        std::fs::rename(&new, &folder).map_err(io("write", &folder))?;
+        std::fs::rename(&new, &folder).map_err(FileError::of("write", &folder))?;
         Ok(Self { folder, _alive: alive })
     }
 

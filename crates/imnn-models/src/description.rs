@@ -1,6 +1,7 @@
 //! Reading parts of a run file, with errors that say where, what was found and what to write.
 
 use crate::error::{ModelError, Result};
+use imnn_io::text::shortened;
 use toml::{Table, Value};
 
 /// A table of a description whose keys are known.
@@ -14,17 +15,9 @@ pub(crate) fn refuse<T>(location: &str, message: impl Into<String>) -> Result<T>
     Err(ModelError::Description { location: location.into(), message: message.into() })
 }
 
-/// `; did you mean "x"?` with the candidate nearest to `word`, or the list of all where none is near.
+/// `; did you mean "x"?` with the candidate nearest to `word`, or the list of all.
 pub(crate) fn suggestion(word: &str, candidates: &[&str]) -> String {
-    let lower = word.to_lowercase();
-    let best = candidates
-        .iter()
-        .map(|candidate| (strsim::jaro_winkler(&lower, candidate), candidate))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match best {
-        Some((likeness, candidate)) if likeness > 0.75 => format!("; did you mean {candidate:?}?"),
-        _ => format!("; known are {}", candidates.join(", ")),
-    }
+    format!("; {}", imnn_io::nearest::advice(word, candidates))
 }
 
 /// The value in words, for an error message.
@@ -135,13 +128,5 @@ pub(crate) fn word<'a, T: Copy>(location: &str, value: &'a Value, what: &str, wo
             None => refuse(location, format!("unknown {what} {:?}{}", shortened(text), suggestion(text, &names))),
         },
         other => refuse(location, format!("expected one of {}, found {}", names.join(", "), found(other))),
-    }
-}
-
-/// The beginning of a text, so that a message stays readable whatever was written.
-pub(crate) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(40) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.into(),
     }
 }

@@ -35,7 +35,7 @@ pub enum ModelError {
         message: String,
     },
 
-    /// A file could not be read or written.
+    /// A file could not be read.
     #[error("{}: {message}", path.display())]
     File {
         /// The file.
@@ -43,6 +43,10 @@ pub enum ModelError {
         /// What went wrong.
         message: String,
     },
+
+    /// A file could not be written.
+    #[error(transparent)]
+    Write(#[from] imnn_io::FileError),
 
     /// A setting of an optimiser or schedule is out of its range.
     #[error("{setting} is {value}, it must be {range}")]

@@ -1,10 +1,11 @@
 //! Networks in run files: the grammar of `layers = [...]`.
 
 use crate::activation::Activation;
-use crate::description::{Fields, array, found, number, refuse, shortened, size, suggestion, word};
+use crate::description::{Fields, array, found, number, refuse, size, suggestion, word};
 use crate::error::Result;
 use crate::layer::{Conv, Dense, Initialiser, Join, Layer, Padding, Parallel, Window, residual};
 use crate::network::Network;
+use imnn_io::text::shortened;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use toml::{Table, Value};
 

@@ -5,6 +5,7 @@
 
 use crate::layer::Padding;
 use crate::layout::checked_size;
+use imnn_io::text::unravel;
 
 /// An input position beyond the edge.
 pub const OUTSIDE: u32 = u32::MAX;
@@ -80,9 +81,9 @@ impl Windows {
             .ok_or_else(|| format!("the window {kernel:?} over {input:?} positions reads more than 2^31 times"))?;
         let mut taps = Vec::with_capacity(n_outputs * n_taps);
         for o in 0..n_outputs {
-            let o = unravel(o, &output);
+            let o = unravel(o, &output, false);
             for t in 0..n_taps {
-                let t = unravel(t, kernel);
+                let t = unravel(t, kernel, false);
                 let mut position = Some(0);
                 for axis in 0..input.len() {
                     let n = input[axis];
@@ -130,16 +131,6 @@ impl Windows {
     pub fn window(&self, o: usize) -> &[u32] {
         &self.taps[o * self.n_taps..(o + 1) * self.n_taps]
     }
-}
-
-/// Row-major index of element `flat` along each axis.
-fn unravel(mut flat: usize, shape: &[usize]) -> Vec<usize> {
-    let mut index = vec![0; shape.len()];
-    for axis in (0..shape.len()).rev() {
-        index[axis] = flat % shape[axis];
-        flat /= shape[axis];
-    }
-    index
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub enum PlotError {
         most: u32,
     },
     /// The extension of the path is not one of the formats.
-    #[error("{}: {} is no format for plots; end the file name in .png or .svg", path.display(), described(extension))]
+    #[error("{}: plots cannot be written {}; use .png or .svg", path.display(), described(extension))]
     Format {
         /// The path given.
         path: PathBuf,
@@ -36,13 +36,8 @@ pub enum PlotError {
         extension: String,
     },
     /// The file could not be written.
-    #[error("{}: the plot could not be written: {source}; check that the folder exists and is writable", path.display())]
-    Write {
-        /// The path given.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] imnn_io::FileError),
     /// The drawing backend or the encoder refused.
     #[error("the plot could not be drawn: {reason}")]
     Draw {
@@ -52,5 +47,5 @@ pub enum PlotError {
 }
 
 fn described(extension: &str) -> String {
-    if extension.is_empty() { "a name without an extension".to_owned() } else { format!("\".{extension}\"") }
+    if extension.is_empty() { "without an extension".to_owned() } else { format!("as .{extension}") }
 }

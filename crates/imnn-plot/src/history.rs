@@ -9,7 +9,7 @@ use crate::PlotError;
 use crate::axis::Axis;
 use crate::canvas::{Align, Canvas, Lettering, UNITS};
 use crate::font::text_width;
-use crate::output::{self, Format};
+use crate::output::{Format, format};
 use crate::panel::{self, Area, Curve, Panel};
 use crate::raster::Raster;
 use crate::style::{
@@ -52,13 +52,13 @@ impl Default for HistoryPlot {
 /// be written. A file that was there before stays as it is then.
 pub fn plot_history(history: &History, settings: &HistoryPlot, path: impl AsRef<Path>) -> Result<(), PlotError> {
     let path = path.as_ref();
-    let format = output::format(path)?;
+    let format = format(path)?;
     check(history, settings)?;
     let bytes = match format {
         Format::Png => png(history, settings)?,
         Format::Svg => svg(history, settings)?.into_bytes(),
     };
-    output::write(path, &bytes)
+    Ok(imnn_io::atomic::write(path, &bytes)?)
 }
 
 fn png(history: &History, settings: &HistoryPlot) -> Result<Vec<u8>, PlotError> {

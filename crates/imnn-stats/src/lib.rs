@@ -80,8 +80,9 @@ compile_error!(
      links one itself"
 );
 
-// Without a mention of the crate the linker would leave its library out.
-#[cfg(any(feature = "openblas-system", feature = "openblas-static"))]
+// Without a mention of the crates the linker would leave their libraries out.
+extern crate imnn_lapack as _;
+#[cfg(feature = "openblas-static")]
 extern crate openblas_src as _;
 
 mod check;

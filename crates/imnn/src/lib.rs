@@ -50,6 +50,7 @@
 //! | [`fit`] | the trainer [`fit::Imnn`]: whitened start, early stopping, history, saved runs, estimates |
 //! | [`data`] | sources of simulations: arrays in memory, npy and npz files, simulators on the fly, augmentation, noise |
 //! | [`jobs`] | simulators that are external programs: run, checked, put together into sets of simulations |
+//! | [`io`] | files that appear whole or not at all, TOML files read with errors that name line and key |
 //! | [`sim`] | random keys, simulators with exact derivatives, built-in simulators |
 //! | [`models`] | networks with exact tangents, layers of your own, weights, optimisers |
 //! | [`device`] | where networks run: the threads of a CPU, several devices as one |
@@ -67,9 +68,15 @@
 //! | `openblas-static`, `netlib-system`, `netlib-static`, `intel-mkl-system`, `intel-mkl-static` | on another LAPACK; with `default-features = false` |
 //! | `lapack-elsewhere` | on a LAPACK that the final program links itself; with `default-features = false` |
 
-pub use imnn_data as data;
+/// Sources of simulations, files of arrays, and the tools for both.
+pub mod data {
+    pub use imnn_data::*;
+    pub use imnn_tools::*;
+}
 pub use imnn_device as device;
 pub use imnn_fit as fit;
+pub use imnn_hdf5 as hdf5;
+pub use imnn_io as io;
 pub use imnn_jobs as jobs;
 pub use imnn_models as models;
 #[cfg(feature = "plot")]

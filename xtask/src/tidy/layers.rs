@@ -1,7 +1,7 @@
 //! Layering: arrows between crates point only downwards, and some crates never reach certain dependencies.
 
 use crate::process::{self, Outcome, cargo};
-use crate::workspace::{self, Member};
+use crate::workspace;
 
 /// What one member may and may not use.
 struct Layer {
@@ -21,16 +21,40 @@ const THREADS: &[&str] = &["rayon"];
 
 /// The agreed shape; ARCHITECTURE.md explains it.
 const LAYERS: &[Layer] = &[
-    Layer { name: "imnn-stats", uses: &[], never: &[FILES, NETWORKS, TERMINAL, PLOTS, THREADS] },
-    Layer { name: "imnn-sim", uses: &[], never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
-    Layer { name: "imnn-data", uses: &["imnn-sim"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA] },
-    Layer { name: "imnn-jobs", uses: &["imnn-data"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer { name: "imnn-lapack", uses: &[], never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer { name: "imnn-io", uses: &["imnn-lapack"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer { name: "imnn-hdf5", uses: &["imnn-io"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer { name: "imnn-stats", uses: &["imnn-lapack"], never: &[FILES, NETWORKS, TERMINAL, PLOTS, THREADS] },
+    Layer {
+        name: "imnn-sim",
+        uses: &["imnn-lapack"],
+        never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
+    },
+    Layer {
+        name: "imnn-data",
+        uses: &["imnn-hdf5", "imnn-io", "imnn-sim"],
+        never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA],
+    },
+    Layer {
+        name: "imnn-tools",
+        uses: &["imnn-data", "imnn-io", "imnn-sim"],
+        never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA],
+    },
+    Layer {
+        name: "imnn-jobs",
+        uses: &["imnn-data", "imnn-io"],
+        never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
+    },
     Layer {
         name: "imnn-compute",
         uses: &["imnn-sim"],
         never: &[FILES, &["cudarc", "dfdx"], TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
     },
-    Layer { name: "imnn-models", uses: &["imnn-compute", "imnn-sim"], never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA] },
+    Layer {
+        name: "imnn-models",
+        uses: &["imnn-compute", "imnn-io", "imnn-sim"],
+        never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA],
+    },
     Layer {
         name: "imnn-engine",
         uses: &["imnn-compute", "imnn-models"],
@@ -38,26 +62,29 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "imnn-device",
-        uses: &["imnn-compute", "imnn-data", "imnn-engine", "imnn-models", "imnn-sim"],
+        uses: &["imnn-compute", "imnn-data", "imnn-engine", "imnn-io", "imnn-models", "imnn-sim"],
         never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA],
     },
     Layer {
         name: "imnn-fit",
-        uses: &["imnn-data", "imnn-device", "imnn-models", "imnn-sim", "imnn-stats"],
+        uses: &["imnn-data", "imnn-device", "imnn-io", "imnn-models", "imnn-sim", "imnn-stats"],
         never: &[&["clap"], PLOTS],
     },
-    Layer { name: "imnn-plot", uses: &["imnn-fit"], never: &[&["clap"]] },
+    Layer { name: "imnn-plot", uses: &["imnn-fit", "imnn-io"], never: &[&["clap"]] },
     Layer {
         name: "imnn",
         uses: &[
             "imnn-data",
             "imnn-device",
             "imnn-fit",
+            "imnn-hdf5",
+            "imnn-io",
             "imnn-jobs",
             "imnn-models",
             "imnn-plot",
             "imnn-sim",
             "imnn-stats",
+            "imnn-tools",
         ],
         never: &[&["clap"]],
     },
@@ -71,14 +98,14 @@ const LAYERS: &[Layer] = &[
 
 pub fn faults() -> Outcome<Vec<String>> {
     let members = workspace::members()?;
-    let ours: Vec<&str> = members.iter().map(Member::name).collect();
+    let ours: Vec<&str> = members.iter().map(|member| &*member.name).collect();
     let mut faults = Vec::new();
     for member in &members {
-        let Some(layer) = LAYERS.iter().find(|layer| layer.name == member.name()) else {
-            faults.push(format!("{}: give it a place in the table of xtask/src/tidy/layers.rs", member.name()));
+        let Some(layer) = LAYERS.iter().find(|layer| layer.name == member.name) else {
+            faults.push(format!("{}: give it a place in the table of xtask/src/tidy/layers.rs", member.name));
             continue;
         };
-        faults.extend(upward(layer, &member.manifest.dependencies("dependencies"), &ours));
+        faults.extend(upward(layer, &member.dependencies("dependencies"), &ours));
         if !layer.never.is_empty() {
             let tree =
                 process::output(&mut cargo(&["tree", "--edges", "normal", "--prefix", "none", "-p", layer.name]))?;

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use imnn::data::ArrayPath;
+use imnn::io::nearest::advice;
 use imnn::models::ModelError;
 use serde::Deserialize;
 use toml::Spanned;
@@ -196,16 +197,6 @@ impl<'a> Section<'a> {
 
     fn path(&self) -> PathBuf {
         self.source.path.to_owned()
-    }
-}
-
-/// The known name that an unknown one is probably meant to be, or all known names.
-fn advice(name: &str, known: &[&str]) -> String {
-    let distance = |other: &&&str| strsim::damerau_levenshtein(&name.to_lowercase(), other);
-    let nearest = known.iter().min_by_key(|other| distance(other));
-    match nearest.filter(|other| distance(other) <= (name.chars().count() / 3).max(1)) {
-        Some(nearest) => format!("did you mean \"{nearest}\"?"),
-        None => format!("there are {}", known.join(", ")),
     }
 }
 

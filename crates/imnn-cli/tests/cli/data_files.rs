@@ -71,7 +71,7 @@ fn nothing_is_overwritten_or_lost_by_converting() {
     let folder = Folder::new();
     let (from, to) = (folder.text("fiducial.npy"), folder.text("exact.npy"));
     let before = std::fs::read(&to).expect("the file");
-    assert!(refuses(&["data", "convert", &from, &to]).contains("is there already"));
+    assert!(refuses(&["data", "convert", &from, &to]).contains("exists already"));
     folder.write("large.npy", &ArrayD::from_elem(vec![3, 2], 1e300));
     let message = refuses(&["data", "convert", &folder.text("large.npy"), &to, "--dtype", "f32", "--force"]);
     assert!(message.contains("beyond the range of f32"), "{message}");
@@ -114,7 +114,7 @@ fn parts_are_matched_and_fit_takes_them() {
     let (head, tail) = EXACT.split_once("[simulations]\n").expect("a table");
     let (_, tail) = tail.split_once("[network]").expect("a table");
     fitted(&folder, &format!("{head}{text}[network]{tail}"), "run");
-    assert!(refuses(&["data", "split", &run, "--out", &out]).contains("is there already"));
+    assert!(refuses(&["data", "split", &run, "--out", &out]).contains("exists already"));
     std::fs::write(folder.path("parts/notes.txt"), "").expect("written");
     assert!(refuses(&["data", "split", &run, "--out", &out, "--force"]).contains("notes.txt"));
     assert!(refuses(&["data", "split", &run, "--out", &folder.text("p"), "--validation", "79"]).contains("two"));

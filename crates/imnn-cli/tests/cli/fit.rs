@@ -130,7 +130,7 @@ fn only_runs_are_replaced_and_only_by_force() {
     let folder = Folder::new();
     let (run, out) = (folder.run_file(EXACT), folder.text("out"));
     prints(&["fit", &run, "--out", &out, "--quiet"]);
-    assert!(refuses(&["fit", &run, "--out", &out, "--quiet"]).contains("out: the folder is there already"));
+    assert!(refuses(&["fit", &run, "--out", &out, "--quiet"]).contains("out exists already"));
     prints(&["fit", &run, "--out", &out, "--quiet", "--force"]);
     let data = folder.text(".");
     let message = refuses(&["fit", &run, "--out", &data, "--quiet", "--force"]);

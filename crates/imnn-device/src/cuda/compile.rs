@@ -87,14 +87,12 @@ fn load(file: &Path) -> Option<Vec<u8>> {
     (sum == hash(code) && !code.is_empty()).then(|| code.to_vec())
 }
 
-/// Writes beside the file first, so that nobody reads half of one.
-fn store(file: &Path, code: &[u8]) -> std::io::Result<()> {
+/// Writes a file of the cache, which another process may read or write at the same time.
+fn store(file: &Path, code: &[u8]) -> Result<(), imnn_io::FileError> {
     if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)?;
+        std::fs::create_dir_all(folder).map_err(imnn_io::FileError::of("create", folder))?;
     }
-    let beside = file.with_extension(format!("{}.new", std::process::id()));
-    std::fs::write(&beside, [MAGIC, &hash(code)[..], code].concat())?;
-    std::fs::rename(&beside, file).inspect_err(|_| drop(std::fs::remove_file(&beside)))
+    imnn_io::atomic::write(file, [MAGIC, &hash(code)[..], code].concat())
 }
 
 #[cfg(test)]

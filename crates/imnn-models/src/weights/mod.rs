@@ -8,6 +8,7 @@ mod state;
 use crate::error::{ModelError, Result};
 use crate::layout::{Layout, Parameters};
 use file::Format;
+use imnn_io::atomic::write;
 use imnn_sim::Real;
 use std::path::Path;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ impl<E: Real> Parameters<E> {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let bytes = self.encode(Format::of(path)?).or_else(|message| file::refuse(path, message))?;
-        file::write(path, &bytes)
+        Ok(write(path, bytes)?)
     }
 
     /// Reads weights that [`Parameters::save`] or numpy wrote: `.safetensors` or `.npz`, in single or double precision,
@@ -100,7 +101,7 @@ impl<E: Real> Parameters<E> {
             }
         }
         if let Some(name) = names.iter().find(|name| layout.entries().iter().all(|entry| &entry.name != *name)) {
-            return other_network(format!("the network has no array {:?}", crate::description::shortened(name)));
+            return other_network(format!("the network has no array {:?}", imnn_io::text::shortened(name)));
         }
         for entry in layout.entries() {
             let values = archive.read(&entry.name).or_else(|message| file::refuse(path, message))?;

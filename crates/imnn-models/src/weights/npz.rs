@@ -119,10 +119,7 @@ impl Header {
         }
         let text = String::from_utf8(take(len)?).map_err(|_| "its npy header is not text")?;
         Self::parse(&text).ok_or_else(|| {
-            format!(
-                "expected float32 or float64, found the npy header {:?}",
-                crate::description::shortened(text.trim())
-            )
+            format!("expected float32 or float64, found the npy header {:?}", imnn_io::text::shortened(text.trim()))
         })
     }
 

@@ -3,6 +3,7 @@
 use super::{Archive, Entry, file, fill, safe};
 use crate::error::Result;
 use crate::optimiser::OptimiserState;
+use imnn_io::atomic::write;
 use imnn_sim::Real;
 use std::path::Path;
 
@@ -13,7 +14,7 @@ impl<E: Real> OptimiserState<E> {
     /// If the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        file::write(path, &self.encode().or_else(|message| file::refuse(path, message))?)
+        Ok(write(path, self.encode().or_else(|message| file::refuse(path, message))?)?)
     }
 
     /// Reads a state that [`OptimiserState::save`] wrote, in single or double precision, whichever is wanted here.

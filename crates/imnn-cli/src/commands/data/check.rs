@@ -2,11 +2,12 @@
 
 use imnn::data::DerivativeFiles;
 use imnn::data::check::{CheckOptions, Pairing, ParameterReport, Report, SetReport, Severity, check as check_sets};
+use imnn::io::text::tuple;
 use imnn::sim::Key;
 use serde_json::{Value, json};
 
 use super::arguments::CheckArguments;
-use super::{set, tuple};
+use super::set;
 use crate::CliError;
 use crate::output::{self, Table, json_line, json_number, number};
 

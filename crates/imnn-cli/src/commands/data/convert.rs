@@ -1,10 +1,10 @@
 //! `imnn data convert`: an array in another kind of file.
 
 use imnn::data::{Conversion, Converted, Element, Meaning, arrays};
+use imnn::io::text::tuple;
 use serde_json::{Value, json};
 
 use super::arguments::{ConvertArguments, Dtype, Layout};
-use super::tuple;
 use crate::CliError;
 use crate::output::json_line;
 

@@ -45,8 +45,7 @@ impl OutputFolder {
     }
 
     pub(super) fn write(&self, name: &str, text: &str) -> Result<(), CliError> {
-        let path = self.path().join(name);
-        std::fs::write(&path, text).map_err(|source| CliError::Write { path, source })
+        Ok(imnn::io::atomic::write(self.path().join(name), text)?)
     }
 
     /// From here on the first interrupt ends training, no longer the program.

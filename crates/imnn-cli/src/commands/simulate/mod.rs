@@ -90,10 +90,7 @@ fn product(set: &DataSet, status: &Status, arguments: &SimulateArguments) -> Res
     let there = std::fs::read_to_string(&path).ok();
     let changed = there.as_ref().is_some_and(|there| *there != text);
     if there.is_none() {
-        // Nobody reads it before it is renamed.
-        let beside = set.root().join(format!(".run.toml.{}.partial", std::process::id()));
-        let written = std::fs::write(&beside, &text).and_then(|()| std::fs::rename(&beside, &path));
-        written.map_err(|source| CliError::Write { path: path.clone(), source })?;
+        imnn::io::atomic::write(&path, &text)?;
     }
     Ok(Product::Ready { changed, collected, n_s: seeds.len(), n_d })
 }
