@@ -1,17 +1,21 @@
-//! What docs/contributing.md says of additions is so: one is made on a copy of the sources, and trained with.
+//! `cargo xtask addition`: what docs/contributing.md says of additions is so: one is made on a copy of the sources, and trained with.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
-use crate::process::{Outcome, cargo, run as run_command};
-use crate::workspace;
+use crate::process::{Failure, Outcome, cargo, run as run_command};
+use crate::{setup, workspace};
 
 /// The addition, as `git diff` shows it, and the name of the activation that it adds.
 pub const PATCH: &str = "tests/additions/activation.patch";
 const NAME: &str = "silu";
 
-pub fn run() -> Outcome {
+pub fn run(arguments: &[String]) -> Outcome {
+    if let Some(argument) = arguments.first() {
+        return Err(Failure::usage(format!("addition takes no arguments, found `{argument}`")));
+    }
+    setup::run()?;
     let folder = absolute(&workspace::target())?.join("addition");
     let (patched, sources) = (folder.join("patched"), folder.join("sources"));
     let _ = fs::remove_dir_all(&patched);

@@ -37,11 +37,13 @@ struct Command {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 11] = [
+const COMMANDS: [Command; 12] = [
     Command { name: "demo", arguments: "", run: demo::run, what: "\
 install what is missing, train on mean and variance, print a table, draw a plot" },
     Command { name: "test", arguments: "[ARGUMENTS]", run: test::run, what: "\
 install what is missing, run all tests (or `cargo test` with these arguments)" },
+    Command { name: "addition", arguments: "", run: addition::run, what: "\
+the addition that docs/contributing.md shows, made on a copy of the sources, and trained with" },
     Command { name: "check", arguments: "", run: check::run, what: "\
 formatting, tidy, clippy, documentation, tests: everything to pass before a change" },
     Command { name: "tidy", arguments: "", run: tidy::run, what: "\
@@ -49,7 +51,7 @@ layering, circles, rooms, documents, sources and manifests" },
     Command { name: "lines", arguments: "[FOLDER]", run: lines::run, what: "\
 lines of source outside tests, here or in another clone" },
     Command { name: "sanitise", arguments: "[FILTERS]", run: sanitise::run, what: "\
-tests of the crate with unsafe code under AddressSanitizer; minutes, all is compiled anew" },
+tests of the crates with unsafe code under AddressSanitizer; minutes, all is compiled anew" },
     Command { name: "cuda", arguments: "[FOLDER]", run: cuda::run, what: "\
 kernels for GPUs: get NVIDIA's compiler (or take it from FOLDER), compile for all cards;
 test the GPU engine on a stand-in for the libraries" },

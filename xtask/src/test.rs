@@ -8,7 +8,7 @@ pub fn run(arguments: &[String]) -> Outcome {
     if arguments.is_empty() {
         run_command(&mut cargo(&["test", "--workspace"]))?;
         standalone()?;
-        addition::run()
+        addition::run(&[])
     } else {
         run_command(cargo(&["test"]).args(arguments))
     }

@@ -37,7 +37,7 @@ pub enum Command {
     /// Ctrl-C ends training after the current iteration and saves what there is; a second one stops at once and leaves
     /// nothing. If training comes to a point from which it cannot go on, what there is is saved as well, and the program
     /// ends with an error.
-    #[command(after_long_help = help::RUN_FILE)]
+    #[command(after_long_help = help::run_file())]
     Fit(FitArguments),
     /// Estimate the parameters of data with a trained network
     ///

@@ -53,10 +53,10 @@ layers = [
   { parallel = { branches = [[{ dense = 8 }], [{ dense = 8 }, "tanh"]], join = "concat" } },
   { residual = [{ dense = 16 }, "gelu"] },
   { max_pool = { window = [2, 2], strides = [2, 2], padding = "valid" } },
-  "global_avg_pool", { dense = 2 },      # also avg_pool, global_max_pool, flatten, { reshape = [4, 4, 1] }
+  "global_avg_pool", { dense = 2 },      # all layers are listed below
 ]
 
-[optimiser]                              # or adamw, sgd, rmsprop
+[optimiser]                              # all optimisers are listed below
 adam = { learning_rate = 1e-3 }          # or { schedule = { cosine = { start = 3e-3, iterations = 3000 } } }
 clip_norm = 10.0
 
@@ -79,6 +79,12 @@ n_per_device = 100                       # simulations handed to a thread or GPU
 # devices = [0]
 # tf32 = false
 "#;
+
+/// The run file, and all layers and optimisers that it can name.
+pub(crate) fn run_file() -> String {
+    let (layers, optimisers) = (imnn::models::layers::help(), imnn::models::optimisers::help());
+    format!("{RUN_FILE}\nLayers, one after the other in [network] layers:\n\n{layers}\nOptimisers:\n\n{optimisers}")
+}
 
 /// What to simulate, after the options of `imnn simulate`.
 pub(crate) const SIMULATE: &str = r#"What to simulate; what has a default may be left out:

@@ -235,17 +235,17 @@ impl<E: Element> Imnn<E> {
         let (training, optimiser, loss) = (parts.training.as_ref(), parts.optimiser.as_ref(), settings.loss());
         let validation = parts.validation.as_deref().map(|source| (source, state.keys.validation));
         let validates = validation.is_some();
-        if let Some(config) = optimiser.config() {
+        if let Some(update) = optimiser.device_update() {
             let start = Start {
                 weights: state.parameters.values(),
-                optimiser: &config,
+                optimiser: &update,
                 state: &state.optimiser,
                 lambda: loss.regularisation.lambda(),
                 alpha: loss.regularisation.alpha(),
                 source: training,
             };
-            if let Some(resident) = session.settle(&start)? {
-                let mut on_device = OnDevice { resident, training, validation, loss };
+            if let Some(device) = session.start_training(&start)? {
+                let mut on_device = OnDevice { device, training, validation, loss };
                 let stop = iterations::run(&mut on_device, state, settings, validates, observer);
                 let fetched = on_device.finish(state);
                 return stop.and_then(|stop| fetched.map(|()| stop));
