@@ -7,7 +7,7 @@
 
 use imnn::data::OnTheFly;
 use imnn::fit::{FitSettings, Imnn, Weights};
-use imnn::models::{Activation, Network};
+use imnn::models::{Activation, Adam, Network};
 use imnn::sim::{GaussianMeanVariance, Key};
 use serde_json::json;
 
@@ -18,8 +18,13 @@ fn a_network_with_the_activation_trains() {
     let layers = json!([{ "dense": 32 }, name, { "dense": 32 }, name, { "dense": 2 }]);
     let network: Network = serde_json::from_value(layers).unwrap();
     let source = || OnTheFly::new(GaussianMeanVariance { n_data: 10 }, &[0.0, 1.0], 300, 200).unwrap();
-    let mut imnn =
-        Imnn::<f64>::builder(network).theta_fid([0.0, 1.0]).training(source()).key(Key::new(1)).build().unwrap();
+    let mut imnn = Imnn::<f64>::builder(network)
+        .theta_fid([0.0, 1.0])
+        .training(source())
+        .optimiser(Adam::new(1e-2).unwrap())
+        .key(Key::new(1))
+        .build()
+        .unwrap();
     let before = imnn.measure(Weights::Final, &source(), Key::new(2)).unwrap().det_f;
     imnn.fit(&FitSettings { max_iterations: 200, ..FitSettings::default() }).unwrap();
     let after = imnn.measure(Weights::Final, &source(), Key::new(2)).unwrap().det_f;
