@@ -111,4 +111,4 @@ pub use fisher::Statistics;
 pub use linalg::SMALLEST_DIAGONAL;
 pub use loss::{Evaluation, Loss};
 pub use record::{Record, Trace};
-pub use regularisation::{Regularisation, lambda2};
+pub use regularisation::*;
