@@ -9,6 +9,7 @@
 //! every iteration, with exact derivatives, so the network cannot learn the simulations by heart. The exact Fisher matrix is
 //! `diag(n / Sigma, n / (2 Sigma^2)) = diag(10, 5)`, its determinant 50.
 
+use clap::Parser;
 use imnn::data::OnTheFly;
 use imnn::fit::{Bar, FitSettings, Imnn, Weights};
 use imnn::models::{Adam, Schedule, dense, gelu, serial};
@@ -23,8 +24,17 @@ const THETA_FID: [f64; 2] = [0.0, 1.0];
 const N_DATA: usize = 10;
 const ITERATIONS: usize = 4000;
 
+/// The command line.
+#[derive(Parser)]
+struct Arguments {
+    /// The folder that the plot is written into
+    #[arg(long, default_value = ".")]
+    out: PathBuf,
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let out = output_folder()?;
+    let Arguments { out } = Arguments::parse();
+    std::fs::create_dir_all(&out)?;
     let simulator = GaussianMeanVariance { n_data: N_DATA };
     let network = serial([dense(128), gelu(), dense(128), gelu(), dense(128), gelu(), dense(2)]);
     let schedule = Schedule::Cosine { start: 3e-3, iterations: ITERATIONS as u64, end: 0.0 };
@@ -85,16 +95,4 @@ fn main() -> Result<(), Box<dyn Error>> {
     plot_history(imnn.history(), &settings, &plot)?;
     println!("\nThe training history is drawn in {}", plot.display());
     Ok(())
-}
-
-/// The folder after `--out`, by default the present one.
-fn output_folder() -> Result<PathBuf, Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let folder = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => PathBuf::from("."),
-        ["--out", folder] => PathBuf::from(folder),
-        _ => return Err("usage: mean_variance [--out FOLDER]".into()),
-    };
-    std::fs::create_dir_all(&folder)?;
-    Ok(folder)
 }

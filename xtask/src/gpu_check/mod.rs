@@ -90,7 +90,7 @@ fn check(arguments: &Arguments, report: &mut Report) -> Outcome {
 
     let device = ["-p", "imnn-device", "--features", "cuda", "--lib"];
     let mut networks = cargo(&["test"]);
-    networks.args(device).args(offline).args(["--", "--nocapture", "cuda::", "fused::agreement::card"]);
+    networks.args(device).args(offline).args(["--", "--nocapture", "cuda::", "lower::agreement"]);
     report.tests(with_libraries(networks.env("IMNN_GPU", "1"), folders));
 
     for tests in ["layers::", "golden_net::", "golden_fit::", "repeats::"] {

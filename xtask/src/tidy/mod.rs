@@ -4,6 +4,7 @@ use crate::process::{Failure, Outcome};
 
 mod circles;
 mod documents;
+mod features;
 mod layers;
 mod manifests;
 mod rooms;
@@ -30,6 +31,7 @@ fn faults() -> Outcome<(String, Vec<String>)> {
     let (rooms, mut faults) = rooms::faults()?;
     faults.extend(layers::faults()?);
     faults.extend(circles::faults()?);
+    faults.extend(features::faults()?);
     faults.extend(manifests::faults()?);
     faults.extend(documents::faults()?);
     faults.extend(sources::faults()?);
