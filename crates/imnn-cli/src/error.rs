@@ -1,26 +1,24 @@
 //! What can go wrong in the program, beyond what its libraries report.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use imnn::data::DataError;
 use imnn::fit::FitError;
+use imnn::io::ConfigError;
 use imnn::jobs::JobsError;
 use imnn::models::ModelError;
 use imnn::plot::PlotError;
 use imnn::stats::StatsError;
 
-use crate::run_file::{RunFileError, SourceError};
 
 /// Why a command failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CliError {
     /// A run file cannot be used.
     #[error(transparent)]
-    RunFile(#[from] RunFileError),
-    /// The simulations that a run file names cannot be had.
-    #[error(transparent)]
-    Source(#[from] SourceError),
+    RunFile(#[from] ConfigError),
     /// Simulations, network and settings of a run file do not fit together, or cannot be trained with.
     #[error("{}: {source}", path.display())]
     Run {
@@ -81,7 +79,7 @@ pub enum CliError {
         usable: bool,
     },
     /// Training came to a point from which it cannot go on, and what there is could not be saved.
-    #[error("{source}\nwhat there was could not be saved: {lost}")]
+    #[error("{source}\nthe partial results could not be saved: {lost}")]
     Lost {
         /// Why.
         source: Box<FitError>,
@@ -179,7 +177,7 @@ pub enum CliError {
         advice: &'static str,
     },
     /// A set of simulations cannot be trained with.
-    #[error("these simulations are not fit to be trained with: {errors} of the above {} an error", if *errors == 1 { "is" } else { "are" })]
+    #[error("these simulations cannot be used for training: {errors} {}, listed above", if *errors == 1 { "error" } else { "errors" })]
     Unsound {
         /// How many errors there are.
         errors: usize,
@@ -251,6 +249,13 @@ pub enum CliError {
 impl From<FitError> for CliError {
     fn from(error: FitError) -> Self {
         Self::Fit(Box::new(error))
+    }
+}
+
+/// The text of the message, which is what a program prints whose `main` returns it.
+impl fmt::Debug for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

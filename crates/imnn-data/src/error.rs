@@ -410,6 +410,19 @@ pub enum DataError {
     /// A file or folder cannot be written.
     #[error(transparent)]
     File(#[from] imnn_io::FileError),
+    /// A simulator refuses its settings.
+    #[error(transparent)]
+    Simulator(#[from] SimError),
+    /// What streaming keeps in memory is more than the run may take.
+    #[error(
+        "streaming keeps {taken} bytes in memory, and [device] memory allows {allowed} in all; lower cache or allow more"
+    )]
+    Memory {
+        /// The bytes that it takes: caches, rows read in advance, compressed arrays.
+        taken: u64,
+        /// The bytes allowed.
+        allowed: u64,
+    },
     /// An array cannot be written under that name.
     #[error("{path}: cannot be written: {reason}")]
     Target {

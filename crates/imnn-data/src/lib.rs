@@ -23,7 +23,9 @@
 
 pub mod arrays;
 mod augment;
+mod budget;
 pub mod check;
+mod config;
 mod convert;
 mod error;
 mod files;
@@ -50,6 +52,7 @@ pub mod writing;
 
 pub use arrays::ArrayPath;
 pub use augment::{Augmentation, Augmented};
+pub use budget::{Load, Loading, MemoryBudget};
 pub use convert::{Conversion, Converted, Element, Meaning};
 pub use error::DataError;
 pub use files::{DerivativeFiles, Files, FilesKind};
