@@ -63,6 +63,11 @@ impl<E> Leaf<E> {
 ///
 /// A source is read many times, by several threads at once, a few rows at a time. With the same key, the same row is the
 /// same simulation whatever other rows are read with it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a source of simulations in `{E}`",
+    note = "a simulator becomes one by `OnTheFly::new(simulator, &theta_fid, n_s, n_d)?`, arrays by `Arrays::exact(..)?` or \
+            `Arrays::numerical(..)?`, files by `Files::new(..).load::<{E}>()?`"
+)]
 pub trait Source<E: Real>: Send + Sync {
     /// The number of simulations.
     fn n_s(&self) -> usize;

@@ -34,6 +34,6 @@ pub use cpu::Cpu;
 pub use cuda::yardstick;
 pub use cuda::{Cuda, CudaReport, Gpu};
 pub use device::{
-    Cotangents, Device, Evaluated, Keys, LossRecord, Resident, Session, Start, Summaries, Task, Usage, Which,
+    Cotangents, Device, Evaluated, Keys, Resident, Session, Start, Summaries, Task, Usage,
 };
 pub use error::{DeviceError, Result};

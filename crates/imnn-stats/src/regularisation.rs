@@ -1,4 +1,4 @@
-//! Regularisation: how far the covariance is from the identity, and how strongly that is held against it.
+//! Regularisation: how far the covariance is from the identity, and the strength of the penalty.
 
 use ndarray::{Array2, ArrayView2};
 
