@@ -11,7 +11,6 @@ use imnn::models::ModelError;
 use imnn::plot::PlotError;
 use imnn::stats::StatsError;
 
-
 /// Why a command failed.
 #[derive(thiserror::Error)]
 #[non_exhaustive]

@@ -50,7 +50,6 @@ pub struct Loading {
 /// assert_eq!((source.n_s(), budget.streamed().len(), budget.left()?), (100, 0, 1 << 20));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct MemoryBudget<E: Real> {
     asked: Option<u64>,
     taken: u64,

@@ -412,7 +412,7 @@ pub enum DataError {
     File(#[from] imnn_io::FileError),
     /// A simulator refuses its settings.
     #[error(transparent)]
-    Simulator(#[from] SimError),
+    Settings(#[from] SimError),
     /// What streaming keeps in memory is more than the run may take.
     #[error(
         "streaming keeps {taken} bytes in memory, and [device] memory allows {allowed} in all; lower cache or allow more"

@@ -180,10 +180,7 @@ impl<E: Element> ImnnBuilder<E> {
             let what = "validation set of the run to go on with".into();
             return Err(FitError::Disagree { what, found: one(saved), expected: one(given) });
         }
-        Imnn::new(
-            Parts { model, device, training, validation: self.validation, optimiser, theta_fid, names },
-            state,
-        )
+        Imnn::new(Parts { model, device, training, validation: self.validation, optimiser, theta_fid, names }, state)
     }
 }
 

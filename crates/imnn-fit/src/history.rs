@@ -70,15 +70,14 @@ impl History {
 
     pub(crate) fn save(&self, path: &Path) -> Result<()> {
         let traces = [("", Some(&self.training)), (VALIDATION, self.validation.as_ref())];
-        let named = traces.iter().filter_map(|(prefix, trace)| Some((prefix, (*trace)?))).flat_map(|(prefix, trace)| {
-            Record::NAMES.iter().zip(trace.columns()).map(move |(name, column)| (format!("{prefix}{name}"), column))
-        });
+        let named =
+            traces.iter().filter_map(|(prefix, trace)| Some((prefix, (*trace)?))).flat_map(|(prefix, trace)| {
+                Record::NAMES.iter().zip(trace.columns()).map(move |(name, column)| (format!("{prefix}{name}"), column))
+            });
         let columns: Vec<(String, &[f64])> = named.collect();
         let best: ArrayD<i64> = ArrayD::from_elem(vec![1], self.best_iteration.map_or(-1, |i| i as i64));
-        let mut arrays: Vec<(&str, AnyArray<'_>)> = columns
-            .iter()
-            .map(|(name, column)| (name.as_str(), ArrayView1::from(*column).into_dyn().into()))
-            .collect();
+        let mut arrays: Vec<(&str, AnyArray<'_>)> =
+            columns.iter().map(|(name, column)| (name.as_str(), ArrayView1::from(*column).into_dyn().into())).collect();
         arrays.push((BEST, best.view().into()));
         Ok(write_npz(path, &arrays)?)
     }

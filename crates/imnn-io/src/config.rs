@@ -210,7 +210,7 @@ impl<'a> Section<'a> {
     /// What serde refuses, at the line and key where it stands.
     pub fn settings<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         let keys: Vec<&str> = self.keys().collect();
-        self.settings_of(&keys, T::deserialize)
+        self.settings_of(&keys, |values| T::deserialize(values))
     }
 
     /// These keys of the table read into a type by serde; the others are read elsewhere.
@@ -246,6 +246,11 @@ impl<'a> Section<'a> {
     /// The error for a key that is missing; `advice` says what to write.
     pub fn missing(&self, key: &str, advice: &str) -> ConfigError {
         self.invalid_here(format!("the key \"{key}\" is missing: {advice}"))
+    }
+
+    /// The error for a name that is none of those known.
+    pub fn unknown_name(&self, key: &str, name: &str, known: &[&str]) -> ConfigError {
+        self.invalid(key, format!("unknown name \"{}\"; {}", shortened(name), advice(name, known)))
     }
 
     /// The error for a value that cannot be used.
@@ -611,7 +616,7 @@ inner.flag = true
     #[test]
     fn settings_are_read_by_serde() {
         let document = Document::of_text("kind = 1\nn_data = 3").unwrap();
-        let read = document.root().settings_of(&["n_data", "length"], Settings::deserialize).unwrap();
+        let read = document.root().settings_of(&["n_data", "length"], |values| Settings::deserialize(values)).unwrap();
         assert_eq!((read.n_data, read.length), (3, 0.0));
         for (text, expected) in [
             ("n_date = 3", "line 2: s: unknown key \"n_date\"; did you mean \"n_data\"?"),
@@ -621,7 +626,8 @@ inner.flag = true
         ] {
             let text = format!("[s]\n{text}");
             let document = Document::parse(&text, "f.toml").unwrap();
-            let message = document.root().section("s").unwrap().unwrap().settings::<Settings>().unwrap_err().to_string();
+            let message =
+                document.root().section("s").unwrap().unwrap().settings::<Settings>().unwrap_err().to_string();
             assert_eq!(message, format!("f.toml {expected}"));
         }
     }

@@ -79,7 +79,8 @@ impl Design {
         let (theta_below, theta_above) = match Steps::read(section, &theta_fid)? {
             Steps::Theta { below, above } => (below, above),
             Steps::Widths(widths) => {
-                let at = |side: f64| theta_fid.iter().zip(&widths).map(|(value, width)| value + side * width / 2.0);
+                let at =
+                    |side: f64| theta_fid.iter().zip(&widths).map(move |(value, width)| value + side * width / 2.0);
                 (at(-1.0).collect(), at(1.0).collect())
             }
         };

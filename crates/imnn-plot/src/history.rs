@@ -13,8 +13,8 @@ use crate::output::{Format, format};
 use crate::panel::{self, Area, Curve, Panel};
 use crate::raster::Raster;
 use crate::style::{
-    BAND_OPACITY, BAND_WIDTH, BLUE, CURVE_WIDTH, DOTTED, GREEN, INK, LABEL_SIZE, LONG_DASHED, MUTED,
-    PURPLE, Rgb, Stroke, TICK_SIZE, TITLE_SIZE, VERMILION, WHITE, light,
+    BAND_OPACITY, BAND_WIDTH, BLUE, CURVE_WIDTH, DOTTED, GREEN, INK, LABEL_SIZE, LONG_DASHED, MUTED, PURPLE, Rgb,
+    Stroke, TICK_SIZE, TITLE_SIZE, VERMILION, WHITE, light,
 };
 use crate::ticks::{grouped, number};
 

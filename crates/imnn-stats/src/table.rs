@@ -137,6 +137,9 @@ mod tests {
         let text = s.to_string();
         assert!(text.contains("4.00000") && text.contains("8.00000") && text.contains("det F 32.0000"), "{text}");
         let text = information(&["a".into(), "b".into()], &[0.0, 1.0], &s);
-        assert!(text.ends_with("a                 0         0.500000\nb           1.00000         0.353553\n"), "{text}");
+        assert!(
+            text.ends_with("a                 0         0.500000\nb           1.00000         0.353553\n"),
+            "{text}"
+        );
     }
 }

@@ -78,8 +78,7 @@ fn check(loss: &Loss, x: &Array2<f64>, dx: &Array3<f64>, samples: &mut Samples) 
     // At C = I the third derivative of L2 jumps, and a difference across it is off by the square of the step.
     prop_assume!(evaluation.record.lambda2 > 0.01);
 
-    let of =
-        |x: &Array2<f64>, dx: &Array3<f64>| loss.value(&Statistics::new(x.view(), dx.view()).unwrap()).unwrap().0;
+    let of = |x: &Array2<f64>, dx: &Array3<f64>| loss.value(&Statistics::new(x.view(), dx.view()).unwrap()).unwrap().0;
     let full_ddx = evaluation.dloss_ddx.broadcast(dx.raw_dim()).unwrap().to_owned();
     let size = |sum: f64| sum.sqrt();
     let size_x = size(evaluation.dloss_dx.mapv(|g| g * g).sum());

@@ -156,10 +156,7 @@ impl RunFile {
 }
 
 /// A value that `imnn-models` reads, which says where in it something is wrong, as in `layers[3].conv`.
-fn described<T>(
-    item: &Item<'_>,
-    read: impl FnOnce(&toml::Value) -> Result<T, ModelError>,
-) -> Result<T, ConfigError> {
+fn described<T>(item: &Item<'_>, read: impl FnOnce(&toml::Value) -> Result<T, ModelError>) -> Result<T, ConfigError> {
     read(&item.settings()?).map_err(|error| match error {
         ModelError::Description { location, message } => {
             let place = location.find(['.', '[']).map_or("", |start| &location[start..]);

@@ -96,16 +96,16 @@ command = ["p", "{seed}", "{theta}", "{out}"]
     fn faults_are_named_with_their_lines() {
         refuses(&FILE.replace("n_s", "ns"), &["unknown key \"ns\"", "line 4", "did you mean \"n_s\"?"]);
         refuses(&FILE.replace("n_s = 10", ""), &["the key \"n_s\" is missing", "n_s = 1000"]);
-        refuses(
-            &FILE.replace("n_s = 10", "n_s = 1"),
-            &["sims.toml line 4: n_s: 1 is too few"],
-        );
+        refuses(&FILE.replace("n_s = 10", "n_s = 1"), &["sims.toml line 4: n_s: 1 is too few"]);
         refuses(&FILE.replace("{seed}", "{sed}"), &["command: ", "line 5", "unknown placeholder {sed}"]);
         refuses(&FILE.replace("\"{theta}\", ", ""), &["the program is not told mu"]);
         refuses(&FILE.replace("\"s\"]", "\"a/b\"]"), &["parameters: ", "line 2", "cannot be one"]);
         refuses(&FILE.replace("0.25]", "-0.25]"), &["delta_theta: ", "line 3"]);
         refuses(&FILE.replace("0.25]", "1e-30]"), &["theta_above: ", "entry 1 is 1, not above"]);
-        refuses(&format!("{FILE}theta_below = [0, 0]\ntheta_above = [1, 2]"), &["contradicts theta_above[0] - theta_below[0] = 1"]);
+        refuses(
+            &format!("{FILE}theta_below = [0, 0]\ntheta_above = [1, 2]"),
+            &["contradicts theta_above[0] - theta_below[0] = 1"],
+        );
         refuses(&format!("{FILE}timeout = 0"), &["timeout: ", "line 6", "omit it for no limit"]);
         refuses(&format!("{FILE}timeout = 1e300"), &["timeout: "]);
         refuses(&format!("{FILE}jobs = 0"), &["jobs: ", "at least 1"]);

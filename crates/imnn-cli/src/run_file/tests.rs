@@ -209,7 +209,7 @@ fn derivatives_of_simulators_are_read() {
         (
             "derivative = { numerical = [1, 0] }",
             format!(
-                "\"numerical\" {place_below}: entry 1 is 0: it is the full distance theta_above - theta_below, and positive"
+                "{place}.numerical: the full width theta_above - theta_below of parameter 1 is 0, expected a finite value above 0; without a distance there is no derivative"
             ),
         ),
     ] {
@@ -227,21 +227,13 @@ fn refused(from: &str, to: &str, message: &str) {
 
 #[test]
 fn unknown_keys_are_refused_with_a_suggestion() {
-    refused(
-        "patience",
-        "patiense",
-        "runs/run.toml line 39: fit: unknown key \"patiense\"; did you mean \"patience\"?",
-    );
+    refused("patience", "patiense", "runs/run.toml line 39: fit: unknown key \"patiense\"; did you mean \"patience\"?");
     refused(
         "theta_fid",
         "theta_fiducial",
         "runs/run.toml line 2: unknown key \"theta_fiducial\"; expected one of seed, theta_fid, parameters, simulations, network, optimiser, fit, device",
     );
-    refused(
-        "[fit]",
-        "[fits]",
-        "runs/run.toml line 36: unknown key \"fits\"; did you mean \"fit\"?",
-    );
+    refused("[fit]", "[fits]", "runs/run.toml line 36: unknown key \"fits\"; did you mean \"fit\"?");
     refused(
         "flip",
         "flips",
@@ -352,11 +344,7 @@ fn useless_values_are_explained() {
         "\"plenty\"",
         "runs/run.toml line 46: device.memory: expected an amount of memory such as \"4 GiB\" or \"500 MB\", found the text \"plenty\"",
     );
-    refused(
-        "patience = 100",
-        "patience = 0",
-        "runs/run.toml line 39: fit.patience: 0 is too few, at least 1",
-    );
+    refused("patience = 100", "patience = 0", "runs/run.toml line 39: fit.patience: 0 is too few, at least 1");
     let error = parse(&FULL.replacen("lambda = 10", "lambda = 0.1", 1)).unwrap_err().to_string();
     assert!(error.starts_with("runs/run.toml line 37: fit.lambda: "), "{error}");
     let error = parse(&SHORT.replace("[0.0, 1.0]", "[0.0]")).unwrap_err().to_string();

@@ -282,10 +282,7 @@ mod tests {
             message(NoisyLine::new(vec![]).unwrap_err()),
             "NoisyLine: the number of points is 0, expected at least 1"
         );
-        assert_eq!(
-            message(NoisyLine::new(vec![0.0, f64::NAN]).unwrap_err()),
-            "x[1] is NaN, expected a finite number"
-        );
+        assert_eq!(message(NoisyLine::new(vec![0.0, f64::NAN]).unwrap_err()), "x[1] is NaN, expected a finite number");
         assert_eq!(
             message(NoisyLine::default().with_slope_variance(-0.1).unwrap_err()),
             "NoisyLine: slope_variance is -0.1, expected a finite value of at least 0"

@@ -122,7 +122,11 @@ mod tests {
             ("mean_variance", json!({ "n_data": 0 }), "n_data is 0, expected at least 1"),
             ("line", json!({ "n_data": 1 }), "n_data is 1, expected at least 2"),
             ("line", json!({ "x_min": 10.0 }), "x_max is 10, expected a finite value above x_min"),
-            ("line", json!({ "slope_variance": 0.0 }), "slope_variance is 0, expected a finite value above 0; leave it out"),
+            (
+                "line",
+                json!({ "slope_variance": 0.0 }),
+                "slope_variance is 0, expected a finite value above 0; leave it out",
+            ),
             ("power_law_field", json!({ "n": 1 }), "n is 1, expected 2 to 16384"),
             ("power_law_field", json!({ "length": -1.0 }), "length is -1, expected a finite value above 0"),
         ] {

@@ -10,8 +10,8 @@ use rand_distr::StandardNormal;
 use rustfft::num_complex::Complex64;
 use serde::{Deserialize, Serialize};
 
-use super::settings::BuiltInSettings;
 use super::fft::SquareFft;
+use super::settings::BuiltInSettings;
 use crate::scratch::lend;
 use crate::{Key, SimError, Simulator, check_parameters};
 

@@ -115,7 +115,15 @@ impl<'a> Case<'a> {
             session.backward(&task, &cotangents, &mut gradient).unwrap();
             self.optimiser.update(i, &gradient, &mut state, &mut weights);
             let s = &found.statistics;
-            records.push([found.value, found.record.lambda2, found.record.r, s.log_det_f, s.det_f, s.det_c, s.det_inv_c]);
+            records.push([
+                found.value,
+                found.record.lambda2,
+                found.record.r,
+                s.log_det_f,
+                s.det_f,
+                s.det_c,
+                s.det_inv_c,
+            ]);
         }
         Run { weights, state, records }
     }
