@@ -37,7 +37,7 @@ pub enum Command {
     /// Ctrl-C ends training after the current iteration and saves what there is; a second one stops at once and leaves
     /// nothing. If training comes to a point from which it cannot go on, what there is is saved as well, and the program
     /// ends with an error.
-    #[command(after_long_help = help::RUN_FILE)]
+    #[command(after_long_help = help::run_file())]
     Fit(FitArguments),
     /// Estimate the parameters of data with a trained network
     ///
@@ -283,7 +283,9 @@ mod tests {
 
     #[test]
     fn the_run_file_of_the_help_is_one() {
-        let text = help::RUN_FILE.split_once("\n\n").unwrap().1;
+        let text = help::run_file();
+        let text = text.split_once("\n\n").unwrap().1;
+        assert!(text.contains("#   \"mean_variance\": n_data"), "{text}");
         let run = crate::run_file::RunFile::parse(text, "run.toml").unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!(run.parameters, ["Omega_c", "sigma_8"]);
         imnn::models::Model::new(run.network.layers, &run.simulations.input_shape.unwrap()).unwrap();

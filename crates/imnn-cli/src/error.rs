@@ -73,7 +73,7 @@ pub enum CliError {
     #[error(
         "{source}\nsaved in {}: history, plot and weights up to there{}",
         out.display(),
-        if *usable { "; estimates use the best weights" } else { ", but no statistics, so that it is of no use for estimates" }
+        if *usable { "; estimates use the best weights" } else { ", but no statistics, so that it cannot make estimates" }
     )]
     Stopped {
         /// Why.
@@ -94,6 +94,14 @@ pub enum CliError {
     /// A saved run cannot be written or read.
     #[error(transparent)]
     Fit(Box<FitError>),
+    /// The folder of a run and the data were given in the wrong order.
+    #[error("the folder of the run comes first, then the data: {} {}", run.display(), data.display())]
+    Exchanged {
+        /// The folder of the run.
+        run: PathBuf,
+        /// The data.
+        data: PathBuf,
+    },
     /// A saved run has no weights with statistics.
     #[error(
         "{}: no such file; give the folder that `imnn fit` wrote (a run that broke off has no statistics to estimate with)",
@@ -135,7 +143,7 @@ pub enum CliError {
         /// Number of parameters.
         n_params: usize,
     },
-    /// A true parameter is no number.
+    /// A true parameter is not finite.
     #[error("{label}: row {row} has {value}; true parameters are finite")]
     TruthNonFinite {
         /// The file, with the key of the array.
