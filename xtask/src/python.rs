@@ -32,17 +32,17 @@ pub fn run(arguments: &[String]) -> Outcome {
     let (scripts, out) = (root.join("crates/imnn-data/tests/python"), root.join("target/python-files"));
     let _ = std::fs::remove_dir_all(&out);
     let (theirs, ours) = (out.join("theirs"), out.join("ours"));
-    let features = ["--package", "imnn-data", "--features", "hdf5"];
+    let package = ["--package", "imnn-data"];
     run_command(script(&python, &scripts.join("write.py")).arg(&theirs))?;
     let test =
-        cargo(&["test"]).args(features).args(["--test", "suite", "foreign"]).env("IMNN_FOREIGN", &theirs).status();
+        cargo(&["test"]).args(package).args(["--test", "suite", "foreign"]).env("IMNN_FOREIGN", &theirs).status();
     if !test.is_ok_and(|status| status.success()) {
         return Err(Failure::new(format!(
             "files that other programs wrote into {} are not read as they should be",
             theirs.display()
         )));
     }
-    run_command(cargo(&["run", "--quiet"]).args(features).args(["--example", "round_trip"]).arg(&ours))?;
+    run_command(cargo(&["run", "--quiet"]).args(package).args(["--example", "round_trip"]).arg(&ours))?;
     run_command(script(&python, &scripts.join("read.py")).arg(&ours))
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use imnn_data::arrays::write_npy;
 use imnn_data::tfrecord::{TfRecordOptions, TfRecordWriter};
+use imnn_hdf5::{Options, Writer};
 use ndarray::Array3;
 
 const N: usize = 5;
@@ -37,12 +38,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{} files", writer.finish()?.len());
     }
     write_npy(folder.join("ours.npy"), x.view().into_dyn())?;
-    #[cfg(feature = "hdf5")]
-    {
-        use imnn_data::hdf5::{Hdf5Options, write_hdf5};
-        let rows = imnn_data::HeldRows::new("x", x.into_dyn());
-        let compressed = Hdf5Options { gzip: Some(4), chunk: 100 };
-        write_hdf5::<f32>(folder.join("ours.h5"), &[("train/fiducial", &rows), ("plain", &rows)], compressed)?;
+    let mut writer = Writer::new(std::fs::File::create(folder.join("ours.h5"))?);
+    for name in ["train/fiducial", "plain"] {
+        writer.begin::<f32>(name, x.shape(), Options { gzip: Some(4), chunk: 100 })?;
+        writer.write(x.as_slice().unwrap_or_default())?;
     }
+    writer.finish()?;
     Ok(())
 }

@@ -1,15 +1,19 @@
 //! What can be wrong with simulations, and what to do about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use imnn_hdf5::Hdf5Error;
+use imnn_io::FileError;
+use imnn_io::npy::NpyError;
+use imnn_io::npz::NpzError;
+use imnn_io::text::{keys, one_per, plural, saturating_product, tuple};
 use imnn_sim::SimError;
-
-use imnn_io::text::{keys, one_per, plural, tuple};
 
 /// Why simulations could not be read, checked or made.
 ///
-/// Messages name the array (its file and key where it has one), what was found, what was expected and what to do.
-#[derive(Debug, thiserror::Error)]
+/// Messages name the array (its file and key where it has one), what was found, what was expected and what to do. `{:?}`
+/// prints the message too, so that it is read where `main` returns the error. Reasons that are texts are for people only.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// There is no file at the path.
@@ -36,68 +40,17 @@ pub enum DataError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// The bytes do not start as a `.npy` file does.
-    #[error("{label}: not a .npy array: it starts with {found}, a .npy file with \\x93NUMPY{advice}")]
-    NotAnArray {
+    /// The bytes are not those of a `.npy` file that can be read.
+    #[error("{label}: {source}")]
+    Npy {
         /// The array: its file and key.
         label: String,
-        /// The first bytes.
-        found: String,
-        /// What the file may be instead, starting with a separator; may be empty.
-        advice: &'static str,
+        /// What is wrong with the bytes, and what to do.
+        source: NpyError,
     },
-    /// The header of the `.npy` bytes cannot be understood.
-    #[error("{label}: the .npy header is malformed: {reason}")]
-    Header {
-        /// The array: its file and key.
-        label: String,
-        /// What is wrong with the header.
-        reason: String,
-    },
-    /// There are fewer bytes than the header promises.
-    #[error(
-        "{label}: truncated: {} of {dtype} need {expected} bytes, {found} are there; copy or write the file again",
-        tuple(shape)
-    )]
-    Truncated {
-        /// The array: its file and key.
-        label: String,
-        /// The element type in the header.
-        dtype: String,
-        /// The shape in the header.
-        shape: Vec<usize>,
-        /// The bytes of data the header promises.
-        expected: u64,
-        /// The bytes of data there are.
-        found: u64,
-    },
-    /// There are more bytes than the header promises.
-    #[error(
-        "{label}: {found} bytes of data where {} of {dtype} need {expected}; the header and the data do not belong together",
-        tuple(shape)
-    )]
-    Trailing {
-        /// The array: its file and key.
-        label: String,
-        /// The element type in the header.
-        dtype: String,
-        /// The shape in the header.
-        shape: Vec<usize>,
-        /// The bytes of data the header promises.
-        expected: u64,
-        /// The bytes of data there are (for a compressed member: at least).
-        found: u64,
-    },
-    /// The elements are of a type that cannot be read as real numbers.
-    #[error("{label}: cannot read elements of type {dtype} as real numbers: {advice}")]
-    Dtype {
-        /// The array: its file and key.
-        label: String,
-        /// The type as the header writes it.
-        dtype: String,
-        /// What to do.
-        advice: &'static str,
-    },
+    /// A file or folder could not be written whole.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A finite value of the file is beyond the range of the precision it is read in.
     #[error(
         "{label}{index:?}: {value:e} is beyond the range of {precision}; use precision = \"f64\" or scale the data"
@@ -113,7 +66,7 @@ pub enum DataError {
         precision: &'static str,
     },
     /// A `.npz` file cannot be read as a zip archive.
-    #[error("{}: not a readable .npz archive: {reason}", path.display())]
+    #[error("{}: {reason}", path.display())]
     Archive {
         /// The archive.
         path: PathBuf,
@@ -147,7 +100,7 @@ pub enum DataError {
         key: String,
     },
     /// The file is no longer what it was when it was opened.
-    #[error("{label}: was written to while it was read; leave it alone until the run is done, and start again")]
+    #[error("{label}: changed while it was being read; do not modify it during a run")]
     Changed {
         /// The array: its file and key.
         label: String,
@@ -252,43 +205,19 @@ pub enum DataError {
         /// What is wrong and what to do.
         reason: String,
     },
-    /// Values that are not finite.
-    #[error(
-        "{label}{index:?} is {value}: {} not finite; remove or replace {}",
-        one_per(*count, *len),
-        if *count == 1 { "it" } else { "them" }
-    )]
-    NonFinite {
-        /// The array: its file and key, or its role.
-        label: String,
-        /// Where the first such value is.
-        index: Vec<usize>,
-        /// The first such value.
+    /// A value is not finite: in a file, as the simulator made it, or after a transform.
+    #[error("{what} is {value}: {} not finite{note}", one_per(*count, *len))]
+    NotFinite {
+        /// The first such value: its array, row and index.
+        what: String,
+        /// The value.
         value: f64,
         /// How many there are.
         count: usize,
-        /// How many values the array has.
+        /// How many values were looked at.
         len: usize,
-    },
-    /// Values that are not finite in rows that were read.
-    #[error(
-        "{element} is {value}: {} not finite in rows {start}..{end}; remove or replace {}",
-        one_per(*count, *len),
-        if *count == 1 { "it" } else { "them" }
-    )]
-    NonFiniteRows {
-        /// The first such value: file, key and index.
-        element: String,
-        /// The value.
-        value: f64,
-        /// How many there are in these rows.
-        count: usize,
-        /// How many values the rows have.
-        len: usize,
-        /// The first row that was read.
-        start: usize,
-        /// One past the last.
-        end: usize,
+        /// In which rows or precision, and what to do; may be empty.
+        note: String,
     },
     /// The distance between the simulations below and above is not a positive number.
     #[error("{name}[{parameter}] = {value}: {advice}")]
@@ -341,7 +270,7 @@ pub enum DataError {
         n_s: usize,
     },
     /// An input shape of another size was asked for.
-    #[error("{label}: simulations of shape {} ({}) cannot be viewed as {} ({})", tuple(found), plural(found.iter().product(), "value"), tuple(asked), plural(imnn_io::text::saturating_product(asked), "value"))]
+    #[error("{label}: simulations of shape {} ({}) cannot be viewed as {} ({})", tuple(found), plural(found.iter().product(), "value"), tuple(asked), plural(saturating_product(asked), "value"))]
     Reshape {
         /// The array of simulations.
         label: String,
@@ -374,29 +303,6 @@ pub enum DataError {
         /// What the simulator says.
         source: SimError,
     },
-    /// The simulator made a value that is not finite.
-    #[error(
-        "simulation {row} at theta = {theta:?}: {what} at {index:?} is {value} in {precision}; {} not finite",
-        one_per(*count, *len)
-    )]
-    Simulation {
-        /// The row of the simulation.
-        row: usize,
-        /// The parameter values.
-        theta: Vec<f64>,
-        /// The data, or the derivative with respect to which parameter.
-        what: String,
-        /// Where in one simulation the first such value is.
-        index: Vec<usize>,
-        /// The first such value.
-        value: f64,
-        /// How many there are.
-        count: usize,
-        /// How many values there are.
-        len: usize,
-        /// The precision of the data.
-        precision: &'static str,
-    },
     /// An augmentation does not fit the shape of the simulations.
     #[error("cannot augment simulations of shape {} by {what}: {advice}", tuple(input_shape))]
     Augmentation {
@@ -407,9 +313,6 @@ pub enum DataError {
         /// What is wrong and what to do.
         advice: &'static str,
     },
-    /// A file or folder cannot be written.
-    #[error(transparent)]
-    File(#[from] imnn_io::FileError),
     /// A simulator refuses its settings.
     #[error(transparent)]
     Settings(#[from] SimError),
@@ -432,7 +335,7 @@ pub enum DataError {
         reason: String,
     },
     /// What was written is not what is read back.
-    #[error("{label}: row {row} does not read back as it was written; nothing was left, look at the disk")]
+    #[error("{label}: row {row} could not be verified after writing and was removed; check the disk")]
     ReadBack {
         /// The array that was written.
         label: String,
@@ -445,30 +348,7 @@ pub enum DataError {
         /// What is wrong and what to do.
         reason: String,
     },
-    /// A transform made a value that is not finite.
-    #[error(
-        "simulation {row}: {what} at {index:?} is {value} in {precision} after {transform}; {} not finite",
-        one_per(*count, *len)
-    )]
-    Transformed {
-        /// The row of the simulation.
-        row: usize,
-        /// The name of the transform.
-        transform: Box<str>,
-        /// The data, those below or above, or the derivative with respect to which parameter.
-        what: String,
-        /// Where in one simulation the first such value is.
-        index: Vec<usize>,
-        /// The first such value.
-        value: f64,
-        /// How many there are.
-        count: usize,
-        /// How many values there are.
-        len: usize,
-        /// The precision of the data.
-        precision: &'static str,
-    },
-    /// Noise is to be scaled by what is no scale.
+    /// The scale of noise is not a positive number.
     #[error("{label}: scale = {value}, expected a positive, finite number")]
     Scale {
         /// The noise.
@@ -481,9 +361,58 @@ pub enum DataError {
     Other(Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl std::fmt::Debug for DataError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
 impl DataError {
     /// Wraps an error of a source or transform of the user's own.
     pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Other(error.into())
+    }
+
+    /// An array cannot be written as `path`.
+    pub fn target(path: impl ToString, reason: impl Into<String>) -> Self {
+        Self::Target { path: path.to_string(), reason: reason.into() }
+    }
+
+    /// The operating system refused to read `label`.
+    pub fn read(label: impl ToString, source: std::io::Error) -> Self {
+        Self::Io { action: "read", label: label.to_string(), source }
+    }
+
+    /// What is wrong with the bytes of the array `label`.
+    pub(crate) fn npy(label: impl ToString, error: NpyError) -> Self {
+        let label = label.to_string();
+        match error {
+            NpyError::Io(source) => Self::Io { action: "read", label, source },
+            NpyError::Overflow { index, value, precision } => Self::Overflow { label, index, value, precision },
+            source => Self::Npy { label, source },
+        }
+    }
+
+    /// What is wrong with the archive at `path`.
+    pub(crate) fn npz(path: &Path, error: NpzError) -> Self {
+        let path = path.to_owned();
+        match error {
+            NpzError::MissingKey { key, there } => Self::MissingKey { path, key, there },
+            NpzError::KeyNeeded { there } => Self::KeyNeeded { path, there },
+            other => Self::Archive { path, reason: other.to_string() },
+        }
+    }
+
+    /// What is wrong with the dataset `label` of the HDF5 file at `path`.
+    pub(crate) fn hdf5(path: &Path, label: &str, error: Hdf5Error) -> Self {
+        let (path, label) = (path.to_owned(), label.to_owned());
+        match error {
+            Hdf5Error::Io(source) => Self::Io { action: "read", label, source },
+            Hdf5Error::Changed => Self::Changed { label },
+            Hdf5Error::MissingKey { key, there } => Self::MissingKey { path, key, there },
+            Hdf5Error::KeyNeeded { there } => Self::KeyNeeded { path, there },
+            Hdf5Error::Overflow { index, value, precision } => Self::Overflow { label, index, value, precision },
+            other => Self::Hdf5 { label, reason: other.to_string() },
+        }
     }
 }

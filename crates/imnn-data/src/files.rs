@@ -1,13 +1,13 @@
-//! Simulations in `.npy` and `.npz` files.
+//! Simulations in files of any format.
 
 use imnn_sim::Real;
 use ndarray::ArrayD;
 
 use crate::arrays::{read, read_rows};
-use crate::outline::Labels;
-use crate::rows::{RowArray, is_pattern};
-use crate::tfrecord::{TfRecords, is_tfrecord};
-use crate::{ArrayPath, Arrays, DataError, RowOptions, StackedRows, Steps, Streamed, Streaming, open_rows};
+use crate::formats::{RowShape, has_seeds, open_shaped};
+use crate::rows::RowArray;
+use crate::spec::Labels;
+use crate::{ArrayPath, Arrays, DataError, RowOptions, StackedRows, Steps, Streamed, Streaming};
 
 /// Where the simulations are, before they are read.
 ///
@@ -79,7 +79,7 @@ impl Files {
     /// Whatever is wrong with the files, the shapes or the values; the array is named by file and key.
     pub fn load<E: Real>(&self) -> Result<Arrays<E>, DataError> {
         let derivative = match &self.derivative {
-            DerivativeFiles::Array(path) if !by_rows(path)? && !by_rows(&self.fiducial)? => path,
+            DerivativeFiles::Array(path) if !has_seeds(path)? && !has_seeds(&self.fiducial)? => path,
             _ => {
                 let options = RowOptions { memory: usize::MAX, ..RowOptions::default() };
                 return self.rows(&options)?.load();
@@ -133,12 +133,13 @@ impl Files {
                 return Err(DataError::NoRows { name });
             }
         }
-        let fiducial = open_shaped(&self.fiducial, options, self.input_shape.as_deref(), false)?;
+        let row = self.input_shape.as_deref().map_or(RowShape::AsStored, RowShape::Input);
+        let fiducial = open_shaped::<E>(&self.fiducial, row, options)?;
         // Records do not say what shape they have: that of the simulations they belong to.
         let input = fiducial.shape().get(1..).unwrap_or_default().to_vec();
-        let open = |path: &ArrayPath| open_shaped::<E>(path, options, Some(&input), false);
+        let open = |path: &ArrayPath| open_shaped::<E>(path, RowShape::Input(&input), options);
         let derivative: Box<dyn RowArray<E>> = match (&self.derivative, &self.kind) {
-            (DerivativeFiles::Array(path), FilesKind::Exact) => open_shaped(path, options, Some(&input), true)?,
+            (DerivativeFiles::Array(path), FilesKind::Exact) => open_shaped(path, RowShape::Exact(&input), options)?,
             (DerivativeFiles::Array(path), FilesKind::Numerical(_)) => open(path)?,
             (DerivativeFiles::Sides { below, above }, FilesKind::Numerical(_)) => {
                 if let Some(same) = below.iter().zip(above).find_map(|(low, high)| (low == high).then_some(low)) {
@@ -172,24 +173,6 @@ impl Files {
             FilesKind::Exact => Ok(()),
         }
     }
-}
-
-/// Whether arrays are opened by rows and matched, even where they are then read into memory.
-fn by_rows(path: &ArrayPath) -> Result<bool, DataError> {
-    Ok(is_tfrecord(path) || is_pattern(path)?)
-}
-
-/// Opens an array; records get the shape of simulations, or that of their exact derivatives.
-fn open_shaped<E: Real>(
-    path: &ArrayPath,
-    options: &RowOptions,
-    input: Option<&[usize]>,
-    exact: bool,
-) -> Result<Box<dyn RowArray<E>>, DataError> {
-    let Some(input) = input.filter(|_| is_tfrecord(path)) else { return open_rows(path, options) };
-    let records = TfRecords::open(path)?;
-    let shaped = if exact { records.with_exact_shape(input) } else { records.with_input_shape(input) };
-    Ok(Box::new(shaped?))
 }
 
 /// Reads at most `n_rows` rows, of long files no others, and checks that as many as were asked for are there.

@@ -1,4 +1,4 @@
-//! Sources of simulations: arrays in memory, npy and npz files, simulators on the fly, symmetry augmentation and noise.
+//! Sources of simulations: arrays in memory, files of many kinds, simulators on the fly, symmetry augmentation and noise.
 //!
 //! A [`Source`] hands out simulations at the fiducial, the first of them with their derivatives with respect to the
 //! parameters, a few rows (a [`Leaf`]) at a time:
@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | [`Arrays::exact`] | in memory | exact |
 //! | [`Arrays::numerical`] | in memory | simulations below and above |
-//! | [`Files`], loaded into [`Arrays`] | `.npy` and `.npz` files, or a file for each | either |
+//! | [`Files`], loaded into [`Arrays`] | files of numpy, HDF5 or records, or a file for each | either |
 //! | [`Files`], opened as [`Streamed`] | the same, read whenever they are needed: of any size | either |
 //! | [`OnTheFly`] | made by a simulator, new for each key | those of the simulator |
 //! | [`simulate_exact`], [`simulate_numerical`] | drawn once from a simulator into [`Arrays`] | either |
@@ -22,48 +22,47 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod arrays;
-mod augment;
-mod budget;
-pub mod check;
 mod config;
-mod convert;
 mod error;
+mod file;
 mod files;
-pub mod hdf5;
-mod identity;
-pub mod inspect;
+mod formats;
 mod layout;
 mod memory;
-mod noise;
-mod on_the_fly;
-mod outline;
+mod path;
 mod rows;
 mod scratch;
 mod set;
-mod simulate;
 mod source;
-mod split;
+mod sources;
+mod spec;
 mod steps;
-mod streamed;
-pub mod tfrecord;
-mod transform;
+mod transforms;
 mod values;
-pub mod writing;
 
-pub use arrays::ArrayPath;
-pub use augment::{Augmentation, Augmented};
-pub use budget::{Load, Loading, MemoryBudget};
-pub use convert::{Conversion, Converted, Element, Meaning};
+/// Arrays of any size, written a few rows at a time.
+pub mod writing {
+    pub use crate::formats::create_rows;
+    pub use crate::formats::npz::ArchiveWriter;
+    pub use crate::formats::writing::{RowWriter, WriteOptions, Written};
+}
+
 pub use error::DataError;
 pub use files::{DerivativeFiles, Files, FilesKind};
-pub use identity::Identity;
-pub use memory::Arrays;
-pub use noise::Noise;
-pub use on_the_fly::OnTheFly;
-pub use rows::{HeldRows, RowArray, RowOptions, StackedRows, Visit, for_each_rows, open_rows};
-pub use simulate::{simulate_exact, simulate_numerical};
+pub use formats::pass::for_each_rows;
+pub use formats::*;
+pub use memory::{DEFAULT_MEMORY, FileSource, Load, Loading, MemoryBudget};
+pub use path::ArrayPath;
+pub use rows::{HeldRows, Numbered as SeedName, Pattern, RowArray, StackedRows, is_pattern, rows_at_once};
+pub use set::ArraySet;
 pub use source::{Derivatives, Leaf, Source, check_rows};
-pub use split::{Part, Parts, Share, Split, SplitFormat};
+pub use sources::arrays::Arrays;
+pub use sources::identity::Identity;
+pub use sources::on_the_fly::OnTheFly;
+pub use sources::simulate::{simulate_exact, simulate_numerical};
+pub use sources::streamed::{Prefetch, Streamed, Streaming};
+pub use spec::{DatasetSpec, Labels};
 pub use steps::Steps;
-pub use streamed::{Prefetch, Streamed, Streaming};
-pub use transform::{Simulation, Transform, Transformed};
+pub use transforms::augment::{Augmentation, Augmented};
+pub use transforms::noise::Noise;
+pub use transforms::transform::{Simulation, Transform, Transformed};

@@ -1,10 +1,10 @@
 //! The values of arrays: checked, and brought into the order in which they are used.
 
+use imnn_io::text::unravel;
 use imnn_sim::Real;
 use ndarray::ArrayD;
 
 use crate::DataError;
-use imnn_io::text::unravel;
 
 /// The values in row-major order.
 pub(crate) fn row_major<E: Real>(array: ArrayD<E>) -> Vec<E> {
@@ -23,17 +23,24 @@ pub(crate) fn row_major<E: Real>(array: ArrayD<E>) -> Vec<E> {
 pub(crate) fn finite<E: Real>(label: &str, array: ArrayD<E>) -> Result<Vec<E>, DataError> {
     let shape = array.shape().to_vec();
     let values = row_major(array);
-    if all_finite(&values) {
-        return Ok(values);
+    let element = |first: usize| format!("{label}{:?}", unravel(first, &shape, false));
+    check_finite(&values, element, |it| format!("; remove or replace {it}"))?;
+    Ok(values)
+}
+
+/// Refuses values that are not finite; `what` names the first such, and `note` says more, about "it" or "them".
+pub(crate) fn check_finite<E: Real>(
+    values: &[E],
+    what: impl FnOnce(usize) -> String,
+    note: impl FnOnce(&'static str) -> String,
+) -> Result<(), DataError> {
+    if all_finite(values) {
+        return Ok(());
     }
     let first = values.iter().position(|value| !value.is_finite()).unwrap_or(0);
-    Err(DataError::NonFinite {
-        label: label.to_owned(),
-        index: unravel(first, &shape, false),
-        value: values[first].f64(),
-        count: values[first..].iter().filter(|value| !value.is_finite()).count(),
-        len: values.len(),
-    })
+    let count = values[first..].iter().filter(|value| !value.is_finite()).count();
+    let note = note(if count == 1 { "it" } else { "them" });
+    Err(DataError::NotFinite { what: what(first), value: values[first].f64(), count, len: values.len(), note })
 }
 
 /// Whether all values are finite.

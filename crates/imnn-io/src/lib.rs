@@ -4,10 +4,14 @@
 //! - [`config`]: TOML files read key by key, with errors that name file, line and key.
 //! - [`text`]: shapes, counts and amounts of memory in messages.
 //! - [`nearest`]: "did you mean".
+//! - [`npy`], [`npz`]: numpy's files, read and written; [`stamp`]: whether a file is still what it was.
 
 pub mod atomic;
 pub mod config;
 pub mod nearest;
+pub mod npy;
+pub mod npz;
+pub mod stamp;
 pub mod text;
 
 pub use atomic::{FileError, Partial};

@@ -81,12 +81,17 @@
 //! | `openblas-static`, `netlib-system`, `netlib-static`, `intel-mkl-system`, `intel-mkl-static` | on another LAPACK; with `default-features = false` |
 //! | `lapack-elsewhere` | on a LAPACK that the final program links itself; with `default-features = false` |
 
-#[doc(inline)]
-pub use imnn_data as data;
+/// Sources of simulations, files of arrays, and the tools for both.
+pub mod data {
+    pub use imnn_data::*;
+    pub use imnn_tools::*;
+}
 #[doc(inline)]
 pub use imnn_device as device;
 #[doc(inline)]
 pub use imnn_fit as fit;
+#[doc(inline)]
+pub use imnn_hdf5 as hdf5;
 #[doc(inline)]
 pub use imnn_io as io;
 #[doc(inline)]

@@ -21,15 +21,25 @@ const THREADS: &[&str] = &["rayon"];
 
 /// The agreed shape; ARCHITECTURE.md explains it.
 const LAYERS: &[Layer] = &[
-    Layer { name: "imnn-io", uses: &[], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-lapack", uses: &[], never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer { name: "imnn-io", uses: &[], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer { name: "imnn-hdf5", uses: &["imnn-io"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-stats", uses: &["imnn-lapack"], never: &[FILES, NETWORKS, TERMINAL, PLOTS, THREADS] },
     Layer {
         name: "imnn-sim",
         uses: &["imnn-lapack"],
         never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
     },
-    Layer { name: "imnn-data", uses: &["imnn-io", "imnn-sim"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA] },
+    Layer {
+        name: "imnn-data",
+        uses: &["imnn-hdf5", "imnn-io", "imnn-sim"],
+        never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA],
+    },
+    Layer {
+        name: "imnn-tools",
+        uses: &["imnn-data", "imnn-io", "imnn-sim"],
+        never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA],
+    },
     Layer {
         name: "imnn-jobs",
         uses: &["imnn-data", "imnn-io"],
@@ -53,12 +63,14 @@ const LAYERS: &[Layer] = &[
             "imnn-data",
             "imnn-device",
             "imnn-fit",
+            "imnn-hdf5",
             "imnn-io",
             "imnn-jobs",
             "imnn-models",
             "imnn-plot",
             "imnn-sim",
             "imnn-stats",
+            "imnn-tools",
         ],
         never: &[&["clap"]],
     },

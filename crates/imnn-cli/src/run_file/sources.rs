@@ -28,6 +28,12 @@ pub struct Sources<E: Real> {
     pub left: u64,
 }
 
+/// The memory that the sources of a run share, and those that are streamed.
+struct Budget<E: Real> {
+    memory: MemoryBudget,
+    streamed: Vec<Arc<Streamed<E>>>,
+}
+
 impl RunFile {
     /// The simulations to train on, augmented as the run file says, and those for validation, if there are to be any.
     ///
@@ -35,13 +41,13 @@ impl RunFile {
     /// Whatever is wrong with the files or the settings of the simulator; if simulations that are streamed take more
     /// memory than allowed.
     pub fn sources<E: Real>(&self) -> Result<Sources<E>, DataError> {
-        let mut budget = MemoryBudget::new(self.device.memory);
+        let mut budget = Budget { memory: MemoryBudget::new(self.device.memory), streamed: vec![] };
         let (training, noise) = self.training(&mut budget)?;
         let validation = self.validation(noise, &mut budget)?;
-        Ok(Sources { training, validation, streamed: budget.streamed().to_vec(), left: budget.left()? })
+        Ok(Sources { training, validation, streamed: budget.streamed, left: budget.memory.left()? })
     }
 
-    fn training<E: Real>(&self, budget: &mut MemoryBudget<E>) -> Result<(AnySource<E>, Option<Noise<E>>), DataError> {
+    fn training<E: Real>(&self, budget: &mut Budget<E>) -> Result<(AnySource<E>, Option<Noise<E>>), DataError> {
         let simulations = &self.simulations;
         let source = match &simulations.kind {
             Kind::Simulator { simulator, derivative } => {
@@ -63,7 +69,7 @@ impl RunFile {
     fn validation<E: Real>(
         &self,
         of_training: Option<Noise<E>>,
-        budget: &mut MemoryBudget<E>,
+        budget: &mut Budget<E>,
     ) -> Result<Option<AnySource<E>>, DataError> {
         let simulations = &self.simulations;
         let (source, noise) = match (&simulations.validation, &simulations.kind) {
@@ -85,10 +91,10 @@ impl RunFile {
     fn noise<E: Real>(
         &self,
         noise: Option<&noise::Noise>,
-        budget: &mut MemoryBudget<E>,
+        budget: &mut Budget<E>,
     ) -> Result<Option<Noise<E>>, DataError> {
         let Some(settings) = noise else { return Ok(None) };
-        let noise = budget.noise(&settings.bank, settings.load)?;
+        let noise = budget.memory.noise(&settings.bank, settings.load)?;
         let noise = match &self.simulations.input_shape {
             Some(shape) => noise.reshape(shape)?,
             None => noise,
@@ -101,7 +107,7 @@ impl RunFile {
         paths: &FilePaths,
         n_s: Option<usize>,
         n_d: Option<usize>,
-        budget: &mut MemoryBudget<E>,
+        budget: &mut Budget<E>,
     ) -> Result<AnySource<E>, DataError> {
         let kind = match &self.simulations.kind {
             Kind::Numerical { steps, .. } => FilesKind::Numerical(steps.clone()),
@@ -110,7 +116,10 @@ impl RunFile {
         let input_shape = self.simulations.input_shape.clone();
         let (fiducial, derivative) = (paths.fiducial.clone(), paths.derivative.clone());
         let files = Files { fiducial, derivative, kind, n_s, n_d, input_shape };
-        budget.open(&files, &paths.loading, &self.theta_fid)
+        let source = budget.memory.open::<E>(&files, &paths.loading)?;
+        source.check_n_params("theta_fid", self.theta_fid.len())?;
+        budget.streamed.extend(source.streamed().cloned());
+        Ok(source.boxed())
     }
 
     fn simulator<E: Real>(

@@ -7,6 +7,7 @@ use ndarray::ArrayD;
 
 use super::{RowArray, check_read, row_len};
 use crate::DataError;
+use crate::values::row_major;
 
 /// An array in memory.
 ///
@@ -24,6 +25,7 @@ use crate::DataError;
 pub struct HeldRows<E> {
     label: String,
     shape: Vec<usize>,
+    dtype: String,
     values: Vec<E>,
 }
 
@@ -31,7 +33,14 @@ impl<E: Real> HeldRows<E> {
     /// The array with what messages call it.
     pub fn new(label: impl Into<String>, array: ArrayD<E>) -> Self {
         let shape = array.shape().to_vec();
-        Self { label: label.into(), shape, values: crate::values::row_major(array) }
+        Self { label: label.into(), shape, dtype: String::new(), values: row_major(array) }
+    }
+}
+
+impl<E> HeldRows<E> {
+    /// Says what the type of the elements is in the file that they were read from.
+    pub(crate) fn with_dtype(self, dtype: String) -> Self {
+        Self { dtype, ..self }
     }
 }
 
@@ -42,6 +51,10 @@ impl<E: Real> RowArray<E> for HeldRows<E> {
 
     fn shape(&self) -> &[usize] {
         &self.shape
+    }
+
+    fn dtype(&self) -> &str {
+        &self.dtype
     }
 
     fn memory(&self) -> usize {

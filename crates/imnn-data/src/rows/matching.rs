@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use imnn_io::text::plural;
 use imnn_sim::Real;
 
 use super::{RowArray, check_read, row_len};
 use crate::DataError;
-use imnn_io::text::plural;
 
 /// The seeds that all of the arrays have, ascending; nothing where no array has seeds.
 ///

@@ -1,30 +1,22 @@
 //! Arrays that are read a few rows at a time, wherever they lie.
 
-mod folder;
 mod held;
 mod matching;
-mod member;
-mod npy;
-mod open;
-mod pass;
 mod pattern;
 mod stack;
-pub(crate) mod stamp;
 
 use std::ops::Range;
 
+use imnn_io::text::unravel;
 use imnn_sim::Real;
 
 use crate::DataError;
-use crate::values::all_finite;
-use imnn_io::text::unravel;
+use crate::values::check_finite;
 
 pub use held::HeldRows;
 pub(crate) use matching::matched;
-pub use open::{RowOptions, open_rows};
-pub(crate) use pass::rows_at_once;
-pub use pass::{Visit, for_each_rows};
-pub(crate) use pattern::{Pattern, hint, is_pattern};
+pub(crate) use pattern::hint;
+pub use pattern::{Numbered, Pattern, is_pattern};
 pub use stack::StackedRows;
 
 /// An array of which a few rows are read at a time: the first axis counts the rows.
@@ -120,17 +112,15 @@ pub(crate) fn read_finite<E: Real>(array: &dyn RowArray<E>, rows: Range<usize>, 
         return Ok(());
     }
     array.read(rows.clone(), to)?;
-    if all_finite(to) {
-        return Ok(());
-    }
-    let first = to.iter().position(|value| !value.is_finite()).unwrap_or(0);
     let row_len = to.len() / rows.len();
-    Err(DataError::NonFiniteRows {
-        element: array.element(&unravel(rows.start * row_len + first, array.shape(), false)),
-        value: to[first].f64(),
-        count: to[first..].iter().filter(|value| !value.is_finite()).count(),
-        len: to.len(),
-        start: rows.start,
-        end: rows.end,
-    })
+    let element = |first: usize| array.element(&unravel(rows.start * row_len + first, array.shape(), false));
+    check_finite(to, element, |it| format!(" in rows {}..{}; remove or replace {it}", rows.start, rows.end))
+}
+
+/// The bytes read at once, or one row where that is longer.
+const AT_ONCE: usize = 4 << 20;
+
+/// The rows that are read at once where all are read one after the other.
+pub fn rows_at_once<E>(row_len: usize) -> usize {
+    (AT_ONCE / (row_len * size_of::<E>()).max(1)).max(1)
 }

@@ -7,7 +7,7 @@ use crate::{ArrayPath, DataError};
 
 /// A path with `{seed}` in one of its parts: all files of that name with any number in that place.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Pattern {
+pub struct Pattern {
     /// As it was given, for messages.
     label: String,
     /// The folder whose entries are numbered.
@@ -24,16 +24,21 @@ pub(crate) struct Pattern {
 
 /// A number as it is written in a name.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Numbered {
-    pub(crate) seed: u64,
-    pub(crate) digits: Box<str>,
+pub struct Numbered {
+    /// The number.
+    pub seed: u64,
+    /// How it is written.
+    pub digits: Box<str>,
 }
 
 const SEED: &str = "{seed";
 
 impl Pattern {
     /// The pattern that a path is, if it is one; a file of that very name is meant first.
-    pub(crate) fn of(path: &ArrayPath) -> Result<Option<Self>, DataError> {
+    ///
+    /// # Errors
+    /// If it cannot be understood.
+    pub fn of(path: &ArrayPath) -> Result<Option<Self>, DataError> {
         let (file, key) = (path.file(), path.key().map(str::to_owned));
         let numbered = |part: &Component<'_>| part.as_os_str().to_str().is_some_and(|part| part.contains(SEED));
         let parts: Vec<Component<'_>> = file.components().collect();
@@ -105,7 +110,7 @@ impl Pattern {
     }
 
     /// The array that a number stands for.
-    pub(crate) fn path(&self, digits: &str) -> ArrayPath {
+    pub fn path(&self, digits: &str) -> ArrayPath {
         let mut file = self.folder.join(format!("{}{digits}{}", self.prefix, self.suffix));
         if !self.rest.as_os_str().is_empty() {
             file.push(&self.rest);
@@ -117,13 +122,16 @@ impl Pattern {
     }
 
     /// The numbers there are, ascending.
-    pub(crate) fn numbers(&self) -> Result<Vec<Numbered>, DataError> {
+    ///
+    /// # Errors
+    /// If there are none, or the same twice.
+    pub fn numbers(&self) -> Result<Vec<Numbered>, DataError> {
         let io = |source: std::io::Error| match source.kind() {
             std::io::ErrorKind::NotFound => {
-                let hint = format!("; it is the folder of {}", self.label);
+                let hint = format!("; the pattern {} needs this folder", self.label);
                 DataError::Missing { path: self.folder.clone(), hint }
             }
-            _ => DataError::Io { action: "read", label: self.folder.display().to_string(), source },
+            _ => DataError::read(self.folder.display(), source),
         };
         let mut numbers = vec![];
         let mut other: Option<String> = None;
@@ -170,7 +178,10 @@ impl Pattern {
 }
 
 /// Whether a path names many files.
-pub(crate) fn is_pattern(path: &ArrayPath) -> Result<bool, DataError> {
+///
+/// # Errors
+/// If it is a pattern that cannot be understood.
+pub fn is_pattern(path: &ArrayPath) -> Result<bool, DataError> {
     Ok(Pattern::of(path)?.is_some())
 }
 
@@ -236,7 +247,7 @@ mod tests {
         let folder = folder(&["a/x.npy", "99999999999999999999999.npy", "odd{seed}.npy"]);
         assert!(found(&folder, "a/{seed}.npy").unwrap_err().contains("a has such a name; there is x.npy"));
         assert!(
-            found(&folder, "b/{seed}.npy").unwrap_err().starts_with("b: no such file; it is the folder of b/{seed}")
+            found(&folder, "b/{seed}.npy").unwrap_err().starts_with("b: no such file; the pattern b/{seed}.npy needs")
         );
         assert!(found(&folder, "{seed}.npy").unwrap_err().contains("beyond the range of seeds"));
         for odd in ["{seed:5}.npy", "{seed:0}.npy", "{seed:099}.npy", "{seed.npy", "{seeds}.npy", "{seed:x}.npy"] {

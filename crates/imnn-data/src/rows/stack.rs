@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
+use imnn_io::text::{plural, tuple};
 use imnn_sim::Real;
 
 use super::matching::{common, picked};
 use super::{RowArray, check_read, row_len};
 use crate::DataError;
-use imnn_io::text::{plural, tuple};
 
 /// Arrays `(n_d, *input)` below and above the fiducial, one of each for each parameter, as `(n_d, 2, n_params, *input)`.
 ///

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use imnn_data::{ArrayPath, DataError, arrays};
+use imnn_io::npy::NpyError;
 use proptest::prelude::*;
 
 /// Files of every kind, all holding an array of shape (2, 3, 4).
@@ -75,7 +76,13 @@ fn huge_shapes_take_no_memory() {
     let mut huge = whole.clone();
     huge[10..128].copy_from_slice(text.as_bytes());
     let error = read(&huge, "a.npy", None).unwrap_err();
-    assert!(matches!(error, DataError::Truncated { expected: 9_600_000_000_000, found: 96, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            DataError::Npy { source: NpyError::Truncated { expected: 9_600_000_000_000, found: 96, .. }, .. }
+        ),
+        "{error}"
+    );
 }
 
 #[test]

@@ -116,7 +116,6 @@ fn any_bytes_between_good_checksums_are_answered() {
     assert!(error.contains("the record at byte 0: the record has 1152921504606846976 bytes of data"), "{error}");
 }
 
-#[cfg(feature = "hdf5")]
 mod hdf5 {
     use std::os::unix::fs::FileExt;
 

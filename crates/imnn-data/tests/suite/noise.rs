@@ -279,6 +279,6 @@ fn shapes_scales_and_values_are_checked() {
     let error = Transformed::new(zeros(2, &[2]), large).unwrap().read(0..2, Key::new(0), &mut Leaf::new());
     assert_eq!(
         error.unwrap_err().to_string(),
-        "simulation 0: the data at [0] is inf in f32 after noise.npy; 2 of 2 values are not finite"
+        "simulation 0 after noise.npy: the data at [0] is inf: 2 of 2 values are not finite in f32"
     );
 }

@@ -150,7 +150,7 @@ fn a_file_written_to_while_it_is_open() {
     let handle = File::options().write(true).open(&file).unwrap();
     handle.set_modified(SystemTime::now() + Duration::from_secs(10)).unwrap();
     let message = rows(&array, 0..1).unwrap_err().to_string();
-    assert!(message.contains("x.npy: was written to while it was read"), "{message}");
+    assert!(message.contains("x.npy: changed while it was being read"), "{message}");
 }
 
 #[test]

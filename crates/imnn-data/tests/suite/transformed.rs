@@ -160,13 +160,13 @@ fn values_that_are_not_finite_are_refused_by_row() {
     let source = Transformed::new(exact(), named(|simulation| simulation.values[2] = f64::NAN)).unwrap();
     assert_eq!(
         at(&source, 3..6),
-        "simulation 5: the data at [2] is NaN in f64 after my transform; 1 of 4 values is not finite"
+        "simulation 5 after my transform: the data at [2] is NaN: 1 of 4 values is not finite in f64"
     );
     assert!(source.read(0..5, Key::new(0), &mut Leaf::new()).is_ok());
     let source = Transformed::new(exact(), named(|simulation| simulation.derivatives[4..7].fill(f64::INFINITY)));
     assert_eq!(
         at(&source.unwrap(), 3..6),
-        "simulation 5: the derivative with respect to parameter 1 at [0] is inf in f64 after my transform; 3 of 4 values are not finite"
+        "simulation 5 after my transform: the derivative with respect to parameter 1 at [0] is inf: 3 of 4 values are not finite in f64"
     );
     for (k, expected) in [(5, "the data with parameter 1 below at [1]"), (23, "the data with parameter 2 above at [3]")]
     {
@@ -178,9 +178,9 @@ fn values_that_are_not_finite_are_refused_by_row() {
             }
         }
         let message = at(&Transformed::new(numerical(), Spoils(k)).unwrap(), 0..6);
-        assert!(message.starts_with(&format!("simulation 0: {expected} is NaN")), "{message}");
+        assert!(message.contains(&format!(": {expected} is NaN")), "{message}");
         // Without a name of its own it has that of its type.
-        assert!(message.contains("Spoils;"), "{message}");
+        assert!(message.contains("Spoils: "), "{message}");
     }
     // One that takes the slices away hides nothing.
     let hides = |_: Key, simulation: &mut Simulation<'_, f64>| {
@@ -189,11 +189,11 @@ fn values_that_are_not_finite_are_refused_by_row() {
         simulation.derivatives = &mut [];
     };
     let message = at(&Transformed::new(exact(), hides).unwrap(), 0..6);
-    assert!(message.starts_with("simulation 0: the derivative with respect to parameter 0 at [0] is NaN"), "{message}");
+    assert!(message.contains(": the derivative with respect to parameter 0 at [0] is NaN"), "{message}");
     let large = |_: Key, simulation: &mut Simulation<'_, f32>| simulation.values[0] *= 1e38;
     let data = Arrays::data(ArrayD::from_elem(IxDyn(&[2, 2, 2]), 10.0), "x").unwrap();
     let message = Transformed::new(data, large).unwrap().read(0..2, Key::new(0), &mut Leaf::new()).unwrap_err();
-    assert!(message.to_string().starts_with("simulation 0: the data at [0, 0] is inf in f32 after "), "{message}");
+    assert!(message.to_string().contains(": the data at [0, 0] is inf: "), "{message}");
 }
 
 #[test]

@@ -222,7 +222,7 @@ Examples:
   imnn data convert big.npy small.npy --dtype f32               refused where a value is beyond its range
   imnn data convert d.npy 'd_*.tfrecords' --layout numerical    as the Python package imnn writes it
   imnn data convert 'f_*.tfrecords' f.npy --input-shape 32,32,1
-  imnn data convert f.npy f.h5:train/fiducial --gzip 4          where this program was built with HDF5";
+  imnn data convert f.npy f.h5:train/fiducial --gzip 4";
 
 const CHECK: &str = "\
 Examples:

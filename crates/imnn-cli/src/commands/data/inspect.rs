@@ -3,8 +3,7 @@
 use imnn::data::inspect::{
     ArrayInfo, Contents, Member, Numbered, Statistics, Use, contents, statistics, type_name, uses,
 };
-use imnn::data::tfrecord::{TfRecords, is_tfrecord};
-use imnn::data::{ArrayPath, RowArray, RowOptions, open_rows};
+use imnn::data::{ArrayPath, RowOptions};
 use imnn::fit::Description;
 use imnn::io::text::{bytes, tuple};
 use serde_json::{Value, json};
@@ -19,8 +18,6 @@ enum Found {
     Run(ArrayPath, Description),
     /// Arrays.
     Arrays(ArrayPath, Vec<Contents>),
-    /// An array that only its own reader knows.
-    Rows { path: ArrayPath, kind: &'static str, shape: Vec<usize>, dtype: String, n_params: Option<usize> },
 }
 
 pub(super) fn inspect(arguments: &InspectArguments) -> Result<String, CliError> {
@@ -44,28 +41,6 @@ fn look(path: &ArrayPath) -> Result<Vec<Found>, CliError> {
     if path.key().is_none() && path.file().join("model.toml").is_file() {
         return Ok(vec![Found::Run(path.clone(), Description::load(path.file())?)]);
     }
-    if is_tfrecord(path) {
-        let records = TfRecords::open(path)?;
-        let rows: &dyn RowArray<f64> = &records;
-        let (shape, dtype) = (rows.shape().to_vec(), "<f4".to_owned());
-        return Ok(vec![Found::Rows {
-            path: path.clone(),
-            kind: "TFRecord",
-            shape,
-            dtype,
-            n_params: records.n_params(),
-        }]);
-    }
-    if imnn::data::hdf5::is_hdf5(path.file()) && path.file().is_file() {
-        return imnn::data::inspect::datasets(path)?
-            .into_iter()
-            .map(|path| {
-                let rows = open_rows::<f64>(&path, &RowOptions::default())?;
-                let (shape, dtype) = (rows.shape().to_vec(), rows.dtype().to_owned());
-                Ok(Found::Rows { path, kind: "HDF5 dataset", shape, dtype, n_params: None })
-            })
-            .collect();
-    }
     let arrays = match contents(path)? {
         Contents::Folder(parts) => parts,
         other => vec![other],
@@ -76,8 +51,7 @@ fn look(path: &ArrayPath) -> Result<Vec<Found>, CliError> {
 fn infos(found: &Found) -> Vec<ArrayInfo> {
     let Found::Arrays(_, arrays) = found else { return vec![] };
     let of_one = |contents: &Contents| match contents {
-        Contents::Array(info) => vec![info.clone()],
-        Contents::Archive(members) => members
+        Contents::Members(members) => members
             .iter()
             .filter_map(|member| match member {
                 Member::Array(info) => Some(info.clone()),
@@ -106,25 +80,14 @@ fn describe(found: &Found, all: &[ArrayInfo], values: bool) -> Result<(String, V
             });
             Ok((format!("{path}: a run of imnn fit\n{}", listed(&rows)), value))
         }
-        Found::Rows { path, kind, shape, dtype, n_params } => {
-            let mut rows = vec![("shape", tuple(shape)), ("type", type_name(dtype))];
-            let mut value = json!({ "path": path.to_string(), "kind": kind, "shape": shape, "dtype": dtype });
-            if let Some(n_params) = n_params {
-                rows.push(("holds", format!("simulations below and above in {n_params} parameters")));
-                value["n_params"] = json!(n_params);
-            }
-            add_values(path, values, &mut rows, &mut value)?;
-            Ok((format!("{path}: {kind}\n{}", listed(&rows)), value))
-        }
         Found::Arrays(path, arrays) => {
             let (mut texts, mut of_json) = (vec![], vec![]);
             for contents in arrays {
                 match contents {
-                    Contents::Array(info) => push(of_array(info, None, all, values)?, &mut texts, &mut of_json),
                     Contents::Numbered(numbered) => {
                         push(of_array(&numbered.info, Some(numbered), all, values)?, &mut texts, &mut of_json);
                     }
-                    Contents::Archive(members) => {
+                    Contents::Members(members) => {
                         for member in members {
                             push(of_member(member, all, values)?, &mut texts, &mut of_json);
                         }
@@ -160,12 +123,13 @@ fn of_array(
 ) -> Result<(String, Value), CliError> {
     let order = if info.fortran_order && info.shape.len() > 1 { ", Fortran order" } else { "" };
     let mut rows = vec![
+        ("format", info.format.to_owned()),
         ("shape", tuple(&info.shape)),
         ("type", format!("{}{order}", type_name(&info.dtype))),
         ("values", bytes(info.bytes)),
     ];
     let mut value = json!({
-        "path": info.path.to_string(), "shape": info.shape, "dtype": info.dtype, "fortran_order": info.fortran_order,
+        "path": info.path.to_string(), "format": info.format, "shape": info.shape, "dtype": info.dtype, "fortran_order": info.fortran_order,
         "bytes": info.bytes, "compressed_bytes": info.compressed,
     });
     if let Some(compressed) = info.compressed {

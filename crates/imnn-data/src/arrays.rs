@@ -1,0 +1,181 @@
+//! Arrays in `.npy` and `.npz` files, read into the precision asked for and checked completely.
+//!
+//! What can be read: format versions 1 to 3; `float16`, `float32`, `float64`, integers and `bool` of either byte order,
+//! converted to `f32` or `f64`; C and Fortran order; archives stored or deflated, zip64 included.
+//! Whatever the bytes are, the answer is an array or a [`DataError`] that names the file and key; no more memory is taken
+//! than the file can fill. Datasets and records are read in the same way.
+//!
+//! ```
+//! use imnn_data::{ArrayPath, arrays};
+//! use ndarray::array;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let file = folder.path().join("train.npz");
+//! let fiducial = array![[1.0, 2.0], [3.0, 4.0]].into_dyn();
+//! arrays::write_npz(&file, &[("fiducial", fiducial.view().into())])?;
+//!
+//! let path = ArrayPath::with_key(&file, "fiducial");
+//! assert_eq!(arrays::read::<f64>(&path)?, fiducial);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use imnn_io::atomic::write_with;
+use imnn_io::{FileError, npy, npz};
+use imnn_sim::Real;
+use ndarray::{ArrayD, ArrayViewD};
+
+use crate::formats::{self, npz::archive};
+use crate::{ArrayPath, DataError};
+
+/// Reads an array, in row-major order.
+///
+/// Integers of more than 53 bits are rounded; NaN and infinities are read as they are.
+///
+/// # Errors
+/// Whatever is wrong with the path, the file or its contents; finite values beyond the range of `E` too.
+pub fn read<E: Real>(path: &ArrayPath) -> Result<ArrayD<E>, DataError> {
+    formats::read(path, None)
+}
+
+/// Reads the first `n_rows` rows of an array, or all where it has fewer, in row-major order.
+///
+/// Of an array in C order only these are taken into memory.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_rows<E: Real>(path: &ArrayPath, n_rows: usize) -> Result<ArrayD<E>, DataError> {
+    formats::read(path, Some(n_rows))
+}
+
+/// Reads an array of one axis, such as parameter values.
+///
+/// # Errors
+/// As [`read`], and [`DataError::Shape`] for another number of axes.
+pub fn read_vector<E: Real>(path: &ArrayPath) -> Result<Vec<E>, DataError> {
+    let array = read(path)?;
+    if array.ndim() != 1 {
+        return Err(DataError::Shape {
+            label: path.to_string(),
+            found: array.shape().to_vec(),
+            expected: "one axis".to_owned(),
+            advice: "save it as np.ravel(x)".to_owned(),
+        });
+    }
+    // One axis in row-major order: the elements as they are.
+    Ok(array.into_iter().collect())
+}
+
+/// The names of the arrays in an archive, in its order.
+///
+/// # Errors
+/// Where the file is missing or not a zip archive.
+pub fn keys(path: impl AsRef<Path>) -> Result<Vec<String>, DataError> {
+    Ok(archive(path.as_ref())?.keys())
+}
+
+/// An array of one of the types that are written.
+#[derive(Clone, Debug)]
+pub enum AnyArray<'a> {
+    /// `float32`
+    F32(ArrayViewD<'a, f32>),
+    /// `float64`
+    F64(ArrayViewD<'a, f64>),
+    /// `int64`
+    I64(ArrayViewD<'a, i64>),
+}
+
+impl<'a> From<ArrayViewD<'a, f32>> for AnyArray<'a> {
+    fn from(array: ArrayViewD<'a, f32>) -> Self {
+        Self::F32(array)
+    }
+}
+
+impl<'a> From<ArrayViewD<'a, f64>> for AnyArray<'a> {
+    fn from(array: ArrayViewD<'a, f64>) -> Self {
+        Self::F64(array)
+    }
+}
+
+impl<'a> From<ArrayViewD<'a, i64>> for AnyArray<'a> {
+    fn from(array: ArrayViewD<'a, i64>) -> Self {
+        Self::I64(array)
+    }
+}
+
+/// Writes one array as a `.npy` file.
+///
+/// The file appears whole or not at all: it is written beside its place and then renamed.
+///
+/// # Errors
+/// [`DataError::Io`] where the folder cannot be written to or the disk is full.
+pub fn write_npy<'a>(path: impl AsRef<Path>, array: impl Into<AnyArray<'a>>) -> Result<(), DataError> {
+    let (path, array) = (path.as_ref(), array.into());
+    write_with(path, |file| {
+        let mut writer = BufWriter::new(file);
+        let written = writer.write_all(&npy::header(array.descr(), array.shape()));
+        let written = written.and_then(|()| array.write(&mut writer)).and_then(|()| writer.flush());
+        Ok(written.map_err(FileError::of("write", path))?)
+    })
+}
+
+/// Writes named arrays as a `.npz` file without compression; the same arrays give the same bytes.
+///
+/// The file appears whole or not at all: it is written beside its place and then renamed.
+///
+/// # Errors
+/// [`DataError::WriteKey`] for an empty or repeated name, [`DataError::Io`] where the folder cannot be written to or
+/// the disk is full.
+pub fn write_npz<K: AsRef<str>>(path: impl AsRef<Path>, arrays: &[(K, AnyArray<'_>)]) -> Result<(), DataError> {
+    let path = path.as_ref();
+    for (i, (key, _)) in arrays.iter().enumerate() {
+        let key = key.as_ref();
+        let reason = if key.is_empty() {
+            "the name is empty"
+        } else if arrays[..i].iter().any(|(other, _)| other.as_ref() == key) {
+            "there is another array of that name"
+        } else {
+            continue;
+        };
+        return Err(DataError::WriteKey { path: path.to_owned(), key: key.to_owned(), reason });
+    }
+    write_with(path, |file| {
+        let failed = || FileError::of("write", path);
+        let mut npz = npz::Writer::new(BufWriter::new(file));
+        for (key, array) in arrays {
+            npz.begin(key.as_ref(), array.descr(), array.shape()).map_err(failed())?;
+            array.write(&mut npz).map_err(failed())?;
+        }
+        npz.finish().map_err(failed())?;
+        Ok(())
+    })
+}
+
+impl AnyArray<'_> {
+    fn descr(&self) -> &'static str {
+        match self {
+            Self::F32(_) => npy::descr::<f32>(),
+            Self::F64(_) => npy::descr::<f64>(),
+            Self::I64(_) => "<i8",
+        }
+    }
+
+    fn shape(&self) -> &[usize] {
+        match self {
+            Self::F32(array) => array.shape(),
+            Self::F64(array) => array.shape(),
+            Self::I64(array) => array.shape(),
+        }
+    }
+
+    /// Writes the values, row-major and little-endian.
+    fn write(&self, to: &mut impl Write) -> std::io::Result<()> {
+        match self {
+            Self::F32(array) => npy::write_values(array, to),
+            Self::F64(array) => npy::write_values(array, to),
+            Self::I64(array) => array.iter().try_for_each(|value| to.write_all(&value.to_le_bytes())),
+        }
+    }
+}

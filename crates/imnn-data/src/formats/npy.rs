@@ -1,0 +1,299 @@
+//! `.npy` files of numpy: rows are read from their places in the file.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use imnn_io::Partial;
+use imnn_io::npy::{Header, Reader, descr, header, write_values};
+use imnn_io::stamp::Stamp;
+use imnn_io::text::unravel;
+use imnn_sim::Real;
+use ndarray::ArrayD;
+
+use super::format::{ArrayInfo, Format, Location, Member, Opened, RowOptions, RowShape};
+use super::writing::{Progress, RowWriter, WriteOptions, Written, io};
+use crate::file::open;
+use crate::rows::{RowArray, check_read, row_len};
+use crate::scratch::lend;
+use crate::{ArrayPath, DataError};
+
+/// `.npy` files.
+pub(crate) struct Npy;
+
+impl Format for Npy {
+    const ENDINGS: &'static [&'static str] = &["npy"];
+    const NAME: &'static str = "npy";
+    const TARGET: Option<&'static str> = Some("file.npy");
+
+    fn rows<E: Real>(at: &Location<'_>, _: RowShape<'_>, _: &RowOptions) -> Opened<E> {
+        Ok(Box::new(NpyRows::open(at.without_key()?, at.path.to_string())?))
+    }
+
+    fn contents(at: &Location<'_>) -> Result<Vec<Member>, DataError> {
+        let mut opened = open(at.without_key()?)?;
+        let header = Reader::new(&mut opened.reader, opened.len).header();
+        let header = header.map_err(|error| DataError::npy(at.path, error))?;
+        Ok(vec![Member::Array(info(at.path.clone(), Self::NAME, header, None))])
+    }
+
+    fn read<E: Real>(at: &Location<'_>, n_rows: Option<usize>) -> Result<ArrayD<E>, DataError> {
+        let opened = open(at.without_key()?)?;
+        Reader::new(opened.reader, opened.len).read(n_rows).map_err(|error| DataError::npy(at.path, error))
+    }
+
+    fn create<E: Real>(
+        path: &ArrayPath,
+        shape: &[usize],
+        options: &WriteOptions,
+    ) -> Result<Box<dyn RowWriter<E> + Send>, DataError> {
+        if path.key().is_some() {
+            return Err(DataError::target(path, "a .npy file holds one array without a name"));
+        }
+        Ok(Box::new(NpyWriter::create(path.file(), shape, options.replace)?))
+    }
+}
+
+/// An array as its header describes it.
+pub(super) fn info(path: ArrayPath, format: &'static str, header: Header, compressed: Option<u64>) -> ArrayInfo {
+    let bytes = header.n_bytes();
+    let Header { descr: dtype, fortran_order, shape, .. } = header;
+    ArrayInfo { path, format, dtype, shape, fortran_order, bytes, compressed }
+}
+
+/// The bytes read at once, which stay in the processor's caches until they are numbers; a multiple of every element's
+/// size.
+const CHUNK: usize = 1 << 18;
+
+/// An array in a file, or in a part of one that is stored as it is.
+#[derive(Debug)]
+pub(crate) struct NpyRows {
+    label: String,
+    file: File,
+    header: Header,
+    /// Where the data start in the file.
+    start: u64,
+    stamp: Stamp,
+}
+
+impl NpyRows {
+    /// The array of a `.npy` file.
+    pub(super) fn open(path: &Path, label: String) -> Result<Self, DataError> {
+        let opened = open(path)?;
+        let file = opened.reader.into_inner();
+        let stamp = Stamp::of(&file).map_err(|source| DataError::read(&label, source))?;
+        Self::within(file, stamp, 0..opened.len, label)
+    }
+
+    /// The array in the bytes `part` of a file that was as `stamp` says before anything was read.
+    pub(super) fn within(file: File, stamp: Stamp, part: Range<u64>, label: String) -> Result<Self, DataError> {
+        let len = part.end - part.start;
+        // One read for the whole of most headers: folders have many files.
+        let reader = BufReader::with_capacity(256, Part { file: &file, at: part.start, end: part.end });
+        let header = Reader::new(reader, len).header().map_err(|error| DataError::npy(&label, error))?;
+        let start = part.start + header.data_offset;
+        Ok(Self { label, file, header, start, stamp })
+    }
+
+    /// Fills `bytes` from the place `at` of the data.
+    fn bytes(&self, bytes: &mut [u8], at: u64) -> Result<(), DataError> {
+        self.file.read_exact_at(bytes, self.start + at).map_err(|source| {
+            let Ok(metadata) = self.file.metadata() else { return self.io(source) };
+            if source.kind() != ErrorKind::UnexpectedEof {
+                return self.io(source);
+            }
+            DataError::npy(&self.label, self.header.truncated(metadata.len().saturating_sub(self.start)))
+        })
+    }
+
+    /// Reads elements that follow each other in the file, the first of them number `first`.
+    fn elements<E: Real>(&self, first: usize, to: &mut [E]) -> Result<(), DataError> {
+        let size = self.header.dtype.size();
+        lend(&BYTES, |bytes| {
+            bytes.resize(CHUNK, 0);
+            for (k, to) in to.chunks_mut(CHUNK / size).enumerate() {
+                let first = first + k * (CHUNK / size);
+                let bytes = &mut bytes[..to.len() * size];
+                self.bytes(bytes, (first * size) as u64)?;
+                self.decode(bytes, to, |at| first + at)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Reads rows of an array in Fortran order, in which the elements of all rows at one place lie together.
+    fn columns<E: Real>(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
+        let (size, n_rows, n) = (self.header.dtype.size(), self.header.shape[0], rows.len());
+        let row_len = row_len(&self.header.shape);
+        let mut place = Place::new(&self.header.shape[1..]);
+        // One read for several columns where little lies between them; the rows read are one call's, and bounded.
+        let dense = n_rows.saturating_mul(size) <= (4 * n * size).max(PAGE);
+        let at_once = if dense { (CHUNK / (n_rows * size)).clamp(1, row_len.max(1)) } else { 1 };
+        let mut column = vec![E::zero(); n];
+        lend(&BYTES, |bytes| {
+            for first in (0..row_len).step_by(at_once) {
+                let columns = at_once.min(row_len - first);
+                let len = (columns - 1) * n_rows + n;
+                bytes.resize(bytes.len().max(len * size), 0);
+                let bytes = &mut bytes[..len * size];
+                self.bytes(bytes, ((rows.start + first * n_rows) * size) as u64)?;
+                for c in 0..columns {
+                    let bytes = &bytes[c * n_rows * size..][..n * size];
+                    self.decode(bytes, &mut column, |at| rows.start + at + (first + c) * n_rows)?;
+                    let to = to[place.at..].iter_mut().step_by(row_len);
+                    to.zip(&column).for_each(|(to, value)| *to = *value);
+                    place.next();
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Decodes `bytes`; `place` turns a position in `to` into one in the file's order.
+    fn decode<E: Real>(&self, bytes: &[u8], to: &mut [E], place: impl Fn(usize) -> usize) -> Result<(), DataError> {
+        self.header.dtype.decode(bytes, to).map_err(|(value, at)| DataError::Overflow {
+            label: self.label.clone(),
+            index: unravel(place(at), &self.header.shape, self.header.fortran_order),
+            value,
+            precision: E::NAME,
+        })
+    }
+
+    /// Refuses what was read where the file is no longer the one that was opened.
+    fn unchanged(&self) -> Result<(), DataError> {
+        match Stamp::of(&self.file) {
+            Ok(stamp) if stamp == self.stamp => Ok(()),
+            Ok(_) => Err(DataError::Changed { label: self.label.clone() }),
+            Err(source) => Err(self.io(source)),
+        }
+    }
+
+    fn io(&self, source: std::io::Error) -> DataError {
+        DataError::read(&self.label, source)
+    }
+}
+
+/// The unit in which files lie in memory.
+const PAGE: usize = 4096;
+
+thread_local! {
+    /// Bytes of a file before they are numbers.
+    static BYTES: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl<E: Real> RowArray<E> for NpyRows {
+    fn label(&self) -> &str {
+        &self.label
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.header.shape
+    }
+
+    fn dtype(&self) -> &str {
+        &self.header.descr
+    }
+
+    fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
+        check_read(&self.header.shape, &rows, to);
+        if to.is_empty() {
+            return Ok(());
+        }
+        if self.header.fortran_order && self.header.shape.len() > 1 {
+            self.columns(rows, to)?;
+        } else {
+            self.elements(rows.start * row_len(&self.header.shape), to)?;
+        }
+        self.unchanged()
+    }
+}
+
+/// A part of a file as a reader, without moving the file's own position.
+struct Part<'a> {
+    file: &'a File,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Part<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let len = bytes.len().min(left);
+        let n = self.file.read_at(&mut bytes[..len], self.at)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+/// Goes through the elements of a row in Fortran order and knows their places in row-major order.
+struct Place {
+    /// For each axis its length and the distance of its neighbours.
+    axes: Vec<(usize, usize)>,
+    index: Vec<usize>,
+    at: usize,
+}
+
+impl Place {
+    fn new(row: &[usize]) -> Self {
+        let mut axes = vec![];
+        let mut stride = 1;
+        for &len in row.iter().rev() {
+            axes.push((len, stride));
+            stride *= len;
+        }
+        axes.reverse();
+        Self { index: vec![0; row.len()], axes, at: 0 }
+    }
+
+    fn next(&mut self) {
+        for (index, &(len, stride)) in self.index.iter_mut().zip(&self.axes) {
+            *index += 1;
+            self.at += stride;
+            if *index < len {
+                return;
+            }
+            self.at -= len * stride;
+            *index = 0;
+        }
+    }
+}
+
+/// A file that is written as its rows come.
+struct NpyWriter<E> {
+    partial: Partial,
+    writer: BufWriter<File>,
+    progress: Progress,
+    element: PhantomData<E>,
+}
+
+impl<E: Real> NpyWriter<E> {
+    fn create(path: &Path, shape: &[usize], replace: bool) -> Result<Self, DataError> {
+        let (partial, file) = Partial::file(path, replace)?;
+        let mut writer = BufWriter::new(file);
+        writer.write_all(&header(descr::<E>(), shape)).map_err(|source| io(path.display(), source))?;
+        let progress = Progress::new(path.display().to_string(), shape);
+        Ok(Self { partial, writer, progress, element: PhantomData })
+    }
+
+    fn io(&self, source: std::io::Error) -> DataError {
+        io(&self.progress.label, source)
+    }
+}
+
+impl<E: Real> RowWriter<E> for NpyWriter<E> {
+    fn write(&mut self, values: &[E]) -> Result<(), DataError> {
+        self.progress.more(values.len())?;
+        write_values(values, &mut self.writer).map_err(|source| self.io(source))
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Written, DataError> {
+        self.progress.end()?;
+        self.writer.flush().map_err(|source| self.io(source))?;
+        let array = ArrayPath::of_file(self.partial.path());
+        Ok(Written::new(self.partial, array))
+    }
+}

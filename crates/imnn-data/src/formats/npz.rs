@@ -1,0 +1,223 @@
+//! `.npz` archives of numpy: arrays that are stored are read by rows, compressed ones as a whole.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::Path;
+
+use imnn_io::Partial;
+use imnn_io::npy::{descr, write_values};
+use imnn_io::npz::{Archive, Member as Stored, NpzError, Writer};
+use imnn_io::stamp::Stamp;
+use imnn_sim::Real;
+use ndarray::ArrayD;
+
+use super::format::{ArrayInfo, Format, Location, Member, Opened, RowOptions, RowShape, Visit};
+use super::npy::{NpyRows, info};
+use super::writing::{Progress, RowWriter, WriteOptions, Written, io};
+use crate::file::open;
+use crate::rows::{HeldRows, row_len, rows_at_once};
+use crate::{ArrayPath, DataError};
+
+/// `.npz` archives.
+pub(crate) struct Npz;
+
+impl Format for Npz {
+    const ENDINGS: &'static [&'static str] = &["npz"];
+    const NAME: &'static str = "npz";
+    const TARGET: Option<&'static str> = Some("file.npz:key");
+
+    fn starts(start: &[u8]) -> bool {
+        start.starts_with(b"PK")
+    }
+
+    fn rows<E: Real>(at: &Location<'_>, _: RowShape<'_>, options: &RowOptions) -> Opened<E> {
+        let (path, label) = (&at.file, at.path.to_string());
+        let opened = open(path)?;
+        // Before the checksum is compared: what is written afterwards is found out by it.
+        let stamp = Stamp::of(opened.reader.get_ref()).map_err(|source| DataError::read(&label, source))?;
+        let refused = |error| DataError::npz(path, error);
+        let mut archive = Archive::new(opened.reader, opened.len).map_err(refused)?;
+        let member = archive.member(at.key).map_err(refused)?;
+        if member.compressed().is_none() {
+            // The directory may promise what is not there; the rows would find out only where they are read.
+            let stored = member.stored().map_err(|(len, start)| DataError::Archive {
+                path: path.clone(),
+                reason: format!("its directory promises {len} bytes of {label} at {start}, which are not there"),
+            })?;
+            if options.checksums {
+                member.verify().map_err(|source| DataError::read(&label, source))?;
+            } else {
+                drop(member);
+            }
+            return Ok(Box::new(NpyRows::within(archive.into_inner().into_inner(), stamp, stored, label)?));
+        }
+        let refused = |error| DataError::npy(at.path, error);
+        let mut reader = member.npy();
+        let header = reader.header().map_err(refused)?;
+        let needed = header.len.saturating_mul(size_of::<E>());
+        if needed > options.memory {
+            return Err(DataError::Compressed { label, needed, allowed: options.memory });
+        }
+        let values = reader.values(&header, None).map_err(refused)?;
+        Ok(Box::new(HeldRows::new(label, values).with_dtype(header.descr)))
+    }
+
+    fn contents(at: &Location<'_>) -> Result<Vec<Member>, DataError> {
+        let mut archive = archive(&at.file)?;
+        if at.key.is_some() {
+            return Ok(vec![Member::Array(one(&mut archive, &at.file, at.key, at.path.clone())?)]);
+        }
+        let members = archive.keys().into_iter().map(|key| {
+            let path = ArrayPath::with_key(&at.file, &key);
+            let info = one(&mut archive, &at.file, Some(&key), path.clone());
+            Member::of(path, info)
+        });
+        Ok(members.collect())
+    }
+
+    fn read<E: Real>(at: &Location<'_>, n_rows: Option<usize>) -> Result<ArrayD<E>, DataError> {
+        let mut archive = archive(&at.file)?;
+        let member = archive.member(at.key).map_err(|error| DataError::npz(&at.file, error))?;
+        member.npy().read(n_rows).map_err(|error| DataError::npy(at.path, error))
+    }
+
+    fn pass<E: Real>(at: &Location<'_>, visit: &mut Visit<'_, E>) -> Result<bool, DataError> {
+        let mut archive = archive(&at.file)?;
+        let member = archive.member(at.key).map_err(|error| DataError::npz(&at.file, error))?;
+        if member.compressed().is_none() { Ok(false) } else { unpacked(member, at.path, visit) }
+    }
+
+    fn create<E: Real>(
+        path: &ArrayPath,
+        shape: &[usize],
+        options: &WriteOptions,
+    ) -> Result<Box<dyn RowWriter<E> + Send>, DataError> {
+        let mut archive = ArchiveWriter::create(path.file(), options.replace)?;
+        archive.begin::<E>(path.key().unwrap_or("data"), shape)?;
+        Ok(Box::new(archive))
+    }
+}
+
+/// Opens an archive.
+pub(crate) fn archive(path: &Path) -> Result<Archive<BufReader<File>>, DataError> {
+    let opened = open(path)?;
+    Archive::new(opened.reader, opened.len).map_err(|error| DataError::npz(path, error))
+}
+
+/// What an array of an archive is.
+fn one(
+    archive: &mut Archive<BufReader<File>>,
+    file: &Path,
+    key: Option<&str>,
+    path: ArrayPath,
+) -> Result<ArrayInfo, DataError> {
+    let member = archive.member(key).map_err(|error: NpzError| DataError::npz(file, error))?;
+    let compressed = member.compressed();
+    let header = member.npy().header().map_err(|error| DataError::npy(&path, error))?;
+    Ok(info(path, Npz::NAME, header, compressed))
+}
+
+/// Goes through a compressed array; says whether it could, which it cannot in Fortran order.
+fn unpacked<E: Real>(
+    member: Stored<'_, BufReader<File>>,
+    label: &ArrayPath,
+    visit: &mut Visit<'_, E>,
+) -> Result<bool, DataError> {
+    let refused = |error| DataError::npy(label, error);
+    let mut npy = member.npy();
+    let header = npy.header().map_err(refused)?;
+    if header.shape.is_empty() || (header.fortran_order && header.shape.len() > 1) {
+        return Ok(false);
+    }
+    let row_len = row_len(&header.shape);
+    let (n_rows, at_once) = (header.shape[0], rows_at_once::<E>(row_len));
+    let mut values: Vec<E> = vec![];
+    let mut first = 0;
+    while first < n_rows && row_len > 0 {
+        let n = at_once.min(n_rows - first);
+        let found = npy.some(&header, first * row_len, n * row_len, &mut values).map_err(refused)?;
+        if values.len() < n * row_len {
+            return Err(refused(header.truncated(found)));
+        }
+        visit(first, &values)?;
+        first += n;
+    }
+    npy.end(&header).map_err(refused)?;
+    Ok(true)
+}
+
+/// Arrays of any size, one after the other, as an archive without compression; the same arrays give the same bytes.
+pub struct ArchiveWriter {
+    partial: Partial,
+    writer: Writer<BufWriter<File>>,
+    progress: Option<Progress>,
+    label: String,
+    keys: Vec<String>,
+}
+
+impl ArchiveWriter {
+    /// Begins an archive.
+    ///
+    /// # Errors
+    /// If it is there already and not to be replaced, or its folder cannot be written to.
+    pub fn create(path: impl AsRef<Path>, replace: bool) -> Result<Self, DataError> {
+        let label = path.as_ref().display().to_string();
+        let (partial, file) = Partial::file(path.as_ref(), replace)?;
+        Ok(Self { partial, writer: Writer::new(BufWriter::new(file)), progress: None, label, keys: vec![] })
+    }
+
+    /// Ends the array before, if there is one, and begins another.
+    ///
+    /// # Errors
+    /// If there were too few values before, or the name is empty or used already.
+    pub fn begin<E: Real>(&mut self, key: &str, shape: &[usize]) -> Result<(), DataError> {
+        self.end_array()?;
+        let path = format!("{}:{key}", self.label);
+        if key.is_empty() || self.keys.iter().any(|other| other == key) {
+            return Err(DataError::target(path, "each array of an archive needs a name of its own"));
+        }
+        self.keys.push(key.to_owned());
+        self.writer.begin(key, descr::<E>(), shape).map_err(|source| io(&self.label, source))?;
+        self.progress = Some(Progress::new(path, shape));
+        Ok(())
+    }
+
+    /// Writes the next values of the array, row-major.
+    ///
+    /// # Errors
+    /// If they cannot be written, or are more than the shape has.
+    pub fn values<E: Real>(&mut self, values: &[E]) -> Result<(), DataError> {
+        if let Some(progress) = &mut self.progress {
+            progress.more(values.len())?;
+        }
+        write_values(values, &mut self.writer).map_err(|source| io(&self.label, source))
+    }
+
+    /// Ends the archive, which is then to be put in its place.
+    ///
+    /// # Errors
+    /// If it cannot be written, or the last array lacks values.
+    pub fn end(mut self) -> Result<Written, DataError> {
+        self.end_array()?;
+        self.writer.finish().map_err(|source| io(&self.label, source))?;
+        let array = match &self.keys[..] {
+            [key] => ArrayPath::with_key(self.partial.path(), key),
+            _ => ArrayPath::of_file(self.partial.path()),
+        };
+        Ok(Written::new(self.partial, array))
+    }
+
+    fn end_array(&mut self) -> Result<(), DataError> {
+        self.progress.take().map_or(Ok(()), |progress| progress.end())
+    }
+}
+
+impl<E: Real> RowWriter<E> for ArchiveWriter {
+    fn write(&mut self, values: &[E]) -> Result<(), DataError> {
+        self.values(values)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Written, DataError> {
+        self.end()
+    }
+}

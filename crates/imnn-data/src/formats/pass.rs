@@ -1,0 +1,56 @@
+//! One pass through an array, from the first row to the last.
+
+use imnn_sim::Real;
+
+use super::{Kind, RowOptions, Visit, open_rows, read};
+use crate::rows::{is_pattern, row_len, rows_at_once};
+use crate::{ArrayPath, DataError};
+
+/// Goes through an array from the first row to the last, a few rows at a time: `visit` takes the first row and the values.
+///
+/// Unlike [`open_rows`](crate::open_rows) it takes no more than these rows of memory for a compressed array too, unless
+/// that is in Fortran order. An array without axes is one row.
+///
+/// ```
+/// use imnn_data::{ArrayPath, RowOptions, arrays, for_each_rows};
+/// use ndarray::array;
+///
+/// let folder = tempfile::tempdir()?;
+/// let file = folder.path().join("x.npy");
+/// arrays::write_npy(&file, array![[1.0, 2.0], [3.0, 4.0]].into_dyn().view())?;
+///
+/// let mut sum = 0.0;
+/// for_each_rows::<f64>(&ArrayPath::from(file), &RowOptions::default(), &mut |_, values| {
+///     sum += values.iter().sum::<f64>();
+///     Ok(())
+/// })?;
+/// assert_eq!(sum, 10.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// Those of opening and reading the array, and those of `visit`.
+pub fn for_each_rows<E: Real>(
+    path: &ArrayPath,
+    options: &RowOptions,
+    visit: &mut Visit<'_, E>,
+) -> Result<(), DataError> {
+    let (kind, at) = Kind::of(path);
+    if !is_pattern(path)? && kind.pass(&at, visit)? {
+        return Ok(());
+    }
+    let array = open_rows::<E>(path, options)?;
+    let Some(&n_rows) = array.shape().first() else {
+        let value = read::<E>(path, None)?;
+        return visit(0, &value.into_iter().collect::<Vec<E>>());
+    };
+    let at_once = rows_at_once::<E>(row_len(array.shape()));
+    let mut values = vec![];
+    for first in (0..n_rows).step_by(at_once) {
+        let rows = first..n_rows.min(first + at_once);
+        values.resize(rows.len() * row_len(array.shape()), E::zero());
+        array.read(rows, &mut values)?;
+        visit(first, &values)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! Simulations in TFRecord files, read by rows.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use imnn_io::text::{plural, saturating_product, tuple};
+use imnn_sim::Real;
+
+use super::example::{Data, Example, Place};
+use super::frame;
+use super::index::{Index, Shard};
+use crate::rows::check_read;
+use crate::{ArrayPath, DataError, RowArray};
+
+/// Simulations in one or several TFRecord files, as one array.
+///
+/// Opening goes through the files once and keeps some 24 bytes for each record; both checksums of a record are compared
+/// whenever it is read. Rows are in the order of their seeds, which have to follow each other without a gap, each
+/// once; records without seeds are in the order of the files, which are sorted by name.
+///
+/// ```
+/// use imnn_data::{RowArray, tfrecord::{TfRecordOptions, TfRecordWriter, TfRecords}};
+///
+/// let folder = tempfile::tempdir()?;
+/// let mut writer = TfRecordWriter::new(folder.path().join("fiducial"), TfRecordOptions::default())?;
+/// writer.write(0, &[1.0, 2.0, 3.0, 4.0])?;
+/// writer.write(1, &[5.0, 6.0, 7.0, 8.0])?;
+/// writer.finish()?;
+///
+/// let rows = TfRecords::open(&folder.path().join("fiducial_*.tfrecords").into())?.with_input_shape(&[2, 2])?;
+/// assert_eq!(RowArray::<f64>::shape(&rows), [2, 2, 2]);
+/// let mut second = [0.0; 4];
+/// RowArray::<f64>::read(&rows, 1..2, &mut second)?;
+/// assert_eq!(second, [5.0, 6.0, 7.0, 8.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct TfRecords {
+    label: String,
+    shape: Vec<usize>,
+    index: Index,
+}
+
+impl TfRecords {
+    /// The records of a file, or of all files whose name is that of the path with anything in place of `*`.
+    ///
+    /// Each row is flat: `(n, values)`, or `(n, 2, n_params, values)` where the records are a numerical derivative.
+    ///
+    /// # Errors
+    /// Where there is no such file or no record in it, where records are damaged, not alike, there twice or missing.
+    pub fn open(path: &ArrayPath) -> Result<Self, DataError> {
+        let label = path.to_string();
+        Self::of_files(label, &expanded(path.file())?)
+    }
+
+    /// The records of these files; `label` is what messages call them.
+    ///
+    /// # Errors
+    /// As [`TfRecords::open`].
+    pub fn of_files(label: impl Into<String>, files: &[PathBuf]) -> Result<Self, DataError> {
+        let label = label.into();
+        let index = Index::build(&label, files)?;
+        let shape = match index.n_params {
+            Some(n_params) => vec![index.entries.len() / (2 * n_params), 2, n_params, index.len],
+            None => vec![index.entries.len(), index.len],
+        };
+        Ok(Self { label, shape, index })
+    }
+
+    /// The number of parameters, where the records are a numerical derivative.
+    pub fn n_params(&self) -> Option<usize> {
+        self.index.n_params
+    }
+
+    /// The same with simulations of this shape: `(n, *input)` or `(n, 2, n_params, *input)`.
+    ///
+    /// # Errors
+    /// Where the records have another number of values.
+    pub fn with_input_shape(mut self, input: &[usize]) -> Result<Self, DataError> {
+        if saturating_product(input) != self.index.len {
+            return Err(self.other_shape(format!(
+                "simulations of shape {} have {}",
+                tuple(input),
+                plural(saturating_product(input), "value")
+            )));
+        }
+        self.shape.pop();
+        self.shape.extend(input);
+        Ok(self)
+    }
+
+    /// The same as exact derivatives of simulations of this shape: `(n, *input, n_params)`.
+    ///
+    /// # Errors
+    /// Where the records are a numerical derivative, or their number of values is no multiple of the input's.
+    pub fn with_exact_shape(mut self, input: &[usize]) -> Result<Self, DataError> {
+        if let Some(n_params) = self.index.n_params {
+            let reason = format!(
+                "the records are simulations below and above in {}; use kind = \"numerical\"",
+                plural(n_params, "parameter")
+            );
+            return Err(DataError::Records { label: self.label, reason });
+        }
+        let len = saturating_product(input);
+        if len == 0 || !self.index.len.is_multiple_of(len) {
+            return Err(self.other_shape(format!(
+                "exact derivatives of simulations of shape {} have a multiple of {}",
+                tuple(input),
+                plural(len, "value")
+            )));
+        }
+        self.shape.pop();
+        self.shape.extend(input);
+        self.shape.push(self.index.len / len);
+        Ok(self)
+    }
+
+    fn other_shape(&self, expected: String) -> DataError {
+        let reason = format!(
+            "each record has {}, and {expected}; records do not say what shape they have, so check input_shape",
+            plural(self.index.len, "value")
+        );
+        DataError::Records { label: self.label.clone(), reason }
+    }
+
+    /// The records that make up a row.
+    fn per_row(&self) -> usize {
+        2 * self.index.n_params.unwrap_or(0) + usize::from(self.index.n_params.is_none())
+    }
+
+    fn place(&self, record: usize) -> Place {
+        let per_row = self.per_row();
+        let side = self.index.n_params.map(|n_params| {
+            let k = record % per_row;
+            ((k / n_params) as u32, (k % n_params) as u32)
+        });
+        Place { seed: self.index.seeds.as_ref().map(|seeds| seeds[record / per_row]), side }
+    }
+
+    fn record<E: Real>(&self, number: usize, to: &mut [E]) -> Result<(), DataError> {
+        let entry = self.index.entries[number];
+        let shard: &Shard = &self.index.files[entry.file as usize];
+        shard.with(|file| {
+            let damaged = |reason: String| shard.damaged(entry.offset, reason);
+            let bytes = frame::data(file, entry.offset, entry.len).map_err(damaged)?;
+            let (place, data) = Example::parts(bytes).map_err(damaged)?;
+            if place != self.place(number) {
+                return Err(damaged("it is of another seed or parameter than when the file was opened".to_owned()));
+            }
+            let len = match &data {
+                Data::Bytes(bytes) if bytes.len() % 4 == 0 => bytes.len() / 4,
+                Data::Bytes(bytes) => return Err(damaged(format!("its feature `data` has {} bytes", bytes.len()))),
+                Data::Floats(values) => values.len(),
+            };
+            if len != to.len() {
+                return Err(damaged(format!("its feature `data` has {len} values in place of {}", to.len())));
+            }
+            match data {
+                Data::Bytes(bytes) => {
+                    let values = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+                    to.iter_mut().zip(values).for_each(|(to, value)| *to = E::of(f64::from(value)));
+                }
+                Data::Floats(values) => {
+                    to.iter_mut().zip(values).for_each(|(to, value)| *to = E::of(f64::from(value)));
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl<E: Real> RowArray<E> for TfRecords {
+    fn label(&self) -> &str {
+        &self.label
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn dtype(&self) -> &str {
+        "<f4"
+    }
+
+    fn seeds(&self) -> Option<&[u64]> {
+        self.index.seeds.as_deref()
+    }
+
+    fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
+        check_read(&self.shape, &rows, to);
+        let per_row = self.per_row();
+        let records = rows.start * per_row..rows.end * per_row;
+        records.zip(to.chunks_exact_mut(self.index.len)).try_for_each(|(number, to)| self.record(number, to))
+    }
+}
+
+/// The files that a path names, sorted.
+pub(super) fn expanded(path: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if path.is_file() || !name.contains('*') {
+        return Ok(vec![path.to_owned()]);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let missing = |hint: String| DataError::Missing { path: path.to_owned(), hint };
+    let entries =
+        std::fs::read_dir(folder).map_err(|_| missing(format!("; its folder {} does not exist", folder.display())))?;
+    let mut files = vec![];
+    for entry in entries {
+        let entry = entry.map_err(|source| DataError::read(folder.display(), source))?;
+        if entry.file_name().to_str().is_some_and(|entry| matches(name, entry)) {
+            files.push(entry.path());
+        }
+    }
+    if files.is_empty() {
+        return Err(missing("; no name fits the pattern".to_owned()));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Whether `name` is `pattern` with anything in place of each `*`.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last) && !name.starts_with('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_stand_for_anything() {
+        for (pattern, name, fits) in [
+            ("f_*.tfrecords", "f_00001.tfrecords", true),
+            ("f_*.tfrecords", "f_.tfrecords", true),
+            ("f_*.tfrecords", "g_0.tfrecords", false),
+            ("*a*b*", "xaxbx", true),
+            ("*a*b*", "xbxax", false),
+            ("*.x", ".f.1.partial.x", false),
+            ("a*a", "a", false),
+            ("f", "f", true),
+        ] {
+            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
+        }
+    }
+}

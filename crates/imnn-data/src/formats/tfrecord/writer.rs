@@ -1,0 +1,132 @@
+//! Writes simulations as the Python package `imnn` does.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use imnn_io::Partial;
+use prost::Message;
+
+use super::example::Example;
+use super::frame::framed;
+use crate::DataError;
+
+/// How records are divided into files.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TfRecordOptions {
+    /// The size in megabytes (10^6 bytes) beyond which another file is begun; 150 by default.
+    pub record_size: f64,
+    /// The digits in the names of the files; 5 by default.
+    pub padding: usize,
+}
+
+impl Default for TfRecordOptions {
+    fn default() -> Self {
+        Self { record_size: 150.0, padding: 5 }
+    }
+}
+
+/// Writes TFRecord files `name_00000.tfrecords`, `name_00001.tfrecords`, ... that TensorFlow and the Python package `imnn`
+/// read.
+///
+/// The files appear when [`TfRecordWriter::finish`] is called; without it there are none.
+#[derive(Debug)]
+pub struct TfRecordWriter {
+    stem: PathBuf,
+    options: TfRecordOptions,
+    open: Option<(BufWriter<File>, u64)>,
+    /// The files, and where they belong.
+    files: Vec<(Partial, PathBuf)>,
+}
+
+impl TfRecordWriter {
+    /// Files whose names begin with `stem`.
+    ///
+    /// # Errors
+    /// Where there is such a file already: what was left of an earlier set would be read as part of this one.
+    pub fn new(stem: impl Into<PathBuf>, options: TfRecordOptions) -> Result<Self, DataError> {
+        let stem = stem.into();
+        let writer = Self { stem, options, open: None, files: vec![] };
+        let pattern = writer.named("*");
+        if let Ok(there) = super::rows::expanded(&pattern)
+            && let Some(file) = there.first()
+        {
+            let reason = format!("{} is there already; remove the old files, or choose another name", file.display());
+            return Err(DataError::Records { label: pattern.display().to_string(), reason });
+        }
+        Ok(writer)
+    }
+
+    /// Writes a simulation, or its exact derivative `(*input, n_params)`.
+    ///
+    /// # Errors
+    /// [`DataError::Io`] where the folder cannot be written to or the disk is full.
+    pub fn write(&mut self, seed: u64, data: &[f32]) -> Result<(), DataError> {
+        let seed = self.number(seed)?;
+        self.example(&Example::new(data, &[("seed", seed)]))
+    }
+
+    /// Writes a simulation below (`above` is false) or above the fiducial in one parameter.
+    ///
+    /// # Errors
+    /// As [`TfRecordWriter::write`].
+    pub fn write_side(&mut self, seed: u64, above: bool, parameter: usize, data: &[f32]) -> Result<(), DataError> {
+        let (seed, parameter) = (self.number(seed)?, self.number(parameter as u64)?);
+        self.example(&Example::new(data, &[("seed", seed), ("derivative", i64::from(above)), ("parameter", parameter)]))
+    }
+
+    /// Gives the files their names, which it returns.
+    ///
+    /// # Errors
+    /// As [`TfRecordWriter::write`].
+    pub fn finish(mut self) -> Result<Vec<PathBuf>, DataError> {
+        self.close()?;
+        let finished = self.files.drain(..).map(|(partial, name)| partial.finish().map(|()| name));
+        Ok(finished.collect::<Result<_, _>>()?)
+    }
+
+    fn example(&mut self, example: &Example) -> Result<(), DataError> {
+        let record = framed(&example.encode_to_vec());
+        let (mut writer, size) = match self.open.take() {
+            Some(open) => open,
+            None => (self.next()?, 0),
+        };
+        writer.write_all(&record).map_err(|source| self.io(source))?;
+        let size = size + record.len() as u64;
+        self.open = Some((writer, size));
+        if size as f64 > self.options.record_size * 1e6 {
+            self.close()?;
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<BufWriter<File>, DataError> {
+        let name = self.named(&format!("{:0width$}", self.files.len(), width = self.options.padding));
+        let (partial, file) = Partial::file(&name, false)?;
+        self.files.push((partial, name));
+        Ok(BufWriter::new(file))
+    }
+
+    fn close(&mut self) -> Result<(), DataError> {
+        let Some((writer, _)) = self.open.take() else { return Ok(()) };
+        writer.into_inner().map_err(|error| self.io(error.into_error()))?;
+        Ok(())
+    }
+
+    fn named(&self, number: &str) -> PathBuf {
+        let mut name = self.stem.file_name().unwrap_or_default().to_owned();
+        name.push(format!("_{number}.tfrecords"));
+        self.stem.with_file_name(name)
+    }
+
+    fn number(&self, number: u64) -> Result<i64, DataError> {
+        i64::try_from(number).map_err(|_| DataError::Records {
+            label: self.named("*").display().to_string(),
+            reason: format!("{number} is beyond the range of int64, in which records hold it"),
+        })
+    }
+
+    fn io(&self, source: std::io::Error) -> DataError {
+        DataError::Io { action: "write", label: self.named("*").display().to_string(), source }
+    }
+}

@@ -1,0 +1,181 @@
+//! Simulations in memory.
+
+mod adjust;
+
+use std::ops::Range;
+
+use imnn_sim::{Key, Real};
+use ndarray::ArrayD;
+
+use crate::spec::{DatasetSpec, Labels};
+use crate::steps::check_widths;
+use crate::values::{finite, parameters_first};
+use crate::{DataError, Derivatives, Identity, Leaf, Source, Steps, check_rows};
+
+/// Simulations in memory, checked when they are put in: shapes that fit, nothing that is not finite.
+///
+/// ```
+/// use imnn_data::{Arrays, Source};
+/// use ndarray::{ArrayD, IxDyn};
+///
+/// let fiducial = ArrayD::<f32>::zeros(IxDyn(&[100, 8]));
+/// let derivative = ArrayD::zeros(IxDyn(&[50, 8, 2]));
+/// let arrays = Arrays::exact(fiducial, derivative)?;
+/// assert_eq!((arrays.n_s(), arrays.n_d(), arrays.n_params()), (100, 50, 2));
+/// # Ok::<(), imnn_data::DataError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Arrays<E> {
+    spec: DatasetSpec,
+    /// `(n_s, F)`
+    values: Vec<E>,
+    /// `(n_d, p, F)` or `(n_d, 2, p, F)`
+    changes: Vec<E>,
+    identity: Identity,
+}
+
+/// Simulations are compared by what they are, whichever copy of them it is.
+impl<E: PartialEq> PartialEq for Arrays<E> {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.spec, &self.values, &self.changes) == (&other.spec, &other.values, &other.changes)
+    }
+}
+
+impl<E: Real> Arrays<E> {
+    /// Simulations with exact derivatives.
+    ///
+    /// # Shapes
+    /// * `fiducial`: `(n_s, *input)`
+    /// * `derivative`: `(n_d, *input, n_params)`, row i belonging to row i of `fiducial`; `n_d <= n_s`
+    ///
+    /// # Errors
+    /// Where the shapes do not fit or a value is not finite.
+    pub fn exact(fiducial: ArrayD<E>, derivative: ArrayD<E>) -> Result<Self, DataError> {
+        Self::exact_labelled(fiducial, derivative, Labels::default())
+    }
+
+    /// Simulations with others below and above the fiducial in each parameter, of the same random seed.
+    ///
+    /// `widths[a] = theta_above[a] - theta_below[a]` is the full distance.
+    ///
+    /// # Shapes
+    /// * `fiducial`: `(n_s, *input)`
+    /// * `derivative`: `(n_d, 2, n_params, *input)`, 0 = below, 1 = above, row i belonging to row i of `fiducial`;
+    ///   `n_d <= n_s`
+    ///
+    /// # Errors
+    /// Where the shapes do not fit, a value is not finite, or a width is not positive.
+    pub fn numerical(fiducial: ArrayD<E>, derivative: ArrayD<E>, widths: Vec<f64>) -> Result<Self, DataError> {
+        Self::numerical_labelled(fiducial, derivative, &Steps::Widths(widths), Labels::default())
+    }
+
+    /// As [`numerical`](Self::numerical), with the parameter values below and above in place of their distance.
+    ///
+    /// # Errors
+    /// As [`numerical`](Self::numerical), and where a value above is not larger than the one below.
+    pub fn numerical_with_theta(
+        fiducial: ArrayD<E>,
+        derivative: ArrayD<E>,
+        below: Vec<f64>,
+        above: Vec<f64>,
+    ) -> Result<Self, DataError> {
+        let steps = Steps::Theta { below, above };
+        Self::numerical_labelled(fiducial, derivative, &steps, Labels::default())
+    }
+
+    /// Data without derivatives, `(n_s, *input)`: what is only to be summarised. There are no parameters.
+    ///
+    /// # Errors
+    /// Where the shape is not that of simulations or a value is not finite.
+    pub fn data(data: ArrayD<E>, label: impl Into<String>) -> Result<Self, DataError> {
+        let labels = Labels { fiducial: label.into(), ..Labels::default() };
+        let spec = DatasetSpec::data(labels, data.shape())?;
+        let values = finite(&spec.labels.fiducial, data)?;
+        Ok(Self::of_spec(spec, values, Vec::new()))
+    }
+
+    /// Puts together what was read and checked.
+    pub(crate) fn of_spec(spec: DatasetSpec, values: Vec<E>, changes: Vec<E>) -> Self {
+        Self { spec, values, changes, identity: Identity::constant() }
+    }
+
+    pub(crate) fn exact_labelled(
+        fiducial: ArrayD<E>,
+        derivative: ArrayD<E>,
+        labels: Labels,
+    ) -> Result<Self, DataError> {
+        let spec = DatasetSpec::exact(labels, fiducial.shape(), derivative.shape())?;
+        let derivative = finite(&spec.labels.derivative, derivative)?;
+        let changes = parameters_first(derivative, spec.n_params, spec.row_len());
+        let values = finite(&spec.labels.fiducial, fiducial)?;
+        Ok(Self::of_spec(spec, values, changes))
+    }
+
+    pub(crate) fn numerical_labelled(
+        fiducial: ArrayD<E>,
+        derivative: ArrayD<E>,
+        steps: &Steps,
+        labels: Labels,
+    ) -> Result<Self, DataError> {
+        let spec = DatasetSpec::numerical(labels, fiducial.shape(), derivative.shape(), steps)?;
+        let changes = finite(&spec.labels.derivative, derivative)?;
+        let values = finite(&spec.labels.fiducial, fiducial)?;
+        Ok(Self::of_spec(spec, values, changes))
+    }
+
+    /// Puts together what was simulated and checked row by row.
+    pub(crate) fn from_rows(
+        input_shape: Vec<usize>,
+        (n_s, n_d, n_params): (usize, usize, usize),
+        values: Vec<E>,
+        changes: Vec<E>,
+        derivatives: Derivatives,
+    ) -> Result<Self, DataError> {
+        if let Derivatives::Numerical { widths } = &derivatives {
+            check_widths(widths)?;
+        }
+        let spec = DatasetSpec { labels: Labels::default(), input_shape, n_s, n_d, n_params, derivatives };
+        Ok(Self::of_spec(spec, values, changes))
+    }
+}
+
+impl<E: Real> Source<E> for Arrays<E> {
+    fn n_s(&self) -> usize {
+        self.spec.n_s
+    }
+
+    fn n_d(&self) -> usize {
+        self.spec.n_d
+    }
+
+    fn n_params(&self) -> usize {
+        self.spec.n_params
+    }
+
+    fn input_shape(&self) -> &[usize] {
+        &self.spec.input_shape
+    }
+
+    fn derivatives(&self) -> &Derivatives {
+        &self.spec.derivatives
+    }
+
+    fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    fn read(&self, rows: Range<usize>, _: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+        let with_derivatives = check_rows(&rows, self.spec.n_s, self.spec.n_d)?;
+        let copy = |from: &[E], row_len: usize, to: &mut Vec<E>| {
+            to.extend_from_slice(&from[rows.start * row_len..rows.end * row_len]);
+        };
+        leaf.n = rows.len();
+        leaf.values.clear();
+        copy(&self.values, self.spec.row_len(), &mut leaf.values);
+        leaf.derivatives.clear();
+        if with_derivatives {
+            copy(&self.changes, self.spec.change_len(), &mut leaf.derivatives);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! Reads rows of simulations and derivatives from their arrays and checks them.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use imnn_sim::Real;
+
+use crate::rows::{RowArray, read_finite};
+use crate::scratch::{NUMBERS, first, lend};
+use crate::spec::DatasetSpec;
+use crate::{DataError, Derivatives, Leaf};
+
+/// The arrays, with the rows that are kept in memory.
+pub(super) struct Reader<E: Real> {
+    fiducial: Box<dyn RowArray<E>>,
+    /// There is none where nothing has derivatives.
+    derivative: Option<Box<dyn RowArray<E>>>,
+    exact: bool,
+    n_params: usize,
+    row_len: usize,
+    change_len: usize,
+    kept: Kept<E>,
+    /// The bytes read from files so far, as numbers in memory.
+    pub(super) bytes_read: AtomicU64,
+}
+
+/// The first rows, in memory.
+struct Kept<E> {
+    n: usize,
+    values: Vec<E>,
+    changes: Vec<E>,
+}
+
+impl<E: Real> Reader<E> {
+    pub(super) fn new(
+        spec: &DatasetSpec,
+        fiducial: Box<dyn RowArray<E>>,
+        derivative: Option<Box<dyn RowArray<E>>>,
+    ) -> Self {
+        Self {
+            fiducial,
+            derivative,
+            exact: matches!(spec.derivatives, Derivatives::Exact),
+            n_params: spec.n_params,
+            row_len: spec.row_len(),
+            change_len: spec.change_len(),
+            kept: Kept { n: 0, values: vec![], changes: vec![] },
+            bytes_read: AtomicU64::new(0),
+        }
+    }
+
+    /// Reads as many of the first rows as fit `bytes` and keeps them.
+    pub(super) fn keep(&mut self, spec: &DatasetSpec, bytes: usize) -> Result<(), DataError> {
+        let numbers = bytes / size_of::<E>();
+        let with = (numbers / (self.row_len + self.change_len)).min(spec.n_d);
+        let left = numbers - with * (self.row_len + self.change_len);
+        let without = if with == spec.n_d { (left / self.row_len).min(spec.n_s - spec.n_d) } else { 0 };
+        let n = with + without;
+        let (values, changes) = self.first(n, with)?;
+        self.kept = Kept { n, values, changes };
+        Ok(())
+    }
+
+    /// The first rows and the first derivatives, in memory.
+    pub(super) fn first(&self, n: usize, with_derivatives: usize) -> Result<(Vec<E>, Vec<E>), DataError> {
+        let zeros = |len: usize| {
+            let mut zeros: Vec<E> = vec![];
+            let reserved = zeros.try_reserve_exact(len);
+            reserved.map_err(|_| DataError::Io {
+                action: "hold in memory",
+                label: self.fiducial.label().to_owned(),
+                source: std::io::ErrorKind::OutOfMemory.into(),
+            })?;
+            zeros.resize(len, E::zero());
+            Ok::<_, DataError>(zeros)
+        };
+        let mut values = zeros(n * self.row_len)?;
+        let mut changes = zeros(with_derivatives * self.change_len)?;
+        self.changes(0..with_derivatives, &mut changes)?;
+        self.values(0..n, &mut values)?;
+        Ok((values, changes))
+    }
+
+    /// The rows that are kept in memory.
+    pub(super) fn kept(&self) -> usize {
+        self.kept.n
+    }
+
+    /// The bytes in memory: rows that are kept, and what the arrays hold themselves.
+    pub(super) fn memory(&self) -> usize {
+        let kept = (self.kept.values.len() + self.kept.changes.len()) * size_of::<E>();
+        kept + self.fiducial.memory() + self.derivative.as_ref().map_or(0, RowArray::memory)
+    }
+
+    /// The bytes of a leaf of so many rows.
+    pub(super) fn leaf_bytes(&self, n: usize, with_derivatives: bool) -> usize {
+        n * (self.row_len + if with_derivatives { self.change_len } else { 0 }) * size_of::<E>()
+    }
+
+    /// Reads rows that are there and on one side of `n_d`.
+    pub(super) fn read(&self, rows: Range<usize>, with_derivatives: bool, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+        leaf.n = rows.len();
+        let kept = rows.end.min(self.kept.n).saturating_sub(rows.start);
+        let split = |held: &[E], len: usize, to: &mut Vec<E>| {
+            // What the buffer held is overwritten; only where it grows is it filled first.
+            to.resize(rows.len() * len, E::zero());
+            if kept > 0 {
+                to[..kept * len].copy_from_slice(&held[rows.start * len..(rows.start + kept) * len]);
+            }
+        };
+        split(&self.kept.values, self.row_len, &mut leaf.values);
+        let rest = rows.start + kept..rows.end;
+        self.bytes_read.fetch_add(self.leaf_bytes(rest.len(), with_derivatives) as u64, Ordering::Relaxed);
+        self.values(rest.clone(), &mut leaf.values[kept * self.row_len..])?;
+        if with_derivatives {
+            split(&self.kept.changes, self.change_len, &mut leaf.derivatives);
+            self.changes(rest, &mut leaf.derivatives[kept * self.change_len..])?;
+        } else {
+            leaf.derivatives.clear();
+        }
+        Ok(())
+    }
+
+    fn values(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
+        read_finite(&self.fiducial, rows, to)
+    }
+
+    fn changes(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
+        let Some(derivative) = &self.derivative else { return Ok(()) };
+        read_finite(derivative, rows, to)?;
+        if self.exact {
+            parameters_first_in_place(to, self.n_params, self.row_len);
+        }
+        Ok(())
+    }
+}
+
+/// Turns rows of `(len, n_params)` into rows of `(n_params, len)`.
+fn parameters_first_in_place<E: Real>(values: &mut [E], n_params: usize, len: usize) {
+    if n_params == 1 || len == 1 {
+        return;
+    }
+    lend(&NUMBERS, |numbers| {
+        let row = first(numbers, n_params * len);
+        for values in values.chunks_exact_mut(n_params * len) {
+            // To f64 and back is exact, and the one buffer serves both precisions.
+            row.iter_mut().zip(&*values).for_each(|(to, value)| *to = value.f64());
+            for (a, values) in values.chunks_exact_mut(len).enumerate() {
+                let of_parameter = row[a..].iter().step_by(n_params);
+                values.iter_mut().zip(of_parameter).for_each(|(to, value)| *to = E::of(*value));
+            }
+        }
+    });
+}

@@ -1,0 +1,187 @@
+//! The format npz of numpy: a zip archive of `.npy` files, stored or deflated, zip64 included.
+//!
+//! ```
+//! use imnn_io::npz::{Archive, Writer};
+//! use std::io::Cursor;
+//!
+//! let mut writer = Writer::new(Cursor::new(vec![]));
+//! writer.begin("x", "<f8", &[2])?;
+//! imnn_io::npy::write_values(&[1.0, 2.0], &mut writer)?;
+//! let bytes = writer.finish()?.into_inner();
+//!
+//! let mut archive = Archive::new(Cursor::new(&bytes), bytes.len() as u64)?;
+//! assert_eq!(archive.keys(), ["x"]);
+//! assert_eq!(archive.member(Some("x"))?.npy().read::<f64>(None)?, ndarray::array![1.0, 2.0].into_dyn());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::io::{Read, Seek, Write};
+use std::ops::Range;
+
+use zip::read::ZipFile;
+use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+use crate::npy;
+use crate::text::keys;
+
+/// Why an array of an archive cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NpzError {
+    /// The bytes are not a zip archive that can be read.
+    #[error("not a readable .npz archive: {0}; if it was copied, it may be truncated: copy or write it again")]
+    Zip(#[from] ZipError),
+    /// The archive has no array of that name.
+    #[error("has no array `{key}`; {}", keys(there))]
+    MissingKey {
+        /// The name asked for.
+        key: String,
+        /// The names it has.
+        there: Vec<String>,
+    },
+    /// The archive does not hold exactly one array, and none was named.
+    #[error("name one array of the archive; {}", keys(there))]
+    KeyNeeded {
+        /// The names it has.
+        there: Vec<String>,
+    },
+}
+
+/// An archive opened for reading.
+#[derive(Debug)]
+pub struct Archive<R> {
+    zip: ZipArchive<R>,
+    len: u64,
+}
+
+/// The greatest ratio of deflate: 258 bytes from two bits, in round numbers.
+const DEFLATE_AT_MOST: u64 = 1032;
+
+impl<R: Read + Seek> Archive<R> {
+    /// Reads the directory of an archive of `len` bytes.
+    ///
+    /// # Errors
+    /// [`NpzError::Zip`] where the bytes are not a zip archive.
+    pub fn new(reader: R, len: u64) -> Result<Self, NpzError> {
+        Ok(Self { zip: ZipArchive::new(reader)?, len })
+    }
+
+    /// The names of the arrays, in the order of the archive; numpy appends `.npy` to the names of members.
+    pub fn keys(&self) -> Vec<String> {
+        self.members().into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// The array `key`, or the only one.
+    ///
+    /// # Errors
+    /// Where there is no such array, none is named and there are several, or the archive is damaged.
+    pub fn member(&mut self, key: Option<&str>) -> Result<Member<'_, R>, NpzError> {
+        let members = self.members();
+        let there = || members.iter().map(|(key, _)| key.clone()).collect();
+        let index = match (key, &members[..]) {
+            (None, [(_, index)]) => *index,
+            (None | Some(""), _) => return Err(NpzError::KeyNeeded { there: there() }),
+            (Some(key), _) => match members.iter().find(|(name, _)| name == key) {
+                Some((_, index)) => *index,
+                None => return Err(NpzError::MissingKey { key: key.to_owned(), there: there() }),
+            },
+        };
+        Ok(Member { file: self.zip.by_index(index)?, archive: self.len })
+    }
+
+    /// The reader of the archive's bytes.
+    pub fn into_inner(self) -> R {
+        self.zip.into_inner()
+    }
+
+    /// The key and place of every array.
+    fn members(&self) -> Vec<(String, usize)> {
+        let names = self.zip.file_names().enumerate().filter(|(_, name)| !name.ends_with('/'));
+        names.map(|(index, name)| (name.strip_suffix(".npy").unwrap_or(name).to_owned(), index)).collect()
+    }
+}
+
+/// One array of an archive.
+pub struct Member<'a, R: Read> {
+    file: ZipFile<'a, R>,
+    archive: u64,
+}
+
+impl<'a, R: Read> Member<'a, R> {
+    /// The bytes of the member as it is stored; none where it is not compressed.
+    pub fn compressed(&self) -> Option<u64> {
+        (self.file.compression() != CompressionMethod::Stored).then_some(self.file.compressed_size())
+    }
+
+    /// Where in the archive the bytes of a member lie that is not compressed.
+    ///
+    /// # Errors
+    /// How many bytes the directory promises and where, if they are not there.
+    pub fn stored(&self) -> Result<Range<u64>, (u64, u64)> {
+        let (len, start) = (self.file.size(), self.file.data_start());
+        let end = start.checked_add(len).filter(|&end| end <= self.archive && len == self.file.compressed_size());
+        end.map(|end| start..end).ok_or((len, start))
+    }
+
+    /// Reads the member to its end, where its checksum is compared.
+    ///
+    /// # Errors
+    /// Where it cannot be read or the checksum is wrong.
+    pub fn verify(mut self) -> std::io::Result<()> {
+        std::io::copy(&mut self.file, &mut std::io::sink()).map(drop)
+    }
+
+    /// Its bytes as an array.
+    pub fn npy(self) -> npy::Reader<impl Read + use<'a, R>> {
+        let len = self.file.size();
+        // The size in the directory may be wrong; the archive cannot unpack to more than this.
+        npy::Reader::new(self.file, len).at_most(self.archive.saturating_mul(DEFLATE_AT_MOST))
+    }
+}
+
+/// An archive that is written, without compression: the same arrays give the same bytes.
+///
+/// The values of an array are written into it after [`begin`](Self::begin); they are not counted.
+pub struct Writer<W: Write + Seek> {
+    zip: ZipWriter<W>,
+}
+
+impl<W: Write + Seek> Writer<W> {
+    /// An archive without arrays.
+    pub fn new(writer: W) -> Self {
+        Self { zip: ZipWriter::new(writer) }
+    }
+
+    /// Ends the array before, if there is one, and begins another of elements `descr`, such as `<f8`, in C order.
+    ///
+    /// # Errors
+    /// Where there is an array of that name already, or it cannot be written.
+    pub fn begin(&mut self, key: &str, descr: &str, shape: &[usize]) -> std::io::Result<()> {
+        // Lets a single array pass 4 GiB, as numpy does.
+        let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(true);
+        self.zip.start_file(format!("{key}.npy"), stored)?;
+        self.zip.write_all(&npy::header(descr, shape))
+    }
+
+    /// Ends the archive and gives back what it was written into, flushed.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn finish(self) -> std::io::Result<W> {
+        let mut writer = self.zip.finish()?;
+        writer.flush()?;
+        Ok(writer)
+    }
+}
+
+impl<W: Write + Seek> Write for Writer<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.zip.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.zip.flush()
+    }
+}

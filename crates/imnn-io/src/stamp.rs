@@ -1,0 +1,26 @@
+//! Whether a file is still what it was when it was opened.
+
+use std::fs::File;
+use std::time::SystemTime;
+
+/// The length of a file and when it was last written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    len: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    /// That of an open file.
+    ///
+    /// # Errors
+    /// Where the system does not say.
+    pub fn of(file: &File) -> std::io::Result<Self> {
+        Ok(Self::of_metadata(&file.metadata()?))
+    }
+
+    /// That of a file of which this is known.
+    pub fn of_metadata(metadata: &std::fs::Metadata) -> Self {
+        Self { len: metadata.len(), modified: metadata.modified().ok() }
+    }
+}

@@ -1,0 +1,256 @@
+//! Whether simulations can be trained with, found out before hours of training.
+//!
+//! Shapes and values are checked, rows that are there twice are found, and statistics say whether simulations below, above
+//! and at the fiducial are of the same random seeds. What the data cannot tell is not guessed: neither whether
+//! `delta_theta` is the full width, nor whether below and above are exchanged throughout, can be seen in them.
+//!
+//! ```
+//! use imnn_tools::check::{CheckOptions, Severity, check};
+//! use imnn_data::{Files, FilesKind, Steps, arrays, simulate_numerical};
+//! use imnn_sim::{GaussianMeanVariance, Key};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = |name: &str| folder.path().join(name);
+//! let simulator = GaussianMeanVariance { n_data: 10 };
+//! let set = simulate_numerical::<f64, _>(&simulator, &[0.0, 1.0], &[0.1, 0.1], 100, 100, Key::new(0))?;
+//! arrays::write_npy(path("f.npy"), set.fiducial())?;
+//! arrays::write_npy(path("d.npy"), set.derivative().view())?;
+//!
+//! let kind = FilesKind::Numerical(Steps::Widths(vec![0.1, 0.1]));
+//! let report = check(&Files::new(path("f.npy"), path("d.npy"), kind), None, &CheckOptions::default());
+//! assert_eq!(report.count(Severity::Error), 0);
+//! assert!(report.sets[0].parameters[0].below_above.as_ref().unwrap().correlation > 0.99);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod between;
+mod derivative;
+mod pairs;
+mod sample;
+mod scan;
+mod seeds;
+
+use imnn_sim::Key;
+
+pub use pairs::Pairing;
+pub use scan::Scanned;
+
+use imnn_data::ArraySet;
+use imnn_data::{Files, RowOptions};
+
+/// How much is looked at.
+#[derive(Clone, Debug)]
+pub struct CheckOptions {
+    /// The bytes of values, in double precision, that are looked at; of larger arrays some rows, drawn by the key. 4 GiB by
+    /// default.
+    pub bytes: u64,
+    /// The rows whose seeds are compared; 256 by default.
+    pub rows: usize,
+    /// Draws the rows.
+    pub key: Key,
+    /// How the files are opened.
+    pub options: RowOptions,
+}
+
+impl Default for CheckOptions {
+    fn default() -> Self {
+        Self { bytes: 4 << 30, rows: 256, key: Key::new(0), options: RowOptions::default() }
+    }
+}
+
+/// How bad something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Perhaps not what is meant.
+    Warning,
+    /// Training would fail or be of no use.
+    Error,
+}
+
+/// Something that was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is and what to do.
+    pub message: String,
+}
+
+/// What was found in one or two sets.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Report {
+    /// The training set, then that for validation; those that could be opened.
+    pub sets: Vec<SetReport>,
+    /// Everything there is to say.
+    pub findings: Vec<Finding>,
+}
+
+/// What was measured in a set.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SetReport {
+    /// `"training"` or `"validation"`.
+    pub name: &'static str,
+    /// The simulations.
+    pub n_s: usize,
+    /// Those with derivatives.
+    pub n_d: usize,
+    /// The shape of one.
+    pub input_shape: Vec<usize>,
+    /// Whether the derivatives are simulations below and above.
+    pub numerical: bool,
+    /// What was seen of the simulations.
+    pub fiducial: Scanned,
+    /// What was seen of the derivatives.
+    pub derivative: Scanned,
+    /// The rows whose seeds were compared.
+    pub compared: usize,
+    /// For each parameter.
+    pub parameters: Vec<ParameterReport>,
+}
+
+/// What was measured of the derivatives with respect to one parameter.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ParameterReport {
+    /// Of simulations below and above; nothing where derivatives are exact or do not vary.
+    pub below_above: Option<Pairing>,
+    /// Of the fiducial simulations and the mean of those below and above, or the exact derivatives.
+    pub with_fiducial: Option<Pairing>,
+    /// Where the fiducial lies between below (-1) and above (1), from the simulations.
+    pub place: Option<f64>,
+    /// The derivative of the mean in standard errors: that of the mean of all values, and of the mean of their squares.
+    pub signal: Option<[f64; 2]>,
+}
+
+impl Report {
+    /// How many findings are that bad.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+
+    fn add(&mut self, severity: Severity, message: impl Into<String>) {
+        self.findings.push(Finding { severity, message: message.into() });
+    }
+}
+
+/// Checks simulations to train on, and those for validation.
+///
+/// What is wrong with the files is a finding too.
+pub fn check(training: &Files, validation: Option<&Files>, options: &CheckOptions) -> Report {
+    let mut report = Report::default();
+    let mut opened: Vec<(&'static str, ArraySet<f64>)> = vec![];
+    for (name, files) in [("training", Some(training)), ("validation", validation)] {
+        let Some(files) = files else { continue };
+        match ArraySet::open(files, &options.options) {
+            Ok(set) => opened.push((name, set)),
+            Err(error) => report.add(Severity::Error, error.to_string()),
+        }
+    }
+    let mut hashes = vec![];
+    for (name, set) in &opened {
+        match one(name, set, files_of(name, training, validation), options, &mut report) {
+            Ok((of_set, mut of_rows)) => {
+                report.sets.push(of_set);
+                hashes.append(&mut of_rows);
+            }
+            Err(error) => report.add(Severity::Error, error.to_string()),
+        }
+    }
+    scan::duplicates(&opened, hashes, &mut report);
+    if let [(_, training), (_, validation)] = &opened[..] {
+        alike(training, validation, &mut report);
+    }
+    // The worst first; the order among equals is that in which they were found.
+    report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    report
+}
+
+fn files_of<'a>(name: &str, training: &'a Files, validation: Option<&'a Files>) -> &'a Files {
+    validation.filter(|_| name == "validation").unwrap_or(training)
+}
+
+type Checked = (SetReport, Vec<scan::RowHash>);
+
+fn one(
+    name: &'static str,
+    set: &ArraySet<f64>,
+    files: &Files,
+    options: &CheckOptions,
+    report: &mut Report,
+) -> Result<Checked, imnn_data::DataError> {
+    let spec = &set.spec;
+    let (n_s, n_d) = (spec.n_s, spec.n_d);
+    let numerical = spec.derivatives.sides() == 2;
+    if n_s < spec.n_params + 2 {
+        let least = spec.n_params + 2;
+        report.add(
+            Severity::Error,
+            format!(
+                "{name}: {n_s} simulations give no covariance of {} summaries; at least {least} are needed",
+                spec.n_params
+            ),
+        );
+    }
+    if n_d < n_s {
+        report.add(Severity::Note, format!("{name}: the first {n_d} of {n_s} simulations have derivatives"));
+    }
+    let [of_rows, of_sample] = options.key.split();
+    let shared = options.bytes / 8 / 2;
+    let rows = scan::rows(n_s, spec.row_len(), shared, of_rows);
+    let (fiducial, hashes) = scan::scan(name, &*set.fiducial, &rows, true, report)?;
+    let rows = scan::rows(n_d, spec.change_len(), shared, of_rows);
+    let (derivative, _) = scan::scan(name, &*set.derivative, &rows, false, report)?;
+    let mut of_set = SetReport {
+        name,
+        n_s,
+        n_d,
+        input_shape: spec.input_shape.clone(),
+        numerical,
+        fiducial,
+        derivative,
+        compared: 0,
+        parameters: vec![],
+    };
+    let sample = sample::gather(set, options.rows, of_sample)?;
+    of_set.compared = sample.rows.len();
+    if numerical {
+        seeds::numerical(&mut of_set, set, files, &sample, report);
+    } else {
+        seeds::exact(&mut of_set, set, &sample, report);
+    }
+    Ok((of_set, hashes))
+}
+
+/// Compares the values of both sets, which are of one distribution.
+fn alike(training: &ArraySet<f64>, validation: &ArraySet<f64>, report: &mut Report) {
+    let (of, other) = (&training.spec, &validation.spec);
+    for (what, found, expected) in [
+        ("shape of a simulation", format!("{:?}", other.input_shape), format!("{:?}", of.input_shape)),
+        ("number of parameters", other.n_params.to_string(), of.n_params.to_string()),
+    ] {
+        if found != expected {
+            let message = format!("validation: the {what} is {found}, where that of training is {expected}");
+            report.add(Severity::Error, message);
+        }
+    }
+    let [a, b] = &report.sets[..] else { return };
+    let (a, b) = (a.fiducial.statistics, b.fiducial.statistics);
+    let apart = (a.mean - b.mean).abs();
+    let ratio = b.std() / a.std();
+    if a.std() > 0.0 && (!(0.5..=2.0).contains(&ratio) || apart > 3.0 * a.std()) {
+        let numbers =
+            |of: &crate::inspect::Statistics| format!("mean {:.4e}, standard deviation {:.4e}", of.mean, of.std());
+        report.add(
+            Severity::Warning,
+            format!(
+                "validation has {}, training {}: are they in the same units, and transformed alike?",
+                numbers(&b),
+                numbers(&a)
+            ),
+        );
+    }
+}

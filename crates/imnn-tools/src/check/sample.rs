@@ -1,0 +1,86 @@
+//! A few rows, and a few values of each, of simulations and derivatives in memory.
+
+use imnn_sim::Key;
+use ndarray::Array2;
+use rand::Rng;
+
+use super::scan;
+use imnn_data::ArraySet;
+use imnn_data::DataError;
+
+/// The values of all arrays together, at most.
+const VALUES: usize = 1 << 24;
+
+/// The values of a row, at most.
+const COLUMNS: usize = 4096;
+
+/// Rows with derivatives, and what was read of them: arrays `(rows, values)`, all of the same values.
+pub(super) struct Sample {
+    pub(super) rows: Vec<usize>,
+    pub(super) fiducial: Array2<f64>,
+    /// For each parameter the exact derivative, or the simulations below and above.
+    pub(super) changes: Vec<Vec<Array2<f64>>>,
+}
+
+pub(super) fn gather(set: &ArraySet<f64>, n_rows: usize, key: Key) -> Result<Sample, DataError> {
+    let [of_rows, of_columns] = key.split();
+    let spec = &set.spec;
+    let (row_len, n_params, sides) = (spec.row_len(), spec.n_params, spec.derivatives.sides());
+    let runs = scan::rows(spec.n_d, 1, n_rows as u64, of_rows);
+    let all: Vec<usize> = runs.into_iter().flatten().take(n_rows.max(2)).collect();
+    let columns = columns(row_len, (VALUES / (1 + sides * n_params) / all.len().max(1)).clamp(16, COLUMNS), of_columns);
+    let (mut values, mut changes) = (vec![0.0; row_len], vec![0.0; spec.change_len()]);
+    let mut rows = vec![];
+    let mut fiducial = vec![];
+    let mut of_all: Vec<Vec<f64>> = vec![vec![]; sides * n_params];
+    for row in all {
+        set.fiducial.read(row..row + 1, &mut values)?;
+        set.derivative.read(row..row + 1, &mut changes)?;
+        let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
+        if !finite(&values) || !finite(&changes) {
+            // Reported already where the array was looked at.
+            continue;
+        }
+        rows.push(row);
+        fiducial.extend(columns.iter().map(|&at| values[at]));
+        for (k, of) in of_all.iter_mut().enumerate() {
+            // (2, n_params, *input), or (*input, n_params)
+            let place = |at: usize| if sides == 2 { k * row_len + at } else { at * n_params + k };
+            of.extend(columns.iter().map(|&at| changes[place(at)]));
+        }
+    }
+    let (n, m) = (rows.len(), columns.len());
+    // As many values were taken of each row.
+    let array = |values: Vec<f64>| Array2::from_shape_vec((n, m), values).unwrap_or_else(|_| Array2::zeros((n, m)));
+    let mut arrays: Vec<Option<Array2<f64>>> = of_all.into_iter().map(|values| Some(array(values))).collect();
+    let changes =
+        (0..n_params).map(|a| (0..sides).filter_map(|side| arrays[side * n_params + a].take()).collect()).collect();
+    Ok(Sample { rows, fiducial: array(fiducial), changes })
+}
+
+/// The places of at most `most` values of a row: one in each of as many equal parts.
+fn columns(row_len: usize, most: usize, key: Key) -> Vec<usize> {
+    if row_len <= most {
+        return (0..row_len).collect();
+    }
+    let mut rng = key.rng();
+    let part = |k: usize| (k as u128 * row_len as u128 / most as u128) as usize;
+    (0..most)
+        .map(|k| {
+            let (low, high) = (part(k), part(k + 1));
+            low + ((u128::from(rng.next_u64()) * (high - low) as u128) >> 64) as usize
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_spread_and_different() {
+        assert_eq!(columns(5, 10, Key::new(0)), [0, 1, 2, 3, 4]);
+        let some = columns(1000, 30, Key::new(0));
+        assert!(some.len() == 30 && some.windows(2).all(|pair| pair[0] < pair[1]) && some[29] < 1000);
+    }
+}

@@ -1,0 +1,214 @@
+//! One pass over rows: values that are not finite, values that never change, rows that are there twice.
+
+use std::hash::{DefaultHasher, Hasher};
+use std::ops::Range;
+
+use imnn_sim::Key;
+use rand::Rng;
+
+use super::{Report, Severity};
+use crate::inspect::Statistics;
+use imnn_data::ArraySet;
+use imnn_data::rows_at_once;
+use imnn_data::{DataError, RowArray};
+use imnn_io::text::{plural, unravel};
+
+/// What was seen of an array.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Scanned {
+    /// The file and key.
+    pub label: String,
+    /// The rows that there are to be used.
+    pub n_rows: usize,
+    /// Those that were looked at.
+    pub looked_at: usize,
+    /// Statistics of their values.
+    pub statistics: Statistics,
+    /// How many values of a row are the same in all of them.
+    pub constant: usize,
+}
+
+/// A row of a set of simulations, and what stands for its bits.
+pub(super) struct RowHash {
+    hash: u64,
+    set: &'static str,
+    row: usize,
+}
+
+/// Consecutive rows that are looked at together.
+const RUN: usize = 16;
+
+/// All rows, or runs of rows drawn by the key where these would be more values than `values`.
+pub(super) fn rows(n_rows: usize, row_len: usize, values: u64, key: Key) -> Vec<Range<usize>> {
+    let most = usize::try_from(values / (row_len as u64).max(1)).unwrap_or(usize::MAX).max(2 * RUN);
+    if n_rows <= most {
+        return std::iter::once(0..n_rows).collect();
+    }
+    let (runs, wanted) = (n_rows / RUN, most / RUN);
+    let mut rng = key.rng();
+    // One run in each of as many equal parts: spread over the whole, and never twice the same.
+    (0..wanted)
+        .map(|k| {
+            let (low, high) = (k * runs / wanted, (k + 1) * runs / wanted);
+            let run = low + ((u128::from(rng.next_u64()) * (high - low) as u128) >> 64) as usize;
+            run * RUN..(run + 1) * RUN
+        })
+        .collect()
+}
+
+/// Goes through rows once.
+pub(super) fn scan(
+    name: &'static str,
+    array: &dyn RowArray<f64>,
+    rows: &[Range<usize>],
+    simulations: bool,
+    report: &mut Report,
+) -> Result<(Scanned, Vec<RowHash>), DataError> {
+    let len: usize = array.shape().iter().skip(1).product();
+    let at_once = rows_at_once::<f64>(len);
+    let mut of = Scanned { label: array.label().to_owned(), ..Scanned::default() };
+    of.n_rows = array.shape()[0];
+    let mut hashes = vec![];
+    let mut values = vec![];
+    let mut first: Vec<f64> = vec![];
+    let mut same = vec![true; if simulations { len } else { 0 }];
+    let mut bad: Option<(String, f64)> = None;
+    let mut bad_rows = 0;
+    for run in rows {
+        for start in run.clone().step_by(at_once) {
+            let now = start..run.end.min(start + at_once);
+            values.resize(now.len() * len, 0.0);
+            array.read(now.clone(), &mut values)?;
+            of.statistics.add(&values);
+            for (row, values) in now.clone().zip(values.chunks_exact(len)) {
+                if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+                    bad_rows += 1;
+                    let index = unravel(row * len + at, array.shape(), false);
+                    bad.get_or_insert_with(|| (array.element(&index), values[at]));
+                }
+                if simulations {
+                    if first.is_empty() {
+                        first = values.to_vec();
+                    }
+                    same.iter_mut().zip(values.iter().zip(&first)).for_each(|(same, (a, b))| *same &= a == b);
+                    hashes.push(RowHash { hash: hash(values), set: name, row });
+                }
+            }
+            of.looked_at += now.len();
+        }
+    }
+    if let Some((element, value)) = bad {
+        let n = of.statistics.nan + of.statistics.infinite;
+        let are = if n == 1 { "value is" } else { "values are" };
+        let rows = plural(bad_rows, "row");
+        let message = format!("{element} is {value}: {n} {are} not finite, in {rows}; remove or replace them");
+        report.add(Severity::Error, message);
+    }
+    if simulations && of.looked_at > 1 {
+        of.constant = same.iter().filter(|same| **same).count();
+        constant(name, &of, &same, array, report);
+    }
+    if of.looked_at < of.n_rows && rows.len() > 1 {
+        let message = format!("{}: {} of {} rows were looked at, drawn by the seed", of.label, of.looked_at, of.n_rows);
+        report.add(Severity::Note, message);
+    }
+    Ok((of, hashes))
+}
+
+fn constant(name: &str, of: &Scanned, same: &[bool], array: &dyn RowArray<f64>, report: &mut Report) {
+    let Some(at) = same.iter().position(|same| *same) else { return };
+    if of.constant == same.len() {
+        let message = format!("{}: all {} {name} simulations looked at are the same", of.label, of.looked_at);
+        return report.add(Severity::Error, message);
+    }
+    let index = unravel(at, &array.shape()[1..], false);
+    let severity = if 2 * of.constant > same.len() { Severity::Warning } else { Severity::Note };
+    let message = format!(
+        "{}: {} of the {} values of a simulation are the same in all of them, the first at {index:?} (a mask?)",
+        of.label,
+        of.constant,
+        same.len()
+    );
+    report.add(severity, message);
+}
+
+fn hash(values: &[f64]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    values.iter().for_each(|value| hasher.write_u64(value.to_bits()));
+    hasher.finish()
+}
+
+/// Reports rows with the same bits, in one set or in both.
+pub(super) fn duplicates(sets: &[(&'static str, ArraySet<f64>)], mut hashes: Vec<RowHash>, report: &mut Report) {
+    hashes.sort_by_key(|of| (of.hash, of.set, of.row));
+    let mut within = [vec![], vec![]];
+    let mut across = vec![];
+    for group in hashes.chunk_by(|a, b| a.hash == b.hash).filter(|group| group.len() > 1) {
+        let one = &group[0];
+        for other in &group[1..] {
+            if !same_bits(sets, one, other) {
+                continue;
+            }
+            if one.set == other.set {
+                within[usize::from(one.set == "validation")].push((one.row, other.row));
+            } else {
+                across.push((one.row, other.row));
+            }
+        }
+    }
+    let named = |set: &str, row: usize| {
+        sets.iter().find(|(name, _)| *name == set).map_or(String::new(), |(_, set)| set.fiducial.element(&[row]))
+    };
+    // A few whole numbers can be the same by chance.
+    let small = sets.iter().any(|(_, set)| set.spec.row_len() < 16);
+    let severity = |of: Severity| if small { Severity::Warning } else { of };
+    if let Some(&(a, b)) = across.first() {
+        let (a, b) = (named("training", a), named("validation", b));
+        let message = format!(
+            "{a} and {b} are the same simulation: {} of those for validation in training too, which makes validation blind to overfitting",
+            match across.len() {
+                1 => "1 is".to_owned(),
+                n => format!("{n} are"),
+            }
+        );
+        report.add(severity(Severity::Error), message);
+    }
+    for (set, pairs) in ["training", "validation"].into_iter().zip(&within) {
+        if let Some(&(a, b)) = pairs.first() {
+            let (a, b) = (named(set, a), named(set, b));
+            let times =
+                if pairs.len() == 1 { String::new() } else { format!(", and {} such pairs more", pairs.len() - 1) };
+            let message = format!("{a} and {b} are the same simulation{times}: each should be there once");
+            report.add(severity(Severity::Warning), message);
+        }
+    }
+}
+
+/// Compares what has the same hash.
+fn same_bits(sets: &[(&'static str, ArraySet<f64>)], a: &RowHash, b: &RowHash) -> bool {
+    let row = |of: &RowHash| {
+        let (_, set) = sets.iter().find(|(name, _)| *name == of.set)?;
+        let mut values = vec![0.0; set.spec.row_len()];
+        set.fiducial.read(of.row..of.row + 1, &mut values).ok()?;
+        Some(values.iter().map(|value| value.to_bits()).collect::<Vec<u64>>())
+    };
+    row(a).is_some_and(|values| row(b) == Some(values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_all_or_spread_runs() {
+        assert_eq!(rows(100, 10, 1000, Key::new(0)).first(), Some(&(0..100)));
+        let some = rows(1000, 10, 640, Key::new(0));
+        assert_eq!(some.len(), 4);
+        for (k, run) in some.iter().enumerate() {
+            assert!(run.len() == RUN && run.start >= k * 240 && run.end <= (k + 1) * 250 + RUN, "{some:?}");
+        }
+        assert_ne!(some, rows(1000, 10, 640, Key::new(1)));
+        assert_eq!(rows(1000, 1 << 40, 1, Key::new(0)).len(), 2);
+    }
+}

@@ -1,0 +1,125 @@
+//! What is in a file: names, types and shapes without reading the values, and statistics of the values in one pass.
+//!
+//! ```
+//! use imnn_data::{ArrayPath, arrays};
+//! use imnn_tools::inspect;
+//! use ndarray::array;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let file = folder.path().join("x.npy");
+//! arrays::write_npy(&file, array![[1.0, 2.0], [3.0, 4.0]].into_dyn().view())?;
+//!
+//! let info = inspect::array(&ArrayPath::from(file))?;
+//! assert_eq!((info.shape, info.dtype.as_str()), (vec![2, 2], "<f8"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod numbered;
+mod statistics;
+mod uses;
+
+pub use imnn_data::{ArrayInfo, Member};
+use imnn_data::{ArrayPath, DataError, is_pattern, members};
+
+pub use numbered::{Numbered, numbered};
+pub use statistics::{Statistics, statistics};
+pub use uses::{Use, uses};
+
+/// What a path names.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Contents {
+    /// The arrays of a file.
+    Members(Vec<Member>),
+    /// Files with a number in their names, one row each.
+    Numbered(Numbered),
+    /// The numbered files of a folder and of those in it, by pattern, and its other arrays.
+    Folder(Vec<Contents>),
+}
+
+/// The type of the values as numpy's documentation names it: `float32, little-endian`.
+pub fn type_name(dtype: &str) -> String {
+    let (order, code) = match dtype.as_bytes() {
+        [order @ (b'<' | b'>' | b'=' | b'|'), ..] => (*order, &dtype[1..]),
+        _ => (b'=', dtype),
+    };
+    let bits = |kind: &str| code[1..].parse::<usize>().map(|bytes| format!("{kind}{}", 8 * bytes)).ok();
+    let name = match code.as_bytes().first() {
+        Some(b'f') => bits("float"),
+        Some(b'i') => bits("int"),
+        Some(b'u') => bits("uint"),
+        Some(b'b' | b'?') => Some("bool".to_owned()),
+        _ => None,
+    };
+    let Some(name) = name else { return dtype.to_owned() };
+    match order {
+        _ if code.ends_with('1') || code == "?" => name,
+        b'>' => format!("{name}, big-endian"),
+        b'<' => format!("{name}, little-endian"),
+        _ => name,
+    }
+}
+
+/// Whether single precision holds every value of such a type.
+pub fn fits_single(dtype: &str) -> bool {
+    let code = dtype.trim_start_matches(['<', '>', '=', '|']);
+    ["f2", "f4", "i1", "i2", "u1", "u2", "b1", "?"].contains(&code)
+}
+
+/// What is in a file or folder.
+///
+/// # Errors
+/// If it is not there, cannot be read, or is of no kind that is known.
+pub fn contents(path: &ArrayPath) -> Result<Contents, DataError> {
+    if is_pattern(path)? {
+        return Ok(Contents::Numbered(numbered(path)?));
+    }
+    if path.file().is_dir() {
+        return numbered::folder(path.file()).map(Contents::Folder);
+    }
+    members(path).map(Contents::Members)
+}
+
+/// What one array is, without reading its values.
+///
+/// # Errors
+/// As [`contents`], and if the path names several arrays.
+pub fn array(path: &ArrayPath) -> Result<ArrayInfo, DataError> {
+    if is_pattern(path)? {
+        return Ok(numbered(path)?.info);
+    }
+    let members = members(path)?;
+    match &members[..] {
+        [Member::Array(info)] => Ok(ArrayInfo { path: path.clone(), ..info.clone() }),
+        [Member::Other { reason, .. }] => Err(DataError::other(reason.clone())),
+        _ => {
+            let key = |member: &Member| match member {
+                Member::Array(ArrayInfo { path, .. }) | Member::Other { path, .. } => path.key().map(str::to_owned),
+                _ => None,
+            };
+            let there = members.iter().filter_map(key).collect();
+            Err(DataError::KeyNeeded { path: path.file().to_owned(), there })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_have_the_names_of_numpy() {
+        for (dtype, name) in [
+            ("<f4", "float32, little-endian"),
+            (">f8", "float64, big-endian"),
+            ("|u1", "uint8"),
+            ("|b1", "bool"),
+            ("<i8", "int64, little-endian"),
+            ("odd", "odd"),
+            ("", ""),
+            ("|f", "|f"),
+        ] {
+            assert_eq!(type_name(dtype), name);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Files with numbers in their names, as patterns.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{ArrayInfo, Contents, array, contents};
+use imnn_data::{ArrayPath, DataError, Pattern, array_endings};
+
+/// Files of a pattern such as `fiducial/{seed}.npy`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Numbered {
+    /// All of them as one array, its shape `(n, *row)`.
+    pub info: ArrayInfo,
+    /// The least number.
+    pub first: u64,
+    /// The largest.
+    pub last: u64,
+    /// How many numbers between these have no file.
+    pub n_missing: u64,
+    /// The first few of them.
+    pub missing: Vec<u64>,
+    /// The files of which type and shape were compared: all, or some of many.
+    pub compared: usize,
+    /// Those of them that differ from the first, with what is different.
+    pub unlike: Vec<String>,
+}
+
+/// As many files are opened, evenly spread over all.
+const OPENED: usize = 1000;
+
+/// As many missing numbers and unlike files are named.
+const NAMED: usize = 5;
+
+/// What the files of a pattern are.
+///
+/// # Errors
+/// Where there are none, or the first cannot be read.
+pub fn numbered(path: &ArrayPath) -> Result<Numbered, DataError> {
+    let no_pattern = || DataError::Pattern {
+        pattern: path.to_string(),
+        reason: "write {seed} where the names of the files have a number".to_owned(),
+    };
+    let pattern = Pattern::of(path)?.ok_or_else(no_pattern)?;
+    let numbers = pattern.numbers()?;
+    let of_first = array(&pattern.path(&numbers[0].digits))?;
+    let n = numbers.len();
+    let opened = n.min(OPENED);
+    let mut unlike = vec![];
+    for k in 0..opened {
+        // The first and the last are among them.
+        let at = if opened > 1 { k * (n - 1) / (opened - 1) } else { 0 };
+        let other = pattern.path(&numbers[at].digits);
+        match array(&other) {
+            Ok(info) if info.shape == of_first.shape && info.dtype == of_first.dtype => {}
+            Ok(info) => unlike.push(format!("{other}: {} of {}", imnn_io::text::tuple(&info.shape), info.dtype)),
+            Err(error) => unlike.push(error.to_string()),
+        }
+    }
+    let (first, last) = (numbers[0].seed, numbers[n - 1].seed);
+    let gaps = numbers.windows(2).map(|pair| pair[0].seed + 1..pair[1].seed);
+    let missing = gaps.flat_map(|gap| gap.take(NAMED)).take(NAMED).collect();
+    let info = ArrayInfo {
+        path: path.clone(),
+        shape: [&[n], &of_first.shape[..]].concat(),
+        bytes: of_first.bytes.saturating_mul(n as u64),
+        ..of_first
+    };
+    Ok(Numbered { info, first, last, n_missing: last - first - (n as u64 - 1), missing, compared: opened, unlike })
+}
+
+/// What is in a folder: patterns that stand for several files in it and in the folders in it, and other arrays.
+pub(super) fn folder(folder: &Path) -> Result<Vec<Contents>, DataError> {
+    let mut found = vec![];
+    let mut folders = vec![folder.to_owned()];
+    folders.extend(entries(folder)?.into_iter().map(|name| folder.join(name)).filter(|path| path.is_dir()));
+    for folder in folders {
+        found.extend(of_one(&folder)?);
+    }
+    if found.is_empty() {
+        let endings: Vec<&str> = array_endings().collect();
+        let reason = format!("no file in it, nor in the folders in it, ends in .{}", endings.join(", ."));
+        return Err(DataError::Pattern { pattern: folder.display().to_string(), reason });
+    }
+    Ok(found)
+}
+
+fn of_one(folder: &Path) -> Result<Vec<Contents>, DataError> {
+    let mut groups: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for name in entries(folder)? {
+        let ending = Path::new(&name).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let is_array = array_endings().any(|known| known == ending) && !name.starts_with('.');
+        if is_array && folder.join(&name).is_file() {
+            groups.entry(around_number(&name)).or_default().push(name);
+        }
+    }
+    let mut found = vec![];
+    for ((before, after), names) in groups {
+        // An archive of several arrays is not a row, so the files are named one by one.
+        let as_pattern = folder.join(format!("{before}{{seed}}{after}"));
+        if names.len() > 1
+            && let Ok(numbered) = numbered(&ArrayPath::of_file(as_pattern))
+        {
+            found.push(Contents::Numbered(numbered));
+            continue;
+        }
+        for name in names {
+            found.push(contents(&ArrayPath::of_file(folder.join(name)))?);
+        }
+    }
+    Ok(found)
+}
+
+/// The names in a folder, sorted.
+fn entries(folder: &Path) -> Result<Vec<String>, DataError> {
+    let io = |source| DataError::read(folder.display(), source);
+    let entries = std::fs::read_dir(folder).map_err(io)?;
+    let mut names: Vec<String> = entries
+        .map(|entry| Ok::<_, DataError>(entry.map_err(io)?.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_, _>>()?;
+    names.sort();
+    Ok(names)
+}
+
+/// What stands before and after the last number in a name; the whole name where it has none.
+fn around_number(name: &str) -> (String, String) {
+    let stem = name.rfind('.').unwrap_or(name.len());
+    let Some(end) = name[..stem].rfind(|c: char| c.is_ascii_digit()).map(|at| at + 1) else {
+        return (name.to_owned(), String::new());
+    };
+    let start = name[..end]
+        .rfind(|c: char| !c.is_ascii_digit())
+        .map_or(0, |at| at + name[at..].chars().next().map_or(1, char::len_utf8));
+    (name[..start].to_owned(), name[end..].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use imnn_data::arrays;
+
+    #[test]
+    fn the_last_number_of_a_name_is_the_seed() {
+        let around = |name: &str| around_number(name);
+        assert_eq!(around("lens_z1_0042.npy"), ("lens_z1_".to_owned(), ".npy".to_owned()));
+        assert_eq!(around("7é.npy"), (String::new(), "é.npy".to_owned()));
+        assert_eq!(around("é7.npy"), ("é".to_owned(), ".npy".to_owned()));
+        assert_eq!(around("x.npy"), ("x.npy".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn gaps_and_unlike_files_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |seed: u64, n: usize| {
+            let zeros = ndarray::ArrayD::<f32>::zeros(vec![n]);
+            arrays::write_npy(folder.path().join(format!("{seed}.npy")), zeros.view()).unwrap();
+        };
+        [3, 5, 6, 20].iter().for_each(|&seed| write(seed, 4));
+        write(9, 5);
+        let found = numbered(&ArrayPath::from("{seed}.npy").resolve(folder.path())).unwrap();
+        assert_eq!((found.first, found.last, found.n_missing), (3, 20, 13));
+        assert_eq!((found.missing, found.info.shape), (vec![4, 7, 8, 10, 11], vec![5, 4]));
+        assert_eq!((found.unlike.len(), found.compared), (1, 5));
+        assert!(found.unlike[0].contains("9.npy: (5,) of <f4"), "{:?}", found.unlike);
+        let Contents::Folder(parts) = contents(&ArrayPath::of_file(folder.path())).unwrap() else { panic!("a folder") };
+        assert!(matches!(&parts[..], [Contents::Numbered(_)]));
+    }
+}

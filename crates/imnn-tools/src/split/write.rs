@@ -1,0 +1,138 @@
+//! Rows of both arrays of a set, written as a set of their own.
+
+use std::path::Path;
+
+use imnn_sim::Real;
+
+use super::SplitFormat;
+use crate::inspect::fits_single;
+use imnn_data::ArraySet;
+use imnn_data::arrays::{AnyArray, write_npy};
+use imnn_data::rows_at_once;
+use imnn_data::writing::{ArchiveWriter, WriteOptions, create_rows};
+use imnn_data::{ArrayPath, DataError, RowArray};
+use imnn_io::FileError;
+
+const NAMES: [&str; 2] = ["fiducial", "derivative"];
+
+/// The paths of the arrays of a part.
+pub(super) fn paths(folder: &Path, name: &str, format: SplitFormat) -> (ArrayPath, ArrayPath) {
+    let path = |array: &str| match format {
+        SplitFormat::Npy => ArrayPath::of_file(folder.join(name).join(format!("{array}.npy"))),
+        SplitFormat::Npz => ArrayPath::with_key(folder.join(format!("{name}.npz")), array),
+    };
+    (path(NAMES[0]), path(NAMES[1]))
+}
+
+/// Writes rows of a set, the first `n_with` of them with derivatives.
+pub(super) fn part(
+    folder: &Path,
+    name: &str,
+    set: &ArraySet<f64>,
+    (rows, n_with): (&[usize], usize),
+    format: SplitFormat,
+) -> Result<(), DataError> {
+    let with = &rows[..n_with];
+    let (fiducial, derivative) = paths(folder, name, format);
+    let seeds = match format {
+        SplitFormat::Npy => {
+            let folder = folder.join(name);
+            std::fs::create_dir(&folder).map_err(FileError::of("create", &folder))?;
+            write_file(&fiducial, &*set.fiducial, rows, fits_single(&set.dtypes[0]))?;
+            write_file(&derivative, &*set.derivative, with, fits_single(&set.dtypes[1]))?;
+            folder.join("seeds.npy")
+        }
+        SplitFormat::Npz => {
+            let mut archive = ArchiveWriter::create(fiducial.file(), false)?;
+            add(&mut archive, NAMES[0], &*set.fiducial, rows, fits_single(&set.dtypes[0]))?;
+            add(&mut archive, NAMES[1], &*set.derivative, with, fits_single(&set.dtypes[1]))?;
+            archive.end()?.keep()?;
+            folder.join(format!("{name}_seeds.npy"))
+        }
+    };
+    let Some(all) = &set.seeds else { return Ok(()) };
+    let of_rows: Result<Vec<i64>, _> = rows.iter().map(|&row| all[row].try_into()).collect();
+    // NumPy's own integers end there too; a seed beyond is in the names of the files that were read.
+    let Ok(of_rows) = of_rows else { return Ok(()) };
+    let of_rows = ndarray::Array1::from(of_rows).into_dyn();
+    write_npy(seeds, AnyArray::I64(of_rows.view()))
+}
+
+fn write_file(path: &ArrayPath, array: &dyn RowArray<f64>, rows: &[usize], single: bool) -> Result<(), DataError> {
+    if single { write_as::<f32>(path, array, rows) } else { write_as::<f64>(path, array, rows) }
+}
+
+fn write_as<E: Real>(path: &ArrayPath, array: &dyn RowArray<f64>, rows: &[usize]) -> Result<(), DataError> {
+    let mut writer = create_rows::<E>(path, &shape(array, rows), &WriteOptions::default())?;
+    each_run(array, rows, &mut |values: &[E]| writer.write(values))?;
+    writer.finish()?.keep()
+}
+
+fn add(
+    archive: &mut ArchiveWriter,
+    key: &str,
+    array: &dyn RowArray<f64>,
+    rows: &[usize],
+    single: bool,
+) -> Result<(), DataError> {
+    if single { add_as::<f32>(archive, key, array, rows) } else { add_as::<f64>(archive, key, array, rows) }
+}
+
+fn add_as<E: Real>(
+    archive: &mut ArchiveWriter,
+    key: &str,
+    array: &dyn RowArray<f64>,
+    rows: &[usize],
+) -> Result<(), DataError> {
+    archive.begin::<E>(key, &shape(array, rows))?;
+    each_run(array, rows, &mut |values: &[E]| archive.values(values))
+}
+
+fn shape(array: &dyn RowArray<f64>, rows: &[usize]) -> Vec<usize> {
+    [&[rows.len()], array.shape().get(1..).unwrap_or_default()].concat()
+}
+
+/// Reads ascending rows, several at once where they follow each other.
+fn each_run<E: Real>(
+    array: &dyn RowArray<f64>,
+    rows: &[usize],
+    visit: &mut dyn FnMut(&[E]) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let len: usize = array.shape().iter().skip(1).product();
+    let at_once = rows_at_once::<f64>(len);
+    let (mut values, mut narrow) = (vec![], vec![]);
+    for run in rows.chunk_by(|a, b| a + 1 == *b).flat_map(|run| run.chunks(at_once)) {
+        values.resize(run.len() * len, 0.0);
+        array.read(run[0]..run[0] + run.len(), &mut values)?;
+        narrow.clear();
+        // Exact: single precision is chosen where it was single precision, or less, in the file.
+        narrow.extend(values.iter().map(|&value| E::of(value)));
+        visit(&narrow)?;
+    }
+    Ok(())
+}
+
+/// Refuses to replace a folder in which there is anything but parts.
+pub(super) fn only_parts(folder: &Path) -> Result<(), DataError> {
+    const FILES: [&str; 4] = ["train.npz", "validation.npz", "train_seeds.npy", "validation_seeds.npy"];
+    const IN_FOLDERS: [&str; 3] = ["fiducial.npy", "derivative.npy", "seeds.npy"];
+    let entries = |folder: &Path| -> Vec<std::fs::DirEntry> {
+        std::fs::read_dir(folder).map_or_else(|_| vec![], |entries| entries.flatten().collect())
+    };
+    let refuse = |entry: &std::fs::DirEntry| {
+        let reason = format!("there is {} in it, which is not one of the parts; move it away", entry.path().display());
+        Err(DataError::target(folder.display(), reason))
+    };
+    for entry in entries(folder) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if ["train", "validation"].contains(&name.as_str()) {
+            let inside = entries(&entry.path());
+            if let Some(other) = inside.iter().find(|other| IN_FOLDERS.iter().all(|name| other.file_name() != *name)) {
+                return refuse(other);
+            }
+        } else if !FILES.contains(&name.as_str()) {
+            return refuse(&entry);
+        }
+    }
+    Ok(())
+}
