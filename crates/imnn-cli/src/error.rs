@@ -195,6 +195,12 @@ pub enum CliError {
         /// How many errors there are.
         errors: usize,
     },
+    /// Some of the files to look at cannot be used.
+    #[error("{files} of the files above cannot be used")]
+    Unusable {
+        /// How many.
+        files: usize,
+    },
     /// There are no files of simulations to look at.
     #[error(
         "{}",
