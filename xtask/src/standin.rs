@@ -1,4 +1,4 @@
-//! A stand-in for NVIDIA's driver, NVRTC and cuBLAS: what is known of cards by running, where there is none.
+//! A stand-in for NVIDIA's driver, NVRTC and cuBLAS: what can be known of cards without one.
 //!
 //! It is built into the target folder from `crates/imnn-device/standin`, whose README.md says what it does.
 
@@ -10,7 +10,7 @@ use crate::process::{Failure, Outcome, cargo, run as run_command};
 use crate::workspace;
 
 const SOURCE: &str = "crates/imnn-device/standin";
-const CHECKS: &str = "crates/imnn-device/src/cuda/kernels/emulated.hpp";
+const CHECKS: &str = "crates/imnn-device/src/commands/kernels/emulated.hpp";
 const FLAGS: &str = "-std=c++17 -O2 -g -Wall -Wextra -Werror -fPIC -fvisibility=hidden -Wl,--no-undefined";
 /// Source, library, and the name without a version, which is looked for first.
 const LIBRARIES: [[&str; 3]; 3] = [

@@ -8,6 +8,7 @@ mod data;
 use std::fmt::{Display, Formatter};
 use std::process::Command;
 
+use clap::ValueEnum;
 use imnn::data::{Prefetch, Streaming};
 use imnn::device::Cpu;
 use imnn::fit::Imnn;

@@ -44,7 +44,7 @@ impl Description {
     /// Reads `model.toml` of a saved run.
     ///
     /// # Errors
-    /// If this is no saved run, or one of another version.
+    /// If the folder holds no saved run, or one of another version.
     pub fn load(folder: impl AsRef<Path>) -> Result<Self> {
         let path = folder.as_ref().join("model.toml");
         let text = std::fs::read_to_string(&path).map_err(|error| {

@@ -459,6 +459,6 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"before");
         let missing = folder.path().join("no/folder.svg");
         let message = plot_history(&history, &default, missing).unwrap_err().to_string();
-        assert!(message.contains("folder.svg: the plot could not be written"), "{message}");
+        assert!(message.contains("folder.svg") && message.contains("does its folder exist?"), "{message}");
     }
 }

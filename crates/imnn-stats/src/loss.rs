@@ -8,7 +8,7 @@ use crate::derivative::below_above_cotangents;
 use crate::error::{Result, StatsError};
 use crate::fisher::Statistics;
 use crate::record::Record;
-use crate::regularisation::{Regularisation, lambda2_derivative};
+use crate::regularisation::{Regularisation, departure_derivative};
 
 /// The loss that an IMNN minimises.
 ///
@@ -66,7 +66,7 @@ impl Loss {
     /// A covariance so far from the identity that f64 cannot hold the loss.
     pub fn value(&self, statistics: &Statistics) -> Result<(f64, Record)> {
         let record = Record::new(statistics, &self.regularisation);
-        let value = -statistics.log_det_f + record.r * record.lambda2;
+        let value = -statistics.log_det_f + record.penalty();
         if !value.is_finite() {
             return Err(StatsError::OutOfRange { what: "the loss" });
         }
@@ -131,9 +131,9 @@ impl Loss {
         let dloss_ddx = &weighted * (-2.0 / n_d as f64);
 
         let mut g_c = weighted.dot(&score.t());
-        let slope = self.regularisation.term_derivative(record.lambda2);
+        let slope = record.penalty_slope(&self.regularisation);
         if slope != 0.0 {
-            g_c.scaled_add(slope, &lambda2_derivative(c.view(), inv_c.view()));
+            g_c.scaled_add(slope, &departure_derivative(c.view(), inv_c.view()));
         }
         symmetrise(&mut g_c);
         g_c *= 2.0 / (x.nrows() as f64 - 1.0);

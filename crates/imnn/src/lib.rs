@@ -83,7 +83,9 @@
 
 /// Sources of simulations, files of arrays, and the tools for both.
 pub mod data {
+    #[doc(inline)]
     pub use imnn_data::*;
+    #[doc(inline)]
     pub use imnn_tools::*;
 }
 #[doc(inline)]

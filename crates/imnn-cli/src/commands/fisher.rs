@@ -98,18 +98,13 @@ fn as_json(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) -> S
 
 fn as_tables(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) -> String {
     let s = &evaluation.statistics;
-    let scalars = [
-        ("det F", s.det_f),
-        ("ln det F", s.log_det_f),
-        ("loss", evaluation.value),
-        ("lambda2", evaluation.record.lambda2),
-        ("r", evaluation.record.r),
-        ("alpha", alpha),
-        ("det C", s.det_c),
-        ("det C^-1", s.det_inv_c),
-    ];
-    let scalars =
-        scalars.into_iter().fold(Table::default(), |table, (name, value)| table.row([name.to_owned(), number(value)]));
+    let scalars = [("det F", s.det_f), ("ln det F", s.log_det_f), ("loss", evaluation.value), ("alpha", alpha)];
+    // The rest has the names of history.npz; det F, its first, is above.
+    let recorded = Record::NAMES.into_iter().zip(evaluation.record.to_array()).skip(1);
+    let scalars = scalars
+        .into_iter()
+        .chain(recorded)
+        .fold(Table::default(), |table, (name, value)| table.row([name.to_owned(), number(value)]));
     let row = |values: &Array1<f64>| values.clone().insert_axis(ndarray::Axis(0));
     let mut text = format!(
         "{n_s} simulations, {n_d} with derivatives; {} summaries, {} parameters\n\n{scalars}\n",

@@ -344,7 +344,11 @@ fn useless_values_are_explained() {
         "\"plenty\"",
         "runs/run.toml line 46: device.memory: expected an amount of memory such as \"4 GiB\" or \"500 MB\", found the text \"plenty\"",
     );
-    refused("patience = 100", "patience = 0", "runs/run.toml line 39: fit.patience: patience is 0, it must be at least 1");
+    refused(
+        "patience = 100",
+        "patience = 0",
+        "runs/run.toml line 39: fit.patience: patience is 0, it must be at least 1",
+    );
     let error = parse(&FULL.replacen("lambda = 10", "lambda = 0.1", 1)).unwrap_err().to_string();
     assert!(error.starts_with("runs/run.toml line 37: fit.lambda: "), "{error}");
     let error = parse(&SHORT.replace("[0.0, 1.0]", "[0.0]")).unwrap_err().to_string();

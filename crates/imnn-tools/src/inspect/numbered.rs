@@ -106,9 +106,10 @@ fn of_one(folder: &Path) -> Result<Vec<Contents>, DataError> {
         }
         for name in names {
             let path = ArrayPath::of_file(folder.join(name));
-            found.push(contents(&path).unwrap_or_else(|error| {
-                Contents::Members(vec![Member::Other { path, reason: error.to_string() }])
-            }));
+            found
+                .push(contents(&path).unwrap_or_else(|error| {
+                    Contents::Members(vec![Member::Other { path, reason: error.to_string() }])
+                }));
         }
     }
     Ok(found)
