@@ -180,8 +180,17 @@ impl Builder {
         self.push(Op::Linear(linear), output);
     }
 
-    /// The largest number or the mean of each window: `pool` is [`Op::MaxPool`] or [`Op::MeanPool`].
-    pub(crate) fn pool(&mut self, pool: impl FnOnce(Arc<Windows>) -> Op, windows: Arc<Windows>) {
+    /// The largest number of each window, per channel.
+    pub(crate) fn largest(&mut self, windows: Arc<Windows>) {
+        self.pool(Op::MaxPool, windows);
+    }
+
+    /// The mean of each window, per channel.
+    pub(crate) fn mean(&mut self, windows: Arc<Windows>) {
+        self.pool(Op::MeanPool, windows);
+    }
+
+    fn pool(&mut self, pool: impl FnOnce(Arc<Windows>) -> Op, windows: Arc<Windows>) {
         let output = [&windows.output[..], &[self.channels()]].concat();
         self.push(pool(windows), output);
     }

@@ -126,6 +126,11 @@ impl Linear {
 }
 
 impl Op {
+    /// Whether the operation and a linear map of the channels can change places.
+    pub(crate) fn commutes_with_maps(&self) -> bool {
+        matches!(self, Op::MeanPool(_))
+    }
+
     /// The windows of an operation that has any, to be changed.
     pub fn windows_mut(&mut self) -> Option<&mut Arc<Windows>> {
         match self {

@@ -5,7 +5,6 @@ use super::window::{EXAMPLE, Window};
 use crate::builder::{BuildError, Builder};
 use crate::error::Result;
 use crate::layer::Layer;
-use crate::primitive::Op;
 use crate::windows::Padding;
 
 /// The mean of each window over the positions inside the data, per channel.
@@ -28,7 +27,7 @@ impl Listed for AvgPool {
 
     fn build(&self, at: &mut Builder) -> Result<(), BuildError> {
         let windows = at.windows(&self.0.window, &self.0.strides, self.0.padding)?;
-        at.pool(Op::MeanPool, windows);
+        at.mean(windows);
         Ok(())
     }
 }

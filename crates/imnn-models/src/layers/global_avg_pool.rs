@@ -3,7 +3,6 @@
 use super::listed::{Form, Listed};
 use crate::builder::{BuildError, Builder};
 use crate::layer::Layer;
-use crate::primitive::Op;
 
 /// The mean over all positions, one number per channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +19,7 @@ impl Listed for GlobalAvgPool {
     const FORM: Form<Self> = Form::Name(GlobalAvgPool);
 
     fn build(&self, at: &mut Builder) -> Result<(), BuildError> {
-        at.pool(Op::MeanPool, at.global_window()?);
+        at.mean(at.global_window()?);
         Ok(())
     }
 }
