@@ -5,8 +5,8 @@ use crate::determinism::bits;
 use crate::small::{DRAWS, THETA_FID, dense_network, settings};
 use imnn::data::tfrecord::{TfRecordOptions, TfRecordWriter};
 use imnn::data::{
-    Arrays, DataError, Derivatives, Files, FilesKind, Leaf, OnTheFly, Prefetch, Source, Steps, Streamed, Streaming,
-    arrays, check_rows, simulate_exact, simulate_numerical,
+    Arrays, DataError, Derivatives, Files, FilesKind, Leaf, OnTheFly, ParameterSteps, Prefetch, Source, Streamed,
+    Streaming, arrays, check_rows, simulate_exact, simulate_numerical,
 };
 use imnn::device::{Aggregator, Cpu, Device};
 use imnn::fit::{Imnn, Weights};
@@ -220,7 +220,7 @@ impl Source<f32> for Recorded {
 fn streamed(folder: &Path, name: &str, arrays: &Arrays<f32>) -> Streamed<f32> {
     let kind = match arrays.derivatives() {
         Derivatives::Exact => FilesKind::Exact,
-        Derivatives::Numerical { widths } => FilesKind::Numerical(Steps::Widths(widths.clone())),
+        Derivatives::Numerical { widths } => FilesKind::Numerical(ParameterSteps::of_widths(widths.clone()).unwrap()),
     };
     let path = |what: &str, end: &str| format!("{}{end}", folder.join(format!("{name}_{what}")).display());
     let (fiducial, derivative) = (arrays.fiducial().to_owned(), arrays.derivative());

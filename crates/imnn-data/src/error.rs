@@ -219,23 +219,24 @@ pub enum DataError {
         /// In which rows or precision, and what to do; may be empty.
         note: String,
     },
-    /// The distance between the simulations below and above is not a positive number.
-    #[error("{name}[{parameter}] = {value}: {advice}")]
-    Step {
-        /// `delta_theta`, or `theta_above - theta_below`.
-        name: &'static str,
-        /// The parameter.
-        parameter: usize,
-        /// The value found.
-        value: f64,
-        /// What to do.
-        advice: String,
-    },
-    /// The description of the distance between below and above is missing, incomplete or contradicts itself.
+    /// The steps to the simulations below and above are not positive, are incomplete, or contradict each other.
+    #[error(transparent)]
+    Parameters(#[from] SimError),
+    /// Simulations below and above are not given as they are needed.
     #[error("{reason}")]
-    Steps {
+    Sides {
         /// What is wrong and what to do.
         reason: String,
+    },
+    /// What streaming keeps in memory is more than the run may take.
+    #[error(
+        "streaming keeps {taken} bytes in memory, where {allowed} are allowed in all ([device] memory); lower cache or allow more"
+    )]
+    Memory {
+        /// The bytes that it takes: caches, rows read in advance, compressed arrays.
+        taken: u64,
+        /// What is allowed.
+        allowed: u64,
     },
     /// More rows were asked for than there are.
     #[error("{name} = {asked}, but {label} has {}; lower {name} or leave it out", plural(*available, "row"))]

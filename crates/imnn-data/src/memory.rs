@@ -93,7 +93,7 @@ impl MemoryBudget {
         }
         // A part of what is allowed: a few microbatches for each thread are enough.
         let ahead = if loading.prefetch == Prefetch::Never { 0 } else { (self.allowed() / 16).min(AHEAD) };
-        let rows = self.for_arrays(loading.cache + ahead);
+        let rows = self.for_arrays(loading.cache.saturating_add(ahead));
         let (cache, prefetch) = (address(loading.cache), loading.prefetch);
         let source = Arc::new(files.open::<E>(&Streaming { rows, cache, prefetch, ahead: address(ahead) })?);
         self.taken += source.memory() as u64 + ahead;

@@ -63,6 +63,13 @@ impl<E> Leaf<E> {
 ///
 /// A source is read many times, by several threads at once, a few rows at a time. With the same key, the same row is the
 /// same simulation whatever other rows are read with it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a source of `{E}` simulations",
+    label = "not a `Source<{E}>`",
+    note = "simulations in memory are one as `Arrays::exact(..)` or `Arrays::numerical(..)`, those in files as \
+            `Files::new(..).load()?` or `.open(..)?`, a simulator as `OnTheFly::new(simulator, &theta_fid, n_s, n_d)?`",
+    note = "the precision of the source has to be that of the network, f32 by default"
+)]
 pub trait Source<E: Real>: Send + Sync {
     /// The number of simulations.
     fn n_s(&self) -> usize;
@@ -124,37 +131,78 @@ pub fn check_rows(rows: &Range<usize>, n_s: usize, n_d: usize) -> Result<bool, D
     Err(DataError::Rows { start: rows.start, end: rows.end, n_s, n_d, reason })
 }
 
+/// Writes methods of [`Source`] that pass on those of another source: the ones that are named, or those of its `shape`,
+/// which are `n_s`, `n_d`, `n_params`, `input_shape` and `derivatives`.
+///
+/// A source over another decides on the others itself: `n_transforms` and `identity` are passed on by one that hands out the
+/// same simulations, and are other ones of one that changes them.
+///
+/// ```
+/// use imnn_data::{Arrays, DataError, Derivatives, Identity, Leaf, Source, pass_on};
+/// use imnn_sim::{Key, Real};
+///
+/// /// Tells which rows are read.
+/// struct Watched<S>(S);
+///
+/// impl<E: Real, S: Source<E>> Source<E> for Watched<S> {
+///     pass_on!(E, self => self.0; shape, n_transforms, identity);
+///
+///     fn read(&self, rows: std::ops::Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+///         println!("{rows:?}");
+///         self.0.read(rows, key, leaf)
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! pass_on {
+    ($element:ty, $self:ident => $source:expr; $($method:ident),+) => {
+        $($crate::pass_on!(@$method $element, $self, $source);)+
+    };
+    (@shape $element:ty, $self:ident, $source:expr) => {
+        $crate::pass_on!($element, $self => $source; n_s, n_d, n_params, input_shape, derivatives);
+    };
+    (@n_s $element:ty, $self:ident, $source:expr) => {
+        fn n_s(&$self) -> usize {
+            $crate::Source::<$element>::n_s(&$source)
+        }
+    };
+    (@n_d $element:ty, $self:ident, $source:expr) => {
+        fn n_d(&$self) -> usize {
+            $crate::Source::<$element>::n_d(&$source)
+        }
+    };
+    (@n_params $element:ty, $self:ident, $source:expr) => {
+        fn n_params(&$self) -> usize {
+            $crate::Source::<$element>::n_params(&$source)
+        }
+    };
+    (@input_shape $element:ty, $self:ident, $source:expr) => {
+        fn input_shape(&$self) -> &[usize] {
+            $crate::Source::<$element>::input_shape(&$source)
+        }
+    };
+    (@derivatives $element:ty, $self:ident, $source:expr) => {
+        fn derivatives(&$self) -> &$crate::Derivatives {
+            $crate::Source::<$element>::derivatives(&$source)
+        }
+    };
+    (@n_transforms $element:ty, $self:ident, $source:expr) => {
+        fn n_transforms(&$self) -> u64 {
+            $crate::Source::<$element>::n_transforms(&$source)
+        }
+    };
+    (@identity $element:ty, $self:ident, $source:expr) => {
+        fn identity(&$self) -> $crate::Identity {
+            $crate::Source::<$element>::identity(&$source)
+        }
+    };
+}
+
 /// Passes a [`Source`] through a pointer to it.
 macro_rules! through_pointer {
     ($pointer:ty) => {
         impl<E: Real, T: Source<E> + ?Sized> Source<E> for $pointer {
-            fn n_s(&self) -> usize {
-                (**self).n_s()
-            }
-
-            fn n_d(&self) -> usize {
-                (**self).n_d()
-            }
-
-            fn n_params(&self) -> usize {
-                (**self).n_params()
-            }
-
-            fn input_shape(&self) -> &[usize] {
-                (**self).input_shape()
-            }
-
-            fn derivatives(&self) -> &Derivatives {
-                (**self).derivatives()
-            }
-
-            fn n_transforms(&self) -> u64 {
-                (**self).n_transforms()
-            }
-
-            fn identity(&self) -> Identity {
-                (**self).identity()
-            }
+            pass_on!(E, self => **self; shape, n_transforms, identity);
 
             fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
                 (**self).read(rows, key, leaf)

@@ -59,20 +59,29 @@ pub enum SimError {
         found: usize,
     },
 
-    /// A finite-difference width is not a positive finite number.
-    #[error(
-        "the finite-difference width of parameter {index} is {value}, expected a finite value above 0 (the full width between below and above)"
-    )]
-    Width {
-        /// Position in the parameter vector, from 0.
-        index: usize,
-        /// The value given.
+    /// The distance between the simulations below and above is not a positive number.
+    #[error("{name}[{parameter}] = {value}: {advice}")]
+    Step {
+        /// `delta_theta`, or `theta_above - theta_below`.
+        name: &'static str,
+        /// The parameter.
+        parameter: usize,
+        /// The value found.
         value: f64,
+        /// What to do.
+        advice: String,
+    },
+
+    /// The description of the distance between below and above is missing, incomplete or contradicts itself.
+    #[error("{reason}")]
+    Steps {
+        /// What is wrong and what to do.
+        reason: String,
     },
 
     /// A finite-difference width is lost in the rounding of the parameter.
     #[error(
-        "the finite-difference width {width} of parameter {index} vanishes beside its value {value}: use a larger width"
+        "the finite-difference width {width} of parameter {index} is below the rounding error of its value {value}: use a larger width"
     )]
     WidthTooSmall {
         /// Position in the parameter vector, from 0.

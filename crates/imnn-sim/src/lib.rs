@@ -37,6 +37,7 @@ mod mean_variance;
 mod real;
 mod scratch;
 mod simulator;
+mod steps;
 #[cfg(test)]
 mod testing;
 
@@ -49,6 +50,7 @@ pub use line::NoisyLine;
 pub use mean_variance::GaussianMeanVariance;
 pub use real::Real;
 pub use simulator::{Simulator, check_parameters};
+pub use steps::ParameterSteps;
 
 pub use num_dual;
 pub use rand;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use imnn::data::{
-    Augmented, DataError, Files, FilesKind, Noise, OnTheFly, Prefetch, RowOptions, Source, Steps, Streamed, Streaming,
-    Transformed,
+    Augmented, DataError, Files, FilesKind, Noise, OnTheFly, ParameterSteps, Prefetch, RowOptions, Source, Streamed,
+    Streaming, Transformed,
 };
 use imnn::sim::{self, FiniteDifferences, GaussianMeanVariance, Key, NoisyLine, PowerLawField, Real, SimError};
 
@@ -189,7 +189,7 @@ impl RunFile {
     ) -> Result<AnySource<E>, SourceError> {
         let kind = match &self.simulations.kind {
             Kind::Numerical { delta_theta, theta_below, theta_above, .. } => {
-                let steps = Steps::new(delta_theta.clone(), theta_below.clone(), theta_above.clone())?;
+                let steps = ParameterSteps::new(delta_theta.clone(), theta_below.clone(), theta_above.clone())?;
                 steps.check_fiducial(&self.theta_fid)?;
                 FilesKind::Numerical(steps)
             }

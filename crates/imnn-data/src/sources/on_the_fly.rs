@@ -3,10 +3,9 @@
 use std::ops::Range;
 
 use imnn_io::text::unravel;
-use imnn_sim::{Key, Real, Simulator};
+use imnn_sim::{Key, ParameterSteps, Real, SimError, Simulator};
 
 use crate::scratch::{NUMBERS, first, lend};
-use crate::steps::check_widths;
 use crate::values::check_finite;
 use crate::{DataError, Derivatives, Identity, Leaf, Source, check_rows};
 
@@ -99,7 +98,7 @@ impl<S: Simulator> OnTheFly<S> {
         n_s: usize,
         n_d: usize,
     ) -> Result<Self, DataError> {
-        check_widths(widths)?;
+        let steps = ParameterSteps::of_widths(widths)?;
         if widths.len() != theta_fid.len() {
             return Err(DataError::NParams {
                 label: "delta_theta".to_owned(),
@@ -113,7 +112,7 @@ impl<S: Simulator> OnTheFly<S> {
         for (_, theta) in &source.points {
             check_theta(&source.simulator, theta)?;
         }
-        source.derivatives = Derivatives::Numerical { widths: widths.to_vec() };
+        source.derivatives = Derivatives::Numerical { widths: steps.widths().to_vec() };
         Ok(source)
     }
 
@@ -260,7 +259,7 @@ fn points(theta_fid: &[f64], widths: &[f64]) -> Result<Vec<(String, Vec<f64>)>, 
             theta[a] += sign * width;
             if theta[a] == theta_fid[a] {
                 let advice = format!("it is lost in the rounding of theta_fid[{a}] = {}; widen it", theta_fid[a]);
-                return Err(DataError::Step { name: "delta_theta", parameter: a, value: width, advice });
+                return Err(SimError::Step { name: "delta_theta", parameter: a, value: width, advice }.into());
             }
             points.push((format!("parameter {a} {side}"), theta));
         }

@@ -44,11 +44,11 @@ fn draw<E: Real>(source: &impl Source<E>, key: Key) -> Result<Arrays<E>, DataErr
     let mut values: Vec<E> = with_derivatives.values;
     values.append(&mut without.values);
     let changes = with_derivatives.derivatives;
-    Arrays::from_rows(
+    Ok(Arrays::from_rows(
         source.input_shape().to_vec(),
         (n_s, n_d, n_params),
         values,
         changes,
         source.derivatives().clone(),
-    )
+    ))
 }

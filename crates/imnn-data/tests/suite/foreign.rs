@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use imnn_data::tfrecord::{TfRecordOptions, TfRecordWriter, TfRecords};
 use imnn_data::{
-    ArrayPath, DataError, Files, FilesKind, Leaf, RowArray, RowOptions, Source, Steps, Streaming, open_rows,
+    ArrayPath, DataError, Files, FilesKind, Leaf, ParameterSteps, RowArray, RowOptions, Source, Streaming, open_rows,
 };
 use imnn_sim::Key;
 use ndarray::{Array3, ArrayD};
@@ -137,7 +137,7 @@ fn records_are_sources_like_any_others() {
     let exact = leaf(&files);
     assert_eq!(exact.values, x(3).as_slice().unwrap());
     assert_eq!(exact.derivatives[12..24], x(1).iter().map(|x| 2.0 * x).collect::<Vec<f32>>());
-    let steps = Steps::Widths(vec![0.1, 0.2]);
+    let steps = ParameterSteps::of_widths([0.1, 0.2]).unwrap();
     let mut files =
         Files::new(path("fiducial_*.tfrecords"), path("derivative_*.tfrecords"), FilesKind::Numerical(steps));
     files.input_shape = Some(vec![3, 4]);
@@ -313,7 +313,7 @@ mod hdf5 {
         }
         writer.finish().unwrap();
         let dataset = |name: &str| ArrayPath::with_key(&file, name);
-        let steps = Steps::Widths(vec![0.1]);
+        let steps = ParameterSteps::of_widths([0.1]).unwrap();
         let files = Files::sides(dataset("fiducial"), vec![dataset("Om_m/x")], vec![dataset("Om_p/x")], steps);
         let streamed = files.open::<f32>(&Streaming::default());
         let error = streamed.err().map(|error| error.to_string());

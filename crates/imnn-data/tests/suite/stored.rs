@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use imnn_data::arrays::{write_npy, write_npz};
-use imnn_data::{Arrays, DataError, Derivatives, Files, FilesKind, Leaf, Source, Steps};
+use imnn_data::{Arrays, DataError, Derivatives, Files, FilesKind, Leaf, ParameterSteps, Source};
 use imnn_sim::Key;
 use ndarray::{ArrayD, Axis, IxDyn};
 
@@ -212,7 +212,7 @@ fn files(folder: &Path, derivative: &str, kind: FilesKind) -> Files {
 }
 
 fn steps(width: f64) -> FilesKind {
-    FilesKind::Numerical(Steps::Widths(vec![0.1, 0.2, width, 0.4]))
+    FilesKind::Numerical(ParameterSteps::of_widths([0.1, 0.2, width, 0.4]).unwrap())
 }
 
 /// The message without the folder.
@@ -297,7 +297,7 @@ fn every_fault_of_files_names_the_file_and_what_to_do() {
 
     assert!(refused(&files(at, "set.npz:n", steps(0.0)), at).starts_with("delta_theta[2] = 0: without a distance"));
     assert!(refused(&files(at, "set.npz:n", steps(-0.3)), at).starts_with("delta_theta[2] = -0.3: it is theta_above"));
-    let short = FilesKind::Numerical(Steps::Widths(vec![0.1]));
+    let short = FilesKind::Numerical(ParameterSteps::of_widths([0.1]).unwrap());
     assert_eq!(refused(&files(at, "set.npz:n", short), at), "delta_theta has 1 parameter, set.npz:n has 4 parameters");
 
     let large = exact(5).mapv(|x| x * 1e37);

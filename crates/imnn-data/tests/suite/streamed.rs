@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use imnn_data::arrays::{write_npy, write_npz};
 use imnn_data::{
-    Arrays, DataError, DerivativeFiles, Files, FilesKind, HeldRows, Leaf, Prefetch, RowArray, Source, StackedRows,
-    Steps, Streamed, Streaming,
+    Arrays, DataError, DerivativeFiles, Files, FilesKind, HeldRows, Leaf, ParameterSteps, Prefetch, RowArray, Source,
+    StackedRows, Streamed, Streaming,
 };
 use imnn_sim::{Key, Real};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
@@ -112,7 +112,7 @@ proptest! {
         };
         let derivative = numbers(&shape, 5);
         let kind = match numerical {
-            true => FilesKind::Numerical(Steps::Widths(vec![0.5; n_params])),
+            true => FilesKind::Numerical(ParameterSteps::of_widths(vec![0.5; n_params]).unwrap()),
             false => FilesKind::Exact,
         };
         let files = if archive {
@@ -320,7 +320,7 @@ fn folders_are_matched_by_seed() {
         at.join("fid/{seed}.npy"),
         vec![path("m0/{seed}.npy"), path("m1/map_{seed}.npz:map")],
         vec![path("p0/{seed}.npy"), path("p1/map_{seed}.npz:map")],
-        Steps::Widths(vec![0.1, 0.2]),
+        ParameterSteps::of_widths([0.1, 0.2]).unwrap(),
     );
     // With derivatives first, each group in the order of its seeds.
     let simulation = |seed: usize, salt: usize| numbers(&[3], salt + 1000 * seed);
@@ -390,10 +390,11 @@ fn seeds_and_rows_are_not_mixed() {
     let kind = DerivativeFiles::Sides { below: vec![at.join("d.npy").into()], above: vec![] };
     let files = Files { derivative: kind, ..files };
     assert!(message(files.load::<f32>()).ends_with("use kind = \"numerical\""));
-    let files = Files { kind: FilesKind::Numerical(Steps::Widths(vec![1.0])), ..files };
+    let files = Files { kind: FilesKind::Numerical(ParameterSteps::of_widths([1.0]).unwrap()), ..files };
     assert!(message(files.load::<f32>()).starts_with("1 array below and 0 arrays above"));
     let d: imnn_data::ArrayPath = at.join("d.npy").into();
-    let same = Files::sides(at.join("f/{seed}.npy"), vec![d.clone()], vec![d], Steps::Widths(vec![1.0]));
+    let same =
+        Files::sides(at.join("f/{seed}.npy"), vec![d.clone()], vec![d], ParameterSteps::of_widths([1.0]).unwrap());
     assert!(message(same.load::<f32>()).ends_with("d.npy is given as both below and above: its derivative would be 0"));
 }
 

@@ -3,7 +3,7 @@
 use crate::device::{Cotangents, Session, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
 use crate::leaves::share;
-use imnn_data::{DataError, Derivatives, Identity, Leaf, Source, check_rows};
+use imnn_data::{DataError, Leaf, Source, check_rows, pass_on};
 use imnn_models::Element;
 use imnn_sim::Key;
 use ndarray::{Array2, Array3, Axis, concatenate, s};
@@ -144,21 +144,7 @@ impl<E: Element> Source<E> for Part<'_, E> {
         self.with.len()
     }
 
-    fn n_params(&self) -> usize {
-        self.source.n_params()
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        self.source.input_shape()
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        self.source.derivatives()
-    }
-
-    fn identity(&self) -> Identity {
-        self.source.identity()
-    }
+    pass_on!(E, self => self.source; n_params, input_shape, derivatives, n_transforms, identity);
 
     fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
         check_rows(&rows, self.n_s(), self.n_d())?;

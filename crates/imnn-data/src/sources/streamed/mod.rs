@@ -15,7 +15,7 @@ use self::prefetch::Ahead;
 use self::reader::Reader;
 use crate::rows::{RowArray, matched};
 use crate::spec::{DatasetSpec, Labels};
-use crate::{Arrays, DataError, Derivatives, Identity, Leaf, Source, Steps, check_rows};
+use crate::{Arrays, DataError, Derivatives, Identity, Leaf, ParameterSteps, Source, check_rows};
 
 /// Simulations that stay in their files and are read a few rows at a time, so that there may be more than fit in memory.
 ///
@@ -83,11 +83,11 @@ impl<E: Real> Streamed<E> {
     /// Where both have seeds, rows are matched by these, and those with derivatives come first.
     ///
     /// # Errors
-    /// Where the shapes do not fit, the steps are of no use, or a seed of the derivatives is not among the simulations.
+    /// Where the shapes do not fit, or a seed of the derivatives is not among the simulations.
     pub fn numerical(
         fiducial: Box<dyn RowArray<E>>,
         derivative: Box<dyn RowArray<E>>,
-        steps: &Steps,
+        steps: &ParameterSteps,
     ) -> Result<Self, DataError> {
         Self::first_numerical(fiducial, derivative, steps, (None, None))
     }
@@ -96,7 +96,7 @@ impl<E: Real> Streamed<E> {
     pub(crate) fn first_numerical(
         fiducial: Box<dyn RowArray<E>>,
         derivative: Box<dyn RowArray<E>>,
-        steps: &Steps,
+        steps: &ParameterSteps,
         counts: (Option<usize>, Option<usize>),
     ) -> Result<Self, DataError> {
         let (fiducial, derivative) = matched(fiducial, derivative, counts.1)?;

@@ -10,7 +10,7 @@ use imnn_sim::{Key, Real};
 pub(crate) use self::symmetry::{Draw, Symmetries, below};
 use crate::scratch::{NUMBERS, first, lend};
 use crate::transforms::transform::{Domain, change_each};
-use crate::{DataError, Derivatives, Identity, Leaf, Source};
+use crate::{DataError, Identity, Leaf, Source, pass_on};
 
 /// Which symmetries of the grid are drawn from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,25 +94,7 @@ impl<Src> Augmented<Src> {
 }
 
 impl<E: Real, Src: Source<E>> Source<E> for Augmented<Src> {
-    fn n_s(&self) -> usize {
-        self.source.n_s()
-    }
-
-    fn n_d(&self) -> usize {
-        self.source.n_d()
-    }
-
-    fn n_params(&self) -> usize {
-        self.source.n_params()
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        self.source.input_shape()
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        self.source.derivatives()
-    }
+    pass_on!(E, self => self.source; shape);
 
     fn n_transforms(&self) -> u64 {
         self.source.n_transforms() + 1

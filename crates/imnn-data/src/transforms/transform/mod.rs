@@ -8,7 +8,7 @@ use imnn_sim::{Key, Real};
 
 pub use self::simulation::Simulation;
 use crate::values::{all_finite, check_finite};
-use crate::{DataError, Derivatives, Identity, Leaf, Source};
+use crate::{DataError, Derivatives, Identity, Leaf, Source, pass_on};
 use imnn_io::text::unravel;
 
 /// A random change of a simulation and of what belongs to it, drawn anew for each key.
@@ -71,6 +71,12 @@ use imnn_io::text::unravel;
 ///
 /// # Contract
 /// The result depends on the key and the simulation only, not on earlier calls nor on the calling thread.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a transform of `{E}` simulations",
+    label = "not a `Transform<{E}>`",
+    note = "a function `|key: Key, simulation: &mut Simulation<'_, {E}>| ...` is one, and so is `Noise`; implement `apply` \
+            for a type of your own"
+)]
 pub trait Transform<E: Real>: Send + Sync {
     /// What messages call it: the name of the type by default.
     fn name(&self) -> &str {
@@ -141,25 +147,7 @@ impl<Src, T> Transformed<Src, T> {
 }
 
 impl<E: Real, Src: Source<E>, T: Transform<E>> Source<E> for Transformed<Src, T> {
-    fn n_s(&self) -> usize {
-        self.source.n_s()
-    }
-
-    fn n_d(&self) -> usize {
-        self.source.n_d()
-    }
-
-    fn n_params(&self) -> usize {
-        self.source.n_params()
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        self.source.input_shape()
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        self.source.derivatives()
-    }
+    pass_on!(E, self => self.source; shape);
 
     fn n_transforms(&self) -> u64 {
         self.source.n_transforms() + 1
