@@ -3,7 +3,7 @@
 use imnn::device::{Cpu, Cuda, Device};
 use imnn::models::Element;
 use imnn::sim::Real;
-use ndarray::{Array, ArrayD, Dimension};
+use ndarray::{Array, ArrayD, Dimension, IxDyn, OwnedRepr};
 use ndarray_npy::{NpzReader, ReadNpzError};
 use serde_json::Value;
 use std::fs::File;
@@ -80,6 +80,26 @@ impl Golden {
         }
         let whole: ArrayD<i64> = self.npz.by_name(key).unwrap_or_else(|e| panic!("{} {key}: {e}", self.name));
         whole.mapv(|v| v as f64)
+    }
+
+    /// numpy's name of the type of an array, and the array's shape.
+    ///
+    /// # Panics
+    /// If there is no such array, or its data are not as long as its shape says.
+    pub fn describe(&mut self, key: &str) -> (&'static str, Vec<usize>) {
+        let shape = self.array(key).shape().to_vec();
+        let is_wide = self.npz.by_name::<OwnedRepr<f64>, IxDyn>(key).is_ok();
+        let is_narrow = self.npz.by_name::<OwnedRepr<f32>, IxDyn>(key).is_ok();
+        (
+            if is_wide {
+                "float64"
+            } else if is_narrow {
+                "float32"
+            } else {
+                "int64"
+            },
+            shape,
+        )
     }
 
     /// An array in precision `E`; golden data are exact in f32.

@@ -6,6 +6,8 @@
 mod classes;
 /// Same key, same bits: histories for several numbers of threads and budgets of memory.
 mod determinism;
+/// The golden files and their manifest.
+mod golden_files;
 /// Whole training runs of the original package, number by number.
 mod golden_fit;
 /// Networks of the original package on a device: summaries, their derivatives and weight gradients.

@@ -24,5 +24,6 @@ pub fn run(arguments: &[String]) -> Outcome {
     if plot.is_file() {
         println!("plot: {}", plot.display());
     }
+    println!("the program imnn: cargo install --path crates/imnn-cli --locked (most of it is compiled now)");
     Ok(())
 }

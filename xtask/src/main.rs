@@ -6,6 +6,8 @@
 
 use std::process::ExitCode;
 
+use process::{Failure, Outcome};
+
 mod bench;
 mod check;
 mod cuda;
@@ -13,63 +15,124 @@ mod demo;
 mod golden;
 mod gpu;
 mod gpu_check;
-mod json;
-mod manifest;
-mod npz;
+mod lines;
 mod process;
 mod python;
 mod sanitise;
 mod setup;
+mod source;
 mod standin;
 mod test;
 mod tidy;
 mod workspace;
 
-const HELP: &str = "\
-Developer commands of imnn
+/// One command.
+struct Command {
+    name: &'static str,
+    arguments: &'static str,
+    /// What it does, in lines for the help.
+    what: &'static str,
+    run: fn(&[String]) -> Outcome,
+}
 
-    cargo xtask demo               install what is missing, train on mean and variance, print a table, draw a plot
-    cargo xtask test [ARGUMENTS]   install what is missing, run all tests (or `cargo test` with these arguments)
-    cargo xtask check              formatting, tidy, clippy, documentation, tests: everything to pass before a change
-    cargo xtask tidy               layering, documents, sources and manifests
-    cargo xtask sanitise [FILTERS] tests of the crate with unsafe code under AddressSanitizer; minutes, all is built anew
-    cargo xtask cuda [FOLDER]      kernels for GPUs: get NVIDIA's compiler (or take it from FOLDER), compile for all cards;
-                                   test the GPU engine on a stand-in for the libraries
-    cargo xtask gpu-check [FLAGS]  on a machine with a GPU: everything that can only be seen there; --offline,
-                                   --peers PYTHON (with JAX)
-    cargo xtask golden [--check]   how the golden numbers are made; --check verifies the files
-    cargo xtask python [FLAG]      files to and from tensorflow, imnn, h5py and numpy; --skip-missing without these
-    cargo xtask bench [ARGUMENTS]  times of training iterations, beside other programs; --help says more
-";
+#[rustfmt::skip]
+const COMMANDS: [Command; 11] = [
+    Command { name: "demo", arguments: "", run: demo::run, what: "\
+install what is missing, train on mean and variance, print a table, draw a plot" },
+    Command { name: "test", arguments: "[ARGUMENTS]", run: test::run, what: "\
+install what is missing, run all tests (or `cargo test` with these arguments)" },
+    Command { name: "check", arguments: "", run: check::run, what: "\
+formatting, tidy, clippy, documentation, tests: everything to pass before a change" },
+    Command { name: "tidy", arguments: "", run: tidy::run, what: "\
+layering, circles, rooms, documents, sources and manifests" },
+    Command { name: "lines", arguments: "[FOLDER]", run: lines::run, what: "\
+lines of source outside tests, here or in another clone" },
+    Command { name: "sanitise", arguments: "[FILTERS]", run: sanitise::run, what: "\
+tests of the crate with unsafe code under AddressSanitizer; minutes, all is compiled anew" },
+    Command { name: "cuda", arguments: "[FOLDER]", run: cuda::run, what: "\
+kernels for GPUs: get NVIDIA's compiler (or take it from FOLDER), compile for all cards;
+test the GPU engine on a stand-in for the libraries" },
+    Command { name: "gpu-check", arguments: "[FLAGS]", run: gpu_check::run, what: "\
+on a machine with a GPU: everything that can only be seen there; --offline asks no network,
+--peers PYTHON compares with JAX" },
+    Command { name: "golden", arguments: "[--check]", run: golden::run, what: "\
+how the golden numbers are made; --check verifies the files" },
+    Command { name: "python", arguments: "[FLAG]", run: python::run, what: "\
+files to and from tensorflow, imnn, h5py and numpy, which are installed into target/python
+(or IMNN_PYTHON names an interpreter that has them); --skip-missing passes without them" },
+    Command { name: "bench", arguments: "[ARGUMENTS]", run: bench::run, what: "\
+times of training iterations; --peers, --torch, --original PYTHON beside other programs;
+`cargo run --release -p imnn-benches -- --help` lists all arguments" },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (command, rest) = match arguments.split_first() {
-        Some((command, rest)) => (command.as_str(), rest),
-        None => ("help", &[][..]),
-    };
-    let result = match command {
-        "demo" => demo::run(rest),
-        "test" => test::run(rest),
-        "check" => check::run(rest),
-        "tidy" => tidy::run(rest),
-        "sanitise" => sanitise::run(rest),
-        "cuda" => cuda::run(rest),
-        "gpu-check" => gpu_check::run(rest),
-        "golden" => golden::run(rest),
-        "python" => python::run(rest),
-        "bench" => bench::run(rest),
-        "help" | "--help" | "-h" => {
-            print!("{HELP}");
-            Ok(())
-        }
-        unknown => Err(process::Failure::usage(format!("unknown command `{unknown}`\n\n{HELP}"))),
-    };
-    match result {
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("xtask: {failure}");
             ExitCode::from(failure.status)
         }
+    }
+}
+
+fn run(arguments: &[String]) -> Outcome {
+    let is_help = |argument: &str| ["help", "--help", "-h"].contains(&argument);
+    let (name, rest) = match arguments.split_first() {
+        Some((name, rest)) if !is_help(name) => (name, rest),
+        _ => {
+            print!("{}", help());
+            return Ok(());
+        }
+    };
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        return Err(Failure::usage(format!("unknown command `{name}`\n\n{}", help())));
+    };
+    // What follows `--` is for another program.
+    if rest.iter().take_while(|argument| *argument != "--").any(|argument| is_help(argument)) {
+        print!("{}", entry(command));
+        return Ok(());
+    }
+    (command.run)(rest)
+}
+
+fn help() -> String {
+    let entries: String = COMMANDS.iter().map(entry).collect();
+    format!("Developer commands of imnn; with --help a command prints its lines of these and does nothing\n\n{entries}")
+}
+
+fn entry(command: &Command) -> String {
+    let mut head = format!("cargo xtask {} {}", command.name, command.arguments);
+    let mut text = String::new();
+    for line in command.what.lines() {
+        text += &format!("    {head:<30} {line}\n");
+        head.clear();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_does_nothing_else() {
+        // None of these may install or compile anything: all together take no time.
+        let start = std::time::Instant::now();
+        for command in &COMMANDS {
+            run(&[command.name.into(), "--help".into()]).unwrap();
+        }
+        run(&["--help".into()]).unwrap();
+        assert!(start.elapsed().as_secs() < 5);
+        assert!(help().lines().all(|line| line.chars().count() <= 130), "{}", help());
+    }
+
+    #[test]
+    fn unknown_commands_are_refused_with_the_help() {
+        let failure = run(&["tidi".into()]).unwrap_err();
+        assert_eq!(failure.status, 2);
+        assert!(
+            failure.to_string().contains("unknown command `tidi`") && failure.to_string().contains("cargo xtask tidy")
+        );
     }
 }

@@ -1,10 +1,17 @@
-//! System packages: a C compiler, which Rust links with, a C++ compiler for tests of kernels, and OpenBLAS for the linear algebra.
+//! System packages: a C compiler, which Rust links with, a C++ compiler for tests of kernels, and OpenBLAS for the linear
+//! algebra.
 
 use std::io::IsTerminal as _;
-use std::path::Path;
 use std::process::Command;
 
 use crate::process::{self, Failure, Outcome};
+
+// The build looks with the same code.
+#[allow(dead_code)]
+#[path = "../../crates/imnn-lapack/probe.rs"]
+mod probe;
+
+use probe::{OPENBLAS, exists, links};
 
 /// How one package manager is asked for what we need.
 struct Manager {
@@ -21,15 +28,6 @@ const APT: Manager = Manager {
         &["apt-get", "install", "--yes", "--no-install-recommends", "g++", "libc6-dev", "libopenblas-dev"],
     ],
 };
-
-/// The others: the command is only shown.
-const HINTS: &[(&str, &str)] = &[
-    ("dnf", "sudo dnf install gcc-c++ openblas-devel"),
-    ("pacman", "sudo pacman -S gcc openblas"),
-    ("zypper", "sudo zypper install gcc-c++ openblas-devel"),
-    ("apk", "apk add g++ musl-dev openblas-dev"),
-    ("brew", "brew install openblas libomp"),
-];
 
 /// Installs the packages that are missing, or says how to.
 pub fn run() -> Outcome {
@@ -64,7 +62,7 @@ fn missing() -> Vec<&'static str> {
         return vec!["a C compiler (cc)", "OpenBLAS (libopenblas)"];
     }
     let mut missing = vec![];
-    if !links(&["-lopenblas"]) {
+    if !OPENBLAS.is_there() {
         missing.push("OpenBLAS (libopenblas)");
     }
     // Tests of the kernels for GPUs compile them for the host.
@@ -74,27 +72,7 @@ fn missing() -> Vec<&'static str> {
     missing
 }
 
-/// Whether a program can be linked with these arguments: what the build will ask of the machine.
-fn links(arguments: &[&str]) -> bool {
-    let folder = std::env::temp_dir();
-    let program = folder.join(format!("xtask-probe-{}", std::process::id()));
-    let mut command = Command::new("cc");
-    command.args(["-x", "c", "-", "-o"]).arg(&program);
-    // Homebrew keeps OpenBLAS outside the linker's path; the build asks it, and so it is accepted here.
-    for prefix in ["/opt/homebrew", "/usr/local"] {
-        let libraries = format!("{prefix}/opt/openblas/lib");
-        if Path::new(&libraries).is_dir() {
-            command.arg(format!("-L{libraries}"));
-        }
-    }
-    command.args(arguments);
-    let linked = process::succeeds(&mut command, "int main(void) { return 0; }\n");
-    // Nothing is lost if a file of the temporary folder stays.
-    let _ = std::fs::remove_file(&program);
-    linked
-}
-
-/// The words before a command that has to run as root; `None` where there is no way.
+/// The words before a command that has to run as root; `None` if there is no way.
 fn as_root() -> Option<Vec<&'static str>> {
     let user = process::output(Command::new("id").arg("-u")).unwrap_or_default();
     if user.trim() == "0" {
@@ -109,19 +87,10 @@ fn as_root() -> Option<Vec<&'static str>> {
 }
 
 fn by_hand() -> String {
-    let mut message = String::from("no apt-get on this machine; install a C compiler and OpenBLAS with its headers");
-    for (program, hint) in HINTS {
-        if exists(program) {
-            message.push_str(&format!(":\n    {hint}"));
-            return message;
-        }
-    }
-    message
-}
-
-fn exists(program: &str) -> bool {
-    let Some(path) = std::env::var_os("PATH") else { return false };
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    let commands = probe::install().join("\n    ");
+    format!(
+        "this machine has no apt-get; install a C and a C++ compiler and OpenBLAS with its headers, such as by\n    {commands}"
+    )
 }
 
 fn shown(commands: &[&[&str]], prefix: &[&str]) -> String {

@@ -1,4 +1,4 @@
-//! A stand-in for NVIDIA's driver, NVRTC and cuBLAS: what is known of cards by running, where there is none.
+//! A stand-in for NVIDIA's driver, NVRTC and cuBLAS: what can be known of cards without one.
 //!
 //! It is built into the target folder from `crates/imnn-device/standin`, whose README.md says what it does.
 

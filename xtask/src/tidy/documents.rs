@@ -3,18 +3,19 @@
 
 use std::fs;
 
-use crate::manifest::Manifest;
 use crate::process::Outcome;
-use crate::workspace::{self, Member};
+use crate::workspace::{self, keys, string};
 
 pub fn faults() -> Outcome<Vec<String>> {
     let manifest = workspace::root_manifest()?;
     let members = workspace::members()?;
     let mut faults = Vec::new();
     match fs::read_to_string(workspace::root().join("ARCHITECTURE.md")) {
-        Ok(text) => {
-            faults.extend(architecture(&text, &manifest, &members.iter().map(Member::name).collect::<Vec<_>>()))
-        }
+        Ok(text) => faults.extend(architecture(
+            &text,
+            &manifest,
+            &members.iter().map(|member| &*member.name).collect::<Vec<_>>(),
+        )),
         Err(_) => faults.push("ARCHITECTURE.md is missing".into()),
     }
     match fs::read_to_string(workspace::root().join("README.md")) {
@@ -25,7 +26,7 @@ pub fn faults() -> Outcome<Vec<String>> {
 }
 
 /// Every crate in the section "Code map", every third-party dependency with words beside it.
-fn architecture(text: &str, manifest: &Manifest, members: &[&str]) -> Vec<String> {
+fn architecture(text: &str, manifest: &str, members: &[&str]) -> Vec<String> {
     let mut faults = Vec::new();
     let Some(map) = section(text, "code map") else {
         return vec!["ARCHITECTURE.md has no section `Code map`".into()];
@@ -35,7 +36,7 @@ fn architecture(text: &str, manifest: &Manifest, members: &[&str]) -> Vec<String
             faults.push(format!("ARCHITECTURE.md: the code map does not mention `{name}`"));
         }
     }
-    for name in manifest.dependencies("workspace.dependencies") {
+    for name in keys(manifest, "workspace.dependencies") {
         if !members.contains(&name) && !text.lines().any(|line| gives_reason(line, name)) {
             faults.push(format!("ARCHITECTURE.md: no line gives the reason for the dependency `{name}`"));
         }
@@ -70,15 +71,15 @@ fn section<'a>(text: &'a str, title: &str) -> Option<&'a str> {
 }
 
 /// Versions that README.md mentions are those of the manifest.
-fn readme(text: &str, manifest: &Manifest) -> Vec<String> {
+fn readme(text: &str, manifest: &str) -> Vec<String> {
     let mut faults = Vec::new();
-    let rust = manifest.string("workspace.package", "rust-version").unwrap_or_default();
+    let rust = string(manifest, "workspace.package", "rust-version").unwrap_or_default();
     for words in ["Rust ", "rustc ", "MSRV ", "rust-version = \""] {
         for found in versions_after(text, words).into_iter().filter(|found| *found != rust) {
             faults.push(format!("README.md says `{words}{found}`, the manifest {rust}"));
         }
     }
-    let version = manifest.string("workspace.package", "version").unwrap_or_default();
+    let version = string(manifest, "workspace.package", "version").unwrap_or_default();
     for words in ["imnn = \"", "imnn = { version = \"", "tag = \"v"] {
         for found in versions_after(text, words) {
             if found != version && !version.starts_with(&format!("{found}.")) {
@@ -110,15 +111,14 @@ mod tests {
 
     #[test]
     fn crates_and_reasons_are_looked_for() {
-        let manifest = Manifest::parse(MANIFEST);
         let good = "# A\n## Code map\n### `imnn`\nthe facade\n## B\n| `ndarray` | arrays with views and axes |\n";
-        assert!(architecture(good, &manifest, &["imnn"]).is_empty());
+        assert!(architecture(good, MANIFEST, &["imnn"]).is_empty());
         let bad = "# A\n## Code map\nnothing\n## B\n`imnn`\n| `ndarray` | `approx` |\n";
-        let faults = architecture(bad, &manifest, &["imnn"]);
+        let faults = architecture(bad, MANIFEST, &["imnn"]);
         assert_eq!(faults.len(), 2, "{faults:?}");
         assert!(faults[0].contains("code map does not mention `imnn`"));
         assert!(faults[1].contains("reason for the dependency `ndarray`"));
-        assert_eq!(architecture("# A\n", &manifest, &[]), ["ARCHITECTURE.md has no section `Code map`"]);
+        assert_eq!(architecture("# A\n", MANIFEST, &[]), ["ARCHITECTURE.md has no section `Code map`"]);
     }
 
     #[test]
@@ -131,9 +131,8 @@ mod tests {
 
     #[test]
     fn versions_in_the_readme_are_compared() {
-        let manifest = Manifest::parse(MANIFEST);
-        assert!(readme("Rust 1.89 or later, in Rust 2024. imnn = \"0.1\" beside imnn 0.3.2", &manifest).is_empty());
-        let faults = readme("Needs Rust 1.81. `imnn = \"0.2\"`", &manifest);
+        assert!(readme("Rust 1.89 or later, in Rust 2024. imnn = \"0.1\" beside imnn 0.3.2", MANIFEST).is_empty());
+        let faults = readme("Needs Rust 1.81. `imnn = \"0.2\"`", MANIFEST);
         assert_eq!(
             faults,
             ["README.md says `Rust 1.81`, the manifest 1.89", "README.md says `imnn = \"0.2`, the manifest 0.1.0"]

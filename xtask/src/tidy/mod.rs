@@ -1,18 +1,20 @@
 //! `cargo xtask tidy`: rules that the compiler does not check. Also a test, so that `cargo test` checks them.
 
-use crate::golden;
 use crate::process::{Failure, Outcome};
 
+mod circles;
 mod documents;
 mod layers;
 mod manifests;
+mod rooms;
 mod sources;
 
 pub fn run(arguments: &[String]) -> Outcome {
     if let Some(argument) = arguments.first() {
         return Err(Failure::usage(format!("tidy takes no arguments, found `{argument}`")));
     }
-    let faults = faults()?;
+    let (rooms, faults) = faults()?;
+    print!("{rooms}");
     if faults.is_empty() {
         println!("tidy");
         return Ok(());
@@ -23,14 +25,15 @@ pub fn run(arguments: &[String]) -> Outcome {
     Err(Failure::new(format!("{} of these to put right", faults.len())))
 }
 
-/// Everything that is not as it should be, a line each.
-fn faults() -> Outcome<Vec<String>> {
-    let mut faults = layers::faults()?;
+/// In how many files things are named, and everything that is not as it should be, a line each.
+fn faults() -> Outcome<(String, Vec<String>)> {
+    let (rooms, mut faults) = rooms::faults()?;
+    faults.extend(layers::faults()?);
+    faults.extend(circles::faults()?);
     faults.extend(manifests::faults()?);
     faults.extend(documents::faults()?);
     faults.extend(sources::faults()?);
-    faults.extend(golden::check_manifest(&golden::folder()).err());
-    Ok(faults)
+    Ok((rooms, faults))
 }
 
 #[cfg(test)]
@@ -39,7 +42,7 @@ mod tests {
 
     #[test]
     fn workspace_is_tidy() {
-        let faults = faults().unwrap();
+        let (_, faults) = faults().unwrap();
         assert!(faults.is_empty(), "\n{}", faults.join("\n"));
     }
 }

@@ -1,12 +1,12 @@
 //! `cargo xtask gpu-check`: what can only be seen on a machine with a GPU, in one command.
 //!
-//! 1. What is there. NVRTC and cuBLAS are got by pip where they are missing.
+//! 1. What is there. NVRTC and cuBLAS are got by pip if they are missing.
 //! 2. Random networks of all layers on the GPU against the CPU (1e-4 of the largest number in f32), four passes each, the
 //!    last ones replayed as graphs, all with the same bits; and each activation and layer in a network of its own.
 //! 3. Networks and whole training runs of the original package on the GPU, in f32 and f64, within the tolerances of the
 //!    golden files.
 //! 4. Training runs repeated on the GPU, to the bit.
-//! 5. The same networks as in 2 under compute-sanitizer's memcheck and racecheck, which is got by pip where it is missing.
+//! 5. The same networks as in 2 under compute-sanitizer's memcheck and racecheck, which is got by pip if it is missing.
 //! 6. With `--peers PYTHON`, a Python that has JAX for GPUs: that ours is as much faster than JAX on the same card as is
 //!    asked of it.
 //!
@@ -14,30 +14,19 @@
 //! The report is also written to `target/gpu-check.txt`, with all that the steps have printed.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+
+mod report;
 
 use crate::gpu::{self, Found, with_libraries};
-use crate::json::Json;
 use crate::process::{Failure, Outcome, cargo, output};
 use crate::{setup, workspace};
 
+use report::{End, Report};
+
 const ON_GPU: &str = "cuda::tests::random_networks_agree_on_the_gpu";
 const SANITISER: &str = "compute-sanitizer";
-/// All steps, in their order.
-const STEPS: [&str; 9] = [
-    "what is there",
-    "networks against the CPU",
-    "each layer",
-    "golden networks",
-    "golden training runs",
-    "same bits again",
-    "memcheck",
-    "racecheck",
-    "benchmark beside JAX",
-];
-
 /// How many times as long as ours JAX takes at least, for workloads of the benchmark.
 const ASKED: [(&str, f64); 2] = [("dense-exact-1000", 3.0), ("inception-128-wide-64-fly-5000", 1.5)];
 
@@ -142,7 +131,7 @@ fn check(arguments: &Arguments, report: &mut Report) -> Outcome {
     Ok(())
 }
 
-/// The folders of NVRTC and cuBLAS, which are got where they are missing and may be.
+/// The folders of NVRTC and cuBLAS, which are got if they are missing and may be.
 fn libraries(arguments: &Arguments, report: &mut Report) -> Outcome<Vec<PathBuf>> {
     let ours = || -> Vec<PathBuf> {
         ["libnvrtc.so", "libcublas.so"].iter().flat_map(|name| gpu::folders_with(&gpu::place(), name)).collect()
@@ -208,170 +197,34 @@ fn version(driver: Option<u32>) -> String {
     driver.map_or_else(|| "?".into(), |v| format!("{}.{}", v / 1000, v % 1000 / 10))
 }
 
-/// How a step ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum End {
-    Passed,
-    Failed(String),
-    NotRun(String),
-}
-
-/// What is known so far: the ends of the first steps, and all that was printed.
-#[derive(Debug, Default)]
-struct Report {
-    ends: Vec<End>,
-    log: String,
-}
-
-impl Report {
-    /// With what can be said of the machine and the sources.
-    fn begin() -> Self {
-        let mut report = Report::default();
-        for (program, arguments) in [
-            ("date", &["-u"][..]),
-            ("git", &["log", "-1", "--format=%H %cI"]),
-            ("git", &["status", "--short"]),
-            ("rustc", &["--version"]),
-            ("uname", &["-srm"]),
-            ("nvidia-smi", &[]),
-        ] {
-            let mut command = Command::new(program);
-            let text = output(command.args(arguments).current_dir(workspace::root()));
-            let text = text.unwrap_or_else(|failure| failure.to_string());
-            report.log.push_str(&format!("$ {program} {}\n{}\n", arguments.join(" "), text.trim_end()));
-        }
-        report
-    }
-
-    fn say(&mut self, line: &str) {
-        println!("{line}");
-        self.log.push_str(line);
-        self.log.push('\n');
-    }
-
-    /// The next step: a command, whose output is shown and kept.
-    fn step(&mut self, command: &mut Command) {
-        let end = match self.run(command) {
-            Ok(()) => End::Passed,
-            Err(failure) => End::Failed(failure.to_string()),
-        };
-        self.ends.push(end);
-    }
-
-    /// The same for tests, of which one at least has to run on the GPU.
-    fn tests(&mut self, command: &mut Command) {
-        self.checked(command, |log| tested(log).map_err(|why| End::NotRun(why.to_string())));
-    }
-
-    /// The next step, which passes if what it has printed does too.
-    fn checked(&mut self, command: &mut Command, check: impl FnOnce(&str) -> Result<(), End>) {
-        let before = self.log.len();
-        self.step(command);
-        let end = check(&self.log[before..]);
-        if let (Some(last @ End::Passed), Err(end)) = (self.ends.last_mut(), end) {
-            *last = end;
-        }
-    }
-
-    fn run(&mut self, command: &mut Command) -> Outcome {
-        let mut shell = both_as_one(command);
-        let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
-        self.say(&format!("$ {} {}", command.get_program().to_string_lossy(), words.join(" ")));
-        let mut child = shell.stdout(Stdio::piped()).spawn()?;
-        if let Some(output) = child.stdout.take() {
-            for line in BufReader::new(output).split(b'\n') {
-                self.say(String::from_utf8_lossy(&line?).trim_end());
-            }
-        }
-        let status = child.wait()?;
-        if status.success() { Ok(()) } else { Err(Failure::new(status.to_string())) }
-    }
-
-    fn not_run(&mut self, why: &str) {
-        self.ends.push(End::NotRun(why.to_owned()));
-    }
-
-    /// All steps that are left do not run.
-    fn rest(&mut self, why: &str) {
-        while self.ends.len() < STEPS.len() {
-            self.not_run(why);
-        }
-    }
-
-    /// A line for each step.
-    fn summary(&self) -> String {
-        let line = |(name, end): (&&str, &End)| match end {
-            End::Passed => format!("    {name:26} passed\n"),
-            End::Failed(why) => format!("    {name:26} FAILED: {why}\n"),
-            End::NotRun(why) => format!("    {name:26} NOT RUN: {why}\n"),
-        };
-        let lines: String = STEPS.iter().zip(&self.ends).map(line).collect();
-        format!("gpu-check\n{lines}")
-    }
-
-    fn text(&self) -> String {
-        format!("{}\n{}", self.summary(), self.log)
-    }
-
-    fn verdict(&self) -> Outcome {
-        match self.ends.iter().filter(|end| **end != End::Passed).count() {
-            0 => Ok(()),
-            failed => Err(Failure::new(format!("{failed} of {} steps did not pass", STEPS.len()))),
-        }
-    }
-}
-
-/// Whether tests that passed have run.
-fn tested(log: &str) -> Outcome {
-    let passed = |line: &str| line.strip_prefix("test result: ok. ").is_some_and(|rest| !rest.starts_with("0 passed"));
-    // The first line is the command.
-    if let Some(line) = log.lines().find(|line| line.contains("SKIPPED") && !line.starts_with("$ ")) {
-        return Err(Failure::new(line));
-    }
-    if log.lines().any(passed) { Ok(()) } else { Err(Failure::new("there was no such test")) }
-}
-
-/// Whether ours is as much faster as is asked, in what the benchmark printed as JSON; says by how much where it is not.
+/// Whether ours is as much faster as is asked, in what the benchmark printed as JSON; says by how much if it is not. There
+/// an entry is a line, and the keys of an object are in alphabetical order: a workload comes after its programs.
 fn faster(log: &str) -> Result<(), String> {
-    let lines = log.lines().skip_while(|line| *line != "{");
-    let report = Json::parse(&lines.collect::<Vec<_>>().join("\n"))?;
-    let records = report.get("records").and_then(Json::array).unwrap_or_default();
-    let mut short = Vec::new();
-    for (workload, asked) in ASKED {
-        let of = |record: &&Json| record.get("workload").and_then(Json::string) == Some(workload);
-        let programs = records.iter().find(of).and_then(|record| record.get("programs")).and_then(Json::array);
-        let mut compared = 0;
-        for program in programs.unwrap_or_default() {
-            let name = program.get("program").and_then(Json::string).unwrap_or_default();
-            let Some(Json::Number(times)) = program.get("times_ours").filter(|_| name.contains("JAX")) else {
-                continue;
-            };
-            compared += 1;
-            if *times < asked {
-                short.push(format!("{workload}: {name} takes {times:.2} times as long as ours, not {asked}"));
+    let (mut program, mut programs, mut compared) = ("", Vec::new(), Vec::new());
+    for line in log.lines() {
+        match line.trim().trim_end_matches(',').split_once(": ") {
+            Some(("\"program\"", name)) => program = name.trim_matches('"'),
+            Some(("\"times_ours\"", times)) if program.contains("JAX") => {
+                programs.extend(times.parse::<f64>().ok().map(|times| (program, times)));
             }
+            Some(("\"workload\"", name)) => {
+                compared.extend(programs.drain(..).map(|(program, times)| (name.trim_matches('"'), program, times)));
+            }
+            _ => {}
         }
-        if compared == 0 {
-            short.push(format!("{workload}: nothing to compare with"));
+    }
+    let mut short = Vec::new();
+    for (asked_for, asked) in ASKED {
+        let of = compared.iter().filter(|(workload, ..)| *workload == asked_for);
+        if of.clone().next().is_none() {
+            short.push(format!("{asked_for}: nothing to compare with"));
         }
+        let slow = of.filter(|(.., times)| *times < asked);
+        short.extend(slow.map(|(workload, program, times)| {
+            format!("{workload}: {program} takes {times:.2} times as long as ours, not {asked}")
+        }));
     }
     if short.is_empty() { Ok(()) } else { Err(short.join("; ")) }
-}
-
-/// The command with its errors among its output, in the order in which they come.
-fn both_as_one(command: &Command) -> Command {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "exec \"$@\" 2>&1", "sh"]).arg(command.get_program()).args(command.get_args());
-    if let Some(folder) = command.get_current_dir() {
-        shell.current_dir(folder);
-    }
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
-    shell
 }
 
 /// The program of the tests in the messages of `cargo test --no-run --message-format=json`.
@@ -405,42 +258,20 @@ mod tests {
     }
 
     #[test]
-    fn what_steps_print_is_kept_and_how_they_end() {
-        let mut report = Report::default();
-        let mut shell = Command::new("sh");
-        report.step(shell.args(["-c", "echo out; echo $WORD >&2"]).env("WORD", "err"));
-        report.step(Command::new("sh").args(["-c", "echo more; exit 9"]));
-        assert!(report.log.contains("\nout\nerr\n") && report.log.contains("\nmore\n"), "{}", report.log);
-        assert_eq!(report.ends[0], End::Passed);
-        assert!(matches!(&report.ends[1], End::Failed(why) if why.contains('9')), "{:?}", report.ends);
-        report.step(&mut Command::new("no-such-program-here"));
-        assert!(matches!(report.ends[2], End::Failed(_)));
-    }
-
-    #[test]
-    fn tests_that_are_skipped_or_not_there_did_not_run() {
-        let mut report = Report::default();
-        for line in ["test result: ok. 3 passed; 0 failed", "test result: ok. 0 passed; 0 failed", "SKIPPED: no GPU"] {
-            report.tests(Command::new("echo").arg(line));
-        }
-        report.tests(Command::new("sh").args(["-c", "exit 1"]));
-        assert_eq!(report.ends[0], End::Passed);
-        assert!(matches!(&report.ends[1], End::NotRun(why) if why.contains("no such test")), "{:?}", report.ends);
-        assert!(matches!(&report.ends[2], End::NotRun(why) if why == "SKIPPED: no GPU"), "{:?}", report.ends);
-        assert!(matches!(report.ends[3], End::Failed(_)), "{:?}", report.ends);
-    }
-
-    #[test]
     fn what_is_not_as_fast_as_asked_is_said() {
-        let report = |dense: f64, programs: &str| {
-            let wide = format!("{{\"workload\":\"inception-128-wide-64-fly-5000\",\"programs\":[{programs}]}}");
-            let ours = "{\"program\":\"imnn, f32\"}";
-            let jax = format!("{{\"program\":\"JAX 1, f32\",\"times_ours\":{dense}}}");
-            let dense = format!("{{\"workload\":\"dense-exact-1000\",\"programs\":[{ours},{jax}]}}");
-            format!("$ cargo\nwarming up {{\n{{\n\"records\":[{dense},{wide}]\n}}\n")
+        let program = |name: &str, times: Option<f64>| {
+            let times = times.map_or(String::new(), |times| format!(",\n        \"times_ours\": {times}"));
+            format!("        \"program\": \"{name}\"{times}\n")
         };
-        let jax = "{\"program\":\"JAX 1, f32\",\"times_ours\":1.6},{\"program\":\"PyTorch\",\"times_ours\":0.1}";
-        assert_eq!(faster(&report(3.2, jax)), Ok(()));
+        let report = |dense: f64, wide: &str| {
+            let dense = [program("imnn, f32", None), program("JAX 1, f32", Some(dense))].concat();
+            format!(
+                "$ cargo\n{{\n  \"records\": [\n{dense}      \"workload\": \"dense-exact-1000\"\n{wide}      \
+                 \"workload\": \"inception-128-wide-64-fly-5000\"\n]\n}}\n"
+            )
+        };
+        let jax = [program("JAX 1, f32", Some(1.6)), program("PyTorch", Some(0.1))].concat();
+        assert_eq!(faster(&report(3.2, &jax)), Ok(()));
         let short = faster(&report(2.5, "")).unwrap_err();
         assert_eq!(
             short,
@@ -448,19 +279,6 @@ mod tests {
              compare with"
         );
         assert!(faster("no JSON").is_err());
-    }
-
-    #[test]
-    fn what_did_not_run_did_not_pass() {
-        let mut report = Report { ends: vec![End::Passed; STEPS.len() - 1], log: String::new() };
-        report.rest("no network");
-        assert!(
-            report.summary().ends_with("    benchmark beside JAX       NOT RUN: no network\n"),
-            "{}",
-            report.summary()
-        );
-        assert!(report.verdict().unwrap_err().to_string().starts_with("1 of 9"));
-        assert!(Report { ends: vec![End::Passed; STEPS.len()], log: String::new() }.verdict().is_ok());
     }
 
     #[test]
