@@ -56,8 +56,7 @@ fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     println!("true slope    estimate");
     for (k, slope) in [0.8, 1.0, 1.2].into_iter().enumerate() {
         let data = line.draw(test.fold_in(k as u64), &[slope])?;
-        let data = ndarray::Array1::from(data).mapv(|d| d as f32).into_dyn();
-        println!("{slope:10.2}    {:.3} +- {:.3}", compressor.estimate(&data)?[[0, 0]], compressor.errors()[0]);
+        println!("{slope:10.2}    {:.3} +- {:.3}", compressor.estimate(data)?[[0, 0]], compressor.errors()[0]);
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use imnn::fit::{Bar, FitSettings, Imnn, Weights};
 use imnn::models::{Adam, Schedule, dense, gelu, serial};
 use imnn::plot::{HistoryPlot, plot_history};
 use imnn::sim::{GaussianMeanVariance, Key, Simulator};
-use ndarray::{Array2, ArrayD, Axis};
+use ndarray::Array2;
 use std::error::Error;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -71,10 +71,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let errors = imnn.compressor()?.errors();
     for (k, truth) in [[0.0, 1.0], [0.3, 1.2], [-0.5, 0.8]].into_iter().enumerate() {
         let data = simulator.draw(Key::new(2).fold_in(k as u64), &truth)?;
-        let data = ArrayD::from_shape_vec(vec![N_DATA], data.iter().map(|&d| d as f32).collect())?;
         let estimate = imnn.estimate(&data)?;
         let [mean, variance] = [estimate[[0, 0]], estimate[[0, 1]]];
-        let sample_mean = data.mean_axis(Axis(0)).map_or(f64::NAN, |mean| f64::from(mean.sum()));
+        let sample_mean = data.iter().sum::<f64>() / N_DATA as f64;
         println!(
             "  {:9.2} {:9.2}    {mean:8.3} +- {:.3}      {variance:8.3} +- {:.3}       (mean of the draws {sample_mean:.3})",
             truth[0], truth[1], errors[0], errors[1],

@@ -52,7 +52,7 @@ impl Turns {
         let answer = match self.turn {
             Some((start, before, _)) => json!({
                 "seconds": start.elapsed().as_secs_f64(),
-                "det_f": progress.det_f,
+                "det_f": progress.training.det_f,
                 "moved": moved() - before,
             }),
             None => json!({ "name": self.name, "device": self.device }),

@@ -4,11 +4,12 @@ use crate::small::{KINDS, conv_network, fields, imnn, settings};
 use imnn::device::Cpu;
 use imnn::fit::{History, Imnn, Weights};
 use imnn::sim::Key;
+use imnn::stats::Record;
 
 /// Bits of everything a run leaves behind.
 pub fn bits(history: &History, weights: &[f32]) -> Vec<u64> {
     let traces = std::iter::once(&history.training).chain(&history.validation);
-    let columns = traces.flat_map(|t| [&t.det_f, &t.det_c, &t.det_inv_c, &t.lambda2, &t.r]);
+    let columns = traces.flat_map(|t| t.columns());
     columns.flatten().map(|v| v.to_bits()).chain(weights.iter().map(|w| u64::from(w.to_bits()))).collect()
 }
 
@@ -21,7 +22,7 @@ fn histories_do_not_depend_on_the_number_of_threads() {
             bits(imnn.history(), imnn.weights(Weights::Final).unwrap().values())
         };
         let one = run(1);
-        assert_eq!(one.len(), 2 * 5 * 12 + 10 * 16 + 16 + 16 * 16 + 16 + 16 * 2 + 2);
+        assert_eq!(one.len(), 2 * Record::NAMES.len() * 12 + 10 * 16 + 16 + 16 * 16 + 16 + 16 * 2 + 2);
         for threads in [2, 4] {
             assert_eq!(run(threads), one, "{kind:?} on {threads} threads");
         }

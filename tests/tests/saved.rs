@@ -5,7 +5,7 @@ use imnn::device::Cpu;
 use imnn::fit::{Compressor, Description, History, Imnn, Weights};
 use imnn::models::{dense, leaky_relu, serial, tanh};
 use imnn::sim::Key;
-use ndarray::{ArrayD, Axis};
+use ndarray::{Array2, Axis};
 use std::fs;
 
 #[test]
@@ -17,8 +17,13 @@ fn a_saved_run_estimates_as_the_one_in_memory() {
     imnn.save(&path).unwrap();
 
     let loaded = Compressor::<f32>::load(&path, Cpu::new(1).unwrap()).unwrap();
-    let data = ArrayD::from_shape_fn(vec![7, 10], |index| (index[0] as f32 - index[1] as f32) / 5.0);
+    let data = Array2::from_shape_fn((7, 10), |index| (index.0 as f32 - index.1 as f32) / 5.0);
     assert_eq!(loaded.estimate(&data).unwrap(), imnn.estimate(&data).unwrap());
+    assert_eq!(loaded.estimate(data.mapv(f64::from).view()).unwrap(), imnn.estimate(&data).unwrap());
+    let simulated: Vec<f64> = data.row(0).iter().map(|&d| f64::from(d)).collect();
+    assert_eq!(loaded.estimate(simulated).unwrap(), imnn.estimate(data.row(0)).unwrap());
+    assert_eq!(loaded.to_string(), imnn.to_string());
+    assert!(loaded.to_string().contains("one-sigma error"), "{loaded}");
     assert_eq!(loaded.statistics(), imnn.statistics().unwrap());
     assert_eq!(loaded.names(), imnn.names());
     assert_eq!(&History::load(path.join("history.npz")).unwrap(), imnn.history());
@@ -84,7 +89,17 @@ fn broken_folders_are_refused_by_name() {
     imnn.fit(&settings(2)).unwrap();
     imnn.save(&path).unwrap();
     let again = imnn.save(&path).unwrap_err().to_string();
-    assert!(again.contains("there already"), "{again}");
+    // No training is lost because a folder is occupied: the run is saved beside it, and the error says where.
+    assert!(again.contains("exists already") && again.contains("run-2"), "{again}");
+    assert!(Compressor::<f32>::load(folder.path().join("run-2"), Cpu::new(1).unwrap()).is_ok());
+    imnn.save_replacing(&path).unwrap();
+    fs::write(path.join("notes.txt"), "mine").unwrap();
+    let foreign = imnn.save_replacing(&path).unwrap_err().to_string();
+    assert!(foreign.contains("notes.txt") && path.join("notes.txt").exists(), "{foreign}");
+    fs::remove_file(path.join("notes.txt")).unwrap();
+    // A place that cannot be written loses nothing either: the trained network is still there.
+    let nowhere = imnn.save(path.join("model.toml").join("run")).unwrap_err().to_string();
+    assert!(nowhere.contains("model.toml/run") && nowhere.contains("still in memory"), "{nowhere}");
     for file in ["weights.safetensors", "statistics.npz", "model.toml"] {
         let whole = fs::read(path.join(file)).unwrap();
         fs::write(path.join(file), &whole[..whole.len() / 2]).unwrap();

@@ -63,6 +63,12 @@ pub enum CliError {
         /// What is in it.
         entry: String,
     },
+    /// The folder for a run is there already, with something in it.
+    #[error("{} exists already and is not empty; choose another name, or replace the run in it (--force)", path.display())]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file cannot be written.
     #[error(transparent)]
     File(#[from] imnn::io::FileError),

@@ -64,11 +64,9 @@ impl<E> Leaf<E> {
 /// A source is read many times, by several threads at once, a few rows at a time. With the same key, the same row is the
 /// same simulation whatever other rows are read with it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a source of `{E}` simulations",
-    label = "not a `Source<{E}>`",
-    note = "simulations in memory are one as `Arrays::exact(..)` or `Arrays::numerical(..)`, those in files as \
-            `Files::new(..).load()?` or `.open(..)?`, a simulator as `OnTheFly::new(simulator, &theta_fid, n_s, n_d)?`",
-    note = "the precision of the source has to be that of the network, f32 by default"
+    message = "`{Self}` is not a source of simulations in `{E}`",
+    note = "a simulator becomes one by `OnTheFly::new(simulator, &theta_fid, n_s, n_d)?`, arrays by `Arrays::exact(..)?` or \
+            `Arrays::numerical(..)?`, files by `Files::new(..).load::<{E}>()?`"
 )]
 pub trait Source<E: Real>: Send + Sync {
     /// The number of simulations.

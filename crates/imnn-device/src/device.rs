@@ -4,10 +4,15 @@ use crate::error::Result;
 use imnn_data::Source;
 use imnn_models::{Element, Model, OptimiserConfig, OptimiserState};
 use imnn_sim::Key;
+use imnn_stats::Record;
 use ndarray::{Array2, Array3, ArrayView2};
 use std::time::Duration;
 
 /// Whatever runs networks over simulations.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a device that runs networks of `{E}`",
+    note = "give a `Cpu<E>`, such as `Cpu::all()?`, or a `Cuda<E>`, of the same precision as the `Imnn<E>`"
+)]
 pub trait Device<E: Element>: Send + Sync {
     /// Readies a network: what depends on it alone is worked out once, what its passes need is kept and reused.
     ///
@@ -91,25 +96,26 @@ pub struct Start<'a, E: Element> {
 /// Training whose weights and optimiser live on a device.
 pub trait Resident<E: Element> {
     /// One iteration: summaries, loss, gradient and update. `iteration` sets the learning rate. With the key of the
-    /// iteration after it, that one's simulations may be made while the device works.
+    /// iteration after it, that one's simulations may be made while the device works. If det F is above `keep_above`, the
+    /// weights before the update, to which it belongs, are remembered as the best.
     ///
     /// Where there is no loss the weights stay as they are, and the summaries come back.
     ///
     /// # Errors
     /// As [`Session::forward`]; weights and optimiser are then those before the iteration.
-    fn iterate(&mut self, source: &dyn Source<E>, keys: Keys, iteration: u64) -> Result<Evaluated<'_>>;
+    fn iterate(
+        &mut self,
+        source: &dyn Source<E>,
+        keys: Keys,
+        iteration: u64,
+        keep_above: Option<f64>,
+    ) -> Result<Evaluated<'_>>;
 
-    /// The loss of the present weights on other simulations.
+    /// The loss of the present weights on other simulations; they are remembered as the best if det F is above `keep_above`.
     ///
     /// # Errors
     /// As [`Session::forward`].
-    fn evaluate(&mut self, source: &dyn Source<E>, key: Key) -> Result<Evaluated<'_>>;
-
-    /// Remembers weights as the best ones so far.
-    ///
-    /// # Errors
-    /// If the device refuses.
-    fn keep(&mut self, which: Which) -> Result<()>;
+    fn evaluate(&mut self, source: &dyn Source<E>, key: Key, keep_above: Option<f64>) -> Result<Evaluated<'_>>;
 
     /// Brings the best weights to the host; false if none have been remembered here.
     ///
@@ -133,41 +139,13 @@ pub struct Keys {
     pub next: Option<Key>,
 }
 
-/// Weights before or after the last update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// Those that the last loss of [`Resident::iterate`] belongs to.
-    Before,
-    /// The present ones.
-    After,
-}
-
 /// What a device makes of summaries.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Evaluated<'a> {
-    /// The loss.
-    Loss(LossRecord),
+    /// What the history records.
+    Loss(Record),
     /// Summaries without a loss: their covariance or Fisher matrix is singular, or something beyond what f64 holds.
     Refused(&'a Summaries),
-}
-
-/// The loss and what it is made of, as in imnn-stats.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LossRecord {
-    /// `-ln det F + r L2`.
-    pub loss: f64,
-    /// `||C - I|| + ||C^-1 - I||`.
-    pub lambda2: f64,
-    /// Strength of the regularisation.
-    pub r: f64,
-    /// `ln det F`.
-    pub log_det_f: f64,
-    /// `det F`.
-    pub det_f: f64,
-    /// `det C`.
-    pub det_c: f64,
-    /// `det C^-1`.
-    pub det_inv_c: f64,
 }
 
 /// What a network makes of the simulations, in f64 for the statistics.

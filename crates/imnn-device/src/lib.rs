@@ -33,7 +33,5 @@ pub use cpu::Cpu;
 #[doc(hidden)] // For benchmarks alone.
 pub use cuda::yardstick;
 pub use cuda::{Cuda, CudaReport, Gpu};
-pub use device::{
-    Cotangents, Device, Evaluated, Keys, LossRecord, Resident, Session, Start, Summaries, Task, Usage, Which,
-};
+pub use device::{Cotangents, Device, Evaluated, Keys, Resident, Session, Start, Summaries, Task, Usage};
 pub use error::{DeviceError, Result};

@@ -1,14 +1,12 @@
 //! Puts an IMNN together and checks that its parts fit.
 
 use crate::error::{FitError, Result};
-use crate::history::History;
-use crate::saved::Standing;
-use crate::trainer::{Imnn, Keys};
+use crate::imnn::{Imnn, Parts};
+use crate::state::{RunKeys, TrainingState};
 use imnn_data::Source;
 use imnn_device::{Cpu, Device};
 use imnn_models::{Adam, Element, Model, Network, Optimiser, OptimiserState, Parameters};
 use imnn_sim::Key;
-use ndarray::Array2;
 use std::path::PathBuf;
 
 /// How the weights of a run begin.
@@ -37,8 +35,15 @@ pub struct ImnnBuilder<E: Element> {
     resume: Option<PathBuf>,
 }
 
+impl<E: Element> Imnn<E> {
+    /// Begins to put an IMNN together around `network`.
+    pub fn builder(network: Network) -> ImnnBuilder<E> {
+        ImnnBuilder::new(network)
+    }
+}
+
 impl<E: Element> ImnnBuilder<E> {
-    pub(crate) fn new(network: Network) -> Self {
+    fn new(network: Network) -> Self {
         ImnnBuilder {
             network,
             n_summaries: None,
@@ -154,46 +159,28 @@ impl<E: Element> ImnnBuilder<E> {
             Some(device) => device,
             None => Box::new(Cpu::all()?),
         };
-        let keys = Keys::new(self.key);
+        let keys = RunKeys::new(self.key);
         let n_weights = model.layout().len();
-        let resumed = self.resume.map(|folder| Standing::load(&folder, &model, &theta_fid)).transpose()?;
-        let fits = |parameters: Parameters<E>| Parameters::new(parameters.values().to_vec(), model.layout().clone());
-        let fresh = |parameters, state| Standing { parameters, state, best: None, history: History::default() };
-        let standing = match (resumed, self.start) {
-            (Some(standing), _) => standing,
-            (None, Start::Key) => fresh(model.initialise(keys.weights), optimiser.initialise(n_weights)),
-            (None, Start::Parameters(parameters)) => fresh(fits(parameters)?, optimiser.initialise(n_weights)),
-            (None, Start::State(parameters, state)) => fresh(fits(parameters)?, state),
+        let state = match self.resume {
+            Some(folder) => TrainingState::load(&folder, &model, &theta_fid, keys)?,
+            None => {
+                let (parameters, saved) = match self.start {
+                    Start::Key => (model.initialise(keys.weights), None),
+                    Start::Parameters(parameters) => (parameters, None),
+                    Start::State(parameters, saved) => (parameters, Some(saved)),
+                };
+                let parameters = Parameters::new(parameters.values().to_vec(), model.layout().clone())?;
+                TrainingState::new(parameters, saved.unwrap_or_else(|| optimiser.initialise(n_weights)), keys)
+            }
         };
-        optimiser.check(&standing.state, n_weights)?;
-        let Standing { parameters, state, best, history } = standing;
-        if !history.is_empty() && history.validation.is_some() != self.validation.is_some() {
-            return Err(FitError::Disagree {
-                what: "validation set of the run to go on with".into(),
-                found: if history.validation.is_some() { "one" } else { "none" }.into(),
-                expected: if self.validation.is_some() { "one" } else { "none" }.into(),
-            });
+        optimiser.check(&state.optimiser, n_weights)?;
+        let (saved, given) = (state.history.validation.is_some(), self.validation.is_some());
+        if !state.history.is_empty() && saved != given {
+            let one = |is: bool| if is { "one" } else { "none" }.to_owned();
+            let what = "validation set of the run to go on with".into();
+            return Err(FitError::Disagree { what, found: one(saved), expected: one(given) });
         }
-        let session = device.load(&model)?;
-        let gradient = vec![E::zero(); n_weights];
-        Ok(Imnn {
-            model,
-            device,
-            session,
-            training,
-            validation: self.validation,
-            optimiser,
-            theta_fid,
-            names,
-            keys,
-            parameters,
-            state,
-            gradient,
-            dloss_dx: Array2::zeros((0, 0)),
-            best,
-            history,
-            measured: None,
-        })
+        Imnn::new(Parts { model, device, training, validation: self.validation, optimiser, theta_fid, names }, state)
     }
 }
 

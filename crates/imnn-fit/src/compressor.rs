@@ -1,12 +1,14 @@
 //! A trained network at work: summaries and estimates of data.
 
+use crate::data_array::DataArray;
 use crate::error::{FitError, Result};
 use imnn_data::Arrays;
 use imnn_device::{Device, Session, Summaries, Task};
 use imnn_models::{Element, Model, Parameters};
 use imnn_sim::Key;
-use imnn_stats::{ScoreCompression, Statistics};
+use imnn_stats::{ScoreCompression, Statistics, table};
 use ndarray::{Array1, Array2, ArrayD, Axis};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A trained network with its Fisher statistics: compresses data to summaries, and these to quasi-maximum-likelihood
@@ -84,12 +86,12 @@ impl<E: Element> Compressor<E> {
         self.compression.errors()
     }
 
-    /// The summaries of data of shape `(*input)` or `(n, *input)`, as `(n, n_summaries)`. An axis of one channel at the
-    /// end may be missing.
+    /// The summaries of data of shape `(*input)` or `(n, *input)`, as `(n, n_summaries)`: arrays, views, or one simulation as
+    /// a slice, in f32 or f64. An axis of one channel at the end may be missing.
     ///
     /// # Errors
     /// If the shape is neither, a number is not finite, or the device fails.
-    pub fn summaries(&self, data: &ArrayD<E>) -> Result<Array2<f64>> {
+    pub fn summaries(&self, data: impl DataArray) -> Result<Array2<f64>> {
         Ok(self.run(Arrays::data(self.batch(data)?, "the data")?)?.x)
     }
 
@@ -98,15 +100,15 @@ impl<E: Element> Compressor<E> {
     ///
     /// # Errors
     /// If a shape does not fit, a number is not finite, or the device fails.
-    pub fn summaries_with_derivatives(&self, data: &ArrayD<E>, derivatives: &ArrayD<E>) -> Result<Summaries> {
-        self.run(Arrays::exact(self.batch(data)?, derivatives.clone())?)
+    pub fn summaries_with_derivatives(&self, data: impl DataArray, derivatives: impl DataArray) -> Result<Summaries> {
+        self.run(Arrays::exact(self.batch(data)?, derivatives.to_array(&[]))?)
     }
 
     /// The quasi-maximum-likelihood estimates from data of shape `(*input)` or `(n, *input)`, as `(n, n_params)`.
     ///
     /// # Errors
     /// As [`Compressor::summaries`].
-    pub fn estimate(&self, data: &ArrayD<E>) -> Result<Array2<f64>> {
+    pub fn estimate(&self, data: impl DataArray) -> Result<Array2<f64>> {
         Ok(self.compression.estimates(self.summaries(data)?.view())?)
     }
 
@@ -128,10 +130,11 @@ impl<E: Element> Compressor<E> {
     }
 
     /// The data with an axis over simulations.
-    fn batch(&self, data: &ArrayD<E>) -> Result<ArrayD<E>> {
+    fn batch(&self, data: impl DataArray) -> Result<ArrayD<E>> {
+        let data = data.to_array(self.model.input_shape());
         match data.shape() {
-            input if self.is_input(input) => Ok(data.clone().insert_axis(Axis(0))),
-            [_, input @ ..] if self.is_input(input) => Ok(data.clone()),
+            input if self.is_input(input) => Ok(data.insert_axis(Axis(0))),
+            [_, input @ ..] if self.is_input(input) => Ok(data),
             found => {
                 let input: Vec<_> = self.model.input_shape().iter().map(usize::to_string).collect();
                 let input = input.join(", ");
@@ -148,5 +151,12 @@ impl<E: Element> Compressor<E> {
     fn is_input(&self, shape: &[usize]) -> bool {
         let input = self.model.input_shape();
         shape == input || matches!(input, [head @ .., 1] if !head.is_empty() && shape == head)
+    }
+}
+
+/// The Fisher information and the one-sigma errors by the names of the parameters.
+impl<E: Element> fmt::Display for Compressor<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&table::information(&self.names, &self.theta_fid(), &self.statistics))
     }
 }

@@ -4,10 +4,12 @@ use imnn_data::DataError;
 use imnn_device::DeviceError;
 use imnn_models::ModelError;
 use imnn_stats::StatsError;
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
-/// An error of this crate.
-#[derive(Debug, thiserror::Error)]
+/// An error of this crate. `Debug` shows the message as `Display` does, so that it is also seen where `main` returns the
+/// error.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum FitError {
     /// The statistics of the summaries.
@@ -87,19 +89,19 @@ pub enum FitError {
         n_summaries: usize,
     },
 
-    /// Training came to a point from which it cannot go on. The history and the best weights up to there are kept.
+    /// Training cannot go on. The history and the best weights up to there are kept.
     #[error("training stopped at iteration {iteration}: {source}")]
-    Diverged {
+    Stopped {
         /// The iteration, over all calls of fit.
         iteration: usize,
         /// What happened.
         source: Box<FitError>,
     },
 
-    /// The device refused a loss that the host can just work out.
+    /// The device could not work out a loss that the host can just work out.
     #[error(
-        "the covariance of the summaries or their Fisher matrix is so nearly singular that rounding decides; lower the learning \
-         rate, or give the network fewer summaries"
+        "the covariance of the summaries or their Fisher matrix is numerically singular (the device could not factorise it, the \
+         host could); lower the learning rate, or give the network fewer summaries"
     )]
     NearlySingular,
 
@@ -110,6 +112,41 @@ pub enum FitError {
     /// Best weights were asked for and no iteration was good enough to have any.
     #[error("there are no best weights: no iteration had det F above 0; use the final weights")]
     NoBestWeights,
+
+    /// The folder for a run is there already, with something in it.
+    #[error("{} exists already and is not empty; choose another name, or replace the run in it", path.display())]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A run was saved beside the folder that was asked for, which is occupied.
+    #[error(
+        "{} exists already and is not empty, so the run was saved in {}; `save_replacing` replaces a run",
+        path.display(), saved.display()
+    )]
+    SavedElsewhere {
+        /// The folder that was asked for.
+        path: PathBuf,
+        /// Where the run is.
+        saved: PathBuf,
+    },
+
+    /// A run could not be saved.
+    #[error("{source}. The trained network is still in memory: save it in another place")]
+    NotSaved {
+        /// Why not.
+        source: Box<FitError>,
+    },
+
+    /// A folder that is to be replaced holds something that no run has.
+    #[error("{}: there is {entry:?} in this folder, which is not part of a saved run; choose another, or move it away", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// What is in it.
+        entry: String,
+    },
 
     /// A file or folder cannot be written.
     #[error(transparent)]
@@ -123,6 +160,17 @@ pub enum FitError {
         /// What went wrong, and what to do.
         message: String,
     },
+}
+
+impl fmt::Debug for FitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A file or folder that cannot be written or read.
+pub(crate) fn refuse(path: &Path, message: impl Into<String>) -> FitError {
+    FitError::File { path: path.to_owned(), message: message.into() }
 }
 
 /// The result type of this crate.

@@ -1,8 +1,24 @@
 //! The folder of a run, which appears whole or not at all.
 
-use crate::error::{FitError, Result};
+use crate::error::{FitError, Result, refuse};
 use imnn_io::Partial;
+use std::fs;
 use std::path::{Path, PathBuf};
+
+/// The files of a run. A folder with anything else in it is not replaced.
+const OF_A_RUN: [&str; 11] = [
+    "run.toml",
+    "model.toml",
+    "weights.safetensors",
+    "final.safetensors",
+    "best.safetensors",
+    "initial.safetensors",
+    "optimiser.safetensors",
+    "history.npz",
+    "statistics.json",
+    "statistics.npz",
+    "plot.png",
+];
 
 /// A folder being written: its files go to a hidden folder beside it, which takes its place at the end.
 ///
@@ -12,13 +28,54 @@ use std::path::{Path, PathBuf};
 pub struct RunFolder(Partial);
 
 impl RunFolder {
-    /// Prepares to write `target`. With `replace`, a folder of that name is replaced at the end; without, it must not be
-    /// there, or be empty.
+    /// Prepares to write `target`, which must not be there, or be empty.
     ///
     /// # Errors
-    /// If the folder is there already, is a file, or its parent cannot be written to.
-    pub fn create(target: impl Into<PathBuf>, replace: bool) -> Result<Self> {
-        let target: PathBuf = target.into();
+    /// [`FitError::Occupied`] if there is anything in the folder; if it is a file, or its parent cannot be written to.
+    pub fn create(target: impl Into<PathBuf>) -> Result<Self> {
+        let target = target.into();
+        match fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_some()) {
+            true => Err(FitError::Occupied { path: target }),
+            false => RunFolder::prepare(target, false),
+        }
+    }
+
+    /// Prepares to write `target`; a run that is there is replaced at the end.
+    ///
+    /// # Errors
+    /// [`FitError::Foreign`] if there is anything in the folder that no run has; if it is a file, or its parent cannot be
+    /// written to.
+    pub fn replacing(target: impl Into<PathBuf>) -> Result<Self> {
+        let target = target.into();
+        let entries = fs::read_dir(&target).into_iter().flatten().flatten();
+        let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        match names.find(|name| !OF_A_RUN.contains(&name.as_str())) {
+            Some(entry) => Err(FitError::Foreign { path: target, entry }),
+            None => RunFolder::prepare(target, true),
+        }
+    }
+
+    /// Writes a new folder `target` with `write`, or where that is occupied the first free one of `target-2`, `target-3`,
+    /// ..., which is an error that says so.
+    pub(crate) fn beside(target: &Path, write: impl Fn(&RunFolder) -> Result<()>) -> Result<()> {
+        let save = |target: &Path| -> Result<()> {
+            let folder = RunFolder::create(target)?;
+            write(&folder)?;
+            folder.finish()
+        };
+        match save(target) {
+            Err(FitError::Occupied { path }) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let mut others = (2..).map(|k| path.with_file_name(format!("{name}-{k}")));
+                let saved = others.find(|other| !other.exists()).unwrap_or_default();
+                save(&saved)?;
+                Err(FitError::SavedElsewhere { path, saved })
+            }
+            other => other,
+        }
+    }
+
+    fn prepare(target: PathBuf, replace: bool) -> Result<Self> {
         if target.is_file() {
             return Err(refuse(&target, "this is a file; give the name of a folder"));
         }
@@ -39,10 +96,6 @@ impl RunFolder {
     }
 }
 
-pub(crate) fn refuse(path: &Path, message: impl Into<String>) -> FitError {
-    FitError::File { path: path.to_owned(), message: message.into() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,24 +105,41 @@ mod tests {
     fn a_folder_appears_whole_or_not_at_all() {
         let parent = tempfile::tempdir().unwrap();
         let target = parent.path().join("run");
-        let folder = RunFolder::create(&target, false).unwrap();
-        fs::write(folder.path().join("a"), "1").unwrap();
+        let folder = RunFolder::create(&target).unwrap();
+        fs::write(folder.path().join("model.toml"), "1").unwrap();
         assert!(!target.exists());
         drop(folder);
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
 
-        let folder = RunFolder::create(&target, false).unwrap();
-        fs::write(folder.path().join("a"), "1").unwrap();
+        let folder = RunFolder::create(&target).unwrap();
+        fs::write(folder.path().join("model.toml"), "1").unwrap();
         folder.finish().unwrap();
-        assert_eq!(fs::read_to_string(target.join("a")).unwrap(), "1");
-        let message = RunFolder::create(&target, false).unwrap_err().to_string();
+        assert_eq!(fs::read_to_string(target.join("model.toml")).unwrap(), "1");
+        let message = RunFolder::create(&target).unwrap_err().to_string();
         assert!(message.contains("exists already"), "{message}");
 
-        let folder = RunFolder::create(&target, true).unwrap();
-        fs::write(folder.path().join("b"), "2").unwrap();
+        let folder = RunFolder::replacing(&target).unwrap();
+        fs::write(folder.path().join("best.safetensors"), "2").unwrap();
         folder.finish().unwrap();
-        assert!(target.join("b").exists() && !target.join("a").exists());
+        assert!(target.join("best.safetensors").exists() && !target.join("model.toml").exists());
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_runs_are_replaced_and_none_is_lost() {
+        let parent = tempfile::tempdir().unwrap();
+        let target = parent.path().join("run");
+        let write = |folder: &RunFolder| Ok(fs::write(folder.path().join("model.toml"), "").unwrap());
+        RunFolder::beside(&target, write).unwrap();
+        for saved in ["run-2", "run-3"] {
+            let error = RunFolder::beside(&target, write).unwrap_err();
+            assert!(matches!(&error, FitError::SavedElsewhere { .. }) && error.to_string().contains(saved), "{error}");
+            assert!(parent.path().join(saved).join("model.toml").exists());
+        }
+        drop(RunFolder::replacing(&target).unwrap());
+        fs::create_dir(target.join("train")).unwrap();
+        let message = RunFolder::replacing(&target).unwrap_err().to_string();
+        assert!(message.contains("\"train\"") && target.join("train").exists(), "{message}");
     }
 
     #[test]
@@ -78,7 +148,7 @@ mod tests {
         let file = parent.path().join("file");
         fs::write(&file, "").unwrap();
         for target in [file.clone(), file.join("run")] {
-            let message = RunFolder::create(&target, false).unwrap_err().to_string();
+            let message = RunFolder::create(&target).unwrap_err().to_string();
             assert!(message.contains("file"), "{message}");
         }
     }

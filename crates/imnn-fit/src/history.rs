@@ -1,26 +1,20 @@
-//! What a training run records, one entry per iteration.
+//! The record of a training run, and the file `history.npz`.
 
-use imnn_stats::{Statistics, Terms};
+use crate::error::{Result, refuse};
+use imnn_data::ArrayPath;
+use imnn_data::arrays::{AnyArray, keys, read_vector, write_npz};
+use imnn_stats::{Record, Trace};
+use ndarray::{ArrayD, ArrayView1};
+use std::path::Path;
 
-/// Quantities per iteration on one data set.
+/// The columns of the validation trace have the names of the others with this before them.
+const VALIDATION: &str = "val_";
+const BEST: &str = "best_iteration";
+
+/// The record of a training run, over all its calls of `fit`.
 ///
 /// Entry `i` of the training trace belongs to the weights before update `i`, that of the validation trace to those after
 /// it, as in the original package.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Trace {
-    /// `det F`, the determinant of the Fisher information matrix.
-    pub det_f: Vec<f64>,
-    /// `det C`, the determinant of the covariance of the summaries.
-    pub det_c: Vec<f64>,
-    /// `det C^-1`.
-    pub det_inv_c: Vec<f64>,
-    /// `L2 = ||C - I|| + ||C^-1 - I||`, the covariance regularisation.
-    pub lambda2: Vec<f64>,
-    /// `r`, the strength of the regularisation.
-    pub r: Vec<f64>,
-}
-
-/// The record of a training run, over all its calls of `fit`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     /// On the training simulations.
@@ -29,59 +23,6 @@ pub struct History {
     pub validation: Option<Trace>,
     /// The iteration (0-based, over all calls) whose det F is the largest, if any was above 0.
     pub best_iteration: Option<usize>,
-}
-
-/// What one iteration adds to a [`Trace`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
-    pub(crate) det_f: f64,
-    pub(crate) det_c: f64,
-    pub(crate) det_inv_c: f64,
-    pub(crate) lambda2: f64,
-    pub(crate) r: f64,
-}
-
-impl Entry {
-    pub(crate) fn new(statistics: &Statistics, terms: &Terms) -> Self {
-        let Statistics { det_f, det_c, det_inv_c, .. } = *statistics;
-        Entry { det_f, det_c, det_inv_c, lambda2: terms.lambda2, r: terms.r }
-    }
-}
-
-impl Trace {
-    /// Number of recorded iterations.
-    pub fn len(&self) -> usize {
-        self.det_f.len()
-    }
-
-    /// Whether nothing is recorded yet.
-    pub fn is_empty(&self) -> bool {
-        self.det_f.is_empty()
-    }
-
-    pub(crate) fn push(&mut self, entry: Entry) {
-        self.det_f.push(entry.det_f);
-        self.det_c.push(entry.det_c);
-        self.det_inv_c.push(entry.det_inv_c);
-        self.lambda2.push(entry.lambda2);
-        self.r.push(entry.r);
-    }
-
-    /// The names of the columns in `history.npz`, with the columns.
-    pub(crate) fn columns(&self) -> [(&'static str, &Vec<f64>); 5] {
-        [
-            ("detF", &self.det_f),
-            ("detC", &self.det_c),
-            ("detinvC", &self.det_inv_c),
-            ("lambda2", &self.lambda2),
-            ("r", &self.r),
-        ]
-    }
-
-    /// The columns in the order of [`Trace::columns`].
-    pub(crate) fn columns_mut(&mut self) -> [&mut Vec<f64>; 5] {
-        [&mut self.det_f, &mut self.det_c, &mut self.det_inv_c, &mut self.lambda2, &mut self.r]
-    }
 }
 
 impl History {
@@ -104,4 +45,52 @@ impl History {
     pub fn max_det_f(&self) -> Option<f64> {
         self.best_iteration.map(|i| self.deciding().det_f[i])
     }
+
+    /// Reads the record of a saved run, or any `history.npz`.
+    ///
+    /// # Errors
+    /// If the file is missing or broken.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let present = keys(path)?;
+        let has = |name: &str| present.iter().any(|key| key == name);
+        let validates = has(&format!("{VALIDATION}{}", Record::NAMES[0]));
+        let mut history = History {
+            training: read_trace(path, "")?,
+            validation: if validates { Some(read_trace(path, VALIDATION)?) } else { None },
+            best_iteration: None,
+        };
+        if has(BEST) {
+            let best = read_vector::<f64>(&ArrayPath::with_key(path, BEST))?;
+            let within = |i: &f64| *i >= 0.0 && *i < history.deciding().len() as f64;
+            history.best_iteration = best.first().copied().filter(within).map(|i| i as usize);
+        }
+        Ok(history)
+    }
+
+    pub(crate) fn save(&self, path: &Path) -> Result<()> {
+        let traces = [("", Some(&self.training)), (VALIDATION, self.validation.as_ref())];
+        let named =
+            traces.iter().filter_map(|(prefix, trace)| Some((prefix, (*trace)?))).flat_map(|(prefix, trace)| {
+                Record::NAMES.iter().zip(trace.columns()).map(move |(name, column)| (format!("{prefix}{name}"), column))
+            });
+        let columns: Vec<(String, &[f64])> = named.collect();
+        let best: ArrayD<i64> = ArrayD::from_elem(vec![1], self.best_iteration.map_or(-1, |i| i as i64));
+        let mut arrays: Vec<(&str, AnyArray<'_>)> =
+            columns.iter().map(|(name, column)| (name.as_str(), ArrayView1::from(*column).into_dyn().into())).collect();
+        arrays.push((BEST, best.view().into()));
+        Ok(write_npz(path, &arrays)?)
+    }
+}
+
+fn read_trace(path: &Path, prefix: &str) -> Result<Trace> {
+    let mut columns: [Vec<f64>; Record::NAMES.len()] = Default::default();
+    for (name, column) in Record::NAMES.iter().zip(&mut columns) {
+        *column = read_vector::<f64>(&ArrayPath::with_key(path, format!("{prefix}{name}")))?;
+    }
+    if columns.iter().any(|column| column.len() != columns[0].len()) {
+        let names: Vec<String> = Record::NAMES.iter().map(|name| format!("{prefix}{name}")).collect();
+        return Err(refuse(path, format!("the columns {} differ in length", names.join(", "))));
+    }
+    Ok(Trace::from_columns(columns))
 }

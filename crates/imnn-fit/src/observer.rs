@@ -1,5 +1,6 @@
 //! What looks on while a network trains.
 
+use imnn_stats::Record;
 use std::ops::ControlFlow;
 
 /// The state of training after an iteration.
@@ -10,14 +11,12 @@ pub struct Progress {
     pub iteration: usize,
     /// The most there will be.
     pub max_iterations: usize,
-    /// det F on the training simulations.
-    pub det_f: f64,
-    /// det F on the validation simulations, if there are any.
-    pub val_det_f: Option<f64>,
+    /// What the history records of the training simulations.
+    pub training: Record,
+    /// What it records of the validation simulations, if there are any.
+    pub validation: Option<Record>,
     /// The largest det F so far, of the validation simulations if there are any.
     pub max_det_f: f64,
-    /// Distance of the covariance from the identity on the training simulations.
-    pub lambda2: f64,
     /// Iterations since det F was largest.
     pub waited: usize,
     /// How many there may be.

@@ -1,7 +1,9 @@
 //! Settings of one call of fit.
 
 use crate::error::{FitError, Result};
+use imnn_stats::Loss;
 use serde::{Deserialize, Serialize};
+use std::ops::Deref;
 
 /// How long to train, and with which regularisation.
 ///
@@ -47,16 +49,45 @@ impl Default for FitSettings {
 }
 
 impl FitSettings {
-    /// Checks what does not depend on the data.
+    /// Checks the settings; all that does not depend on the data is found out here.
     ///
     /// # Errors
-    /// If `patience` or `max_iterations` is 0. `lambda` and `epsilon` are checked by [`imnn_stats::Loss::new`].
-    pub(crate) fn check(&self) -> Result<()> {
+    /// If `patience` or `max_iterations` is 0, or `lambda` and `epsilon` are refused by
+    /// [`Regularisation::new`](imnn_stats::Regularisation::new).
+    ///
+    /// ```
+    /// use imnn_fit::FitSettings;
+    /// let error = FitSettings { patience: 0, ..FitSettings::default() }.checked().unwrap_err();
+    /// assert_eq!(error.to_string(), "patience is 0, it must be at least 1");
+    /// ```
+    pub fn checked(&self) -> Result<CheckedSettings> {
         for (setting, value) in [("patience", self.patience), ("max_iterations", self.max_iterations)] {
             if value == 0 {
                 return Err(FitError::Setting { setting, value: "0".into(), range: "at least 1".into() });
             }
         }
-        Ok(())
+        Ok(CheckedSettings { loss: Loss::new(self.lambda, self.epsilon)?, settings: self.clone() })
+    }
+}
+
+/// [`FitSettings`] that have passed [`FitSettings::checked`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckedSettings {
+    settings: FitSettings,
+    loss: Loss,
+}
+
+impl CheckedSettings {
+    /// The loss that these settings ask for.
+    pub fn loss(&self) -> Loss {
+        self.loss
+    }
+}
+
+impl Deref for CheckedSettings {
+    type Target = FitSettings;
+
+    fn deref(&self) -> &FitSettings {
+        &self.settings
     }
 }

@@ -1,9 +1,11 @@
 //! What can go wrong with a plot.
 
+use std::fmt;
 use std::path::PathBuf;
 
-/// Why a plot was not made.
-#[derive(Debug, thiserror::Error)]
+/// Why a plot was not made. `Debug` shows the message as `Display` does, so that it is also seen where `main` returns the
+/// error.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum PlotError {
     /// The history has no entry.
@@ -44,6 +46,12 @@ pub enum PlotError {
         /// What the backend says.
         reason: String,
     },
+}
+
+impl fmt::Debug for PlotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 fn described(extension: &str) -> String {

@@ -13,8 +13,8 @@ use crate::output::{Format, format};
 use crate::panel::{self, Area, Curve, Panel};
 use crate::raster::Raster;
 use crate::style::{
-    BAND_OPACITY, BAND_WIDTH, BLUE, CURVE_WIDTH, DASHED, DOTTED, Dash, GREEN, INK, LABEL_SIZE, LONG_DASHED, MUTED,
-    PURPLE, Rgb, Stroke, TICK_SIZE, TITLE_SIZE, VERMILION, WHITE, light,
+    BAND_OPACITY, BAND_WIDTH, BLUE, CURVE_WIDTH, DOTTED, GREEN, INK, LABEL_SIZE, LONG_DASHED, MUTED, PURPLE, Rgb,
+    Stroke, TICK_SIZE, TITLE_SIZE, VERMILION, WHITE, light,
 };
 use crate::ticks::{grouped, number};
 
@@ -108,7 +108,7 @@ fn check(history: &History, settings: &HistoryPlot) -> Result<(), PlotError> {
 /// The longest of all traces: nothing forbids them to differ.
 fn n_iterations(history: &History) -> usize {
     let traces = std::iter::once(&history.training).chain(&history.validation);
-    traces.flat_map(|t| [&t.det_f, &t.det_c, &t.det_inv_c, &t.lambda2, &t.r]).map(Vec::len).max().unwrap_or(0)
+    traces.map(Trace::len).max().unwrap_or(0)
 }
 
 fn draw<B: DrawingBackend>(
@@ -180,7 +180,7 @@ fn best_line<B: DrawingBackend>(
 }
 
 fn fisher<'a>(history: &'a History, settings: &HistoryPlot, count: usize) -> Panel<'a> {
-    let curves = curves(history, |trace| &trace.det_f, "", [BLUE, VERMILION], false);
+    let curves = curves(history, |trace| &trace.det_f, "", [BLUE, BLUE, VERMILION], false);
     let values = curves.iter().flat_map(|curve| curve.values).copied().chain(settings.expected_det_f);
     // The best iteration is chosen on the validation simulations where there are any.
     let judged = history.validation.as_ref().unwrap_or(&history.training);
@@ -200,8 +200,8 @@ fn fisher<'a>(history: &'a History, settings: &HistoryPlot, count: usize) -> Pan
 }
 
 fn covariance(history: &History, count: usize) -> Panel<'_> {
-    let mut curves = curves(history, |trace| &trace.det_c, "det C", [GREEN, light(GREEN)], false);
-    curves.extend(self::curves(history, |trace| &trace.det_inv_c, "det C⁻¹", [PURPLE, light(PURPLE)], false));
+    let mut curves = curves(history, |trace| &trace.det_c, "det C", in_shades(GREEN), false);
+    curves.extend(self::curves(history, |trace| &trace.det_inv_c, "det C⁻¹", in_shades(PURPLE), false));
     Panel {
         label: vec![("det C,  ".to_owned(), GREEN), ("det C⁻¹".to_owned(), PURPLE)],
         axis: Axis::logarithmic(curves.iter().flat_map(|curve| curve.values).copied(), count),
@@ -214,8 +214,8 @@ fn covariance(history: &History, count: usize) -> Panel<'_> {
 }
 
 fn regularisation(history: &History, count: usize) -> Panel<'_> {
-    let mut curves = curves(history, |trace| &trace.lambda2, "Λ₂", [BLUE, light(BLUE)], false);
-    curves.extend(self::curves(history, |trace| &trace.r, "r", [VERMILION, light(VERMILION)], true));
+    let mut curves = curves(history, |trace| &trace.lambda2, "Λ₂", in_shades(BLUE), false);
+    curves.extend(self::curves(history, |trace| &trace.r, "r", in_shades(VERMILION), true));
     let values = |second: bool| curves.iter().filter(move |c| c.second == second).flat_map(|c| c.values).copied();
     Panel {
         label: vec![("Λ₂".to_owned(), BLUE)],
@@ -228,32 +228,33 @@ fn regularisation(history: &History, count: usize) -> Panel<'_> {
     }
 }
 
-/// One quantity on the training and, if there are any, the validation simulations.
+/// One quantity on the training and, if there are any, the validation simulations. The colours are that of training alone,
+/// and those of training and validation beside each other.
 fn curves<'a>(
     history: &'a History,
     quantity: impl Fn(&'a Trace) -> &'a Vec<f64>,
     name: &str,
-    [colour, validation]: [Rgb; 2],
+    [alone, training, validation]: [Rgb; 3],
     second: bool,
 ) -> Vec<Curve<'a>> {
-    let label = |set: &str| if name.is_empty() { set.to_owned() } else { format!("{name}, {set}") };
-    let training = Curve {
-        values: quantity(&history.training),
-        label: label("training"),
+    let curve = |trace: &'a Trace, set: &str, colour: Rgb| Curve {
+        values: quantity(trace),
+        label: if name.is_empty() { set.to_owned() } else { format!("{name}, {set}") },
         stroke: Stroke::solid(colour, CURVE_WIDTH),
         second,
-        behind: false,
     };
-    // Alone in its panel, a quantity has a colour for each set, and a broken line would only cost detail.
-    let alone = name.is_empty();
-    let validation = history.validation.as_ref().map(|trace| Curve {
-        values: quantity(trace),
-        label: label("validation"),
-        stroke: Stroke::solid(validation, CURVE_WIDTH).dashed(if alone { Dash::Solid } else { DASHED }),
-        second,
-        behind: !alone,
-    });
-    std::iter::once(training).chain(validation).collect()
+    match &history.validation {
+        None => vec![curve(&history.training, "training", alone)],
+        // Validation comes last and lies in front: training scatters more and would hide it.
+        Some(trace) => {
+            vec![curve(&history.training, "training", training), curve(trace, "validation", validation)]
+        }
+    }
+}
+
+/// One colour for a quantity that shares its panel: training is lighter where there is validation in front of it.
+fn in_shades(colour: Rgb) -> [Rgb; 3] {
+    [colour, light(colour), colour]
 }
 
 /// A title without control characters, which no SVG may hold, shortened to `width`.
@@ -458,6 +459,6 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"before");
         let missing = folder.path().join("no/folder.svg");
         let message = plot_history(&history, &default, missing).unwrap_err().to_string();
-        assert!(message.contains("folder.svg: the plot could not be written"), "{message}");
+        assert!(message.contains("folder.svg") && message.contains("does its folder exist?"), "{message}");
     }
 }

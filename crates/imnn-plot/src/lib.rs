@@ -8,13 +8,8 @@
 //! use imnn_plot::{HistoryPlot, plot_history};
 //!
 //! let rise: Vec<f64> = (0..200).map(|i| 50.0 * (1.0 - (-f64::from(i) / 30.0).exp())).collect();
-//! let training = Trace {
-//!     det_c: rise.iter().map(|f| 51.0 - f).collect(),
-//!     det_inv_c: rise.iter().map(|f| 1.0 / (51.0 - f)).collect(),
-//!     lambda2: rise.iter().map(|f| 50.1 - f).collect(),
-//!     r: vec![10.0; 200],
-//!     det_f: rise,
-//! };
+//! let det_c = rise.iter().map(|f| 51.0 - f).collect();
+//! let training = Trace { det_c, det_f: rise, ..Trace::default() };
 //! let history = History { training, validation: None, best_iteration: Some(199) };
 //!
 //! let folder = tempfile::tempdir()?;

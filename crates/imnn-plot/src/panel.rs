@@ -20,8 +20,6 @@ pub(crate) struct Curve<'a> {
     pub(crate) stroke: Stroke,
     /// Whether it belongs to the second axis, at the right.
     pub(crate) second: bool,
-    /// Whether it is drawn before the others.
-    pub(crate) behind: bool,
 }
 
 /// The parts of an axis label, each in its colour.
@@ -82,8 +80,7 @@ pub(crate) fn draw<B: DrawingBackend>(
     columns: usize,
 ) -> Result<(), PlotError> {
     grid(canvas, panel, area, iterations)?;
-    let layer = |behind| panel.curves.iter().filter(move |curve| curve.behind == behind);
-    for curve in layer(true).chain(layer(false)) {
+    for curve in &panel.curves {
         let axis = if curve.second { &panel.second_axis } else { &panel.axis };
         let Some(axis) = axis else { continue };
         for piece in pieces(curve.values, columns, |value| axis.holds(value)) {

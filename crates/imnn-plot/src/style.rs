@@ -40,8 +40,6 @@ pub(crate) enum Dash {
     Broken { on: f64, off: f64 },
 }
 
-/// Validation beside training.
-pub(crate) const DASHED: Dash = Dash::Broken { on: 5.0, off: 3.5 };
 /// A reference value.
 pub(crate) const LONG_DASHED: Dash = Dash::Broken { on: 10.0, off: 5.0 };
 /// A position.

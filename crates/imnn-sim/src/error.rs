@@ -1,9 +1,11 @@
 //! The errors of this crate.
 
 use std::borrow::Cow;
+use std::fmt;
 
-/// Why a simulator refuses its parameters or settings, or a key its text.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+/// Why a simulator refuses its parameters or settings, or a key its text. `Debug` shows the message as `Display` does, so that
+/// it is also seen where `main` returns the error.
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimError {
     /// The parameter vector has the wrong length.
@@ -15,13 +17,17 @@ pub enum SimError {
         found: usize,
     },
 
-    /// A parameter is NaN or infinite.
-    #[error("parameter {index} is {value}, expected a finite number")]
-    ParameterNotFinite {
-        /// Position in the parameter vector, from 0.
+    /// A number is NaN or infinite: a parameter, a setting, or what a simulator returned.
+    #[error("{what}[{index}] is {value}, expected a finite number{}", advice_at(theta.as_deref()))]
+    NotFinite {
+        /// `theta`, `data`, `derivative` or the name of a setting.
+        what: &'static str,
+        /// Position in it, row-major, from 0.
         index: usize,
-        /// The value given.
+        /// The value.
         value: f64,
+        /// The parameters at which a simulator returned it.
+        theta: Option<Vec<f64>>,
     },
 
     /// A parameter lies where the simulator is not defined.
@@ -92,21 +98,6 @@ pub enum SimError {
         width: f64,
     },
 
-    /// A simulation or a derivative came out as NaN or infinite.
-    #[error(
-        "the simulator returned {value} as element {element} of its {what} at theta = {theta:?}: check the simulator at these parameter values"
-    )]
-    NotFinite {
-        /// "data" or "derivative".
-        what: &'static str,
-        /// Row-major position in the output.
-        element: usize,
-        /// The value returned.
-        value: f64,
-        /// The parameters at which it happened.
-        theta: Vec<f64>,
-    },
-
     /// A text is not a key.
     #[error("{text:?} is not a key: expected 64 hexadecimal digits, found {found} character(s)")]
     KeyText {
@@ -115,4 +106,15 @@ pub enum SimError {
         /// Its number of characters.
         found: usize,
     },
+}
+
+impl fmt::Debug for SimError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What to do about a number that a simulator returned at these parameters.
+fn advice_at(theta: Option<&[f64]>) -> String {
+    theta.map(|theta| format!("; check the simulator at theta = {theta:?}")).unwrap_or_default()
 }

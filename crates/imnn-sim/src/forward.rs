@@ -13,6 +13,20 @@ use crate::{Key, SimError, Simulator, check_parameters};
 /// parameters and are drawn as `f64`; parameters and data are of the type `D`, which is `f64` when
 /// only values are wanted.
 ///
+/// # Arithmetic
+///
+/// A plain number stands to the **right** of a `D`: `theta[0] * 2.0`, `theta[0] + z`. Rust knows no `2.0 * theta[0]` and no
+/// `k.powf(theta[0])` for a type that is only named `D`. Write
+///
+/// | for | write |
+/// | --- | --- |
+/// | `2 a`, `1 - a` | `a * 2.0`, `-a + 1.0` |
+/// | `1 / a` | `a.recip()` |
+/// | `k^a`, of a number `k > 0` | `(a * k.ln()).exp()` |
+/// | `a^b` | `a.powd(b)` |
+/// | `a^2`, `a^0.3` | `a.powi(2)`, `a.powf(0.3)` |
+/// | a constant as `D` | `D::from(2.0)` |
+///
 /// ```
 /// use imnn_sim::num_dual::DualNum;
 /// use imnn_sim::{DualSimulator, ForwardMode, Key, SimError, Simulator, check_parameters};

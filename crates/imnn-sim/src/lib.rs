@@ -18,22 +18,18 @@
 //! | [`Simulator`] by hand | exact, as written | often almost nothing |
 //! | a plain function, wrapped in [`FiniteDifferences`] | seed-matched central differences | two passes per parameter and one for the values |
 //!
-//! Built in are [`GaussianMeanVariance`], [`NoisyLine`] and [`PowerLawField`], each with its exact
-//! Fisher information.
+//! Built-in simulators, each with its exact Fisher information, are in [`built_in`].
 //!
 //! The crates whose types appear in the interface are re-exported, so that a simulator compiles
 //! against the versions used here: [`num_dual`], [`rand`], [`rand_distr`].
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod built_in;
 mod error;
-mod fft;
-mod field;
 mod finite;
 mod forward;
 mod key;
-mod line;
-mod mean_variance;
 mod real;
 mod scratch;
 mod simulator;
@@ -41,13 +37,11 @@ mod steps;
 #[cfg(test)]
 mod testing;
 
+pub use built_in::*;
 pub use error::SimError;
-pub use field::PowerLawField;
 pub use finite::FiniteDifferences;
 pub use forward::{DualSimulator, ForwardMode};
 pub use key::{Key, KeyRng};
-pub use line::NoisyLine;
-pub use mean_variance::GaussianMeanVariance;
 pub use real::Real;
 pub use simulator::{Simulator, check_parameters};
 pub use steps::ParameterSteps;

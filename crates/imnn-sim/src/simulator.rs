@@ -63,6 +63,11 @@ use crate::{Key, SimError};
 /// assert_eq!(data[0], 2.0 * derivative[0]);
 /// # Ok::<(), SimError>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a simulator",
+    note = "wrap a type that implements `DualSimulator` in `ForwardMode(..)`, and a plain function or closure \
+            `(key, theta, data)` with `FiniteDifferences::new(..)`"
+)]
 pub trait Simulator: Send + Sync {
     /// The number of parameters `p`.
     fn n_params(&self) -> usize;
@@ -97,7 +102,7 @@ pub trait Simulator: Send + Sync {
         self.check(theta)?;
         let mut data = vec![0.0; self.data_shape().iter().product()];
         self.simulate(key, theta, &mut data);
-        check_finite("data", &data, theta)?;
+        check_finite("data", &data, Some(theta))?;
         Ok(data)
     }
 
@@ -113,8 +118,8 @@ pub trait Simulator: Send + Sync {
         let mut data = vec![0.0; n_elements];
         let mut derivative = vec![0.0; self.n_params() * n_elements];
         self.simulate_with_derivative(key, theta, &mut data, &mut derivative);
-        check_finite("data", &data, theta)?;
-        check_finite("derivative", &derivative, theta)?;
+        check_finite("data", &data, Some(theta))?;
+        check_finite("derivative", &derivative, Some(theta))?;
         Ok((data, derivative))
     }
 }
@@ -123,21 +128,20 @@ pub trait Simulator: Send + Sync {
 ///
 /// # Errors
 ///
-/// [`SimError::ParameterCount`], [`SimError::ParameterNotFinite`].
+/// [`SimError::ParameterCount`], [`SimError::NotFinite`].
 pub fn check_parameters(n_params: usize, theta: &[f64]) -> Result<(), SimError> {
     if theta.len() != n_params {
         return Err(SimError::ParameterCount { expected: n_params, found: theta.len() });
     }
-    match theta.iter().position(|value| !value.is_finite()) {
-        Some(index) => Err(SimError::ParameterNotFinite { index, value: theta[index] }),
-        None => Ok(()),
-    }
+    check_finite("theta", theta, None)
 }
 
-/// Refuses the first NaN or infinity in `values`.
-fn check_finite(what: &'static str, values: &[f64], theta: &[f64]) -> Result<(), SimError> {
+/// Refuses the first NaN or infinity in `values`, which a simulator returned at `theta`.
+pub(crate) fn check_finite(what: &'static str, values: &[f64], theta: Option<&[f64]>) -> Result<(), SimError> {
     match values.iter().position(|value| !value.is_finite()) {
-        Some(element) => Err(SimError::NotFinite { what, element, value: values[element], theta: theta.to_vec() }),
+        Some(index) => {
+            Err(SimError::NotFinite { what, index, value: values[index], theta: theta.map(<[f64]>::to_vec) })
+        }
         None => Ok(()),
     }
 }
@@ -225,8 +229,8 @@ mod tests {
             message(&[1.0]),
             "found 1 parameter value(s), expected 2: give one value per parameter of the simulator"
         );
-        assert_eq!(message(&[0.0, f64::NAN]), "parameter 1 is NaN, expected a finite number");
-        assert_eq!(message(&[f64::INFINITY, 0.0]), "parameter 0 is inf, expected a finite number");
+        assert_eq!(message(&[0.0, f64::NAN]), "theta[1] is NaN, expected a finite number");
+        assert_eq!(message(&[f64::INFINITY, 0.0]), "theta[0] is inf, expected a finite number");
         assert_eq!(check_parameters(2, &[1.0, 2.0]), Ok(()));
     }
 
@@ -239,11 +243,10 @@ mod tests {
         let simulator = FiniteDifferences::new(1, vec![2], vec![0.5], logarithm).unwrap();
         assert_eq!(
             simulator.draw(Key::new(0), &[0.0]).unwrap_err().to_string(),
-            "the simulator returned -inf as element 1 of its data at theta = [0.0]: \
-             check the simulator at these parameter values"
+            "data[1] is -inf, expected a finite number; check the simulator at theta = [0.0]"
         );
         let error = simulator.draw_with_derivative(Key::new(0), &[0.1]).unwrap_err();
-        assert!(error.to_string().contains("NaN as element 1 of its derivative"), "{error}");
+        assert!(error.to_string().contains("derivative[1] is NaN"), "{error}");
     }
 
     #[test]

@@ -5,10 +5,14 @@ use std::fmt;
 use ndarray_linalg::error::LinalgError;
 use thiserror::Error;
 
-use crate::linalg::LARGEST_CONDITION;
-
 /// Result of this crate's functions.
 pub type Result<T, E = StatsError> = std::result::Result<T, E>;
+
+/// The largest condition number with which a matrix is inverted.
+///
+/// Measured in the 1-norm after scaling the matrix to a diagonal near 1, so that the units of summaries and parameters
+/// do not matter. Beyond it fewer than three digits of the inverse would be right.
+pub const LARGEST_CONDITION: f64 = 1e13;
 
 /// The two matrices that are inverted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,8 +32,9 @@ impl fmt::Display for Matrix {
     }
 }
 
-/// Everything this crate refuses.
-#[derive(Debug, Error)]
+/// Everything this crate refuses. `Debug` shows the message as `Display` does, so that it is also seen where `main` returns
+/// the error.
+#[derive(Error)]
 #[non_exhaustive]
 pub enum StatsError {
     /// An array does not have the shape that the others ask for.
@@ -193,7 +198,7 @@ pub enum StatsError {
     },
 
     /// LAPACK reported a fault that is not a singular matrix.
-    #[error("LAPACK failed on the {matrix}")]
+    #[error("LAPACK failed on the {matrix}: {source}")]
     Lapack {
         /// Which matrix.
         matrix: Matrix,
@@ -201,6 +206,12 @@ pub enum StatsError {
         #[source]
         source: LinalgError,
     },
+}
+
+impl fmt::Debug for StatsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// What to do about a singular matrix.

@@ -31,7 +31,7 @@
 //! let statistics = &evaluation.statistics;
 //! assert!((statistics.c[[0, 0]] - 4.0 / 3.0).abs() < 1e-15);
 //! assert!((statistics.det_f - 3.0).abs() < 1e-14);
-//! assert!((evaluation.lambda2 - (1.0 / 3.0 + 1.0 / 4.0)).abs() < 1e-14);
+//! assert!((evaluation.record.lambda2 - (1.0 / 3.0 + 1.0 / 4.0)).abs() < 1e-14);
 //!
 //! // theta_hat = 5 + (1/3) 2 (3/4) (3 - 1) = 6, plus or minus sqrt(1/3)
 //! let compression = ScoreCompression::new(array![5.0].view(), statistics)?;
@@ -95,17 +95,19 @@ mod finite_samples;
 mod fisher;
 mod linalg;
 mod loss;
+mod record;
 mod regularisation;
+pub mod table;
 
 /// The array crate whose views the functions take, so that a user needs no dependency of their own on it.
 pub use ndarray;
 
 pub use covariance::{covariance, mean};
 pub use derivative::{below_above_cotangents, mean_derivative, numerical_derivative};
-pub use error::{Matrix, Result, StatsError};
+pub use error::{LARGEST_CONDITION, Matrix, Result, StatsError};
 pub use estimate::ScoreCompression;
 pub use finite_samples::{derivative_noise, hartlap_factor};
 pub use fisher::Statistics;
-pub use linalg::LARGEST_CONDITION;
-pub use loss::{Evaluation, Loss, Terms};
-pub use regularisation::{Regularisation, lambda2};
+pub use loss::{Evaluation, Loss};
+pub use record::{Record, Trace};
+pub use regularisation::*;

@@ -5,13 +5,7 @@ use ndarray_linalg::cholesky::{CholeskyFactorized, FactorizeC, InverseC};
 use ndarray_linalg::{EigValsh, UPLO};
 
 use crate::covariance::symmetrise;
-use crate::error::{Matrix, Result, StatsError};
-
-/// The largest condition number with which a matrix is inverted.
-///
-/// Measured in the 1-norm after scaling the matrix to a diagonal near 1, so that the units of summaries and parameters
-/// do not matter. Beyond it fewer than three digits of the inverse would be right.
-pub const LARGEST_CONDITION: f64 = 1e13;
+use crate::error::{LARGEST_CONDITION, Matrix, Result, StatsError};
 
 /// A symmetric positive definite matrix `A = D L L^T D`.
 ///

@@ -7,7 +7,8 @@ use crate::covariance::symmetrise;
 use crate::derivative::below_above_cotangents;
 use crate::error::{Result, StatsError};
 use crate::fisher::Statistics;
-use crate::regularisation::{Regularisation, lambda2, lambda2_derivative};
+use crate::record::Record;
+use crate::regularisation::{Regularisation, departure_derivative};
 
 /// The loss that an IMNN minimises.
 ///
@@ -33,27 +34,14 @@ pub struct Loss {
     pub regularisation: Regularisation,
 }
 
-/// The loss and what it is made of.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Terms {
-    /// The loss.
-    pub value: f64,
-    /// Distance of the covariance from the identity.
-    pub lambda2: f64,
-    /// Strength of the regularisation there.
-    pub r: f64,
-}
-
 /// The loss, its statistics and its gradients.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Evaluation {
     /// The loss.
     pub value: f64,
-    /// Distance of the covariance from the identity.
-    pub lambda2: f64,
-    /// Strength of the regularisation there.
-    pub r: f64,
+    /// What the history records of it.
+    pub record: Record,
     /// Mean, covariance and Fisher information.
     pub statistics: Statistics,
     /// Gradient with respect to the summaries, `(n_s, n_summaries)`.
@@ -72,18 +60,17 @@ impl Loss {
         Ok(Loss { regularisation: Regularisation::new(lambda, epsilon)? })
     }
 
-    /// The loss without its gradients, for validation.
+    /// The loss without its gradients, and what the history records of it.
     ///
     /// # Errors
     /// A covariance so far from the identity that f64 cannot hold the loss.
-    pub fn terms(&self, statistics: &Statistics) -> Result<Terms> {
-        let lambda2 = lambda2(statistics.c.view(), statistics.inv_c.view());
-        let r = self.regularisation.strength(lambda2);
-        let value = -statistics.log_det_f + r * lambda2;
+    pub fn value(&self, statistics: &Statistics) -> Result<(f64, Record)> {
+        let record = Record::new(statistics, &self.regularisation);
+        let value = -statistics.log_det_f + record.penalty();
         if !value.is_finite() {
             return Err(StatsError::OutOfRange { what: "the loss" });
         }
-        Ok(Terms { value, lambda2, r })
+        Ok((value, record))
     }
 
     /// The loss and its gradients, from summaries and their derivatives.
@@ -137,16 +124,16 @@ impl Loss {
         n_d: usize,
         dloss_dx: Array2<f64>,
     ) -> Result<Evaluation> {
-        let Terms { value, lambda2, r } = self.terms(&statistics)?;
+        let (value, record) = self.value(&statistics)?;
         let Statistics { mu, c, inv_c, score, inv_f, .. } = &statistics;
 
         let weighted = score.dot(inv_f); // C^-1 dmu F^-1
         let dloss_ddx = &weighted * (-2.0 / n_d as f64);
 
         let mut g_c = weighted.dot(&score.t());
-        let slope = self.regularisation.term_derivative(lambda2);
+        let slope = record.penalty_slope(&self.regularisation);
         if slope != 0.0 {
-            g_c.scaled_add(slope, &lambda2_derivative(c.view(), inv_c.view()));
+            g_c.scaled_add(slope, &departure_derivative(c.view(), inv_c.view()));
         }
         symmetrise(&mut g_c);
         g_c *= 2.0 / (x.nrows() as f64 - 1.0);
@@ -155,7 +142,7 @@ impl Loss {
         if [dloss_dx.as_slice(), dloss_ddx.as_slice_memory_order()].iter().any(|part| !part.is_some_and(all_finite)) {
             return Err(StatsError::OutOfRange { what: "the gradient of the loss" });
         }
-        Ok(Evaluation { value, lambda2, r, statistics, dloss_dx, dloss_ddx })
+        Ok(Evaluation { value, record, statistics, dloss_dx, dloss_ddx })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Regularisation: how far the covariance is from the identity, and how strongly that is held against it.
+//! Regularisation: how far the covariance is from the identity, and the strength of the penalty.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -138,7 +138,7 @@ pub fn lambda2(c: ArrayView2<'_, f64>, inv_c: ArrayView2<'_, f64>) -> f64 {
 /// ```text
 /// dL2/dC = (C - I) / ‖C - I‖ - C^-1 (C^-1 - I) C^-1 / ‖C^-1 - I‖         each term 0 where its norm is 0
 /// ```
-pub(crate) fn lambda2_derivative(c: ArrayView2<'_, f64>, inv_c: ArrayView2<'_, f64>) -> Array2<f64> {
+pub(crate) fn departure_derivative(c: ArrayView2<'_, f64>, inv_c: ArrayView2<'_, f64>) -> Array2<f64> {
     let inverse = Departure::new(inv_c).direction;
     Departure::new(c).direction - inv_c.dot(&inverse).dot(&inv_c)
 }
@@ -240,7 +240,7 @@ mod tests {
     fn derivative_is_zero_at_the_identity() {
         let identity = Array2::eye(3);
         assert_eq!(lambda2(identity.view(), identity.view()), 0.0);
-        assert_eq!(lambda2_derivative(identity.view(), identity.view()), Array2::<f64>::zeros((3, 3)));
+        assert_eq!(departure_derivative(identity.view(), identity.view()), Array2::<f64>::zeros((3, 3)));
     }
 
     #[test]

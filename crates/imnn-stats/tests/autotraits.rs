@@ -1,6 +1,6 @@
 //! Public types are Send, Sync and Unpin.
 
-use imnn_stats::{Evaluation, Loss, Matrix, Regularisation, ScoreCompression, Statistics, StatsError, Terms};
+use imnn_stats::{Evaluation, Loss, Matrix, Record, Regularisation, ScoreCompression, Statistics, StatsError, Trace};
 
 fn check<T: Send + Sync + Unpin + 'static>() {}
 
@@ -9,9 +9,10 @@ fn public_types_cross_threads() {
     check::<Evaluation>();
     check::<Loss>();
     check::<Matrix>();
+    check::<Record>();
     check::<Regularisation>();
     check::<ScoreCompression>();
     check::<Statistics>();
     check::<StatsError>();
-    check::<Terms>();
+    check::<Trace>();
 }

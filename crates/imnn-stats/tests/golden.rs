@@ -72,9 +72,9 @@ impl<'a> Golden<'a> {
         assert_eq!(*s, Statistics::from_moments(s.mu.view(), s.c.view(), dmu.view()).unwrap());
         assert_eq!(covariance(x.view()).unwrap(), (s.mu.clone(), s.c.clone()));
         assert_eq!(mean(x.view()).unwrap(), s.mu);
-        assert_eq!(lambda2(s.c.view(), s.inv_c.view()), evaluation.lambda2);
-        let terms = loss.terms(s).unwrap();
-        assert_eq!((terms.value, terms.lambda2, terms.r), (evaluation.value, evaluation.lambda2, evaluation.r));
+        assert_eq!(lambda2(s.c.view(), s.inv_c.view()), evaluation.record.lambda2);
+        let (value, record) = loss.value(s).unwrap();
+        assert_eq!((value, record), (evaluation.value, evaluation.record));
     }
 
     fn check_sizes(&mut self, x: &Array2<f64>, dx: &Array3<f64>) {
@@ -99,8 +99,8 @@ impl<'a> Golden<'a> {
     }
 
     fn check_loss(&mut self, evaluation: &Evaluation, n_d: usize, numerical: bool) {
-        self.compare_scalar("lambda2", evaluation.lambda2);
-        self.compare_scalar("r", evaluation.r);
+        self.compare_scalar("lambda2", evaluation.record.lambda2);
+        self.compare_scalar("r", evaluation.record.r);
         self.compare_scalar("loss", evaluation.value);
         self.compare("dloss_dx", &evaluation.dloss_dx.clone().into_dyn());
         // The gradient is the same for every derivative; the files have it once for each.

@@ -16,7 +16,6 @@
 //!
 //! ```
 //! use imnn::prelude::*;
-//! use imnn::ndarray::Array1;
 //!
 //! let simulator = GaussianMeanVariance { n_data: 10 };
 //! let theta_fid = [0.0, 1.0];
@@ -34,12 +33,26 @@
 //! let statistics = imnn.measure(Weights::Final, &fresh, Key::new(1))?;
 //! assert!(statistics.det_f > 30.0 && statistics.det_f < 55.0, "{}", statistics.det_f);
 //!
+//! println!("{statistics}");
+//!
 //! // Data from other parameters, to an estimate with its standard error.
-//! let data = Array1::from(simulator.draw(Key::new(2), &[0.3, 1.2])?).mapv(|d| d as f32).into_dyn();
-//! let estimate = imnn.estimate(&data)?;
+//! let data = simulator.draw(Key::new(2), &[0.3, 1.2])?;
+//! let estimate = imnn.estimate(data)?;
 //! println!("mean {:.2} +- {:.2}", estimate[[0, 0]], statistics.errors()[0]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # How to depend on it
+//!
+//! ```toml
+//! [dependencies]
+//! imnn = { path = "imnn/crates/imnn" }        # a clone of the repository, or git = "..." with its address
+//!
+//! [profile.dev.package."*"]                   # the engine is slow without optimisation
+//! opt-level = 3
+//! ```
+//!
+//! Train with `cargo run --release`: a program built without optimisation was more than twenty times as slow.
 //!
 //! # Where things are
 //!
@@ -70,18 +83,29 @@
 
 /// Sources of simulations, files of arrays, and the tools for both.
 pub mod data {
+    #[doc(inline)]
     pub use imnn_data::*;
+    #[doc(inline)]
     pub use imnn_tools::*;
 }
+#[doc(inline)]
 pub use imnn_device as device;
+#[doc(inline)]
 pub use imnn_fit as fit;
+#[doc(inline)]
 pub use imnn_hdf5 as hdf5;
+#[doc(inline)]
 pub use imnn_io as io;
+#[doc(inline)]
 pub use imnn_jobs as jobs;
+#[doc(inline)]
 pub use imnn_models as models;
 #[cfg(feature = "plot")]
+#[doc(inline)]
 pub use imnn_plot as plot;
+#[doc(inline)]
 pub use imnn_sim as sim;
+#[doc(inline)]
 pub use imnn_stats as stats;
 /// The array crate whose types the functions take, so that a user needs no dependency of their own on it.
 pub use imnn_stats::ndarray;

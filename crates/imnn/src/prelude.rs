@@ -5,7 +5,7 @@ pub use imnn_data::{
     Streaming, Transform, Transformed, simulate_exact, simulate_numerical,
 };
 pub use imnn_device::{Aggregator, Cpu, Device, Session};
-pub use imnn_fit::{Bar, Compressor, FitSettings, History, Imnn, Observer, On, Progress, Start, Weights};
+pub use imnn_fit::{Bar, Compressor, DataArray, FitSettings, History, Imnn, Observer, On, Progress, Start, Weights};
 pub use imnn_models::{
     Adam, AdamW, Clip, Clipped, Element, Initialiser, Layer, Model, Network, Optimiser, OptimiserConfig, Padding,
     Parameters, RmsProp, Schedule, Sgd, UserLayer, asinh, avg_pool, concat, conv, custom, dense, elu, exp, flatten,
@@ -14,7 +14,6 @@ pub use imnn_models::{
 };
 #[cfg(feature = "plot")]
 pub use imnn_plot::{HistoryPlot, plot_history};
-pub use imnn_sim::{
-    DualSimulator, FiniteDifferences, ForwardMode, GaussianMeanVariance, Key, NoisyLine, PowerLawField, Simulator,
-};
+pub use imnn_sim::built_in::*;
+pub use imnn_sim::{DualSimulator, FiniteDifferences, ForwardMode, Key, Simulator};
 pub use imnn_stats::Statistics;

@@ -48,8 +48,8 @@ const LAYERS: &[Layer] = &[
     Layer { name: "imnn-models", uses: &["imnn-io", "imnn-sim"], never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA] },
     Layer {
         name: "imnn-device",
-        uses: &["imnn-data", "imnn-io", "imnn-models", "imnn-sim"],
-        never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA],
+        uses: &["imnn-data", "imnn-io", "imnn-models", "imnn-sim", "imnn-stats"],
+        never: &[TERMINAL, PLOTS],
     },
     Layer {
         name: "imnn-fit",

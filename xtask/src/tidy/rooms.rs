@@ -26,7 +26,7 @@ const THINGS: [Thing; 7] = [
     Thing { kind: "optimiser", name: "rmsprop", most: 9 },
     Thing { kind: "simulator", name: "powerlawfield", most: 7 },
     Thing { kind: "file format", name: "tfrecord", most: 3 },
-    Thing { kind: "history column", name: "lambda2", most: 13 },
+    Thing { kind: "history column", name: "lambda2", most: 4 },
 ];
 
 /// How often each thing is named, and a fault for each that is named too often.

@@ -48,7 +48,7 @@ struct Compared {
 
 fn estimate_in<E: Element>(arguments: &EstimateArguments) -> Result<Estimates, CliError> {
     let compressor: Compressor<E> = saved::compressor(&arguments.run)?;
-    let (summaries, estimates) = saved::of_file(&arguments.data, |data| {
+    let (summaries, estimates) = saved::of_file::<E, _>(&arguments.data, |data| {
         let summaries = compressor.summaries(&data)?;
         let estimates = compressor.estimate_from_summaries(&summaries)?;
         Ok((summaries, estimates))

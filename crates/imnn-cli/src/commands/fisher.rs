@@ -1,7 +1,7 @@
 //! `imnn fisher`: statistics, loss and gradients from summaries made elsewhere.
 
 use imnn::data::{ArrayPath, arrays};
-use imnn::stats::{Evaluation, Loss, numerical_derivative};
+use imnn::stats::{Evaluation, Loss, Record, numerical_derivative};
 use ndarray::{Array, Array1, Array3, ArrayViewD, Dimension};
 use serde_json::json;
 
@@ -71,7 +71,7 @@ fn read<D: Dimension>(path: &ArrayPath, axes: &'static str, advice: &'static str
 
 fn as_json(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) -> String {
     let s = &evaluation.statistics;
-    output::json_line(&json!({
+    let mut json = json!({
         "n_s": n_s,
         "n_d": n_d,
         "n_summaries": s.n_summaries(),
@@ -82,32 +82,26 @@ fn as_json(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) -> S
         "invC": output::array(s.inv_c.view().into_dyn()),
         "mu": output::array(s.mu.view().into_dyn()),
         "dmu_dtheta": output::array(s.dmu_dtheta.view().into_dyn()),
-        "lambda2": json_number(evaluation.lambda2),
-        "r": json_number(evaluation.r),
         "alpha": json_number(alpha),
         "loss": json_number(evaluation.value),
         "lndetF": json_number(s.log_det_f),
-        "detF": json_number(s.det_f),
-        "detC": json_number(s.det_c),
-        "detinvC": json_number(s.det_inv_c),
         "errors": output::array(s.errors().view().into_dyn()),
-    }))
+    });
+    for (name, value) in Record::NAMES.iter().zip(evaluation.record.to_array()) {
+        json[*name] = json_number(value);
+    }
+    output::json_line(&json)
 }
 
 fn as_tables(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) -> String {
     let s = &evaluation.statistics;
-    let scalars = [
-        ("det F", s.det_f),
-        ("ln det F", s.log_det_f),
-        ("loss", evaluation.value),
-        ("lambda2", evaluation.lambda2),
-        ("r", evaluation.r),
-        ("alpha", alpha),
-        ("det C", s.det_c),
-        ("det C^-1", s.det_inv_c),
-    ];
-    let scalars =
-        scalars.into_iter().fold(Table::default(), |table, (name, value)| table.row([name.to_owned(), number(value)]));
+    let scalars = [("det F", s.det_f), ("ln det F", s.log_det_f), ("loss", evaluation.value), ("alpha", alpha)];
+    // The rest has the names of history.npz; det F, its first, is above.
+    let recorded = Record::NAMES.into_iter().zip(evaluation.record.to_array()).skip(1);
+    let scalars = scalars
+        .into_iter()
+        .chain(recorded)
+        .fold(Table::default(), |table, (name, value)| table.row([name.to_owned(), number(value)]));
     let row = |values: &Array1<f64>| values.clone().insert_axis(ndarray::Axis(0));
     let mut text = format!(
         "{n_s} simulations, {n_d} with derivatives; {} summaries, {} parameters\n\n{scalars}\n",

@@ -5,8 +5,9 @@ mod table;
 
 use std::io::Write;
 
+pub(crate) use imnn::stats::table::{Table, matrix, number};
 pub(crate) use json::{array, number as json_number};
-pub(crate) use table::{Table, facts, matrix, number};
+pub(crate) use table::facts;
 
 use crate::CliError;
 

@@ -9,17 +9,17 @@
 use super::backend::{Argument, Backend, Command, Span, count, launch};
 use super::layout::Layout;
 use super::session::numbers;
-use crate::device::LossRecord;
 use crate::error::Result;
 use imnn_data::Derivatives;
+use imnn_stats::Record;
 use std::ops::Range;
 
 /// More summaries than this are evaluated on the host: one thread of the card works out the loss.
 pub(crate) const MOST_SUMMARIES: usize = 16;
 /// Rows of one partial sum.
 const ROWS_PER_PART: usize = 32;
-/// Numbers of a record: status, loss, L2, r, ln det F, det F, det C, det C^-1.
-const RECORD: usize = 8;
+/// Numbers of a record on the card: the status, and those of [`Record`].
+const RECORD: usize = 1 + Record::NAMES.len();
 
 /// Where the loss of a task is worked out.
 pub(crate) struct Evaluation {
@@ -138,11 +138,12 @@ impl Evaluation {
     }
 
     /// What was evaluated last; nothing where there is no loss.
-    pub(crate) fn record<B: Backend>(&self, backend: &mut B) -> Result<Option<LossRecord>> {
+    pub(crate) fn record<B: Backend>(&self, backend: &mut B) -> Result<Option<Record>> {
         let mut numbers = [0.0; RECORD];
         backend.download(self.record.memory, 0, super::bytes::of_mut(&mut numbers))?;
-        let [status, loss, lambda2, r, log_det_f, det_f, det_c, det_inv_c] = numbers;
-        Ok((status == 0.0).then_some(LossRecord { loss, lambda2, r, log_det_f, det_f, det_c, det_inv_c }))
+        let mut record = [0.0; Record::NAMES.len()];
+        record.copy_from_slice(&numbers[1..]);
+        Ok((numbers[0] == 0.0).then(|| Record::from_array(record)))
     }
 }
 

@@ -410,8 +410,11 @@ fn iterations_on_the_card_read_for_the_next_one() {
             for k in 0..4 {
                 let keys = Keys { own: key(k), next: Some(key(k + 1)).filter(|_| ahead && k < 3) };
                 for made in [true, false] {
-                    let evaluated =
-                        if made { settled.iterate(&source, keys, k) } else { settled.evaluate(&validation, key(99)) };
+                    let evaluated = if made {
+                        settled.iterate(&source, keys, k, None)
+                    } else {
+                        settled.evaluate(&validation, key(99), None)
+                    };
                     let Evaluated::Loss(record) = evaluated.unwrap() else { panic!("no loss") };
                     records.push(record);
                 }

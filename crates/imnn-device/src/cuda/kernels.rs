@@ -1,5 +1,7 @@
 //! The text of the kernels.
 
+use imnn_stats::Record;
+
 const COMMON: &str = include_str!("kernels/common.cuh");
 /// Those of passes through networks.
 const PASSES: [&str; 4] = [
@@ -17,7 +19,8 @@ pub(crate) const BLOCK: u32 = 256;
 
 /// The source of all kernels for numbers of `real`, the type's name in C.
 pub(crate) fn source(real: &str) -> String {
-    let mut text = format!("#define REAL {real}\n{COMMON}");
+    let record: String = Record::NAMES.iter().map(|name| format!(", RECORD_{}", name.to_uppercase())).collect();
+    let mut text = format!("#define REAL {real}\nenum {{ RECORD_STATUS{record}, RECORD_LEN }};\n{COMMON}");
     parts().for_each(|part| text.push_str(part));
     text
 }

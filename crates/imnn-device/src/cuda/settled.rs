@@ -6,7 +6,7 @@ use super::bytes;
 use super::evaluation::{Evaluation, MOST_SUMMARIES};
 use super::iteration::{Iteration, UpdateSpans, n_limit, update};
 use super::session::{CardSession, numbers, put};
-use crate::device::{Evaluated, Keys, Resident, Start, Task, Which};
+use crate::device::{Evaluated, Keys, Resident, Start, Task};
 use crate::error::{DeviceError, Result};
 use imnn_data::{Derivatives, Source};
 use imnn_models::{Clip, Element, OptimiserConfig, OptimiserState};
@@ -145,13 +145,25 @@ impl<'a, E: Element, B: Backend> Settled<'a, E, B> {
         evaluation.map_or(Ok(()), |evaluation| backend.run(evaluation.sequence))
     }
 
-    /// What the last evaluation at a place came to, of a pass that began then.
-    fn evaluated(&mut self, place: usize, derivatives: &Derivatives, start: Instant) -> Result<Evaluated<'_>> {
+    /// What the last evaluation at a place came to, of a pass that began then. If its det F is above `keep_above`, the
+    /// sequence `keep` copies the weights that it belongs to.
+    fn evaluated(
+        &mut self,
+        place: usize,
+        derivatives: &Derivatives,
+        start: Instant,
+        keep_above: Option<f64>,
+        keep: usize,
+    ) -> Result<Evaluated<'_>> {
         let CardSession { layouts, backend, working, .. } = &mut *self.session;
         let evaluation = layouts[place].as_ref().and_then(|layout| layout.evaluation.as_ref());
         let record = evaluation.map_or(Ok(None), |evaluation| evaluation.record(backend))?;
         *working += start.elapsed();
         if let Some(record) = record {
+            if keep_above.is_some_and(|det_f| record.det_f > det_f) {
+                backend.run(keep)?;
+                self.has_best = true;
+            }
             return Ok(Evaluated::Loss(record));
         }
         // Why there is none, the host can say better.
@@ -161,7 +173,13 @@ impl<'a, E: Element, B: Backend> Settled<'a, E, B> {
 }
 
 impl<E: Element, B: Backend> Resident<E> for Settled<'_, E, B> {
-    fn iterate(&mut self, source: &dyn Source<E>, keys: Keys, iteration: u64) -> Result<Evaluated<'_>> {
+    fn iterate(
+        &mut self,
+        source: &dyn Source<E>,
+        keys: Keys,
+        iteration: u64,
+        keep_above: Option<f64>,
+    ) -> Result<Evaluated<'_>> {
         let start = Instant::now();
         let task = Task { weights: &[], source, key: keys.own };
         self.session.pass = None;
@@ -183,10 +201,10 @@ impl<E: Element, B: Backend> Resident<E> for Settled<'_, E, B> {
             self.run(|iteration| iteration.finish)?;
         }
         self.session.read_next(source, keys.next)?;
-        self.evaluated(place, source.derivatives(), start)
+        self.evaluated(place, source.derivatives(), start, keep_above, self.keep[0])
     }
 
-    fn evaluate(&mut self, source: &dyn Source<E>, key: Key) -> Result<Evaluated<'_>> {
+    fn evaluate(&mut self, source: &dyn Source<E>, key: Key, keep_above: Option<f64>) -> Result<Evaluated<'_>> {
         let start = Instant::now();
         let task = Task { weights: &[], source, key };
         self.session.pass = None;
@@ -194,14 +212,7 @@ impl<E: Element, B: Backend> Resident<E> for Settled<'_, E, B> {
         self.ready(place, source.derivatives())?;
         self.session.run_forwards(&task, place)?;
         self.run_evaluation(place)?;
-        self.evaluated(place, source.derivatives(), start)
-    }
-
-    fn keep(&mut self, which: Which) -> Result<()> {
-        let [before, after] = self.keep;
-        self.session.backend.run(if which == Which::Before { before } else { after })?;
-        self.has_best = true;
-        Ok(())
+        self.evaluated(place, source.derivatives(), start, keep_above, self.keep[1])
     }
 
     fn best(&mut self, weights: &mut [E]) -> Result<bool> {

@@ -1,14 +1,13 @@
 //! Iterations that a device makes whole, with weights and optimiser of its own.
 
 use super::Iterations;
-use super::host::keep;
 use crate::error::{FitError, Result};
-use crate::history::Entry;
+use crate::state::TrainingState;
 use imnn_data::Source;
-use imnn_device::{Evaluated, Keys, Resident, Which};
-use imnn_models::{Element, OptimiserState, Parameters};
+use imnn_device::{Evaluated, Keys, Resident};
+use imnn_models::Element;
 use imnn_sim::Key;
-use imnn_stats::Loss;
+use imnn_stats::{Loss, Record};
 
 pub(crate) struct OnDevice<'a, E: Element> {
     pub(crate) resident: Box<dyn Resident<E> + 'a>,
@@ -18,48 +17,32 @@ pub(crate) struct OnDevice<'a, E: Element> {
 }
 
 impl<E: Element> OnDevice<'_, E> {
-    /// Brings home what there is at the end, which after an error is what there was before it.
-    pub(crate) fn finish(
-        mut self,
-        parameters: &mut Parameters<E>,
-        state: &mut OptimiserState<E>,
-        best: &mut Option<Parameters<E>>,
-    ) -> Result<()> {
-        let mut values = vec![E::zero(); parameters.values().len()];
-        if self.resident.best(&mut values)? {
-            keep(best, parameters, &values);
+    /// Copies weights, optimiser and best weights to the host; after an error they are those before it.
+    pub(crate) fn finish(mut self, state: &mut TrainingState<E>) -> Result<()> {
+        let mut best = vec![E::zero(); state.parameters.values().len()];
+        if self.resident.best(&mut best)? {
+            state.keep(Some(&best));
         }
-        Ok(self.resident.fetch(parameters.values_mut(), state)?)
+        Ok(self.resident.fetch(state.parameters.values_mut(), &mut state.optimiser)?)
     }
 }
 
-impl<E: Element> Iterations for OnDevice<'_, E> {
-    fn train(&mut self, keys: Keys, iteration: u64) -> Result<Entry> {
-        entry(self.resident.iterate(self.training, keys, iteration)?, &self.loss)
+impl<E: Element> Iterations<E> for OnDevice<'_, E> {
+    fn train(&mut self, state: &mut TrainingState<E>, keys: Keys, keep_above: Option<f64>) -> Result<Record> {
+        let iteration = state.counters.done as u64;
+        record(self.resident.iterate(self.training, keys, iteration, keep_above)?, &self.loss)
     }
 
-    fn update(&mut self, _: u64) {}
-
-    fn validate(&mut self) -> Result<Option<Entry>> {
+    fn validate(&mut self, _: &mut TrainingState<E>, keep_above: f64) -> Result<Option<Record>> {
         let Some((source, key)) = self.validation else { return Ok(None) };
-        entry(self.resident.evaluate(source, key)?, &self.loss).map(Some)
-    }
-
-    fn keep(&mut self, which: Which) -> Result<()> {
-        Ok(self.resident.keep(which)?)
+        record(self.resident.evaluate(source, key, Some(keep_above))?, &self.loss).map(Some)
     }
 }
 
 /// What goes into the history, or why there is no loss.
-fn entry(evaluated: Evaluated<'_>, loss: &Loss) -> Result<Entry> {
+fn record(evaluated: Evaluated<'_>, loss: &Loss) -> Result<Record> {
     match evaluated {
-        Evaluated::Loss(record) => Ok(Entry {
-            det_f: record.det_f,
-            det_c: record.det_c,
-            det_inv_c: record.det_inv_c,
-            lambda2: record.lambda2,
-            r: record.r,
-        }),
+        Evaluated::Loss(record) => Ok(record),
         Evaluated::Refused(summaries) => {
             loss.evaluate(summaries.x.view(), summaries.dx.view())?;
             Err(FitError::NearlySingular)

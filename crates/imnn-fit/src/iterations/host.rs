@@ -2,13 +2,13 @@
 
 use super::Iterations;
 use crate::error::Result;
-use crate::history::Entry;
-use crate::trainer::statistics;
+use crate::measure::measure;
+use crate::state::TrainingState;
 use imnn_data::Source;
-use imnn_device::{Cotangents, Keys, Session, Task, Which};
-use imnn_models::{Element, Optimiser, OptimiserState, Parameters};
+use imnn_device::{Cotangents, Keys, Session, Task};
+use imnn_models::{Element, Optimiser};
 use imnn_sim::Key;
-use imnn_stats::{Loss, Terms};
+use imnn_stats::{Loss, Record};
 use ndarray::Array2;
 
 pub(crate) struct OnHost<'a, E: Element> {
@@ -17,45 +17,48 @@ pub(crate) struct OnHost<'a, E: Element> {
     pub(crate) validation: Option<(&'a dyn Source<E>, Key)>,
     pub(crate) loss: Loss,
     pub(crate) optimiser: &'a dyn Optimiser<E>,
-    pub(crate) parameters: &'a mut Parameters<E>,
-    pub(crate) state: &'a mut OptimiserState<E>,
-    pub(crate) best: &'a mut Option<Parameters<E>>,
-    /// Gradients with respect to weights and summaries: memory that is used again.
-    pub(crate) gradient: &'a mut [E],
-    pub(crate) dloss_dx: &'a mut Array2<f64>,
+    pub(crate) buffers: &'a mut Buffers<E>,
 }
 
-impl<E: Element> Iterations for OnHost<'_, E> {
-    fn train(&mut self, keys: Keys, _: u64) -> Result<Entry> {
-        let task = Task { weights: self.parameters.values(), source: self.training, key: keys.own };
+/// Gradients with respect to weights and summaries: memory that is used again.
+#[derive(Debug)]
+pub(crate) struct Buffers<E> {
+    gradient: Vec<E>,
+    dloss_dx: Array2<f64>,
+}
+
+impl<E: Element> Buffers<E> {
+    pub(crate) fn new(n_weights: usize) -> Self {
+        Buffers { gradient: vec![E::zero(); n_weights], dloss_dx: Array2::zeros((0, 0)) }
+    }
+}
+
+impl<E: Element> Iterations<E> for OnHost<'_, E> {
+    fn train(&mut self, state: &mut TrainingState<E>, keys: Keys, keep_above: Option<f64>) -> Result<Record> {
+        let Buffers { gradient, dloss_dx } = &mut *self.buffers;
+        let task = Task { weights: state.parameters.values(), source: self.training, key: keys.own };
         let summaries = self.session.forward(&task, true)?;
-        let reused = std::mem::take(self.dloss_dx);
+        let reused = std::mem::take(dloss_dx);
         let evaluation = self.loss.evaluate_into(summaries.x.view(), summaries.dx.view(), reused)?;
         let cotangents = Cotangents { x: evaluation.dloss_dx.view(), dx: evaluation.dloss_ddx.view() };
-        self.session.backward(&task, &cotangents, self.gradient)?;
-        let terms = Terms { value: evaluation.value, lambda2: evaluation.lambda2, r: evaluation.r };
-        *self.dloss_dx = evaluation.dloss_dx;
-        Ok(Entry::new(&evaluation.statistics, &terms))
+        self.session.backward(&task, &cotangents, gradient)?;
+        let record = evaluation.record;
+        *dloss_dx = evaluation.dloss_dx;
+        if keep_above.is_some_and(|det_f| record.det_f > det_f) {
+            state.keep(None);
+        }
+        let iteration = state.counters.done as u64;
+        self.optimiser.update(iteration, gradient, &mut state.optimiser, state.parameters.values_mut());
+        Ok(record)
     }
 
-    fn update(&mut self, iteration: u64) {
-        self.optimiser.update(iteration, self.gradient, self.state, self.parameters.values_mut());
-    }
-
-    fn validate(&mut self) -> Result<Option<Entry>> {
+    fn validate(&mut self, state: &mut TrainingState<E>, keep_above: f64) -> Result<Option<Record>> {
         let Some((source, key)) = self.validation else { return Ok(None) };
-        let statistics = statistics(self.session, self.parameters, source, key)?;
-        Ok(Some(Entry::new(&statistics, &self.loss.terms(&statistics)?)))
+        let statistics = measure(self.session, &state.parameters, source, key)?;
+        let (_, record) = self.loss.value(&statistics)?;
+        if record.det_f > keep_above {
+            state.keep(None);
+        }
+        Ok(Some(record))
     }
-
-    fn keep(&mut self, _: Which) -> Result<()> {
-        // Whether before or after the update, it is the weights as they are now.
-        keep(self.best, self.parameters, self.parameters.values());
-        Ok(())
-    }
-}
-
-/// Copies weights into those kept, in the memory that these have.
-pub(super) fn keep<E: Element>(kept: &mut Option<Parameters<E>>, like: &Parameters<E>, values: &[E]) {
-    kept.get_or_insert_with(|| like.clone()).values_mut().copy_from_slice(values);
 }

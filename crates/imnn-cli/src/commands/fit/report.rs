@@ -7,7 +7,7 @@ use imnn::models::Element;
 use imnn::stats::Statistics;
 use serde_json::{Value, json};
 
-use crate::output::{self, Table, facts, json_number, number};
+use crate::output::{self, facts, json_number, number};
 use crate::run_file::{Kind, RunFile};
 
 /// A run that was trained and saved.
@@ -32,8 +32,8 @@ impl<E: Element> Report<'_, E> {
     /// For people.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
-        if let Some(statistics) = self.imnn.statistics() {
-            text.push_str(&self.information(statistics));
+        if self.imnn.statistics().is_some() {
+            text.push_str(&format!("Fisher information, {}\n{}\n", self.measured_on(), self.imnn));
         }
         let log = |det_f: f64| format!("{}  (det F {})", number(det_f.ln()), number(det_f));
         let mut rows: Vec<(String, String)> = vec![];
@@ -95,20 +95,6 @@ impl<E: Element> Report<'_, E> {
             "detF_expected": self.expected.map(json_number),
             "read_bytes": self.read_bytes,
         }))
-    }
-
-    /// F and the errors, with the names of the parameters.
-    fn information(&self, statistics: &Statistics) -> String {
-        let names = self.imnn.names();
-        let mut f = Table::default().row(std::iter::once("F").chain(names.iter().map(String::as_str)));
-        for (name, row) in names.iter().zip(statistics.f.rows()) {
-            f = f.row(std::iter::once(name.clone()).chain(row.iter().map(|&value| number(value))));
-        }
-        let mut errors = Table::default().row(["parameter", "fiducial", "one-sigma error"]);
-        for ((name, &fiducial), &error) in names.iter().zip(self.imnn.theta_fid()).zip(&statistics.errors()) {
-            errors = errors.row([name.clone(), number(fiducial), number(error)]);
-        }
-        format!("Fisher information, {}\n{f}\n{errors}\n", self.measured_on())
     }
 
     fn best(&self) -> Option<Best> {

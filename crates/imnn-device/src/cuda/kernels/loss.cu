@@ -119,7 +119,7 @@ INLINE void strength(double l, double lambda, double alpha, double *r, double *s
 }
 
 // From the means (q, then q p) and the second totals (q, q q, q):
-// record: status, loss, L2, r, ln det F, det F, det C, det C^-1; all but the status are NaN where there is no loss.
+// record: the status and the columns of the history (RECORD_..., from imnn-stats); these are NaN where there is no loss.
 // gradient: mu (q), 2 / (n_s - 1) G_C (q, q). beside: what all simulations with derivatives get, for tangents (p, q), for
 // those below and above (2, p, q).
 KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned p, unsigned n_s, unsigned n_d,
@@ -130,8 +130,8 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
     double direction[MOST * MOST], product[MOST * MOST];
     Positive covariance, fisher;
     double lambda = settings[0], alpha = settings[1];
-    record[0] = COVARIANCE;
-    for (unsigned k = 1; k < 8; k++)
+    record[RECORD_STATUS] = COVARIANCE;
+    for (unsigned k = RECORD_STATUS + 1; k < RECORD_LEN; k++)
         record[k] = nan("");
 
     for (unsigned a = 0; a < q; a++) {
@@ -156,7 +156,7 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
                 sum -= covariance.lower[i * q + k] * d[k * p + a];
             d[i * p + a] = sum / covariance.lower[i * q + i];
         }
-    record[0] = FISHER;
+    record[RECORD_STATUS] = FISHER;
     for (unsigned a = 0; a < p; a++)
         for (unsigned b = 0; b < p; b++) {
             double sum = 0;
@@ -204,7 +204,7 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
             g[i] -= slope * product[i];
     }
     double value = -log_det + r * lambda2;
-    record[0] = RANGE;
+    record[RECORD_STATUS] = RANGE;
     bool all_finite = is_number(value);
     for (unsigned i = 0; i < q; i++)
         for (unsigned j = 0; j < q; j++) {
@@ -225,12 +225,10 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
         }
     if (!all_finite)
         return;
-    record[0] = FINE;
-    record[1] = value;
-    record[2] = lambda2;
-    record[3] = r;
-    record[4] = log_det;
-    record[5] = det_f;
-    record[6] = det_c;
-    record[7] = det_inverse;
+    record[RECORD_STATUS] = FINE;
+    record[RECORD_DETF] = det_f;
+    record[RECORD_DETC] = det_c;
+    record[RECORD_DETINVC] = det_inverse;
+    record[RECORD_LAMBDA2] = lambda2;
+    record[RECORD_R] = r;
 }

@@ -4,14 +4,14 @@
 use super::*;
 use crate::cuda::emulated::Emulated;
 use crate::cuda::session::Limits;
-use crate::{Cotangents, Cpu, Device, DeviceError, LossRecord, Session};
+use crate::{Cotangents, Cpu, Device, DeviceError, Session};
 use imnn_data::{Arrays, OnTheFly, simulate_numerical};
 use imnn_models::{
     Adam, AdamW, Model, Optimiser, Padding, RmsProp, Schedule, Sgd, conv, dense, flatten, gelu, leaky_relu, relu,
     reshape, serial,
 };
 use imnn_sim::GaussianMeanVariance;
-use imnn_stats::Loss;
+use imnn_stats::{Loss, Record};
 use ndarray::{Array2, ArrayD, Axis};
 
 const DRAWS: GaussianMeanVariance = GaussianMeanVariance { n_data: 10 };
@@ -69,9 +69,14 @@ struct Run {
     records: Vec<[f64; 7]>,
 }
 
-fn numbers_of(record: LossRecord) -> [f64; 7] {
-    let LossRecord { loss, lambda2, r, log_det_f, det_f, det_c, det_inv_c } = record;
-    [loss, lambda2, r, log_det_f, det_f, det_c, det_inv_c]
+fn numbers_of(record: Record) -> [f64; 7] {
+    let Record { det_f, det_c, det_inv_c, lambda2, r } = record;
+    [loss_of(&record), lambda2, r, det_f.ln(), det_f, det_c, det_inv_c]
+}
+
+/// The loss is `-ln det F + r L2`, of which the card records the parts.
+fn loss_of(record: &Record) -> f64 {
+    -record.det_f.ln() + record.r * record.lambda2
 }
 
 fn keys(i: u64) -> Keys {
@@ -110,7 +115,15 @@ impl<'a> Case<'a> {
             session.backward(&task, &cotangents, &mut gradient).unwrap();
             self.optimiser.update(i, &gradient, &mut state, &mut weights);
             let s = &found.statistics;
-            records.push([found.value, found.lambda2, found.r, s.log_det_f, s.det_f, s.det_c, s.det_inv_c]);
+            records.push([
+                found.value,
+                found.record.lambda2,
+                found.record.r,
+                s.log_det_f,
+                s.det_f,
+                s.det_c,
+                s.det_inv_c,
+            ]);
         }
         Run { weights, state, records }
     }
@@ -132,7 +145,7 @@ impl<'a> Case<'a> {
         let mut settled = self.settle(session);
         let mut records = vec![];
         for i in 0..self.iterations {
-            match settled.iterate(self.source, keys(i), i).unwrap() {
+            match settled.iterate(self.source, keys(i), i, None).unwrap() {
                 Evaluated::Loss(record) => records.push(numbers_of(record)),
                 Evaluated::Refused(summaries) => panic!("{summaries:?}"),
             }
@@ -230,9 +243,9 @@ fn a_whole_iteration_is_one_sequence_where_all_fits() {
         let case = Case::new(&model, source.as_ref(), &optimiser);
         let mut session = card(&model, Limits::default());
         let mut settled = case.settle(&mut session);
-        settled.iterate(case.source, keys(0), 0).unwrap();
+        settled.iterate(case.source, keys(0), 0, None).unwrap();
         let before = settled.session.backend.runs;
-        settled.iterate(case.source, keys(1), 1).unwrap();
+        settled.iterate(case.source, keys(1), 1, None).unwrap();
         assert_eq!(settled.session.backend.runs - before, sequences);
     }
 }
@@ -276,16 +289,25 @@ fn best_weights_are_those_that_were_kept() {
     let (start, mut state) = case.start();
     let (mut best, mut now) = (vec![0.0; start.len()], vec![0.0; start.len()]);
     assert!(!settled.best(&mut best).unwrap());
-    settled.iterate(case.source, keys(0), 0).unwrap();
-    settled.keep(Which::Before).unwrap();
+    let Evaluated::Loss(first) = settled.iterate(case.source, keys(0), 0, Some(0.0)).unwrap() else { panic!() };
     assert!(settled.best(&mut best).unwrap());
     assert_eq!(best, start);
     settled.fetch(&mut now, &mut state).unwrap();
     assert_ne!(now, start);
-    settled.keep(Which::After).unwrap();
-    settled.iterate(case.source, keys(1), 1).unwrap();
+    // Not above what was reached: the best stay.
+    settled.evaluate(case.source, KEY, Some(f64::INFINITY)).unwrap();
+    settled.evaluate(case.source, KEY, None).unwrap();
+    settled.best(&mut best).unwrap();
+    assert_eq!(best, start);
+    settled.evaluate(case.source, KEY, Some(0.0)).unwrap();
+    settled.iterate(case.source, keys(1), 1, Some(f64::INFINITY)).unwrap();
     settled.best(&mut best).unwrap();
     assert_eq!(best, now);
+    // The same iteration again, told the det F that it has.
+    let mut again = card(&model, Limits::default());
+    let mut settled = case.settle(&mut again);
+    settled.iterate(case.source, keys(0), 0, Some(first.det_f)).unwrap();
+    assert!(!settled.best(&mut best).unwrap());
 }
 
 #[test]
@@ -299,18 +321,18 @@ fn validation_leaves_training_as_it_is() {
         let mut settled = case.settle(&mut session);
         let (mut weights, mut state) = case.start();
         for i in 0..ITERATIONS {
-            let found = match settled.iterate(case.source, keys(i), i).unwrap() {
+            let found = match settled.iterate(case.source, keys(i), i, None).unwrap() {
                 Evaluated::Loss(record) => numbers_of(record),
                 Evaluated::Refused(_) => panic!(),
             };
             assert_eq!(found, alone.records[i as usize]);
             settled.fetch(&mut weights, &mut state).unwrap();
-            let Evaluated::Loss(found) = settled.evaluate(validation.as_ref(), KEY).unwrap() else { panic!() };
+            let Evaluated::Loss(found) = settled.evaluate(validation.as_ref(), KEY, None).unwrap() else { panic!() };
             let task = Task { weights: &weights, source: validation.as_ref(), key: KEY };
             let mut cpu = Cpu::<f64>::new(1).unwrap().load(&model).unwrap();
             let made = cpu.forward(&task, false).unwrap();
             let expected = case.loss.evaluate(made.x.view(), made.dx.view()).unwrap();
-            approx::assert_relative_eq!(found.loss, expected.value, max_relative = 1e-10);
+            approx::assert_relative_eq!(loss_of(&found), expected.value, max_relative = 1e-10);
             approx::assert_relative_eq!(found.det_f, expected.statistics.det_f, max_relative = 1e-10);
         }
         assert_eq!(weights, alone.weights);
@@ -329,8 +351,8 @@ fn training_and_validation_of_equal_shape_are_uploaded_once() {
     let mut settled = case.settle(&mut session);
     for i in 0..3 {
         let before = settled.session.backend.uploaded;
-        settled.iterate(case.source, keys(i), i).unwrap();
-        settled.evaluate(&validation, KEY).unwrap();
+        settled.iterate(case.source, keys(i), i, None).unwrap();
+        settled.evaluate(&validation, KEY, None).unwrap();
         let uploaded = settled.session.backend.uploaded - before;
         assert!(i == 0 || uploaded < 200, "{uploaded} bytes in iteration {i}");
     }
@@ -344,25 +366,25 @@ fn where_there_is_no_loss_nothing_changes() {
     let case = Case::new(&model, source.as_ref(), &optimiser);
     let mut session = card(&model, Limits::default());
     let mut settled = case.settle(&mut session);
-    settled.iterate(case.source, keys(0), 0).unwrap();
+    settled.iterate(case.source, keys(0), 0, None).unwrap();
     let (mut before, mut state) = case.start();
     settled.fetch(&mut before, &mut state).unwrap();
     // All simulations are the same: their summaries have no covariance.
     let (same, derivative) = (ArrayD::ones(vec![60, 10]), ArrayD::ones(vec![60, 10, 2]));
     let same = Arrays::exact(same, derivative).unwrap();
-    let Evaluated::Refused(summaries) = settled.iterate(&same, keys(1), 1).unwrap() else { panic!("a loss") };
+    let Evaluated::Refused(summaries) = settled.iterate(&same, keys(1), 1, None).unwrap() else { panic!("a loss") };
     assert!(case.loss.evaluate(summaries.x.view(), summaries.dx.view()).is_err());
     // A number that is none is named by its row.
     let mut huge = Array2::zeros((60, 10)).into_dyn();
     huge.index_axis_mut(Axis(0), 17).fill(f64::MAX);
     let huge = Arrays::exact(huge, ArrayD::ones(vec![60, 10, 2])).unwrap();
-    let error = settled.iterate(&huge, keys(1), 1).unwrap_err();
+    let error = settled.iterate(&huge, keys(1), 1, None).unwrap_err();
     assert!(matches!(error, DeviceError::NonFinite { row: 17, n_s: 60, .. }), "{error}");
     let (mut after, mut state_after) = case.start();
     settled.fetch(&mut after, &mut state_after).unwrap();
     assert_eq!((&after, &state_after), (&before, &state));
     // And training goes on as if nothing had been.
-    let Evaluated::Loss(found) = settled.iterate(case.source, keys(1), 1).unwrap() else { panic!("no loss") };
+    let Evaluated::Loss(found) = settled.iterate(case.source, keys(1), 1, None).unwrap() else { panic!("no loss") };
     let expected = case.on_card(&mut card(&model, Limits::default()));
     assert_eq!(numbers_of(found), expected.records[1]);
 }
@@ -430,7 +452,7 @@ fn single_precision_trains_too() {
     let mut session = card::<f32>(&model, Limits::default());
     let mut settled = Settled::new(&mut session, &start).unwrap().unwrap();
     for i in 0..ITERATIONS {
-        let Evaluated::Loss(found) = settled.iterate(&source, keys(i), i).unwrap() else { panic!("no loss") };
-        approx::assert_relative_eq!(found.loss, expected.records[i as usize][0], max_relative = 1e-3);
+        let Evaluated::Loss(found) = settled.iterate(&source, keys(i), i, None).unwrap() else { panic!("no loss") };
+        approx::assert_relative_eq!(loss_of(&found), expected.records[i as usize][0], max_relative = 1e-3);
     }
 }

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use rand::distr::Distribution;
 use rand_distr::StandardNormal;
 use rustfft::num_complex::Complex64;
+use serde::{Deserialize, Serialize};
 
-use crate::fft::SquareFft;
+use super::fft::SquareFft;
+use super::settings::BuiltInSettings;
 use crate::scratch::lend;
 use crate::{Key, SimError, Simulator, check_parameters};
 
@@ -77,6 +79,39 @@ pub struct PowerLawField {
     length: f64,
     log_k: Arc<[f64]>,
     fft: SquareFft,
+}
+
+/// A [`PowerLawField`] as run files describe it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PowerLawFieldSettings {
+    /// Pixels along a side; 32 by default.
+    pub n: usize,
+    /// Length of a side; n by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length: Option<f64>,
+}
+
+impl Default for PowerLawFieldSettings {
+    fn default() -> Self {
+        PowerLawFieldSettings { n: 32, length: None }
+    }
+}
+
+impl BuiltInSettings for PowerLawFieldSettings {
+    type Simulator = PowerLawField;
+
+    const KEYS: &'static [&'static str] = &["n", "length"];
+    const HELP: &'static str = "a Gaussian random field on n x n pixels (32) of a square of side length (n), with spectrum \
+                                A k^-B; theta = (A, B)";
+
+    fn simulator(&self) -> Result<PowerLawField, SimError> {
+        let field = PowerLawField::new(self.n)?;
+        match self.length {
+            Some(length) => field.with_length(length),
+            None => Ok(field),
+        }
+    }
 }
 
 impl PowerLawField {

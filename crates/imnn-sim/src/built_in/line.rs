@@ -3,7 +3,10 @@
 use rand::distr::Distribution;
 use rand_distr::StandardNormal;
 
+use super::settings::BuiltInSettings;
+use crate::simulator::check_finite;
 use crate::{Key, SimError, Simulator};
+use serde::{Deserialize, Serialize};
 
 /// Points on a line through the origin, with unit Gaussian noise; the parameter is the slope `m`.
 ///
@@ -43,21 +46,68 @@ impl Default for NoisyLine {
     }
 }
 
+/// A [`NoisyLine`] at equal distances, as run files describe it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LineSettings {
+    /// The number of points, at least 2; 100 by default.
+    pub n_data: usize,
+    /// The first point; 0 by default.
+    pub x_min: f64,
+    /// The last point; 10 by default.
+    pub x_max: f64,
+    /// Variance with which the slope scatters from simulation to simulation; without it the slope is fixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slope_variance: Option<f64>,
+}
+
+impl Default for LineSettings {
+    fn default() -> Self {
+        LineSettings { n_data: 100, x_min: 0.0, x_max: 10.0, slope_variance: None }
+    }
+}
+
+impl BuiltInSettings for LineSettings {
+    type Simulator = NoisyLine;
+
+    const KEYS: &'static [&'static str] = &["n_data", "x_min", "x_max", "slope_variance"];
+    const HELP: &'static str = "n_data points on a line with unit noise (100), from x_min to x_max (0 to 10), its slope \
+                                scattered by slope_variance (none); theta = (slope)";
+
+    fn simulator(&self) -> Result<NoisyLine, SimError> {
+        let LineSettings { n_data, x_min, x_max, slope_variance } = *self;
+        let refuse = |setting, value, allowed| SimError::Setting { simulator: "NoisyLine", setting, value, allowed };
+        if n_data < 2 {
+            return Err(refuse("n_data", n_data as f64, "at least 2"));
+        }
+        let step = (x_max - x_min) / (n_data - 1) as f64;
+        if !(step > 0.0 && step.is_finite()) {
+            return Err(refuse("x_max", x_max, "a finite value above x_min"));
+        }
+        let line = NoisyLine::new((0..n_data).map(|i| x_min + i as f64 * step).collect())?;
+        match slope_variance {
+            Some(variance) if variance > 0.0 => line.with_slope_variance(variance),
+            Some(variance) => {
+                Err(refuse("slope_variance", variance, "a finite value above 0; leave it out for a fixed slope"))
+            }
+            None => Ok(line),
+        }
+    }
+}
+
 impl NoisyLine {
     /// A line seen at the points `x`, without slope scatter.
     ///
     /// # Errors
     ///
-    /// [`SimError::Setting`] when there is no point or one is not finite.
+    /// [`SimError::Setting`] when there is no point, [`SimError::NotFinite`] when one is not finite.
     pub fn new(x: Vec<f64>) -> Result<Self, SimError> {
         let refuse = |setting, value, allowed| SimError::Setting { simulator: "NoisyLine", setting, value, allowed };
         if x.is_empty() {
             return Err(refuse("the number of points", 0.0, "at least 1"));
         }
-        match x.iter().find(|value| !value.is_finite()) {
-            Some(&value) => Err(refuse("a point x", value, "a finite number")),
-            None => Ok(NoisyLine { x, slope_variance: None }),
-        }
+        check_finite("x", &x, None)?;
+        Ok(NoisyLine { x, slope_variance: None })
     }
 
     /// Adds a slope scatter of this variance, common to all points of a simulation.
@@ -69,7 +119,7 @@ impl NoisyLine {
         if !(variance.is_finite() && variance >= 0.0) {
             return Err(SimError::Setting {
                 simulator: "NoisyLine",
-                setting: "the slope variance",
+                setting: "slope_variance",
                 value: variance,
                 allowed: "a finite value of at least 0",
             });
@@ -232,13 +282,10 @@ mod tests {
             message(NoisyLine::new(vec![]).unwrap_err()),
             "NoisyLine: the number of points is 0, expected at least 1"
         );
-        assert_eq!(
-            message(NoisyLine::new(vec![0.0, f64::NAN]).unwrap_err()),
-            "NoisyLine: a point x is NaN, expected a finite number"
-        );
+        assert_eq!(message(NoisyLine::new(vec![0.0, f64::NAN]).unwrap_err()), "x[1] is NaN, expected a finite number");
         assert_eq!(
             message(NoisyLine::default().with_slope_variance(-0.1).unwrap_err()),
-            "NoisyLine: the slope variance is -0.1, expected a finite value of at least 0"
+            "NoisyLine: slope_variance is -0.1, expected a finite value of at least 0"
         );
         assert!(NoisyLine::default().check(&[f64::NAN]).is_err());
         assert!(NoisyLine::default().fisher(&[0.0, 1.0]).is_err());

@@ -1,6 +1,8 @@
 //! Gaussian draws of unknown mean and variance.
 
+use super::settings::BuiltInSettings;
 use crate::{Key, SimError, Simulator, check_parameters};
+use serde::{Deserialize, Serialize};
 
 /// `n_data` independent Gaussian draws; the parameters are their mean `mu` and variance `Sigma`.
 ///
@@ -30,13 +32,45 @@ use crate::{Key, SimError, Simulator, check_parameters};
 /// assert_eq!(simulator.fisher(&[0.0, 1.0])?, [10.0, 0.0, 0.0, 5.0]);
 /// # Ok::<(), SimError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct GaussianMeanVariance {
     /// The number of draws in one simulation, at least 1.
     pub n_data: usize,
 }
 
+/// Ten draws.
+impl Default for GaussianMeanVariance {
+    fn default() -> Self {
+        GaussianMeanVariance { n_data: 10 }
+    }
+}
+
+impl BuiltInSettings for GaussianMeanVariance {
+    type Simulator = Self;
+
+    const KEYS: &'static [&'static str] = &["n_data"];
+    const HELP: &'static str = "n_data Gaussian draws (10); theta = (mean, variance)";
+
+    fn simulator(&self) -> Result<Self, SimError> {
+        self.check_settings()?;
+        Ok(*self)
+    }
+}
+
 impl GaussianMeanVariance {
+    fn check_settings(&self) -> Result<(), SimError> {
+        match self.n_data {
+            0 => Err(SimError::Setting {
+                simulator: "GaussianMeanVariance",
+                setting: "n_data",
+                value: 0.0,
+                allowed: "at least 1",
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// The exact Fisher information matrix, `(2, 2)` row-major.
     ///
     /// # Errors
@@ -60,14 +94,7 @@ impl Simulator for GaussianMeanVariance {
 
     /// Asks for finite values, a variance above 0 and at least one draw.
     fn check(&self, theta: &[f64]) -> Result<(), SimError> {
-        if self.n_data == 0 {
-            return Err(SimError::Setting {
-                simulator: "GaussianMeanVariance",
-                setting: "n_data",
-                value: 0.0,
-                allowed: "at least 1",
-            });
-        }
+        self.check_settings()?;
         check_parameters(2, theta)?;
         if theta[1] <= 0.0 {
             return Err(SimError::ParameterOutOfRange {
@@ -222,7 +249,7 @@ mod tests {
         let message = |theta: &[f64]| simulator.check(theta).unwrap_err().to_string();
         assert_eq!(message(&[0.0, -0.5]), "parameter 1 (variance) is -0.5, expected a value above 0");
         assert_eq!(message(&[0.0, 0.0]), "parameter 1 (variance) is 0, expected a value above 0");
-        assert!(message(&[f64::NAN, 1.0]).starts_with("parameter 0 is NaN"));
+        assert!(message(&[f64::NAN, 1.0]).starts_with("theta[0] is NaN"));
         assert!(message(&[0.0]).starts_with("found 1 parameter value(s), expected 2"));
         assert!(simulator.fisher(&[0.0, -1.0]).is_err());
         assert_eq!(

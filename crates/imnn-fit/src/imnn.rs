@@ -1,51 +1,45 @@
 //! An IMNN and its training.
 
-use crate::builder::ImnnBuilder;
 use crate::compressor::Compressor;
+use crate::data_array::DataArray;
 use crate::error::{FitError, Result};
 use crate::history::History;
-use crate::iterations::{self, Iterations, OnDevice, OnHost};
+use crate::iterations::device::OnDevice;
+use crate::iterations::host::{Buffers, OnHost};
+use crate::iterations::{self, Stop};
+use crate::measure::measure;
 use crate::observer::{Observer, Silent};
-use crate::settings::FitSettings;
+use crate::settings::{CheckedSettings, FitSettings};
+use crate::state::TrainingState;
 use crate::whiten::whiten;
 use imnn_data::Source;
-use imnn_device::{Device, Session, Start, Task};
-use imnn_models::{Element, Model, Network, Optimiser, OptimiserState, Parameters};
+use imnn_device::{Device, Session, Start};
+use imnn_models::{Element, Model, Optimiser, OptimiserState, Parameters};
 use imnn_sim::Key;
-use imnn_stats::{Loss, Statistics};
-use ndarray::{Array2, ArrayD};
+use imnn_stats::{Statistics, table};
+use ndarray::Array2;
+use std::fmt;
 
 /// An information maximising neural network with its simulations, its weights and its record.
 ///
 /// One type covers all classes of the Python package: what differs between them is the [`Source`] and the [`Device`].
 pub struct Imnn<E: Element> {
+    parts: Parts<E>,
+    session: Box<dyn Session<E>>,
+    state: TrainingState<E>,
+    buffers: Buffers<E>,
+    measured: Option<Measured<E>>,
+}
+
+/// What training does not change.
+pub(crate) struct Parts<E: Element> {
     pub(crate) model: Model,
     pub(crate) device: Box<dyn Device<E>>,
-    pub(crate) session: Box<dyn Session<E>>,
     pub(crate) training: Box<dyn Source<E>>,
     pub(crate) validation: Option<Box<dyn Source<E>>>,
     pub(crate) optimiser: Box<dyn Optimiser<E>>,
     pub(crate) theta_fid: Vec<f64>,
     pub(crate) names: Vec<String>,
-    pub(crate) keys: Keys,
-    pub(crate) parameters: Parameters<E>,
-    pub(crate) state: OptimiserState<E>,
-    /// Gradients with respect to weights and summaries: memory that is used again.
-    pub(crate) gradient: Vec<E>,
-    pub(crate) dloss_dx: Array2<f64>,
-    pub(crate) best: Option<Parameters<E>>,
-    pub(crate) history: History,
-    pub(crate) measured: Option<Measured<E>>,
-}
-
-/// The keys of a run, each for its own purpose.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Keys {
-    pub(crate) root: Key,
-    pub(crate) weights: Key,
-    pub(crate) training: Key,
-    pub(crate) validation: Key,
-    pub(crate) statistics: Key,
 }
 
 /// Statistics with the weights that they belong to.
@@ -73,17 +67,6 @@ pub enum On {
     Validation,
 }
 
-/// Why training stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stop {
-    /// det F did not grow for as many iterations as patience allows.
-    Patience,
-    /// The largest number of iterations was reached.
-    MaxIterations,
-    /// The observer ended it.
-    Observer,
-}
-
 /// How a call of fit went.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -99,17 +82,12 @@ pub struct Outcome {
     pub reading: f64,
 }
 
-impl Keys {
-    pub(crate) fn new(root: Key) -> Self {
-        let [weights, training, validation, statistics] = root.split();
-        Keys { root, weights, training, validation, statistics }
-    }
-}
-
 impl<E: Element> Imnn<E> {
-    /// Begins to put an IMNN together around `network`.
-    pub fn builder(network: Network) -> ImnnBuilder<E> {
-        ImnnBuilder::new(network)
+    /// Puts parts together that fit each other, as the builder has checked.
+    pub(crate) fn new(parts: Parts<E>, state: TrainingState<E>) -> Result<Self> {
+        let session = parts.device.load(&parts.model)?;
+        let buffers = Buffers::new(parts.model.layout().len());
+        Ok(Imnn { parts, session, state, buffers, measured: None })
     }
 
     /// Trains until patience or iterations run out, then measures the Fisher statistics: with the best or the final weights
@@ -120,7 +98,7 @@ impl<E: Element> Imnn<E> {
     /// iteration that sets learning rate and bias correction starts at 0 again.
     ///
     /// # Errors
-    /// [`FitError::Diverged`] if training cannot go on, with the cause: history and best weights up to there are kept.
+    /// [`FitError::Stopped`] if training cannot go on, with the cause: history and best weights up to there are kept.
     /// Otherwise for settings out of range.
     pub fn fit(&mut self, settings: &FitSettings) -> Result<Outcome> {
         self.fit_with(settings, &mut Silent)
@@ -131,17 +109,16 @@ impl<E: Element> Imnn<E> {
     /// # Errors
     /// As [`Imnn::fit`].
     pub fn fit_with(&mut self, settings: &FitSettings, observer: &mut dyn Observer) -> Result<Outcome> {
-        settings.check()?;
-        let loss = Loss::new(settings.lambda, settings.epsilon)?;
-        let diverged = |source: FitError| FitError::Diverged { iteration: 0, source: source.into() };
+        let settings = settings.checked()?;
         let before = self.session.usage();
-        let whitened = settings.whiten && self.history.is_empty() && self.whiten().map_err(diverged)?;
-        let (iterations, stop) = self.iterate(settings, loss, observer)?;
-        let weights = if settings.best && self.best.is_some() { Weights::Best } else { Weights::Final };
-        let on = if self.validation.is_some() { On::Validation } else { On::Training };
+        let stopped = |source: FitError| FitError::Stopped { iteration: 0, source: source.into() };
+        let whitened = settings.whiten && self.history().is_empty() && self.whiten().map_err(stopped)?;
+        let stop = self.iterate(&settings, observer)?;
+        let weights = if settings.best && self.state.best.is_some() { Weights::Best } else { Weights::Final };
+        let on = if self.parts.validation.is_some() { On::Validation } else { On::Training };
         self.set_statistics(weights, on)?;
         let reading = self.session.usage().since(before).reading_share();
-        Ok(Outcome { iterations, stop, whitened, reading })
+        Ok(Outcome { iterations: self.state.counters.done, stop, whitened, reading })
     }
 
     /// Measures the Fisher statistics that estimates use, with these weights on these simulations.
@@ -150,14 +127,15 @@ impl<E: Element> Imnn<E> {
     /// If there are no such weights or no validation set, or the statistics cannot be measured.
     pub fn set_statistics(&mut self, weights: Weights, on: On) -> Result<&Statistics> {
         let parameters = self.weights(weights)?.clone();
-        let (source, key) = match (on, &self.validation) {
-            (On::Training, _) => (&self.training, self.keys.statistics),
-            (On::Validation, Some(validation)) => (validation, self.keys.validation),
+        let keys = self.state.keys;
+        let (source, key) = match (on, &self.parts.validation) {
+            (On::Training, _) => (&self.parts.training, keys.statistics),
+            (On::Validation, Some(validation)) => (validation, keys.validation),
             (On::Validation, None) => {
                 return Err(FitError::Missing { what: "a validation set", method: "validation" });
             }
         };
-        let statistics = statistics(self.session.as_mut(), &parameters, source.as_ref(), key)?;
+        let statistics = measure(self.session.as_mut(), &parameters, source.as_ref(), key)?;
         Ok(&self.measured.insert(Measured { parameters, statistics }).statistics)
     }
 
@@ -167,7 +145,8 @@ impl<E: Element> Imnn<E> {
     /// # Errors
     /// If there are no such weights, or the statistics cannot be measured.
     pub fn measure(&self, weights: Weights, source: &dyn Source<E>, key: Key) -> Result<Statistics> {
-        statistics(self.device.load(&self.model)?.as_mut(), self.weights(weights)?, source, key)
+        let mut session = self.parts.device.load(&self.parts.model)?;
+        measure(session.as_mut(), self.weights(weights)?, source, key)
     }
 
     /// The Fisher statistics that estimates use, once there are any.
@@ -181,21 +160,15 @@ impl<E: Element> Imnn<E> {
     /// If there are no statistics yet.
     pub fn compressor(&self) -> Result<Compressor<E>> {
         let Measured { parameters, statistics } = self.measured.clone().ok_or(FitError::NoStatistics)?;
-        Compressor::new(
-            self.model.clone(),
-            parameters,
-            statistics,
-            self.theta_fid.clone(),
-            self.names.clone(),
-            self.device.as_ref(),
-        )
+        let Parts { model, device, theta_fid, names, .. } = &self.parts;
+        Compressor::new(model.clone(), parameters, statistics, theta_fid.clone(), names.clone(), device.as_ref())
     }
 
     /// The summaries of data of shape `(*input)` or `(n, *input)`.
     ///
     /// # Errors
     /// As [`Compressor::summaries`], and if there are no statistics yet.
-    pub fn summaries(&self, data: &ArrayD<E>) -> Result<Array2<f64>> {
+    pub fn summaries(&self, data: impl DataArray) -> Result<Array2<f64>> {
         self.compressor()?.summaries(data)
     }
 
@@ -203,18 +176,18 @@ impl<E: Element> Imnn<E> {
     ///
     /// # Errors
     /// As [`Compressor::estimate`], and if there are no statistics yet.
-    pub fn estimate(&self, data: &ArrayD<E>) -> Result<Array2<f64>> {
+    pub fn estimate(&self, data: impl DataArray) -> Result<Array2<f64>> {
         self.compressor()?.estimate(data)
     }
 
     /// The record of training.
     pub fn history(&self) -> &History {
-        &self.history
+        &self.state.history
     }
 
     /// The network.
     pub fn model(&self) -> &Model {
-        &self.model
+        &self.parts.model
     }
 
     /// What there is to say about how the device runs the network, such as which layer keeps it from running faster.
@@ -224,17 +197,17 @@ impl<E: Element> Imnn<E> {
 
     /// The fiducial parameter values.
     pub fn theta_fid(&self) -> &[f64] {
-        &self.theta_fid
+        &self.parts.theta_fid
     }
 
     /// The names of the parameters.
     pub fn names(&self) -> &[String] {
-        &self.names
+        &self.parts.names
     }
 
     /// The optimiser's state after the last update.
     pub fn optimiser_state(&self) -> &OptimiserState<E> {
-        &self.state
+        &self.state.optimiser
     }
 
     /// The best or the final weights.
@@ -243,55 +216,61 @@ impl<E: Element> Imnn<E> {
     /// If there are no best weights.
     pub fn weights(&self, which: Weights) -> Result<&Parameters<E>> {
         match which {
-            Weights::Best => self.best.as_ref().ok_or(FitError::NoBestWeights),
-            Weights::Final => Ok(&self.parameters),
+            Weights::Best => self.state.best.as_ref().ok_or(FitError::NoBestWeights),
+            Weights::Final => Ok(&self.state.parameters),
         }
     }
 
-    /// Iterates to the end: on the device where it takes weights and optimiser, else with these on the host.
-    fn iterate(&mut self, settings: &FitSettings, loss: Loss, observer: &mut dyn Observer) -> Result<(usize, Stop)> {
-        let Imnn { session, training, optimiser, parameters, state, best, gradient, dloss_dx, history, keys, .. } =
-            self;
-        let training = training.as_ref();
-        let validation = self.validation.as_deref().map(|source| (source, keys.validation));
-        let mut run = |iterations: &mut dyn Iterations| {
-            iterations::run(iterations, settings, history, keys.training, validation.is_some(), observer)
-        };
+    pub(crate) fn state(&self) -> &TrainingState<E> {
+        &self.state
+    }
+
+    pub(crate) fn measured(&self) -> Option<&Measured<E>> {
+        self.measured.as_ref()
+    }
+
+    /// Iterates to the end: on the device if it takes weights and optimiser, else with these on the host.
+    fn iterate(&mut self, settings: &CheckedSettings, observer: &mut dyn Observer) -> Result<Stop> {
+        let Imnn { parts, session, state, buffers, .. } = self;
+        let (training, optimiser, loss) = (parts.training.as_ref(), parts.optimiser.as_ref(), settings.loss());
+        let validation = parts.validation.as_deref().map(|source| (source, state.keys.validation));
+        let validates = validation.is_some();
         if let Some(config) = optimiser.config() {
-            let regularisation = loss.regularisation;
             let start = Start {
-                weights: parameters.values(),
+                weights: state.parameters.values(),
                 optimiser: &config,
-                state,
-                lambda: regularisation.lambda(),
-                alpha: regularisation.alpha(),
+                state: &state.optimiser,
+                lambda: loss.regularisation.lambda(),
+                alpha: loss.regularisation.alpha(),
                 source: training,
             };
             if let Some(resident) = session.settle(&start)? {
-                let mut iterations = OnDevice { resident, training, validation, loss };
-                let outcome = run(&mut iterations);
-                let brought = iterations.finish(parameters, state, best);
-                return outcome.and_then(|outcome| brought.map(|()| outcome));
+                let mut on_device = OnDevice { resident, training, validation, loss };
+                let stop = iterations::run(&mut on_device, state, settings, validates, observer);
+                let fetched = on_device.finish(state);
+                return stop.and_then(|stop| fetched.map(|()| stop));
             }
         }
-        let (session, optimiser) = (session.as_mut(), optimiser.as_ref());
-        run(&mut OnHost { session, training, validation, loss, optimiser, parameters, state, best, gradient, dloss_dx })
+        let session = session.as_mut();
+        let mut on_host = OnHost { session, training, validation, loss, optimiser, buffers };
+        iterations::run(&mut on_host, state, settings, validates, observer)
     }
 
     /// Maps the last linear layer so that the first batch has covariance I.
     fn whiten(&mut self) -> Result<bool> {
-        let key = self.keys.training.fold_in(0);
-        let statistics = statistics(self.session.as_mut(), &self.parameters, self.training.as_ref(), key)?;
-        whiten(&self.model, &mut self.parameters, &statistics)
+        let Imnn { parts, session, state, .. } = self;
+        let key = state.keys.of_iteration(0);
+        let statistics = measure(session.as_mut(), &state.parameters, parts.training.as_ref(), key)?;
+        whiten(&parts.model, &mut state.parameters, &statistics)
     }
 }
 
-pub(crate) fn statistics<E: Element>(
-    session: &mut dyn Session<E>,
-    parameters: &Parameters<E>,
-    source: &dyn Source<E>,
-    key: Key,
-) -> Result<Statistics> {
-    let summaries = session.forward(&Task { weights: parameters.values(), source, key }, false)?;
-    Ok(Statistics::new(summaries.x.view(), summaries.dx.view())?)
+/// The Fisher information and the one-sigma errors by the names of the parameters, once there are statistics.
+impl<E: Element> fmt::Display for Imnn<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.statistics() {
+            Some(statistics) => f.write_str(&table::information(self.names(), self.theta_fid(), statistics)),
+            None => f.write_str("not trained yet: there are no Fisher statistics\n"),
+        }
+    }
 }
