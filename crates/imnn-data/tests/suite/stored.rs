@@ -295,9 +295,9 @@ fn every_fault_of_files_names_the_file_and_what_to_do() {
         "nan.npy[2, 0, 1, 1] is NaN: 1 of 120 values is not finite; remove or replace it"
     );
 
-    let message = |width| DataError::from(ParameterSteps::of_widths([0.1, 0.2, width, 0.4]).unwrap_err()).to_string();
-    assert!(message(0.0).starts_with("delta_theta[2] = 0: without a distance"));
-    assert!(message(-0.3).starts_with("delta_theta[2] = -0.3: it is theta_above"));
+    let step = |width| DataError::from(ParameterSteps::of_widths([0.1, 0.2, width, 0.4]).unwrap_err()).to_string();
+    assert!(step(0.0).starts_with("delta_theta[2] = 0: without a distance"));
+    assert!(step(-0.3).starts_with("delta_theta[2] = -0.3: it is theta_above"));
     let short = FilesKind::Numerical(ParameterSteps::of_widths([0.1]).unwrap());
     assert_eq!(refused(&files(at, "set.npz:n", short), at), "delta_theta has 1 parameter, set.npz:n has 4 parameters");
 
