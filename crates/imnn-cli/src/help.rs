@@ -1,5 +1,7 @@
 //! The longer texts of `--help`.
 
+use imnn::sim::BuiltIn;
+
 /// A session, after the list of commands.
 pub(crate) const SESSION: &str = "\
 A session:
@@ -11,7 +13,12 @@ A session:
 `imnn fit --help` shows a run file. Exit codes: 0 done, 1 the reason is printed, 2 wrong usage.";
 
 /// A run file, after the options of `imnn fit`.
-pub(crate) const RUN_FILE: &str = r#"A run file; what has a default may be left out:
+pub(crate) fn run_file() -> String {
+    let simulators: String = BuiltIn::help().iter().map(|(name, help)| format!("#   \"{name}\": {help}\n")).collect();
+    RUN_FILE.replace("# SIMULATORS\n", &simulators)
+}
+
+const RUN_FILE: &str = r#"A run file; what has a default may be left out:
 
 seed = 0                                 # the same seed gives the same bits, whatever the number of threads
 theta_fid = [0.4, 0.75]
@@ -31,8 +38,8 @@ load = "auto"                            # "memory", or "stream": read in each i
                                          # streams what is larger than [device] memory (half the machine's by default)
 # cache = "1 GiB"                        # of what is streamed, the first rows to keep in memory all the same
 # prefetch = "auto"                      # read in advance where reading is slow; or "always", "never"
-# kind = "simulator" takes simulator = "mean_variance" (n_data), "line" (n_data, x_min, x_max, slope_variance) or
-# "power_law_field" (n, length), and n_s, n_d in place of files
+# kind = "simulator" takes n_s, n_d in place of files, and simulator =
+# SIMULATORS
 
 [simulations.augment]                    # symmetries, drawn anew in each iteration, for training only
 shift = true                             # periodic

@@ -219,7 +219,8 @@ pub enum DataError {
         /// In which rows or precision, and what to do; may be empty.
         note: String,
     },
-    /// The steps to the simulations below and above are not positive, are incomplete, or contradict each other.
+    /// A simulator refuses its settings, or the steps to the simulations below and above are not positive, are incomplete, or
+    /// contradict each other.
     #[error(transparent)]
     Parameters(#[from] SimError),
     /// Simulations below and above are not given as they are needed.
@@ -227,16 +228,6 @@ pub enum DataError {
     Sides {
         /// What is wrong and what to do.
         reason: String,
-    },
-    /// What streaming keeps in memory is more than the run may take.
-    #[error(
-        "streaming keeps {taken} bytes in memory, where {allowed} are allowed in all ([device] memory); lower cache or allow more"
-    )]
-    Memory {
-        /// The bytes that it takes: caches, rows read in advance, compressed arrays.
-        taken: u64,
-        /// What is allowed.
-        allowed: u64,
     },
     /// More rows were asked for than there are.
     #[error("{name} = {asked}, but {label} has {}; lower {name} or leave it out", plural(*available, "row"))]
@@ -313,6 +304,16 @@ pub enum DataError {
         what: String,
         /// What is wrong and what to do.
         advice: &'static str,
+    },
+    /// What streaming keeps in memory is more than the run may take.
+    #[error(
+        "streaming keeps {taken} bytes in memory, and [device] memory allows {allowed} in all; lower cache or allow more"
+    )]
+    Memory {
+        /// The bytes that it takes: caches, rows read in advance, compressed arrays.
+        taken: u64,
+        /// The bytes allowed.
+        allowed: u64,
     },
     /// An array cannot be written under that name.
     #[error("{path}: cannot be written: {reason}")]

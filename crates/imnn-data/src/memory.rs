@@ -228,7 +228,7 @@ mod tests {
         budget.noise::<f64>(&path("f.npy").into(), Load::Stream).unwrap();
         budget.open::<f64>(&files, &Loading { load, cache: 2000, prefetch }).unwrap();
         let message = budget.left().unwrap_err().to_string();
-        assert!(message.contains("keeps 3712 bytes in memory, where 3000 are allowed"), "{message}");
+        assert!(message.contains("keeps 3712 bytes in memory, and [device] memory allows 3000"), "{message}");
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Derivatives {
 /// * `derivatives`: `(n, p, F)` where they are exact, `(n, 2, p, F)` with 0 = below and 1 = above where they are
 ///   numerical, empty where the rows have none.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Leaf<E> {
+pub struct Microbatch<E> {
     /// The number of simulations.
     pub n: usize,
     /// The simulations.
@@ -47,8 +47,8 @@ pub struct Leaf<E> {
     pub derivatives: Vec<E>,
 }
 
-impl<E> Leaf<E> {
-    /// An empty leaf.
+impl<E> Microbatch<E> {
+    /// An empty microbatch.
     pub fn new() -> Self {
         Self { n: 0, values: Vec::new(), derivatives: Vec::new() }
     }
@@ -99,15 +99,15 @@ pub trait Source<E: Real>: Send + Sync {
         Identity::Unknown
     }
 
-    /// Reads `rows` into `leaf`.
+    /// Reads `rows` into `batch`.
     ///
     /// All of the rows are below `n_d`, or all of them at or above it: the caller cuts there.
     /// `key` belongs to the iteration; sources without randomness ignore it.
     ///
     /// # Errors
     /// [`DataError::Rows`] where the rows are not there or not on one side of `n_d`, and whatever reading or simulating
-    /// the rows can fail with. The contents of `leaf` are then unspecified.
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError>;
+    /// the rows can fail with. The contents of `batch` are then unspecified.
+    fn read(&self, rows: Range<usize>, key: Key, batch: &mut Microbatch<E>) -> Result<(), DataError>;
 }
 
 /// Checks `rows` for [`Source::read`] and says whether they have derivatives.
@@ -136,7 +136,7 @@ pub fn check_rows(rows: &Range<usize>, n_s: usize, n_d: usize) -> Result<bool, D
 /// same simulations, and are other ones of one that changes them.
 ///
 /// ```
-/// use imnn_data::{Arrays, DataError, Derivatives, Identity, Leaf, Source, pass_on};
+/// use imnn_data::{Arrays, DataError, Derivatives, Identity, Microbatch, Source, pass_on};
 /// use imnn_sim::{Key, Real};
 ///
 /// /// Tells which rows are read.
@@ -145,9 +145,9 @@ pub fn check_rows(rows: &Range<usize>, n_s: usize, n_d: usize) -> Result<bool, D
 /// impl<E: Real, S: Source<E>> Source<E> for Watched<S> {
 ///     pass_on!(E, self => self.0; shape, n_transforms, identity);
 ///
-///     fn read(&self, rows: std::ops::Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+///     fn read(&self, rows: std::ops::Range<usize>, key: Key, batch: &mut Microbatch<E>) -> Result<(), DataError> {
 ///         println!("{rows:?}");
-///         self.0.read(rows, key, leaf)
+///         self.0.read(rows, key, batch)
 ///     }
 /// }
 /// ```
@@ -202,8 +202,8 @@ macro_rules! through_pointer {
         impl<E: Real, T: Source<E> + ?Sized> Source<E> for $pointer {
             pass_on!(E, self => **self; shape, n_transforms, identity);
 
-            fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
-                (**self).read(rows, key, leaf)
+            fn read(&self, rows: Range<usize>, key: Key, batch: &mut Microbatch<E>) -> Result<(), DataError> {
+                (**self).read(rows, key, batch)
             }
         }
     };

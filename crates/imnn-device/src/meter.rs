@@ -1,13 +1,13 @@
 //! How long the workers wait for simulations.
 
-use imnn_data::{DataError, Leaf, Source, pass_on};
+use imnn_data::{DataError, Microbatch, Source, pass_on};
 use imnn_models::Element;
 use imnn_sim::Key;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// A source whose reads are timed. The clock is asked twice for a leaf, of which the network takes a thousand times as long.
+/// A source whose reads are timed. The clock is asked twice for a microbatch, of which the network takes a thousand times as long.
 pub(crate) struct Metered<'a, E> {
     pub(crate) source: &'a dyn Source<E>,
     /// Nanoseconds spent in [`Source::read`], by all workers together.
@@ -17,7 +17,7 @@ pub(crate) struct Metered<'a, E> {
 impl<E: Element> Source<E> for Metered<'_, E> {
     pass_on!(E, self => self.source; shape, n_transforms, identity);
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Microbatch<E>) -> Result<(), DataError> {
         let clock = Instant::now();
         let result = self.source.read(rows, key, leaf);
         let nanoseconds = u64::try_from(clock.elapsed().as_nanos()).unwrap_or(u64::MAX);

@@ -9,7 +9,7 @@ use ndarray::ArrayD;
 
 use crate::spec::{DatasetSpec, Labels};
 use crate::values::{finite, parameters_first};
-use crate::{DataError, Derivatives, Identity, Leaf, ParameterSteps, Source, check_rows};
+use crate::{DataError, Derivatives, Identity, Microbatch, ParameterSteps, Source, check_rows};
 
 /// Simulations in memory, checked when they are put in: shapes that fit, nothing that is not finite.
 ///
@@ -160,17 +160,17 @@ impl<E: Real> Source<E> for Arrays<E> {
         self.identity
     }
 
-    fn read(&self, rows: Range<usize>, _: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, _: Key, batch: &mut Microbatch<E>) -> Result<(), DataError> {
         let with_derivatives = check_rows(&rows, self.spec.n_s, self.spec.n_d)?;
         let copy = |from: &[E], row_len: usize, to: &mut Vec<E>| {
             to.extend_from_slice(&from[rows.start * row_len..rows.end * row_len]);
         };
-        leaf.n = rows.len();
-        leaf.values.clear();
-        copy(&self.values, self.spec.row_len(), &mut leaf.values);
-        leaf.derivatives.clear();
+        batch.n = rows.len();
+        batch.values.clear();
+        copy(&self.values, self.spec.row_len(), &mut batch.values);
+        batch.derivatives.clear();
         if with_derivatives {
-            copy(&self.changes, self.spec.change_len(), &mut leaf.derivatives);
+            copy(&self.changes, self.spec.change_len(), &mut batch.derivatives);
         }
         Ok(())
     }

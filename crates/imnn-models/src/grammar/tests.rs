@@ -79,7 +79,7 @@ fn mistakes_are_named() {
     refuse(r#"["ReLU"]"#, "layers[0]: unknown layer \"ReLU\"; did you mean \"relu\"?");
     refuse(
         r#"["xyzzy"]"#,
-        "layers[0]: unknown layer \"xyzzy\"; known are dense, conv, max_pool, avg_pool, reshape, parallel, residual, \
+        "layers[0]: unknown layer \"xyzzy\"; expected one of dense, conv, max_pool, avg_pool, reshape, parallel, residual, \
          global_avg_pool, global_max_pool, flatten, relu, leaky_relu, tanh, sigmoid, softplus, elu, gelu, selu, exp, \
          asinh, log1p, identity",
     );
@@ -113,7 +113,7 @@ fn mistakes_are_named() {
     );
     refuse(
         r#"[{ conv = { filters = 3, kernel = [3, 3], padding = "periodic" } }]"#,
-        "layers[0].conv.padding: unknown padding \"periodic\"; known are same, valid, circular",
+        "layers[0].conv.padding: unknown padding \"periodic\"; expected one of same, valid, circular",
     );
     refuse(
         r#"[{ max_pool = { window = [], padding = "same" } }]"#,
@@ -125,7 +125,7 @@ fn mistakes_are_named() {
     );
     refuse(
         r#"[{ parallel = { branches = [["tanh"]], join = "add" } }]"#,
-        "layers[0].parallel.join: unknown join \"add\"; known are concat, sum",
+        "layers[0].parallel.join: unknown join \"add\"; expected one of concat, sum",
     );
     refuse(
         r#"[{ dense = { features = 3, weight = "he" } }]"#,
