@@ -1,5 +1,6 @@
 //! The longer texts of `--help`.
 
+use imnn::models::{layers, optimisers};
 use imnn::sim::BuiltIn;
 
 /// A session, after the list of commands.
@@ -15,7 +16,11 @@ A session:
 /// A run file, after the options of `imnn fit`.
 pub(crate) fn run_file() -> String {
     let simulators: String = BuiltIn::help().iter().map(|(name, help)| format!("#   \"{name}\": {help}\n")).collect();
-    RUN_FILE.replace("# SIMULATORS\n", &simulators)
+    let comments = |text: String| text.lines().map(|line| format!("#   {line}\n")).collect::<String>();
+    RUN_FILE
+        .replace("# SIMULATORS\n", &simulators)
+        .replace("# LAYERS\n", &comments(layers::help()))
+        .replace("# OPTIMISERS\n", &comments(optimisers::help()))
 }
 
 const RUN_FILE: &str = r#"A run file; what has a default may be left out:
@@ -60,12 +65,16 @@ layers = [
   { parallel = { branches = [[{ dense = 8 }], [{ dense = 8 }, "tanh"]], join = "concat" } },
   { residual = [{ dense = 16 }, "gelu"] },
   { max_pool = { window = [2, 2], strides = [2, 2], padding = "valid" } },
-  "global_avg_pool", { dense = 2 },      # also avg_pool, global_max_pool, flatten, { reshape = [4, 4, 1] }
+  "global_avg_pool", { dense = 2 },
 ]
+# all layers:
+# LAYERS
 
-[optimiser]                              # or adamw, sgd, rmsprop
+[optimiser]
 adam = { learning_rate = 1e-3 }          # or { schedule = { cosine = { start = 3e-3, iterations = 3000 } } }
-clip_norm = 10.0
+clip_norm = 10.0                         # or clip_value
+# all optimisers:
+# OPTIMISERS
 
 [fit]
 lambda = 10.0                            # largest strength of the covariance regularisation
