@@ -98,7 +98,7 @@ fn theta_and_counts_are_checked() {
         refused(&[0.0, -1.0], 10, 5).starts_with("the simulator cannot simulate at theta = [0.0, -1.0]: parameter 1")
     );
     assert!(refused(&[0.0], 10, 5).contains("found 1 parameter value(s), expected 2"));
-    assert!(refused(&[0.0, f64::NAN], 10, 5).contains("parameter 1 is NaN"));
+    assert!(refused(&[0.0, f64::NAN], 10, 5).contains("theta[1] is NaN"));
     assert_eq!(refused(&THETA, 0, 0), "n_s = 0: at least one simulation is needed");
     assert!(refused(&THETA, 4, 5).starts_with("n_d = 5 simulations with derivatives"));
     let numerical = |widths: &[f64], n_d| {
