@@ -65,7 +65,7 @@ impl RunFolder {
         };
         match save(target) {
             Err(FitError::Occupied { path }) => {
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let name = path.file_name().unwrap_or("run".as_ref()).to_string_lossy().into_owned();
                 let mut others = (2..).map(|k| path.with_file_name(format!("{name}-{k}")));
                 let saved = others.find(|other| !other.exists()).unwrap_or_default();
                 save(&saved)?;
