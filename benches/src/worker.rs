@@ -7,7 +7,7 @@ use std::io::{BufRead, StdinLock, Write, stdin, stdout};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use imnn::device::yardstick::moved;
+use imnn::device::roofline::moved;
 use imnn::fit::{FitSettings, Imnn, Progress};
 use serde_json::json;
 

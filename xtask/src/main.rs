@@ -48,7 +48,7 @@ layering, circles, rooms, documents, sources and manifests" },
     Command { name: "lines", arguments: "[FOLDER]", run: lines::run, what: "\
 lines of source outside tests, here or in another clone" },
     Command { name: "sanitise", arguments: "[FILTERS]", run: sanitise::run, what: "\
-tests of the crate with unsafe code under AddressSanitizer; minutes, all is compiled anew" },
+tests of the crates with unsafe code under AddressSanitizer; minutes, all is compiled anew" },
     Command { name: "cuda", arguments: "[FOLDER]", run: cuda::run, what: "\
 kernels for GPUs: get NVIDIA's compiler (or take it from FOLDER), compile for all cards;
 test the GPU engine on a stand-in for the libraries" },

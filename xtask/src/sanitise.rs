@@ -1,4 +1,4 @@
-//! `cargo xtask sanitise`: the tests of the crate with unsafe code under AddressSanitizer.
+//! `cargo xtask sanitise`: the tests of the crates with unsafe code under AddressSanitizer.
 //!
 //! All crates are compiled so that every load and store is watched, those of the matrix kernels included, with the vector
 //! instructions of this machine: what lies outside an allocation, or was freed, ends the test. An access beyond a slice
@@ -10,8 +10,9 @@ use std::process::Command;
 use crate::process::{Failure, Outcome, cargo, output, run as run_command};
 use crate::{setup, workspace};
 
-/// The crate with unsafe code: `fused/matrix.rs` calls `gemm`, `team.rs` lends a borrow to threads.
-const CRATE: &str = "imnn-device";
+/// The crates with unsafe code: `matrix.rs` of imnn-compute calls `gemm`, its `threads/pool.rs` lends a borrow to threads;
+/// the bytes of numbers go to GPUs in imnn-device.
+const CRATES: [&str; 2] = ["imnn-compute", "imnn-device"];
 
 pub fn run(arguments: &[String]) -> Outcome {
     setup::run()?;
@@ -21,8 +22,9 @@ pub fn run(arguments: &[String]) -> Outcome {
 
 /// The tests of the library and all that it depends on, compiled to a folder of their own.
 fn tests(target: &str, arguments: &[String]) -> Command {
-    let mut command = cargo(&["test", "--package", CRATE, "--lib", "--target", target]);
+    let mut command = cargo(&["test", "--lib", "--target", target]);
     command
+        .args(CRATES.iter().flat_map(|name| ["--package", name]))
         .arg("--target-dir")
         .arg(folder())
         .arg("--")

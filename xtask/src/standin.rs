@@ -10,7 +10,7 @@ use crate::process::{Failure, Outcome, cargo, run as run_command};
 use crate::workspace;
 
 const SOURCE: &str = "crates/imnn-device/standin";
-const CHECKS: &str = "crates/imnn-device/src/cuda/kernels/emulated.hpp";
+const CHECKS: &str = "crates/imnn-device/src/commands/kernels/emulated.hpp";
 const FLAGS: &str = "-std=c++17 -O2 -g -Wall -Wextra -Werror -fPIC -fvisibility=hidden -Wl,--no-undefined";
 /// Source, library, and the name without a version, which is looked for first.
 const LIBRARIES: [[&str; 3]; 3] = [

@@ -9,7 +9,7 @@ mod report;
 use std::fs;
 use std::path::Path;
 
-use imnn::device::{CudaReport, yardstick};
+use imnn::device::{CudaReport, roofline};
 use serde::Serialize;
 
 pub use self::report::Report;
@@ -47,7 +47,7 @@ pub struct OnCard {
     /// Its times.
     #[serde(flatten)]
     pub measured: Measured,
-    /// Bytes that an iteration moves in the card's memory at least; counted for ours only.
+    /// Bytes that an iteration moves in the card's memory, about; counted for ours only.
     pub moved: Option<u64>,
 }
 
@@ -239,11 +239,11 @@ fn on_gpu(label: &str, device: Option<&str>) -> Outcome {
 impl Record {
     /// What the card does at best, now.
     fn gauge(&mut self, tf32: bool) -> Outcome {
-        self.products.push(yardstick::product_rate(0, false)?);
+        self.products.push(roofline::product_rate(0, false)?);
         if tf32 {
-            self.products_tf32.push(yardstick::product_rate(0, true)?);
+            self.products_tf32.push(roofline::product_rate(0, true)?);
         }
-        self.bandwidth.push(yardstick::bandwidth(0)?);
+        self.bandwidth.push(roofline::bandwidth(0)?);
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
     note = "give a `Cpu<E>`, such as `Cpu::all()?`, or a `Cuda<E>`, of the same precision as the `Imnn<E>`"
 )]
 pub trait Device<E: Element>: Send + Sync {
-    /// Readies a network: what depends on it alone is worked out once, what its passes need is kept and reused.
+    /// Compiles a network: what depends on it alone is worked out once, and the memory that its passes need is reused.
     ///
     /// # Errors
     /// If the device cannot run the network.
@@ -32,8 +32,8 @@ pub trait Session<E: Element>: Send {
     /// The summaries of all simulations. With `keep`, the pass is prepared for [`Session::backward`].
     ///
     /// # Errors
-    /// If simulations cannot be read, shapes do not fit, or the network makes something that is no number. The session
-    /// can be used again.
+    /// If simulations cannot be read, shapes do not fit, or the network returns NaN or infinity. The session can be
+    /// used again.
     fn forward(&mut self, task: &Task<'_, E>, keep: bool) -> Result<&Summaries>;
 
     /// The gradient of the loss with respect to the weights, from that with respect to the summaries: overwrites `gradient`,
@@ -47,16 +47,16 @@ pub trait Session<E: Element>: Send {
     /// `gradient` is then unspecified.
     fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()>;
 
-    /// Takes weights and optimiser onto the device, so that whole iterations run there; nothing where they cannot, and the
+    /// Takes weights and optimiser to the device, so that whole iterations run there; `None` if they cannot, and the
     /// iterations are then made of [`Session::forward`] and [`Session::backward`].
     ///
     /// # Errors
     /// If the device refuses.
-    fn settle(&mut self, _: &Start<'_, E>) -> Result<Option<Box<dyn Resident<E> + '_>>> {
+    fn start_training(&mut self, _: &Start<'_, E>) -> Result<Option<Box<dyn DeviceTraining<E> + '_>>> {
         Ok(None)
     }
 
-    /// What the workers have spent their time on since the network was readied; nothing where the device does not tell.
+    /// What the workers have spent their time on since the network was loaded; zero if the device does not tell.
     fn usage(&self) -> Usage {
         Usage::default()
     }
@@ -94,12 +94,12 @@ pub struct Start<'a, E: Element> {
 }
 
 /// Training whose weights and optimiser live on a device.
-pub trait Resident<E: Element> {
+pub trait DeviceTraining<E: Element> {
     /// One iteration: summaries, loss, gradient and update. `iteration` sets the learning rate. With the key of the
     /// iteration after it, that one's simulations may be made while the device works. If det F is above `keep_above`, the
     /// weights before the update, to which it belongs, are remembered as the best.
     ///
-    /// Where there is no loss the weights stay as they are, and the summaries come back.
+    /// If there is no loss the weights stay as they are.
     ///
     /// # Errors
     /// As [`Session::forward`]; weights and optimiser are then those before the iteration.
@@ -109,13 +109,13 @@ pub trait Resident<E: Element> {
         keys: Keys,
         iteration: u64,
         keep_above: Option<f64>,
-    ) -> Result<Evaluated<'_>>;
+    ) -> Result<LossResult<'_>>;
 
     /// The loss of the present weights on other simulations; they are remembered as the best if det F is above `keep_above`.
     ///
     /// # Errors
     /// As [`Session::forward`].
-    fn evaluate(&mut self, source: &dyn Source<E>, key: Key, keep_above: Option<f64>) -> Result<Evaluated<'_>>;
+    fn validate(&mut self, source: &dyn Source<E>, key: Key, keep_above: Option<f64>) -> Result<LossResult<'_>>;
 
     /// Brings the best weights to the host; false if none have been remembered here.
     ///
@@ -139,16 +139,16 @@ pub struct Keys {
     pub next: Option<Key>,
 }
 
-/// What a device makes of summaries.
+/// The loss of summaries, as a device works it out.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Evaluated<'a> {
-    /// What the history records.
-    Loss(Record),
-    /// Summaries without a loss: their covariance or Fisher matrix is singular, or something beyond what f64 holds.
-    Refused(&'a Summaries),
+pub enum LossResult<'a> {
+    /// What the history records of it.
+    Record(Record),
+    /// There is none: the covariance or Fisher matrix of these summaries is singular, or a number is beyond f64.
+    Singular(&'a Summaries),
 }
 
-/// What a network makes of the simulations, in f64 for the statistics.
+/// What a network returns for the simulations, in f64 for the statistics.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summaries {
     /// Summaries at the fiducial, `(n_s, n_summaries)`.

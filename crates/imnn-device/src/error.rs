@@ -4,7 +4,7 @@ use imnn_data::DataError;
 use imnn_models::ModelError;
 
 /// An error of this crate.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
     /// The simulations could not be read or made.
@@ -45,7 +45,7 @@ pub enum DeviceError {
         found: Vec<usize>,
     },
 
-    /// The gradient has no place for all weights, or too many.
+    /// The gradient is not as long as the weights.
     #[error("the network has {expected} weights and there is a gradient of {found}")]
     Gradient {
         /// Number of weights of the network.
@@ -54,7 +54,7 @@ pub enum DeviceError {
         found: usize,
     },
 
-    /// The source made something else than it promised.
+    /// The source returned something else than it promised.
     #[error(
         "reading simulations {start}..{end} gave {} numbers of them and {} of their derivatives, expected {} and {}; the \
          source's `read` must fill the leaf as its `input_shape`, `n_params` and `derivatives` say",
@@ -71,10 +71,10 @@ pub enum DeviceError {
         found: [usize; 2],
     },
 
-    /// The network made something that is no number.
+    /// The network returned NaN or infinity.
     #[error(
-        "the network made {value} for simulation {row} (of {n_s}); the weights have run away: lower the learning rate, clip the \
-         gradient, or scale the data to order one"
+        "the network returned {value} for simulation {row} (of {n_s}); training has diverged: lower the learning rate, clip \
+         the gradient, or scale the data to order one"
     )]
     NonFinite {
         /// Row of the simulation.
@@ -138,7 +138,7 @@ pub enum DeviceError {
         reason: String,
     },
 
-    /// An aggregation of nothing.
+    /// An aggregation of no devices.
     #[error("there are no devices to aggregate; give at least one")]
     NoDevices,
 
@@ -160,6 +160,13 @@ pub enum DeviceError {
     #[error("n_per_device is 0; give at least 1, or leave it out")]
     NPerDevice,
 
+    /// A fault in this crate.
+    #[error("internal error: {what}; this is a fault in imnn, please report it")]
+    Internal {
+        /// What cannot be.
+        what: &'static str,
+    },
+
     /// Worker threads could not be started.
     #[error("{threads} worker threads could not be started: {message}")]
     Threads {
@@ -170,5 +177,24 @@ pub enum DeviceError {
     },
 }
 
+/// The message, so that it is readable if `main` returns the error.
+impl std::fmt::Debug for DeviceError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
 /// The result type of this crate.
 pub type Result<T, E = DeviceError> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_print_their_message_when_main_returns_them() {
+        let error = DeviceError::NoGpu { device: 3, found: 1 };
+        assert_eq!(format!("{error:?}"), error.to_string());
+        assert_eq!(format!("{:?}", DeviceError::NPerDevice), "n_per_device is 0; give at least 1, or leave it out");
+    }
+}

@@ -1,37 +1,40 @@
-//! Where networks run: leaves of simulations spread over the threads of a CPU, or over several devices.
+//! Where networks run: on the threads of a CPU, on GPUs, or on several of a kind.
 //!
-//! A [`Device`] readies a network for a [`Session`], which takes weights and a source of simulations and gives the
+//! A [`Device`] compiles a network for a [`Session`], which takes weights and a source of simulations and returns the
 //! summaries and their derivatives; then, from the gradient of the loss with respect to those, the gradient with respect to
-//! the weights. Work is cut into leaves of a few simulations; a program runs one leaf on one worker.
+//! the weights. An [`Aggregator`] makes one device of several.
+//!
+//! | Module | What it is |
+//! | --- | --- |
+//! | `device` | the contract between the trainer and whatever runs networks |
+//! | `cpu` | microbatches of simulations on threads |
+//! | `lower` | plans as commands for a GPU |
+//! | `commands` | the commands, the kernels that they launch, and an emulation of a GPU for tests |
+//! | `cuda` | sessions and training on NVIDIA GPUs |
+//! | `several` | several sessions as one, each with its share of the simulations |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod aggregator;
-mod bench;
+#[cfg(any(test, feature = "cuda"))]
+mod commands;
 mod cpu;
-mod cpu_member;
-mod crew;
 mod cuda;
 mod device;
-mod dfdx;
 mod error;
-mod fused;
-mod leaves;
-mod lines;
-mod member;
+#[cfg(any(test, feature = "cuda"))]
+mod lower;
 mod meter;
-mod program;
+mod microbatches;
 mod reduce;
-mod session;
+#[cfg(any(test, feature = "cuda"))]
+mod several;
 mod shape;
-mod team;
-mod vectorised;
-mod workers;
 
-pub use aggregator::{Aggregator, Unit};
+pub use aggregator::{Aggregate, Aggregator};
 pub use cpu::Cpu;
 #[doc(hidden)] // For benchmarks alone.
-pub use cuda::yardstick;
+pub use cuda::roofline;
 pub use cuda::{Cuda, CudaReport, Gpu};
-pub use device::{Cotangents, Device, Evaluated, Keys, Resident, Session, Start, Summaries, Task, Usage};
+pub use device::{Cotangents, Device, DeviceTraining, Keys, LossResult, Session, Start, Summaries, Task, Usage};
 pub use error::{DeviceError, Result};

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// A source whose reads are timed. The clock is asked twice for a leaf, of which the network takes a thousand times as long.
+/// A source whose reads are timed. The clock is asked twice for a microbatch, of which the network takes a thousand times as long.
 pub(crate) struct Metered<'a, E> {
     pub(crate) source: &'a dyn Source<E>,
     /// Nanoseconds spent in [`Source::read`], by all workers together.

@@ -1,35 +1,39 @@
-//! The sum of the gradients of all runs of leaves.
+//! The sum of the gradients of all chunks of microbatches.
 
-use crate::crew::{Crew, Order, lock, own};
 use crate::error::Result;
-use crate::leaves::RUNS;
-use crate::vectorised::vectorised;
+use crate::microbatches::CHUNKS;
+use imnn_compute::threads::{Order, Scheduler, get_mut, lock};
+use imnn_compute::vectorised;
 use imnn_models::Element;
 use std::sync::Mutex;
 
 /// Entries that a worker sums at a time: enough to be worth the lock.
-const CHUNK: usize = 1 << 12;
-/// Entries summed at a time over all runs, so that partial sums stay in the first-level cache.
+const PIECE: usize = 1 << 12;
+/// Entries summed at a time over all chunks, so that partial sums stay in the first-level cache.
 const BLOCK: usize = 256;
 
-/// Writes to `total` the sum of `runs`, at most [`RUNS`] vectors as long as it.
+/// Writes to `total` the sum of `chunks`, at most [`CHUNKS`] vectors as long as it.
 ///
-/// Neighbours are added, then neighbours of the sums, and so on: an order that depends on the number of runs alone.
-pub(crate) fn reduce<E: Element>(crew: &mut Crew, runs: &mut [Mutex<Vec<E>>], total: &mut [E]) -> Result<()> {
-    let mut terms: [&[E]; RUNS] = [&[]; RUNS];
-    let n_terms = runs.len().min(RUNS);
-    for (term, run) in terms.iter_mut().zip(runs) {
-        *term = own(run);
+/// Neighbours are added, then neighbours of the sums, and so on: an order that depends on the number of chunks alone.
+pub(crate) fn reduce<E: Element>(
+    scheduler: &mut Scheduler,
+    chunks: &mut [Mutex<Vec<E>>],
+    total: &mut [E],
+) -> Result<()> {
+    let mut terms: [&[E]; CHUNKS] = [&[]; CHUNKS];
+    let n_terms = chunks.len().min(CHUNKS);
+    for (term, chunk) in terms.iter_mut().zip(chunks) {
+        *term = get_mut(chunk);
     }
     let terms = &terms[..n_terms];
-    let n_chunks = total.len().div_ceil(CHUNK);
-    let chunks = Mutex::new(total.chunks_mut(CHUNK).enumerate());
-    crew.run(n_chunks, 1, Order::Up, |_, _| {
-        // Chunks are alike, so a worker takes the next one whatever its task is called.
-        let next = lock(&chunks).next();
-        if let Some((k, chunk)) = next {
-            for (block, sum) in chunk.chunks_mut(BLOCK).enumerate() {
-                tree_sum(terms, k * CHUNK + block * BLOCK, sum);
+    let n_pieces = total.len().div_ceil(PIECE);
+    let pieces = Mutex::new(total.chunks_mut(PIECE).enumerate());
+    scheduler.run(n_pieces, 1, Order::Up, |_, _| {
+        // Pieces are alike, so a worker takes the next one whatever its task is called.
+        let next = lock(&pieces).next();
+        if let Some((k, piece)) = next {
+            for (block, sum) in piece.chunks_mut(BLOCK).enumerate() {
+                tree_sum(terms, k * PIECE + block * BLOCK, sum);
             }
         }
         Ok(())
@@ -70,7 +74,7 @@ vectorised! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workers::Workers;
+    use imnn_compute::threads::ThreadPool;
     use std::sync::Arc;
 
     /// Level by level: neighbours, then neighbours of the sums.
@@ -84,14 +88,14 @@ mod tests {
     #[test]
     fn the_tree_is_that_of_neighbours_for_any_number_of_threads() {
         for threads in [1, 3] {
-            let mut crew = Crew::new(Arc::new(Workers::together(threads).unwrap()));
+            let mut scheduler = Scheduler::new(Arc::new(ThreadPool::new(threads).unwrap()));
             for n_terms in [0, 1, 2, 3, 5, 6, 7, 11, 31, 32] {
-                for len in [0, 1, BLOCK + 1, 2 * CHUNK + 3] {
+                for len in [0, 1, BLOCK + 1, 2 * PIECE + 3] {
                     let term = |r: usize| (0..len).map(|i| ((i * 37 + r * 101) % 1009) as f32 / 7.0 - 60.0).collect();
                     let terms: Vec<Vec<f32>> = (0..n_terms).map(term).collect();
                     let mut runs: Vec<_> = terms.iter().cloned().map(Mutex::new).collect();
                     let mut total = vec![f32::NAN; len];
-                    reduce(&mut crew, &mut runs, &mut total).unwrap();
+                    reduce(&mut scheduler, &mut runs, &mut total).unwrap();
                     for i in 0..len {
                         let expected = plain(terms.iter().map(|term| term[i]).collect());
                         assert_eq!(total[i].to_bits(), expected.to_bits(), "{n_terms} terms, entry {i}");

@@ -2,9 +2,9 @@
 
 use crate::device::{Cotangents, Summaries, Task};
 use crate::error::{DeviceError, Result};
-use crate::leaves::Leaves;
-use crate::program::Rows;
+use crate::microbatches::Microbatches;
 use imnn_data::{Derivatives, Source};
+use imnn_engine::Rows;
 use imnn_models::{Element, Model};
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 
@@ -19,16 +19,16 @@ pub(crate) struct Shape {
     pub(crate) input: usize,
     /// Whether derivatives come as tangents, or as simulations below and above.
     pub(crate) exact: bool,
-    pub(crate) leaves: Leaves,
+    pub(crate) microbatches: Microbatches,
 }
 
 impl Shape {
-    /// The sizes of `task` for `model`, in leaves of at most `leaf_size` simulations.
+    /// The sizes of `task` for `model`, in microbatches of at most `microbatch_size` simulations.
     ///
     /// # Errors
     /// If source, network and weights do not belong together.
-    pub(crate) fn new<E: Element>(model: &Model, task: &Task<'_, E>, leaf_size: usize) -> Result<Self> {
-        let shape = Self::of(model, task.source, leaf_size)?;
+    pub(crate) fn new<E: Element>(model: &Model, task: &Task<'_, E>, microbatch_size: usize) -> Result<Self> {
+        let shape = Self::of(model, task.source, microbatch_size)?;
         let expected = model.layout().len();
         if task.weights.len() != expected {
             return Err(DeviceError::Weights { expected, found: task.weights.len() });
@@ -36,11 +36,11 @@ impl Shape {
         Ok(shape)
     }
 
-    /// The sizes of the simulations of `source` for `model`, in leaves of at most `leaf_size`.
+    /// The sizes of the simulations of `source` for `model`, in microbatches of at most `microbatch_size`.
     ///
     /// # Errors
     /// If source and network do not belong together.
-    pub(crate) fn of<E: Element>(model: &Model, source: &dyn Source<E>, leaf_size: usize) -> Result<Self> {
+    pub(crate) fn of<E: Element>(model: &Model, source: &dyn Source<E>, microbatch_size: usize) -> Result<Self> {
         if source.input_shape() != model.input_shape() {
             return Err(DeviceError::InputShape {
                 network: model.input_shape().to_vec(),
@@ -55,23 +55,23 @@ impl Shape {
             n_summaries: model.n_summaries(),
             input: model.input_size(),
             exact: matches!(source.derivatives(), Derivatives::Exact),
-            leaves: Leaves::new(n_s, n_d, leaf_size),
+            microbatches: Microbatches::new(n_s, n_d, microbatch_size),
         })
     }
 
-    /// How many rows beside its own each simulation of leaf `k` has.
-    pub(crate) fn beside(&self, k: usize) -> usize {
-        match (self.leaves.have_derivatives(k), self.exact) {
+    /// How many rows follow from each simulation of microbatch `k`: its tangents, or its simulations below and above.
+    pub(crate) fn tangent_rows(&self, k: usize) -> usize {
+        match (self.microbatches.have_derivatives(k), self.exact) {
             (false, _) => 0,
             (true, true) => self.n_params,
             (true, false) => 2 * self.n_params,
         }
     }
 
-    /// The rows of leaf `k`.
+    /// The rows of microbatch `k`.
     pub(crate) fn rows(&self, k: usize) -> Rows {
-        let (n, beside) = (self.leaves.rows(k).len(), self.beside(k));
-        if self.exact { Rows { n, tangents: beside } } else { Rows { n: n * (1 + beside), tangents: 0 } }
+        let (n, tangent_rows) = (self.microbatches.rows(k).len(), self.tangent_rows(k));
+        if self.exact { Rows { n, tangents: tangent_rows } } else { Rows { n: n * (1 + tangent_rows), tangents: 0 } }
     }
 
     /// Gives `summaries` this shape, in the memory that they have.
@@ -87,30 +87,30 @@ impl Shape {
         }
     }
 
-    /// Puts what a program made of leaf `k` in its place; derivatives of numerical data are `(above - below) / width`.
-    /// Returns the first number that is none, with its simulation.
+    /// Writes what a program returned for microbatch `k` to its place; derivatives of numerical data are `(above - below) / width`.
+    /// Returns the first value that is NaN or infinite, with its simulation.
     pub(crate) fn collect<E: Element>(
         &self,
         k: usize,
         derivatives: &Derivatives,
-        made: &[E],
+        output: &[E],
         summaries: &mut Summaries,
     ) -> Option<(usize, f64)> {
-        let (rows, beside) = (self.leaves.rows(k), self.beside(k));
+        let (rows, tangent_rows) = (self.microbatches.rows(k), self.tangent_rows(k));
         let (n, n_summaries) = (rows.len(), self.n_summaries);
-        let (values, changes) = made.split_at(n * n_summaries);
+        let (values, changes) = output.split_at(n * n_summaries);
         let x = &mut summaries.x.as_slice_mut().unwrap_or_default()[rows.start * n_summaries..rows.end * n_summaries];
         for (x, value) in x.iter_mut().zip(values) {
             *x = value.f64();
         }
-        if beside > 0 {
+        if tangent_rows > 0 {
             let per = n_summaries * self.n_params;
             let dx = &mut summaries.dx.as_slice_mut().unwrap_or_default()[rows.start * per..rows.end * per];
-            for (dx, made) in dx.chunks_exact_mut(per).zip(changes.chunks_exact(beside * n_summaries)) {
+            for (dx, output) in dx.chunks_exact_mut(per).zip(changes.chunks_exact(tangent_rows * n_summaries)) {
                 // The network's rows run over (side, parameter, summary); the statistics want parameters last.
                 for (s, dx) in dx.chunks_exact_mut(self.n_params).enumerate() {
                     for (a, dx) in dx.iter_mut().enumerate() {
-                        let at = |side: usize| made[(side * self.n_params + a) * n_summaries + s].f64();
+                        let at = |side: usize| output[(side * self.n_params + a) * n_summaries + s].f64();
                         *dx = match derivatives {
                             Derivatives::Exact => at(0),
                             Derivatives::Numerical { widths } => (at(1) - at(0)) / widths[a],
@@ -119,12 +119,12 @@ impl Shape {
                 }
             }
         }
-        if made.iter().all(|value| value.is_finite()) {
+        if output.iter().all(|value| value.is_finite()) {
             return None;
         }
         let first = |i: usize| {
             let own = &values[i * n_summaries..(i + 1) * n_summaries];
-            let others = &changes[i * beside * n_summaries..(i + 1) * beside * n_summaries];
+            let others = &changes[i * tangent_rows * n_summaries..(i + 1) * tangent_rows * n_summaries];
             let value = own.iter().chain(others).find(|value| !value.is_finite())?;
             Some((rows.start + i, value.f64()))
         };
@@ -145,9 +145,9 @@ impl Shape {
         Ok(())
     }
 
-    /// Writes to `to` the cotangents of the rows beside one simulation: of its tangents `(n_params, n_summaries)`, or of
+    /// Writes to `to` the cotangents of the tangent rows of one simulation: of its tangents `(n_params, n_summaries)`, or of
     /// its simulations below and above `(2, n_params, n_summaries)`.
-    pub(crate) fn beside_cotangents<E: Element>(
+    pub(crate) fn tangent_cotangents<E: Element>(
         &self,
         derivatives: &Derivatives,
         dx: ArrayView2<'_, f64>,
@@ -168,18 +168,24 @@ impl Shape {
         }
     }
 
-    /// Writes to `to` the cotangents of the simulations of leaf `k`, those below and above included.
-    pub(crate) fn cotangents<E: Element>(&self, k: usize, mut x: ArrayView2<'_, f64>, beside: &[E], to: &mut Vec<E>) {
-        let rows = self.leaves.rows(k);
+    /// Writes to `to` the cotangents of the simulations of microbatch `k`, those below and above included.
+    pub(crate) fn cotangents<E: Element>(
+        &self,
+        k: usize,
+        mut x: ArrayView2<'_, f64>,
+        tangent_rows: &[E],
+        to: &mut Vec<E>,
+    ) {
+        let rows = self.microbatches.rows(k);
         x.slice_axis_inplace(Axis(0), rows.into());
         to.clear();
         match x.as_slice() {
             Some(x) => to.extend(x.iter().map(|&c| E::of(c))),
             None => to.extend(x.iter().map(|&c| E::of(c))),
         }
-        if !self.exact && self.beside(k) > 0 {
+        if !self.exact && self.tangent_rows(k) > 0 {
             for _ in 0..x.nrows() {
-                to.extend_from_slice(beside);
+                to.extend_from_slice(tangent_rows);
             }
         }
     }

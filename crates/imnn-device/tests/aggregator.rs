@@ -10,6 +10,7 @@ use imnn_models::{Model, Network, Padding, Parameters, conv, dense, flatten, gel
 use imnn_sim::{GaussianMeanVariance, Key, PowerLawField};
 use ndarray::Array2;
 use std::ops::Range;
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 const THETA_FID: [f64; 2] = [0.0, 1.0];
@@ -120,7 +121,7 @@ fn less_than_a_leaf_cuts_leaves_and_says_so() {
             let found = passes(session.as_mut(), weights.values(), source.as_ref());
             let note = session.note().unwrap();
             assert!(
-                note.starts_with(&format!("n_per_device = {n_per_device} cuts leaves smaller than the 64")),
+                note.starts_with(&format!("n_per_device = {n_per_device} cuts microbatches smaller than the 64")),
                 "{note}"
             );
             found
@@ -199,6 +200,65 @@ fn a_source_that_fails_in_one_member_is_reported_and_all_go_on() {
             assert_eq!(passes(session.as_mut(), weights.values(), &sick(None, 0)), expected);
         }
     }
+}
+
+/// Simulations whose first row is read only when so many other microbatches have been.
+struct Waiting {
+    inner: Arrays<f32>,
+    others: usize,
+    read: Mutex<usize>,
+    more_read: Condvar,
+}
+
+impl Source<f32> for Waiting {
+    fn n_s(&self) -> usize {
+        self.inner.n_s()
+    }
+
+    fn n_d(&self) -> usize {
+        self.inner.n_d()
+    }
+
+    fn n_params(&self) -> usize {
+        self.inner.n_params()
+    }
+
+    fn input_shape(&self) -> &[usize] {
+        self.inner.input_shape()
+    }
+
+    fn derivatives(&self) -> &Derivatives {
+        self.inner.derivatives()
+    }
+
+    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<f32>) -> Result<(), DataError> {
+        let mut read = self.read.lock().unwrap();
+        if rows.contains(&0) {
+            // Whoever is given nothing of what others leave waits for ever; a minute is enough to say so.
+            let wait = |read| {
+                self.more_read.wait_timeout_while(read, Duration::from_secs(60), |read| *read < self.others).unwrap()
+            };
+            let late;
+            (read, late) = wait(read);
+            assert!(!late.timed_out(), "{} microbatches of {} were read by the other", *read, self.others);
+        }
+        *read += 1;
+        self.more_read.notify_all();
+        drop(read);
+        self.inner.read(rows, key, leaf)
+    }
+}
+
+#[test]
+fn whoever_is_done_takes_over() {
+    // Of 16 microbatches one device runs the first alone; it goes on when the other has done all the rest.
+    let inner: Arrays<f32> = simulate_exact(&DRAWS, &THETA_FID, 1000, 1000, KEY).unwrap();
+    let (model, weights) = ready(&dense_network(), &inner);
+    let mut alone = Cpu::new(1).unwrap().load(&model).unwrap();
+    let expected = passes(alone.as_mut(), weights.values(), &inner);
+    let source = Waiting { inner, others: 15, read: Mutex::default(), more_read: Condvar::new() };
+    let mut session = cpus(2, 1, 1 << 30).load(&model).unwrap();
+    assert_eq!(passes(session.as_mut(), weights.values(), &source), expected);
 }
 
 #[test]

@@ -244,8 +244,8 @@ impl<E: Element> Imnn<E> {
                 alpha: loss.regularisation.alpha(),
                 source: training,
             };
-            if let Some(resident) = session.settle(&start)? {
-                let mut on_device = OnDevice { resident, training, validation, loss };
+            if let Some(device) = session.start_training(&start)? {
+                let mut on_device = OnDevice { device, training, validation, loss };
                 let stop = iterations::run(&mut on_device, state, settings, validates, observer);
                 let fetched = on_device.finish(state);
                 return stop.and_then(|stop| fetched.map(|()| stop));

@@ -108,6 +108,7 @@ pub use error::{LARGEST_CONDITION, Matrix, Result, StatsError};
 pub use estimate::ScoreCompression;
 pub use finite_samples::{derivative_noise, hartlap_factor};
 pub use fisher::Statistics;
+pub use linalg::SMALLEST_DIAGONAL;
 pub use loss::{Evaluation, Loss};
 pub use record::{Record, Trace};
 pub use regularisation::*;

@@ -7,6 +7,9 @@ use ndarray_linalg::{EigValsh, UPLO};
 use crate::covariance::symmetrise;
 use crate::error::{LARGEST_CONDITION, Matrix, Result, StatsError};
 
+/// The smallest diagonal entry of a matrix that is inverted: a smaller square has lost digits to underflow.
+pub const SMALLEST_DIAGONAL: f64 = f64::MIN_POSITIVE / f64::EPSILON;
+
 /// A symmetric positive definite matrix `A = D L L^T D`.
 ///
 /// `D` is diagonal with powers of two, so that scaling is exact: no range is lost to the squares in `det`, and the
@@ -85,9 +88,7 @@ impl Positive {
 /// The power of two nearest to the square root of each diagonal entry.
 fn scale(name: Matrix, matrix: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
     let diagonal = matrix.diag();
-    // A smaller square has lost digits to underflow.
-    let smallest = f64::MIN_POSITIVE / f64::EPSILON;
-    if let Some(index) = diagonal.iter().position(|&value| value.is_nan() || value < smallest) {
+    if let Some(index) = diagonal.iter().position(|&value| value.is_nan() || value < SMALLEST_DIAGONAL) {
         let value = diagonal[index];
         return Err(match name {
             Matrix::Covariance => StatsError::ConstantSummary { summary: index, variance: value },

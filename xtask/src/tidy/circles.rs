@@ -12,7 +12,7 @@ use crate::source::{Source, module_folder, sources};
 use crate::workspace;
 
 /// Circles that there still are, by a part of what is shown of them; to become empty.
-const KNOWN: &[&str] = &["imnn-cli", "imnn-device", "imnn-models", "imnn-tools"];
+const KNOWN: &[&str] = &["imnn-cli", "imnn-device", "imnn-models"];
 
 pub fn faults() -> Outcome<Vec<String>> {
     let members = workspace::members()?;

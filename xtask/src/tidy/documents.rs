@@ -4,18 +4,14 @@
 use std::fs;
 
 use crate::process::Outcome;
-use crate::workspace::{self, keys, string};
+use crate::workspace::{self, Member, keys, string};
 
 pub fn faults() -> Outcome<Vec<String>> {
     let manifest = workspace::root_manifest()?;
     let members = workspace::members()?;
     let mut faults = Vec::new();
     match fs::read_to_string(workspace::root().join("ARCHITECTURE.md")) {
-        Ok(text) => faults.extend(architecture(
-            &text,
-            &manifest,
-            &members.iter().map(|member| &*member.name).collect::<Vec<_>>(),
-        )),
+        Ok(text) => faults.extend(architecture(&text, &manifest, &members)),
         Err(_) => faults.push("ARCHITECTURE.md is missing".into()),
     }
     match fs::read_to_string(workspace::root().join("README.md")) {
@@ -25,19 +21,19 @@ pub fn faults() -> Outcome<Vec<String>> {
     Ok(faults)
 }
 
-/// Every crate in the section "Code map", every third-party dependency with words beside it.
-fn architecture(text: &str, manifest: &str, members: &[&str]) -> Vec<String> {
+/// Every crate in the section "Code map", by its name or its folder, every third-party dependency with words beside it.
+fn architecture(text: &str, manifest: &str, members: &[Member]) -> Vec<String> {
     let mut faults = Vec::new();
     let Some(map) = section(text, "code map") else {
         return vec!["ARCHITECTURE.md has no section `Code map`".into()];
     };
-    for name in members {
-        if !map.contains(&format!("`{name}`")) {
+    for Member { name, folder, .. } in members {
+        if ![name, &workspace::shown(folder)].iter().any(|name| map.contains(&format!("`{name}`"))) {
             faults.push(format!("ARCHITECTURE.md: the code map does not mention `{name}`"));
         }
     }
     for name in keys(manifest, "workspace.dependencies") {
-        if !members.contains(&name) && !text.lines().any(|line| gives_reason(line, name)) {
+        if !members.iter().any(|member| member.name == name) && !text.lines().any(|line| gives_reason(line, name)) {
             faults.push(format!("ARCHITECTURE.md: no line gives the reason for the dependency `{name}`"));
         }
     }
@@ -111,10 +107,17 @@ mod tests {
 
     #[test]
     fn crates_and_reasons_are_looked_for() {
-        let good = "# A\n## Code map\n### `imnn`\nthe facade\n## B\n| `ndarray` | arrays with views and axes |\n";
-        assert!(architecture(good, MANIFEST, &["imnn"]).is_empty());
-        let bad = "# A\n## Code map\nnothing\n## B\n`imnn`\n| `ndarray` | `approx` |\n";
-        let faults = architecture(bad, MANIFEST, &["imnn"]);
+        let member = |name: &str, folder: &str| Member {
+            name: name.into(),
+            folder: workspace::root().join(folder),
+            manifest: String::new(),
+        };
+        let members = [member("imnn", "crates/imnn"), member("imnn-tests", "tests")];
+        let good =
+            "# A\n## Code map\n### `imnn`\nthe facade, `tests`\n## B\n| `ndarray` | arrays with views and axes |\n";
+        assert!(architecture(good, MANIFEST, &members).is_empty());
+        let bad = "# A\n## Code map\n`tests`\n## B\n`imnn`\n| `ndarray` | `approx` |\n";
+        let faults = architecture(bad, MANIFEST, &members);
         assert_eq!(faults.len(), 2, "{faults:?}");
         assert!(faults[0].contains("code map does not mention `imnn`"));
         assert!(faults[1].contains("reason for the dependency `ndarray`"));

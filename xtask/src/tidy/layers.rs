@@ -45,10 +45,24 @@ const LAYERS: &[Layer] = &[
         uses: &["imnn-data", "imnn-io"],
         never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
     },
-    Layer { name: "imnn-models", uses: &["imnn-io", "imnn-sim"], never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA] },
+    Layer {
+        name: "imnn-compute",
+        uses: &["imnn-sim"],
+        never: &[FILES, &["cudarc", "dfdx"], TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
+    },
+    Layer {
+        name: "imnn-models",
+        uses: &["imnn-compute", "imnn-io", "imnn-sim"],
+        never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA],
+    },
+    Layer {
+        name: "imnn-engine",
+        uses: &["imnn-compute", "imnn-models"],
+        never: &[&["cudarc"], TERMINAL, PLOTS, LINEAR_ALGEBRA],
+    },
     Layer {
         name: "imnn-device",
-        uses: &["imnn-data", "imnn-io", "imnn-models", "imnn-sim", "imnn-stats"],
+        uses: &["imnn-compute", "imnn-data", "imnn-engine", "imnn-io", "imnn-models", "imnn-sim", "imnn-stats"],
         never: &[TERMINAL, PLOTS],
     },
     Layer {
@@ -77,6 +91,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "imnn-cli", uses: &["imnn"], never: &[] },
     Layer { name: "imnn-benches", uses: &["imnn"], never: &[] },
     Layer { name: "imnn-examples", uses: &["imnn"], never: &[] },
+    Layer { name: "imnn-agreement", uses: &["imnn-engine", "imnn-models", "imnn-sim"], never: &[] },
     Layer { name: "imnn-tests", uses: &["imnn"], never: &[] },
     Layer { name: "xtask", uses: &[], never: &[] },
 ];

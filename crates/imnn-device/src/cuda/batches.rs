@@ -1,21 +1,21 @@
 //! How simulations are cut into batches for a card, and what stays there.
 
-use crate::fused::Plan;
-use crate::fused::lower::{Lengths, lengths};
+use crate::lower::{Lengths, lengths};
 use crate::shape::Shape;
+use imnn_engine::Plan;
 use imnn_models::Element;
 
 /// A cut, and how many batches have memory of their own; all further ones share the last of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Batches {
-    /// The task, with batches for leaves.
+    /// The task, with batches for microbatches.
     pub(crate) shape: Shape,
     /// What the largest batch needs.
     pub(crate) lengths: Lengths,
     /// How many stay as simulations.
     pub(crate) n_inputs: usize,
     /// How many stay with all layers, between forward and backward.
-    pub(crate) n_kept: usize,
+    pub(crate) n_saved: usize,
     /// Whether there is a stage too, for the simulations of the batch that comes next.
     pub(crate) staged: bool,
 }
@@ -38,24 +38,24 @@ pub(crate) struct Room {
 impl Batches {
     /// The largest batches for which there is room; none if there is not even room for single simulations.
     ///
-    /// Where not everything can be kept, a batch takes a quarter of the memory at most, so that some are. Where simulations
+    /// Where not everything can be saved, a batch takes a quarter of the memory at most, so that some are. Where simulations
     /// have to be brought again there is a stage as well, unless everything fits but for that.
     pub(crate) fn new<E: Element>(plan: &Plan<E>, task: impl Fn(usize) -> Shape, room: Room) -> Option<Self> {
         let mut size = room.n;
         loop {
             let shape = task(size);
             let lengths = largest(plan, &shape, room);
-            let batches = (0..shape.leaves.len()).map(|k| shape.leaves.rows(k).len()).max().unwrap_or(0);
-            let n = shape.leaves.len().max(1);
-            let (input, kept, shared) = bytes::<E>(&lengths);
+            let batches = (0..shape.microbatches.len()).map(|k| shape.microbatches.rows(k).len()).max().unwrap_or(0);
+            let n = shape.microbatches.len().max(1);
+            let (input, saved, shared) = bytes::<E>(&lengths);
             // Kernels count in 32 bits.
             if lengths.largest < u32::MAX as usize {
-                let one = shared.saturating_add(input).saturating_add(kept);
-                let all = one.saturating_add((n - 1).saturating_mul(input.saturating_add(kept)));
+                let one = shared.saturating_add(input).saturating_add(saved);
+                let all = one.saturating_add((n - 1).saturating_mul(input.saturating_add(saved)));
                 if all <= room.memory {
                     let staged = !room.constant && all.saturating_add(input) <= room.memory;
-                    let n_kept = if room.backward { n } else { 1 };
-                    return Some(Batches { shape, lengths, n_inputs: n, n_kept, staged });
+                    let n_saved = if room.backward { n } else { 1 };
+                    return Some(Batches { shape, lengths, n_inputs: n, n_saved, staged });
                 }
                 let last = batches <= 1;
                 if one <= room.memory / if last { 1 } else { 4 } {
@@ -64,8 +64,8 @@ impl Batches {
                     let rest = if staged { rest - input } else { rest };
                     let n_inputs = n.min(1 + rest / input.max(1));
                     let rest = rest - (n_inputs - 1) * input;
-                    let n_kept = if room.backward { n_inputs.min(1 + rest / kept.max(1)) } else { 1 };
-                    return Some(Batches { shape, lengths, n_inputs, n_kept, staged });
+                    let n_saved = if room.backward { n_inputs.min(1 + rest / saved.max(1)) } else { 1 };
+                    return Some(Batches { shape, lengths, n_inputs, n_saved, staged });
                 }
             }
             if batches <= 1 {
@@ -78,12 +78,12 @@ impl Batches {
 
 /// The most that any batch needs.
 fn largest<E: Element>(plan: &Plan<E>, shape: &Shape, room: Room) -> Lengths {
-    let mut most = Lengths { input: 0, kept: 0, indices: 0, arena: 0, patches: 0, partial: 0, largest: 0 };
-    for k in 0..shape.leaves.len() {
+    let mut most = Lengths { input: 0, saved: 0, indices: 0, arena: 0, patches: 0, partial: 0, largest: 0 };
+    for k in 0..shape.microbatches.len() {
         let one = lengths(plan, shape.rows(k), room.patches);
         let backward = usize::from(room.backward);
         most.input = most.input.max(one.input);
-        most.kept = most.kept.max(one.kept);
+        most.saved = most.saved.max(one.saved);
         most.indices = most.indices.max(one.indices);
         most.arena = most.arena.max(one.arena * backward);
         most.patches = most.patches.max(one.patches);
@@ -96,6 +96,6 @@ fn largest<E: Element>(plan: &Plan<E>, shape: &Shape, room: Room) -> Lengths {
 /// Bytes of a batch's input and layers, and of what all batches use in turn.
 fn bytes<E>(lengths: &Lengths) -> (usize, usize, usize) {
     let size = size_of::<E>();
-    let kept = lengths.kept * size + lengths.indices * size_of::<u32>();
-    (lengths.input * size, kept, (lengths.arena + lengths.patches + lengths.partial) * size)
+    let saved = lengths.saved * size + lengths.indices * size_of::<u32>();
+    (lengths.input * size, saved, (lengths.arena + lengths.patches + lengths.partial) * size)
 }

@@ -1,8 +1,8 @@
 //! The card itself: on the GPU of this machine, or on the stand-in for NVIDIA's libraries (`standin/README.md`).
 
-use super::backend::{Argument, Backend, Command, Factor, Product, Span};
 use super::card::Card;
 use super::session::{CardSession, Limits};
+use crate::commands::{Argument, Backend, Command, Factor, Product, Span};
 use crate::{Cotangents, Cuda, CudaReport, Device, DeviceError, Session, Task};
 use imnn_data::{Arrays, simulate_exact};
 use imnn_models::{Element, Model, dense, gelu, relu, serial};

@@ -1,6 +1,7 @@
 //! Kernels for the card that is found: compiled by NVRTC, and kept in a folder for the next time.
 
-use super::{kernels, libraries};
+use super::report;
+use crate::commands::kernels;
 use cudarc::nvrtc::{result, sys};
 use std::ffi::CString;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,7 +19,7 @@ pub(super) fn kernels(size: usize, capability: (i32, i32)) -> Result<Vec<u8>, St
     let target = format!("sm_{}{}", capability.0, capability.1);
     let file = folder().map(|folder| {
         let mut hasher = DefaultHasher::new();
-        (&source, &target, libraries::nvrtc_version()).hash(&mut hasher);
+        (&source, &target, report::nvrtc_version()).hash(&mut hasher);
         folder.join(format!("kernels-{target}-{:016x}.cubin", hasher.finish()))
     });
     if let Some(code) = file.as_deref().and_then(load) {
@@ -120,7 +121,7 @@ mod tests {
     #[test]
     #[allow(unsafe_code)]
     fn kernels_compile_for_all_cards() {
-        if !libraries::has_nvrtc() {
+        if !report::has_nvrtc() {
             let needed = std::env::var_os("IMNN_NVRTC").is_some();
             assert!(!needed, "IMNN_NVRTC is set, and libnvrtc is not found");
             eprintln!("SKIPPED: kernels were not compiled, libnvrtc is not found; `cargo xtask cuda` gets it");
@@ -147,7 +148,7 @@ mod tests {
 
     #[test]
     fn what_the_compiler_says_is_said() {
-        if libraries::has_nvrtc() {
+        if report::has_nvrtc() {
             let error = compile("extern \"C\" __global__ void f() { nonsense; }", "sm_90").unwrap_err();
             assert!(error.contains("nonsense") && error.contains("sm_90"), "{error}");
         }

@@ -1,5 +1,6 @@
 //! NVIDIA GPUs as a device.
 
+use crate::aggregator::Aggregate;
 use crate::device::{Device, Session};
 use crate::error::{DeviceError, Result};
 use imnn_models::{Element, Model};
@@ -64,7 +65,7 @@ impl<E: Element> Cuda<E> {
     }
 
     /// At most this many bytes of each card's memory; the default is nine tenths of what is free. With less, batches are
-    /// smaller, and what cannot be kept between forward and backward is run again.
+    /// smaller, and what cannot be saved between forward and backward is run again.
     pub fn with_memory(mut self, bytes: usize) -> Self {
         self.memory = Some(bytes);
         self
@@ -79,7 +80,7 @@ impl<E: Element> Cuda<E> {
 
     #[cfg(feature = "cuda")]
     fn check(device: usize) -> Result<()> {
-        super::libraries::check(device)
+        super::report::check(device)
     }
 
     #[cfg(not(feature = "cuda"))]
@@ -89,23 +90,47 @@ impl<E: Element> Cuda<E> {
 }
 
 impl<E: Element> Device<E> for Cuda<E> {
-    #[cfg(feature = "cuda")]
     fn load(&self, model: &Model) -> Result<Box<dyn Session<E>>> {
+        Self::load_together(std::slice::from_ref(self), None, model)
+    }
+}
+
+impl<E: Element> Aggregate<E> for Cuda<E> {
+    fn kind(&self) -> &'static str {
+        if self.tf32 { "GPU in TF32" } else { "GPU" }
+    }
+
+    fn workers(&self) -> usize {
+        self.devices.len()
+    }
+
+    /// Each GPU has a session of its own, with an even share of the simulations.
+    #[cfg(feature = "cuda")]
+    fn load_together(devices: &[Self], n_per_device: Option<usize>, model: &Model) -> Result<Box<dyn Session<E>>> {
+        use super::card::Card;
         use super::session::{CardSession, Limits};
-        let limits = Limits { memory: self.memory, n: self.n_per_device, ..Limits::default() };
-        let session = |&device: &usize| -> Result<Box<dyn Session<E>>> {
-            let card = super::card::Card::new(device, size_of::<E>(), self.tf32)?;
-            Ok(Box::new(CardSession::new(model, card, limits)?))
-        };
-        let mut sessions = self.devices.iter().map(session).collect::<Result<Vec<_>>>()?;
-        match sessions.len() {
-            1 => Ok(sessions.remove(0)),
-            _ => Ok(Box::new(super::several::Several::new(sessions))),
+        use crate::several::Several;
+        let mut sessions: Vec<Box<dyn Session<E>>> = Vec::new();
+        for cuda in devices {
+            let n = [n_per_device, cuda.n_per_device].into_iter().flatten().min();
+            let limits = Limits { memory: cuda.memory, n, ..Limits::default() };
+            for &device in &cuda.devices {
+                let card = Card::new(device, size_of::<E>(), cuda.tf32)?;
+                sessions.push(Box::new(CardSession::new(model, card, limits)?));
+            }
+        }
+        match sessions.pop() {
+            None => Err(DeviceError::NoDevices),
+            Some(only) if sessions.is_empty() => Ok(only),
+            Some(last) => {
+                sessions.push(last);
+                Ok(Box::new(Several::new(sessions)))
+            }
         }
     }
 
     #[cfg(not(feature = "cuda"))]
-    fn load(&self, _: &Model) -> Result<Box<dyn Session<E>>> {
+    fn load_together(_: &[Self], _: Option<usize>, _: &Model) -> Result<Box<dyn Session<E>>> {
         Err(DeviceError::NoCudaFeature)
     }
 }

@@ -6,16 +6,13 @@
 //!
 //! All of it is in double precision, with the formulas and refusals of imnn-stats; see `kernels/loss.cu`.
 
-use super::backend::{Argument, Backend, Command, Span, count, launch};
 use super::layout::Layout;
-use super::session::numbers;
+use crate::commands::{Argument, Backend, Command, Span, bytes, count, launch};
 use crate::error::Result;
 use imnn_data::Derivatives;
 use imnn_stats::Record;
 use std::ops::Range;
 
-/// More summaries than this are evaluated on the host: one thread of the card works out the loss.
-pub(crate) const MOST_SUMMARIES: usize = 16;
 /// Rows of one partial sum.
 const ROWS_PER_PART: usize = 32;
 /// Numbers of a record on the card: the status, and those of [`Record`].
@@ -31,27 +28,21 @@ pub(crate) struct Evaluation {
     pub(super) commands: Vec<Command>,
     /// The sequence of these commands alone.
     pub(super) sequence: usize,
-    memory: Vec<usize>,
 }
 
 impl Evaluation {
-    /// Readies the commands for the batches of a task, with its cotangents if there is a backward pass. `settings` holds
+    /// Prepares the commands for the batches of a task, with its cotangents if there is a backward pass. `settings` holds
     /// lambda and alpha.
     ///
     /// # Errors
     /// If the card refuses.
-    pub(crate) fn new<B: Backend>(backend: &mut B, layout: &Layout, settings: Span) -> Result<Self> {
+    pub(crate) fn new<B: Backend>(backend: &mut B, layout: &mut Layout, settings: Span) -> Result<Self> {
         let shape = layout.batches.shape;
         let (q, p, sides) = (shape.n_summaries, shape.n_params, if shape.exact { 1 } else { 2 });
         let parts = parts(layout);
         let n_parts = parts.last().map_or(0, |part| part.end);
         let (first, second) = (q + q * p, q * (q + 2));
-        let mut memory = Vec::new();
-        let mut take = |len: usize| -> Result<Span> {
-            let span = numbers::<f64>(backend, len)?;
-            memory.push(span.memory);
-            Ok(span)
-        };
+        let mut take = |len: usize| layout.training.allocate::<f64>(backend, len);
         let [sums, mean, totals] = [take(n_parts * first.max(second))?, take(first)?, take(second)?];
         let [record, gradient, widths] = [take(RECORD)?, take(q + q * q)?, take(p)?];
 
@@ -59,11 +50,11 @@ impl Evaluation {
         for (k, part) in parts.iter().enumerate() {
             let arguments = [
                 Argument::Numbers(layout.spans[k].summaries),
-                count(shape.leaves.rows(k).len()),
+                count(shape.microbatches.rows(k).len()),
                 count(ROWS_PER_PART),
                 count(q),
                 count(p),
-                count(shape.beside(k)),
+                count(shape.tangent_rows(k)),
                 Argument::Doubles(widths),
                 Argument::Doubles(sums.part(part.start * first..part.end * first)),
             ];
@@ -75,7 +66,7 @@ impl Evaluation {
         for (k, part) in parts.iter().enumerate() {
             let arguments = [
                 Argument::Numbers(layout.spans[k].summaries),
-                count(shape.leaves.rows(k).len()),
+                count(shape.microbatches.rows(k).len()),
                 count(ROWS_PER_PART),
                 count(q),
                 Argument::Doubles(mean),
@@ -103,7 +94,7 @@ impl Evaluation {
         for (k, spans) in layout.spans.iter().enumerate().filter(|_| !layout.backward.is_empty()) {
             let arguments = [
                 Argument::Numbers(spans.summaries),
-                count(shape.leaves.rows(k).len() * q),
+                count(shape.microbatches.rows(k).len() * q),
                 count(q),
                 Argument::Doubles(gradient),
                 Argument::Numbers(layout.tangents),
@@ -112,21 +103,15 @@ impl Evaluation {
             ];
             launch(&mut commands, "cotangents", spans.values.len, &arguments);
         }
-        let sequence = backend.prepare(commands.clone())?;
-        Ok(Evaluation { record, widths, loaded: vec![], commands, sequence, memory })
+        let sequence = layout.training.prepare(backend, commands.clone())?;
+        Ok(Evaluation { record, widths, loaded: vec![], commands, sequence })
     }
 
-    /// Gives everything back.
-    pub(crate) fn release<B: Backend>(self, backend: &mut B) -> Result<()> {
-        backend.forget(self.sequence)?;
-        self.memory.into_iter().try_for_each(|memory| backend.free(memory))
-    }
-
-    /// Brings the widths of numerical derivatives to the card, where others lie there.
+    /// Uploads the widths of numerical derivatives, unless they are there already.
     pub(crate) fn load_widths<B: Backend>(&mut self, backend: &mut B, derivatives: &Derivatives) -> Result<()> {
         let Derivatives::Numerical { widths } = derivatives else { return Ok(()) };
         if self.loaded != *widths {
-            backend.upload(self.widths.memory, 0, super::bytes::of(widths))?;
+            backend.upload(self.widths.memory, 0, bytes::of(widths))?;
             self.loaded.clone_from(widths);
         }
         Ok(())
@@ -137,10 +122,10 @@ impl Evaluation {
         self.record
     }
 
-    /// What was evaluated last; nothing where there is no loss.
+    /// What was evaluated last; `None` if there is no loss.
     pub(crate) fn record<B: Backend>(&self, backend: &mut B) -> Result<Option<Record>> {
         let mut numbers = [0.0; RECORD];
-        backend.download(self.record.memory, 0, super::bytes::of_mut(&mut numbers))?;
+        backend.download(self.record.memory, 0, bytes::of_mut(&mut numbers))?;
         let mut record = [0.0; Record::NAMES.len()];
         record.copy_from_slice(&numbers[1..]);
         Ok((numbers[0] == 0.0).then(|| Record::from_array(record)))
@@ -150,7 +135,7 @@ impl Evaluation {
 /// The partial sums of each batch.
 fn parts(layout: &Layout) -> Vec<Range<usize>> {
     let mut end = 0;
-    let rows = (0..layout.spans.len()).map(|k| layout.batches.shape.leaves.rows(k).len());
+    let rows = (0..layout.spans.len()).map(|k| layout.batches.shape.microbatches.rows(k).len());
     rows.map(|rows| {
         let start = end;
         end += rows.div_ceil(ROWS_PER_PART);

@@ -9,10 +9,9 @@
 //! it to its place, in order with the work, is a copy within the card. What is not read ahead, or has no stage, is copied
 //! from the buffer to its place.
 
-use super::backend::{Backend, Done};
-use super::bytes;
 use super::layout::{Data, Layout};
 use super::read::read;
+use crate::commands::{Backend, Done, bytes};
 use crate::device::Task;
 use crate::error::{DeviceError, Result};
 use crate::shape::Shape;
@@ -41,7 +40,7 @@ struct Buffer {
     number: usize,
     used: u64,
     holds: Option<Content>,
-    /// Why reading that failed; it is told when the batch is brought, if ever it is.
+    /// Why reading that failed; reported when the batch is brought, if ever it is.
     error: Option<DeviceError>,
 }
 
@@ -111,7 +110,7 @@ impl<E: Element> Feed<E> {
     /// they have a name by which that task can be told from others.
     ///
     /// # Errors
-    /// If the card refuses. What reading fails with is told when the batch is brought, if ever it is.
+    /// If the card refuses. What reading fails with is reported when the batch is brought, if ever it is.
     pub(crate) fn read_ahead<B: Backend>(
         &mut self,
         backend: &mut B,

@@ -1,9 +1,10 @@
 //! Simulations on their way to an emulated card: copies as late as they may be, batches read ahead, errors, idle time.
 
-use super::backend::Backend;
-use super::emulated::Emulated;
+use super::layout::Passes;
 use super::session::{CardSession, Limits};
-use crate::{Cotangents, DeviceError, Evaluated, Keys, Session, Start, Summaries, Task};
+use crate::commands::Backend;
+use crate::commands::emulated::Emulated;
+use crate::{Cotangents, DeviceError, Keys, LossResult, Session, Start, Summaries, Task};
 use imnn_data::{
     Arrays, DataError, Derivatives, HeldRows, Identity, Leaf, OnTheFly, Prefetch, Source, Streamed, Streaming,
     simulate_exact,
@@ -71,7 +72,7 @@ fn pass(session: &mut CardSession<f64, impl Backend>, source: &dyn Source<f64>, 
 fn read_ahead(session: &mut CardSession<f64, impl Backend>, source: &dyn Source<f64>, key: Key) {
     let weights = weights();
     let task = Task { weights: &weights, source, key };
-    let layout = session.layouts[0].as_mut().unwrap();
+    let layout = session.layouts.get_mut(Passes::Both).unwrap();
     session.feed.read_ahead(&mut session.backend, layout, &task, 0, None).unwrap();
 }
 
@@ -217,7 +218,7 @@ fn all_batches_but_the_first_come_beside_the_work() {
     for limits in [few(), little()] {
         let mut session = late(limits);
         pass(&mut session, &source, key(0)).unwrap();
-        let layout = session.layouts[0].as_ref().unwrap();
+        let layout = session.layouts.get(Passes::Both).unwrap();
         let first = layout.spans[0].input.len * size_of::<f64>();
         let n = 23 * 10 * 3 + 18 * 10;
         assert!(layout.stage.is_some() && layout.spans.len() > 3);
@@ -329,7 +330,7 @@ fn files_stay_on_the_card_like_simulations_in_memory() {
         source.rows();
         assert_eq!(pass(&mut shared, &source, key(1)).unwrap(), first);
         let rows = source.rows();
-        let layout = shared.layouts[0].as_ref().unwrap();
+        let layout = shared.layouts.get(Passes::Both).unwrap();
         assert!(layout.has_own_input(0) && !layout.has_own_input(layout.spans.len() - 1));
         assert!(rows > 0 && rows < 2 * 41, "{rows}");
     }
@@ -346,7 +347,10 @@ fn buffers_are_for_what_comes_again_and_again() {
     pass(&mut session, &arrays, key(0)).unwrap();
     assert_eq!(session.backend.beside, 0);
     pass(&mut session, &source, key(0)).unwrap();
-    assert!(session.layouts[0].as_ref().unwrap().stage.is_none(), "the layout was for simulations that come once");
+    assert!(
+        session.layouts.get(Passes::Both).unwrap().stage.is_none(),
+        "the layout was for simulations that come once"
+    );
     assert_eq!(pass(&mut session, &source, key(0)).unwrap(), pass(&mut late(few()), &source, key(0)).unwrap());
 }
 
@@ -359,7 +363,7 @@ fn a_stage_is_within_the_memory() {
         let before = session.backend.used;
         let weights = weights();
         session.forward(&Task { weights: &weights, source: &source, key: key(0) }, true).map(|_| ()).unwrap();
-        let layout = session.layouts[0].as_ref().unwrap();
+        let layout = session.layouts.get(Passes::Both).unwrap();
         // Beside what is counted there are summaries and their cotangents.
         let beside = 8 * (2 * 2 * 41 + 3 * 2 * 23 + 2 * 2 * 2);
         assert!(session.backend.used - before <= memory + beside, "{memory}");
@@ -404,23 +408,23 @@ fn iterations_on_the_card_read_for_the_next_one() {
             let (lambda, alpha) = (10.0, 10.0);
             let start =
                 Start { weights: &weights, optimiser: &optimiser, state: &state, lambda, alpha, source: &source };
-            let mut settled = session.settle(&start).unwrap().unwrap();
+            let mut training = session.start_training(&start).unwrap().unwrap();
             let mut records = vec![];
             let mut rows = vec![];
             for k in 0..4 {
                 let keys = Keys { own: key(k), next: Some(key(k + 1)).filter(|_| ahead && k < 3) };
                 for made in [true, false] {
                     let evaluated = if made {
-                        settled.iterate(&source, keys, k, None)
+                        training.iterate(&source, keys, k, None)
                     } else {
-                        settled.evaluate(&validation, key(99), None)
+                        training.validate(&validation, key(99), None)
                     };
-                    let Evaluated::Loss(record) = evaluated.unwrap() else { panic!("no loss") };
+                    let LossResult::Record(record) = evaluated.unwrap() else { panic!("no loss") };
                     records.push(record);
                 }
                 rows.push((source.rows(), validation.rows()));
             }
-            drop(settled);
+            drop(training);
             assert!(session.usage().total > Duration::ZERO && session.usage().reading <= session.usage().total);
             (records, rows)
         };

@@ -1,10 +1,12 @@
 //! Whole iterations as commands.
 
-use super::backend::{Argument, Backend, Command, Span, count, launch};
+use super::evaluation::Evaluation;
 use super::layout::Layout;
-use crate::error::Result;
-use crate::fused::Plan;
-use crate::fused::lower::{WeightSpans, derive, fold};
+use crate::commands::kernels::Limit;
+use crate::commands::{Argument, Backend, Command, Span, count, launch};
+use crate::error::{DeviceError, Result};
+use crate::lower::{WeightSpans, derive, fold};
+use imnn_engine::Plan;
 use imnn_models::{Clip, Method, OptimiserConfig};
 
 /// Parts of the sums that the norm of a gradient is made of.
@@ -21,26 +23,22 @@ pub(crate) struct Iteration {
 }
 
 impl Iteration {
+    /// Prepares the sequences for a layout with its evaluation, ending with an update.
     pub(crate) fn new<E, B: Backend>(
         backend: &mut B,
-        layout: &Layout,
-        plan: &Plan<E>,
-        weights: &WeightSpans,
+        layout: &mut Layout,
+        evaluation: &Evaluation,
+        (plan, weights): (&Plan<E>, &WeightSpans),
         update: &[Command],
     ) -> Result<Self> {
         let [forward, backward] = &layout.commands;
         let finish = [fold(plan, weights), update.to_vec(), derive(plan, weights)].concat();
-        let evaluation = layout.evaluation.as_ref().map_or(&[][..], |evaluation| &evaluation.commands);
         let backward = backward.iter().rev().flatten().cloned();
-        let rest: Vec<Command> = evaluation.iter().cloned().chain([Command::Zero(weights.gradient)]).collect();
-        let rest: Vec<Command> = rest.into_iter().chain(backward).chain(finish.iter().cloned()).collect();
-        let whole = forward.iter().flatten().chain(&rest).cloned().collect();
-        let [whole, rest, finish] = [whole, rest, finish].map(|commands| backend.prepare(commands));
+        let rest = evaluation.commands.iter().cloned().chain([Command::Zero(weights.gradient)]);
+        let rest: Vec<Command> = rest.chain(backward).chain(finish.iter().cloned()).collect();
+        let whole: Vec<Command> = forward.iter().flatten().chain(&rest).cloned().collect();
+        let [whole, rest, finish] = [whole, rest, finish].map(|commands| layout.training.prepare(backend, commands));
         Ok(Iteration { whole: whole?, rest: rest?, finish: finish? })
-    }
-
-    pub(crate) fn release<B: Backend>(self, backend: &mut B) -> Result<()> {
-        [self.whole, self.rest, self.finish].into_iter().try_for_each(|sequence| backend.forget(sequence))
     }
 }
 
@@ -65,12 +63,15 @@ pub(super) fn n_limit() -> usize {
 }
 
 /// One update.
-pub(super) fn update(config: &OptimiserConfig, spans: UpdateSpans<'_>) -> Vec<Command> {
+///
+/// # Errors
+/// If there is no kernel for the optimiser or the limit on its gradient.
+pub(super) fn update(config: &OptimiserConfig, spans: UpdateSpans<'_>) -> Result<Vec<Command>> {
     let n = spans.weights.len;
     let mut commands = Vec::new();
     let gradient = Argument::Numbers(spans.gradient);
-    let clip = match config.clipping() {
-        None => 0,
+    let limit = match config.clipping() {
+        None => Limit::None,
         Some(Clip::Norm(_)) => {
             let parts = n.div_ceil(n.div_ceil(PARTS).max(1));
             let [largest, squares] = [2..2 + parts, 2 + parts..2 + 2 * parts].map(|range| spans.limit.part(range));
@@ -80,28 +81,30 @@ pub(super) fn update(config: &OptimiserConfig, spans: UpdateSpans<'_>) -> Vec<Co
             launch(&mut commands, "square_parts", parts, &[gradient, cut[0], cut[1], largest, squares]);
             let limit = Argument::Doubles(spans.limit.part(0..2));
             launch(&mut commands, "norm_limit", 1, &[largest, squares, count(parts), limit]);
-            1
+            Limit::Norm
         }
-        Some(_) => 2,
+        Some(Clip::Value(_)) => Limit::Value,
+        Some(_) => return Err(DeviceError::Internal { what: "a limit on the gradient has no kernel" }),
     };
     let mut arguments = vec![
         Argument::Doubles(spans.status),
         Argument::Numbers(spans.coefficients),
-        count(clip),
+        count(limit as usize),
         Argument::Doubles(spans.limit.part(0..2)),
         gradient,
         Argument::Numbers(spans.previous),
         Argument::Numbers(spans.weights),
     ];
     let kernel = match config.method() {
+        Method::Adam(_) | Method::AdamW(_) => "adam",
         Method::Sgd(sgd) => {
             arguments.push(count(sgd.constants().1.into()));
             "sgd"
         }
         Method::RmsProp(_) => "rms_prop",
-        _ => "adam",
+        _ => return Err(DeviceError::Internal { what: "an optimiser has no kernel" }),
     };
     arguments.extend(spans.slots.iter().copied().map(Argument::Numbers));
     launch(&mut commands, kernel, n, &arguments);
-    commands
+    Ok(commands)
 }

@@ -1,16 +1,14 @@
 //! Where the batches of a task lie on a card, and the commands for them.
 
-use super::backend::{Backend, Command, Span};
 use super::batches::{Batches, Room};
-use super::evaluation::Evaluation;
-use super::iteration::Iteration;
-use super::session::numbers;
+use super::memory::Held;
+use crate::commands::{Backend, Command, Span};
 use crate::device::Task;
 use crate::error::{DeviceError, Result};
-use crate::fused::Plan;
-use crate::fused::lower::{Lowering, Spans, TableSpans};
+use crate::lower::{Lowering, Spans, TableSpans};
 use crate::shape::Shape;
 use imnn_data::Identity;
+use imnn_engine::Plan;
 use imnn_models::Element;
 use imnn_sim::Key;
 
@@ -45,8 +43,53 @@ impl Data {
     }
 }
 
+/// Which passes a layout is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passes {
+    Both,
+    Forward,
+}
+
+/// The layouts of a session: for tasks with a backward pass, and for those without.
+#[derive(Default)]
+pub(crate) struct Layouts([Option<Layout>; 2]);
+
+impl Layouts {
+    /// The layout for these passes, if there is one.
+    pub(crate) fn find(&self, passes: Passes) -> Option<&Layout> {
+        self.0[passes as usize].as_ref()
+    }
+
+    /// The layout for these passes, which the caller has seen to.
+    pub(crate) fn get(&self, passes: Passes) -> Result<&Layout> {
+        self.find(passes).ok_or(NO_LAYOUT)
+    }
+
+    /// As [`Layouts::get`].
+    pub(crate) fn get_mut(&mut self, passes: Passes) -> Result<&mut Layout> {
+        self.0[passes as usize].as_mut().ok_or(NO_LAYOUT)
+    }
+
+    /// All layouts.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Layout> {
+        self.0.iter_mut().flatten()
+    }
+
+    pub(crate) fn set(&mut self, passes: Passes, layout: Layout) {
+        self.0[passes as usize] = Some(layout);
+    }
+
+    pub(crate) fn take(&mut self, passes: Passes) -> Option<Layout> {
+        self.0[passes as usize].take()
+    }
+}
+
+const NO_LAYOUT: DeviceError = DeviceError::Internal { what: "a pass has no layout on the card" };
+
 /// The batches of a task on a card.
 pub(crate) struct Layout {
+    /// Tells this layout from all others of its session.
+    pub(crate) number: u64,
     /// The task as it is before it is cut.
     pub(crate) whole: Shape,
     pub(crate) batches: Batches,
@@ -56,19 +99,18 @@ pub(crate) struct Layout {
     pub(crate) backward: Vec<usize>,
     /// The same as commands.
     pub(crate) commands: [Vec<Vec<Command>>; 2],
-    /// Where the loss is worked out, and whole iterations, while there is training on the card.
-    pub(crate) evaluation: Option<Evaluation>,
-    pub(crate) iteration: Option<Iteration>,
     /// Of all batches, one after the other.
     pub(crate) summaries: Span,
     pub(crate) tangents: Span,
     /// Where the batch that comes next waits, and which one does.
     pub(crate) stage: Option<usize>,
     pub(crate) staged: Option<(Data, usize)>,
-    memory: Vec<usize>,
+    held: Held,
+    /// What training on the card has taken for this layout.
+    pub(crate) training: Held,
     /// What lies in each place for simulations, and in each place for layers: data or pass, and batch.
     inputs: Vec<Option<(Data, usize)>>,
-    kept: Vec<Option<(u64, usize)>>,
+    saved: Vec<Option<(u64, usize)>>,
 }
 
 impl Layout {
@@ -79,7 +121,7 @@ impl Layout {
     pub(crate) fn new<E: Element, B: Backend>(
         backend: &mut B,
         plan: &Plan<E>,
-        whole: Shape,
+        (number, whole): (u64, Shape),
         cut: impl Fn(usize) -> Shape,
         room: Room,
         fixed: (Span, Span, &[TableSpans]),
@@ -89,21 +131,21 @@ impl Layout {
         };
         let nothing = Span { memory: 0, start: 0, len: 0 };
         let mut layout = Layout {
+            number,
             whole,
             batches,
             spans: vec![],
             forward: vec![],
             backward: vec![],
             commands: [vec![], vec![]],
-            evaluation: None,
-            iteration: None,
             summaries: nothing,
             tangents: nothing,
             stage: None,
             staged: None,
-            memory: vec![],
+            held: Held::default(),
+            training: Held::default(),
             inputs: vec![None; batches.n_inputs],
-            kept: vec![None; batches.n_kept],
+            saved: vec![None; batches.n_saved],
         };
         match layout.fill(backend, plan, room, fixed) {
             Ok(()) => Ok(layout),
@@ -122,15 +164,12 @@ impl Layout {
         (weights, gradient, tables): (Span, Span, &[TableSpans]),
     ) -> Result<()> {
         let Batches { shape, lengths, .. } = self.batches;
-        let n = shape.leaves.len();
-        let (n_inputs, n_kept) = (self.inputs.len(), self.kept.len());
-        let mut take = |len: usize| -> Result<Span> {
-            let span = numbers::<E>(backend, len)?;
-            self.memory.push(span.memory);
-            Ok(span)
-        };
+        let n = shape.microbatches.len();
+        let (n_inputs, n_saved) = (self.inputs.len(), self.saved.len());
+        let held = &mut self.held;
+        let mut take = |len: usize| held.allocate::<E>(backend, len);
         let inputs = (0..n_inputs).map(|_| take(lengths.input)).collect::<Result<Vec<_>>>()?;
-        let kept = (0..n_kept).map(|_| take(lengths.kept)).collect::<Result<Vec<_>>>()?;
+        let saved = (0..n_saved).map(|_| take(lengths.saved)).collect::<Result<Vec<_>>>()?;
         if self.batches.staged {
             self.stage = Some(take(lengths.input)?.memory);
         }
@@ -140,18 +179,14 @@ impl Layout {
         self.summaries = take((0..n).map(total).sum())?;
         let values = take((0..n).map(values_of).sum())?;
         self.tangents = take(2 * shape.n_params * shape.n_summaries)?;
-        let mut indices = Vec::new();
-        for _ in 0..n_kept {
-            let span = numbers::<u32>(backend, lengths.indices)?;
-            self.memory.push(span.memory);
-            indices.push(span);
-        }
+        let indices =
+            (0..n_saved).map(|_| held.allocate::<u32>(backend, lengths.indices)).collect::<Result<Vec<_>>>()?;
         let (mut summary, mut value) = (0, 0);
         for k in 0..n {
-            let (rows, slot) = (shape.rows(k), k.min(n_kept - 1));
+            let (rows, slot) = (shape.rows(k), k.min(n_saved - 1));
             let spans = Spans {
                 input: inputs[k.min(n_inputs - 1)].part(0..shape.input * rows.total()),
-                kept: kept[slot],
+                saved: saved[slot],
                 indices: indices[slot],
                 arena,
                 patches,
@@ -165,11 +200,11 @@ impl Layout {
             (summary, value) = (summary + total(k), value + values_of(k));
             let lowering = || Lowering::new(plan, rows, spans, tables, room.patches);
             let commands = lowering().forward();
-            self.forward.push(backend.prepare(commands.clone())?);
+            self.forward.push(self.held.prepare(backend, commands.clone())?);
             self.commands[0].push(commands);
             if room.backward {
                 let commands = lowering().backward();
-                self.backward.push(backend.prepare(commands.clone())?);
+                self.backward.push(self.held.prepare(backend, commands.clone())?);
                 self.commands[1].push(commands);
             }
             self.spans.push(spans);
@@ -177,21 +212,10 @@ impl Layout {
         Ok(())
     }
 
-    /// Gives back what belongs to training on the card.
-    pub(crate) fn end_training<B: Backend>(&mut self, backend: &mut B) -> Result<()> {
-        if let Some(iteration) = self.iteration.take() {
-            iteration.release(backend)?;
-        }
-        self.evaluation.take().map_or(Ok(()), |evaluation| evaluation.release(backend))
-    }
-
     /// Gives everything back.
     pub(crate) fn release<B: Backend>(mut self, backend: &mut B) -> Result<()> {
-        self.end_training(backend)?;
-        for sequence in self.forward.into_iter().chain(self.backward) {
-            backend.forget(sequence)?;
-        }
-        self.memory.into_iter().try_for_each(|memory| backend.free(memory))
+        self.training.release(backend)?;
+        self.held.release(backend)
     }
 
     /// The bytes of the largest batch of simulations.
@@ -223,8 +247,8 @@ impl Layout {
     }
 
     /// Whether all batches have places of their own, for their simulations and all layers.
-    pub(crate) fn keeps_all(&self) -> bool {
-        self.kept.len() >= self.spans.len()
+    pub(crate) fn saves_all(&self) -> bool {
+        self.saved.len() >= self.spans.len()
     }
 
     pub(crate) fn set_input(&mut self, k: usize, data: Option<(Data, usize)>) {
@@ -234,17 +258,17 @@ impl Layout {
 
     /// The next batch down from `k` whose layers this pass has to make again, if there is one.
     pub(crate) fn next_lost(&self, k: usize, pass: u64) -> Option<usize> {
-        (0..k).rev().find(|&k| !self.keeps(k, pass))
+        (0..k).rev().find(|&k| !self.has_saved(k, pass))
     }
 
-    pub(crate) fn set_kept(&mut self, k: usize, pass: Option<(u64, usize)>) {
-        let last = self.kept.len() - 1;
-        self.kept[k.min(last)] = pass;
+    pub(crate) fn set_saved(&mut self, k: usize, pass: Option<(u64, usize)>) {
+        let last = self.saved.len() - 1;
+        self.saved[k.min(last)] = pass;
     }
 
     /// Whether batch `k` lies there with its layers as this pass left them.
-    pub(crate) fn keeps(&self, k: usize, pass: u64) -> bool {
+    pub(crate) fn has_saved(&self, k: usize, pass: u64) -> bool {
         let input = self.input_at(k).is_some_and(|(_, batch)| batch == k);
-        input && self.kept[k.min(self.kept.len() - 1)] == Some((pass, k))
+        input && self.saved[k.min(self.saved.len() - 1)] == Some((pass, k))
     }
 }

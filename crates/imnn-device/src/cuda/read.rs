@@ -13,7 +13,7 @@ const PIECE: usize = 16;
 /// How often `meanwhile` is called at most.
 const CALLS: usize = 64;
 
-/// Writes the rows of batch `k`, of which there are as many as `to` holds: its simulations, then what is beside them,
+/// Writes the rows of batch `k`, of which there are as many as `to` holds: its simulations, then the tangent rows of each,
 /// simulation by simulation. Now and then `meanwhile` is called.
 ///
 /// # Errors
@@ -25,7 +25,7 @@ pub(crate) fn read<E: Element>(
     to: &mut [E],
     meanwhile: &(impl Fn() + Sync),
 ) -> Result<()> {
-    let (rows, beside, input) = (shape.leaves.rows(k), shape.beside(k), shape.input);
+    let (rows, tangent_rows, input) = (shape.microbatches.rows(k), shape.tangent_rows(k), shape.input);
     let every = rows.len().div_ceil(PIECE).div_ceil(CALLS).max(1);
     let (values, others) = to.split_at_mut(rows.len() * input);
     let piece = |leaf: &mut Leaf<E>, number: usize, values: &mut [E], others: &mut [E]| {
@@ -44,10 +44,10 @@ pub(crate) fn read<E: Element>(
         Ok(())
     };
     let values = values.par_chunks_mut(PIECE * input.max(1)).enumerate();
-    if beside == 0 {
+    if tangent_rows == 0 {
         return values.try_for_each_init(Leaf::new, |leaf, (number, values)| piece(leaf, number, values, &mut []));
     }
     values
-        .zip(others.par_chunks_mut(PIECE * beside * input.max(1)))
+        .zip(others.par_chunks_mut(PIECE * tangent_rows * input.max(1)))
         .try_for_each_init(Leaf::new, |leaf, ((number, values), others)| piece(leaf, number, values, others))
 }

@@ -1,17 +1,17 @@
 //! A network on a card.
 
-use super::backend::{Backend, Command, Span};
 use super::batches::Room;
-use super::bytes;
 use super::feed::Feed;
-use super::layout::Layout;
-use super::settled::Settled;
-use crate::device::{Cotangents, Resident, Session, Start, Summaries, Task, Usage};
+use super::layout::{Layout, Layouts, Passes};
+use super::memory::Held;
+use super::training::CardTraining;
+use crate::commands::{Backend, Command, bytes};
+use crate::device::{Cotangents, DeviceTraining, Session, Start, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
-use crate::fused::Plan;
-use crate::fused::lower::{TableSpans, WeightSpans, derive, fold, n_weights, tables, taps};
+use crate::lower::{TableSpans, WeightSpans, derive, fold, n_weights, tables, taps};
 use crate::shape::Shape;
 use imnn_data::{Derivatives, Identity, Source};
+use imnn_engine::Plan;
 use imnn_models::{Element, Model};
 use imnn_sim::Key;
 use std::time::{Duration, Instant};
@@ -45,44 +45,47 @@ pub(crate) struct CardSession<E: Element, B> {
     pub(super) derive: usize,
     clear: usize,
     fold: usize,
-    /// For tasks with a backward pass, and for those without.
-    pub(super) layouts: [Option<Layout>; 2],
-    /// The pass whose layers the first layout keeps.
+    pub(super) layouts: Layouts,
+    /// How many layouts there have been.
+    n_layouts: u64,
+    /// The pass whose layers are saved in the layout with a backward pass.
     pub(super) pass: Option<(Key, Shape)>,
     /// Counts the passes.
     pub(super) passes: u64,
     pub(super) feed: Feed<E>,
-    /// On the host: summaries, cotangents.
-    made: Vec<E>,
-    beside: Vec<E>,
+    /// On the host: summaries, and cotangents of them and of the tangent rows of one simulation.
+    output: Vec<E>,
     cotangents: Vec<E>,
+    tangent_rows: Vec<E>,
     pub(super) summaries: Summaries,
     note: Option<String>,
     pub(super) working: Duration,
 }
 
 impl<E: Element, B: Backend> CardSession<E, B> {
-    /// Readies a network on a card.
+    /// Compiles a network for a card.
     ///
     /// # Errors
     /// If the engine does not know a layer, or the card refuses.
     pub(crate) fn new(model: &Model, mut backend: B, limits: Limits) -> Result<Self> {
         let plan = Plan::new(model).map_err(|reason| DeviceError::GpuLayer { reason })?;
+        // Held for as long as the card is.
+        let mut held = Held::default();
         let mut spans = Vec::new();
         for table in tables(&plan) {
             let share: Vec<E> = table.share.iter().map(|&share| E::of(share)).collect();
             spans.push(TableSpans {
-                taps: put(&mut backend, &table.taps)?,
-                first: put(&mut backend, &table.first)?,
-                readers: put(&mut backend, &table.readers)?,
-                share: put(&mut backend, &share)?,
+                taps: held.upload(&mut backend, &table.taps)?,
+                first: held.upload(&mut backend, &table.first)?,
+                readers: held.upload(&mut backend, &table.readers)?,
+                share: held.upload(&mut backend, &share)?,
             });
         }
-        let taps = taps(&plan).map(|taps| put(&mut backend, taps)).collect::<Result<Vec<_>>>()?;
-        let [weights, gradient] = [(); 2].map(|()| numbers::<E>(&mut backend, n_weights(&plan)));
+        let taps = taps(&plan).map(|taps| held.upload(&mut backend, taps)).collect::<Result<Vec<_>>>()?;
+        let [weights, gradient] = [(); 2].map(|()| held.allocate::<E>(&mut backend, n_weights(&plan)));
         let weights = WeightSpans { weights: weights?, gradient: gradient?, taps };
         let sequences = [derive(&plan, &weights), vec![Command::Zero(weights.gradient)], fold(&plan, &weights)];
-        let [derive, clear, fold] = sequences.map(|commands| backend.prepare(commands));
+        let [derive, clear, fold] = sequences.map(|commands| held.prepare(&mut backend, commands));
         let (derive, clear, fold) = (derive?, clear?, fold?);
         Ok(CardSession {
             model: model.clone(),
@@ -94,50 +97,52 @@ impl<E: Element, B: Backend> CardSession<E, B> {
             derive,
             clear,
             fold,
-            layouts: [None, None],
+            layouts: Layouts::default(),
+            n_layouts: 0,
             pass: None,
             passes: 0,
             feed: Feed::new(),
-            made: vec![],
-            beside: vec![],
+            output: vec![],
             cotangents: vec![],
+            tangent_rows: vec![],
             summaries: Summaries::default(),
             note: None,
             working: Duration::ZERO,
         })
     }
 
-    /// Which layout is for the task; makes it if there is none.
-    pub(super) fn layout(&mut self, task: &Task<'_, E>, keep: bool) -> Result<usize> {
+    /// Sees to it that there is a layout for the task. Returns which passes it is for: without a backward pass, one with it
+    /// will do, unless simulations lie there that are to stay.
+    pub(super) fn lay_out(&mut self, task: &Task<'_, E>, passes: Passes) -> Result<Passes> {
         let whole = Shape::of(&self.model, task.source, usize::MAX)?;
-        let fits = |own: &&Layout| own.whole == whole;
-        let [first, second] = self.layouts.each_ref().map(|layout| layout.as_ref().filter(fits));
-        // Without a backward pass the first will do, unless simulations lie there that are to stay.
-        if first.is_some_and(|layout| keep || layout.is_free_for(task.source.identity())) {
-            return Ok(0);
+        let fits = |passes| self.layouts.find(passes).filter(|layout| layout.whole == whole);
+        let both = fits(Passes::Both);
+        if both.is_some_and(|layout| passes == Passes::Both || layout.is_free_for(task.source.identity())) {
+            return Ok(Passes::Both);
         }
-        if !keep && second.is_some() {
-            return Ok(1);
+        if passes == Passes::Forward && fits(Passes::Forward).is_some() {
+            return Ok(Passes::Forward);
         }
-        let place = usize::from(!keep);
-        self.drop_layout(place)?;
+        self.drop_layout(passes)?;
         // What has no backward pass leaves room for what has.
-        let free = self.backend.available()? / 10 * 9 / 4 * if keep { 3 } else { 2 };
+        let backward = passes == Passes::Both;
+        let free = self.backend.available()? / 10 * 9 / 4 * if backward { 3 } else { 2 };
         let mut memory = self.limits.memory.map_or(free, |limit| limit.min(free));
         let n = self.limits.n.unwrap_or(usize::MAX);
         let constant = matches!(task.source.identity(), Identity::Constant(_));
         loop {
-            let room = Room { memory, n, patches: self.limits.patches, backward: keep, constant };
+            let room = Room { memory, n, patches: self.limits.patches, backward, constant };
             let shape = |size| Shape::of(&self.model, task.source, size).unwrap_or(whole);
             let spans = (self.weights.weights, self.weights.gradient, self.tables.as_slice());
-            match Layout::new(&mut self.backend, &self.plan, whole, shape, room, spans) {
+            self.n_layouts += 1;
+            match Layout::new(&mut self.backend, &self.plan, (self.n_layouts, whole), shape, room, spans) {
                 Ok(layout) => {
-                    self.layouts[place] = Some(layout);
-                    return Ok(place);
+                    self.layouts.set(passes, layout);
+                    return Ok(passes);
                 }
                 Err(DeviceError::OutOfMemory { device, bytes }) => {
                     // Something else took the memory meanwhile.
-                    self.drop_layout(1 - place)?;
+                    self.drop_layout(if backward { Passes::Forward } else { Passes::Both })?;
                     memory /= 2;
                     if memory == 0 {
                         return Err(DeviceError::OutOfMemory { device, bytes });
@@ -149,11 +154,11 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         }
     }
 
-    fn drop_layout(&mut self, place: usize) -> Result<()> {
-        if place == 0 {
+    fn drop_layout(&mut self, passes: Passes) -> Result<()> {
+        if passes == Passes::Both {
             self.pass = None;
         }
-        match self.layouts[place].take() {
+        match self.layouts.take(passes) {
             Some(layout) => layout.release(&mut self.backend),
             None => Ok(()),
         }
@@ -161,57 +166,47 @@ impl<E: Element, B: Backend> CardSession<E, B> {
 
     /// Gives back all that depends on a task.
     pub(super) fn drop_layouts(&mut self) -> Result<()> {
-        self.drop_layout(0)?;
-        self.drop_layout(1)
-    }
-
-    /// Gives memory back.
-    pub(super) fn release(&mut self, memory: &mut Vec<usize>) -> Result<()> {
-        memory.drain(..).try_for_each(|memory| self.backend.free(memory))
+        self.drop_layout(Passes::Both)?;
+        self.drop_layout(Passes::Forward)
     }
 
     /// Sees to it that batch `k` lies on the card with all its layers.
-    fn run_forward(&mut self, task: &Task<'_, E>, place: usize, k: usize, pass: u64) -> Result<()> {
-        let Some(layout) = &mut self.layouts[place] else { return Ok(()) };
+    fn run_forward(&mut self, task: &Task<'_, E>, passes: Passes, k: usize, pass: u64) -> Result<()> {
+        let layout = self.layouts.get_mut(passes)?;
         self.feed.bring(&mut self.backend, layout, task, k, pass)?;
-        layout.set_kept(k, None);
+        layout.set_saved(k, None);
         self.backend.run(layout.forward[k])?;
-        layout.set_kept(k, Some((pass, k)));
+        layout.set_saved(k, Some((pass, k)));
         Ok(())
     }
 
     /// Has the first batch of a later task with a backward pass read, while the card is at work.
-    pub(super) fn read_next(&mut self, source: &dyn Source<E>, key: Option<Key>) -> Result<()> {
-        let (Some(layout), Some(key)) = (&mut self.layouts[0], key) else { return Ok(()) };
+    pub(super) fn read_next(&mut self, source: &dyn Source<E>, key: Key) -> Result<()> {
+        let layout = self.layouts.get_mut(Passes::Both)?;
         self.feed.read_ahead(&mut self.backend, layout, &Task { weights: &[], source, key }, 0, None)
     }
 
-    /// Has batch `k` of this pass read, if there is one, while the card is at work.
-    fn read_ahead(&mut self, task: &Task<'_, E>, place: usize, k: Option<usize>, pass: u64) -> Result<()> {
-        let (Some(layout), Some(k)) = (&mut self.layouts[place], k) else { return Ok(()) };
+    /// Has batch `k` of this pass read, while the card is at work.
+    fn read_ahead(&mut self, task: &Task<'_, E>, passes: Passes, k: usize, pass: u64) -> Result<()> {
+        let layout = self.layouts.get_mut(passes)?;
         self.feed.read_ahead(&mut self.backend, layout, task, k, Some(pass))
     }
 
     /// Runs all batches forward, in a new pass, whose number it returns.
-    pub(super) fn run_forwards(&mut self, task: &Task<'_, E>, place: usize) -> Result<u64> {
+    pub(super) fn run_forwards(&mut self, task: &Task<'_, E>, passes: Passes) -> Result<u64> {
         self.passes += 1;
         let pass = self.passes;
-        for k in 0..self.layouts[place].as_ref().map_or(0, |layout| layout.forward.len()) {
-            self.run_forward(task, place, k, pass)?;
-            self.read_ahead(task, place, Some(k + 1), pass)?;
+        for k in 0..self.layouts.get(passes)?.forward.len() {
+            self.run_forward(task, passes, k, pass)?;
+            self.read_ahead(task, passes, k + 1, pass)?;
         }
         Ok(pass)
     }
 
-    /// Whether all batches of tasks with a backward pass stay on the card with all their layers.
-    pub(super) fn keeps_all(&self) -> bool {
-        self.layouts[0].as_ref().is_some_and(Layout::keeps_all)
-    }
-
-    /// Brings the simulations of all batches, where that leaves the card without work for no longer than one batch takes: if
+    /// Brings the simulations of all batches, if that leaves the card without work for no longer than one batch takes: if
     /// there is one, or all are there already. Otherwise brings none, and returns false.
     pub(super) fn bring_all(&mut self, task: &Task<'_, E>) -> Result<bool> {
-        let Some(layout) = &mut self.layouts[0] else { return Ok(false) };
+        let layout = self.layouts.get_mut(Passes::Both)?;
         let n = layout.spans.len();
         if n > 1 && !layout.holds_all(task.source.identity()) {
             return Ok(false);
@@ -219,22 +214,22 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         self.passes += 1;
         for k in 0..n {
             self.feed.bring(&mut self.backend, layout, task, k, self.passes)?;
-            layout.set_kept(k, Some((self.passes, k)));
+            layout.set_saved(k, Some((self.passes, k)));
         }
         Ok(true)
     }
 
-    /// Runs all batches backward, those that the pass has not kept forward before; the gradient is added up from zero.
+    /// Runs all batches backward, those that the pass has not saved forward before; the gradient is added up from zero.
     pub(super) fn run_backwards(&mut self, task: &Task<'_, E>, pass: u64) -> Result<()> {
         self.backend.run(self.clear)?;
-        for k in (0..self.layouts[0].as_ref().map_or(0, |layout| layout.backward.len())).rev() {
-            if !self.layouts[0].as_ref().is_some_and(|layout| layout.keeps(k, pass)) {
-                self.run_forward(task, 0, k, pass)?;
+        for k in (0..self.layouts.get(Passes::Both)?.backward.len()).rev() {
+            if !self.layouts.get(Passes::Both)?.has_saved(k, pass) {
+                self.run_forward(task, Passes::Both, k, pass)?;
             }
-            if let Some(layout) = &self.layouts[0] {
-                self.backend.run(layout.backward[k])?;
-                let next = layout.next_lost(k, pass);
-                self.read_ahead(task, 0, next, pass)?;
+            let layout = self.layouts.get(Passes::Both)?;
+            self.backend.run(layout.backward[k])?;
+            if let Some(next) = layout.next_lost(k, pass) {
+                self.read_ahead(task, Passes::Both, next, pass)?;
             }
         }
         Ok(())
@@ -248,22 +243,22 @@ impl<E: Element, B: Backend> CardSession<E, B> {
     /// Brings the summaries of the last pass to the host.
     ///
     /// # Errors
-    /// If one of them is no number.
-    pub(super) fn collect(&mut self, derivatives: &Derivatives, place: usize) -> Result<()> {
-        let Some(layout) = &self.layouts[place] else { return Ok(()) };
+    /// If one of them is NaN or infinite.
+    pub(super) fn collect(&mut self, derivatives: &Derivatives, passes: Passes) -> Result<()> {
+        let layout = self.layouts.get(passes)?;
         let shape = layout.batches.shape;
         shape.prepare(&mut self.summaries);
-        self.made.resize(layout.summaries.len, E::zero());
-        if !self.made.is_empty() {
-            self.backend.download(layout.summaries.memory, 0, bytes::of_mut(&mut self.made))?;
+        self.output.resize(layout.summaries.len, E::zero());
+        if !self.output.is_empty() {
+            self.backend.download(layout.summaries.memory, 0, bytes::of_mut(&mut self.output))?;
         }
-        let mut made = self.made.as_slice();
+        let mut output = self.output.as_slice();
         let mut bad: Option<(usize, f64)> = None;
         for (k, spans) in layout.spans.iter().enumerate() {
-            let (own, rest) = made.split_at(spans.summaries.len);
+            let (own, rest) = output.split_at(spans.summaries.len);
             let found = shape.collect(k, derivatives, own, &mut self.summaries);
             bad = bad.into_iter().chain(found).min_by_key(|&(row, _)| row);
-            made = rest;
+            output = rest;
         }
         bad.map_or(Ok(()), |(row, value)| Err(DeviceError::NonFinite { row, n_s: shape.n_s, value }))
     }
@@ -271,10 +266,10 @@ impl<E: Element, B: Backend> CardSession<E, B> {
     fn forward_inside(&mut self, task: &Task<'_, E>, keep: bool) -> Result<()> {
         self.pass = None;
         let whole = Shape::new(&self.model, task, usize::MAX)?;
-        let place = self.layout(task, keep)?;
+        let passes = self.lay_out(task, if keep { Passes::Both } else { Passes::Forward })?;
         self.load(task.weights)?;
-        self.run_forwards(task, place)?;
-        self.collect(task.source.derivatives(), place)?;
+        self.run_forwards(task, passes)?;
+        self.collect(task.source.derivatives(), passes)?;
         if keep {
             self.pass = Some((task.key, whole));
         }
@@ -288,18 +283,18 @@ impl<E: Element, B: Backend> CardSession<E, B> {
             return Err(DeviceError::Gradient { expected: task.weights.len(), found: gradient.len() });
         }
         if self.pass != Some((task.key, whole)) {
-            self.layout(task, true)?;
+            self.lay_out(task, Passes::Both)?;
             self.load(task.weights)?;
             self.passes += 1;
             self.pass = None;
         }
         let pass = self.passes;
-        let Some(layout) = &self.layouts[0] else { return Ok(()) };
+        let layout = self.layouts.get(Passes::Both)?;
         let shape = layout.batches.shape;
-        shape.beside_cotangents(task.source.derivatives(), cotangents.dx, &mut self.beside);
-        self.backend.upload(layout.tangents.memory, 0, bytes::of(&self.beside))?;
+        shape.tangent_cotangents(task.source.derivatives(), cotangents.dx, &mut self.tangent_rows);
+        self.backend.upload(layout.tangents.memory, 0, bytes::of(&self.tangent_rows))?;
         for (k, spans) in layout.spans.iter().enumerate() {
-            shape.cotangents(k, cotangents.x, &self.beside, &mut self.cotangents);
+            shape.cotangents(k, cotangents.x, &self.tangent_rows, &mut self.cotangents);
             let offset = spans.values.start * size_of::<E>();
             self.backend.upload(spans.values.memory, offset, bytes::of(&self.cotangents))?;
         }
@@ -329,24 +324,11 @@ impl<E: Element, B: Backend> Session<E> for CardSession<E, B> {
         Usage { reading: self.feed.reading(), total: self.working }
     }
 
-    fn settle(&mut self, start: &Start<'_, E>) -> Result<Option<Box<dyn Resident<E> + '_>>> {
-        Ok(Settled::new(self, start)?.map(|settled| -> Box<dyn Resident<E> + '_> { Box::new(settled) }))
+    fn start_training(&mut self, start: &Start<'_, E>) -> Result<Option<Box<dyn DeviceTraining<E> + '_>>> {
+        Ok(CardTraining::new(self, start)?.map(|training| -> Box<dyn DeviceTraining<E> + '_> { Box::new(training) }))
     }
 
     fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
-}
-
-/// Memory for so many numbers.
-pub(super) fn numbers<T>(backend: &mut impl Backend, len: usize) -> Result<Span> {
-    let memory = backend.allocate(len * size_of::<T>())?;
-    Ok(Span { memory, start: 0, len })
-}
-
-/// Memory with these numbers.
-pub(super) fn put<T: Copy + 'static>(backend: &mut impl Backend, values: &[T]) -> Result<Span> {
-    let span = numbers::<T>(backend, values.len())?;
-    backend.upload(span.memory, 0, bytes::of(values))?;
-    Ok(span)
 }

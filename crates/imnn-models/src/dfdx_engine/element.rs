@@ -6,10 +6,10 @@ use crate::custom::ErasedLayer;
 use crate::error::Result;
 use crate::model::Model;
 use dfdx::dtypes::Dtype;
-use imnn_sim::Real;
+use imnn_compute::Number;
 
-/// `f32` or `f64`, with what the autodiff needs of them.
-pub trait Element: Real + Dtype {
+/// `f32` or `f64`: a [`Number`] with what the autodiff needs of it.
+pub trait Element: Number + Dtype {
     /// Summaries and their derivatives: see [`crate::forward`].
     #[doc(hidden)]
     fn forward(

@@ -200,9 +200,9 @@ fn one(
     }
     let [of_rows, of_sample] = options.key.split();
     let shared = options.bytes / 8 / 2;
-    let rows = scan::rows(n_s, spec.row_len(), shared, of_rows);
+    let rows = sample::rows(n_s, spec.row_len(), shared, of_rows);
     let (fiducial, hashes) = scan::scan(name, &*set.fiducial, &rows, true, report)?;
-    let rows = scan::rows(n_d, spec.change_len(), shared, of_rows);
+    let rows = sample::rows(n_d, spec.change_len(), shared, of_rows);
     let (derivative, _) = scan::scan(name, &*set.derivative, &rows, false, report)?;
     let mut of_set = SetReport {
         name,

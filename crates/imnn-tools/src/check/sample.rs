@@ -1,10 +1,11 @@
 //! A few rows, and a few values of each, of simulations and derivatives in memory.
 
+use std::ops::Range;
+
 use imnn_sim::Key;
 use ndarray::Array2;
 use rand::Rng;
 
-use super::scan;
 use imnn_data::ArraySet;
 use imnn_data::DataError;
 
@@ -13,6 +14,27 @@ const VALUES: usize = 1 << 24;
 
 /// The values of a row, at most.
 const COLUMNS: usize = 4096;
+
+/// Consecutive rows that are looked at together.
+const RUN: usize = 16;
+
+/// All rows, or runs of rows drawn by the key if these would be more values than `values`.
+pub(super) fn rows(n_rows: usize, row_len: usize, values: u64, key: Key) -> Vec<Range<usize>> {
+    let most = usize::try_from(values / (row_len as u64).max(1)).unwrap_or(usize::MAX).max(2 * RUN);
+    if n_rows <= most {
+        return std::iter::once(0..n_rows).collect();
+    }
+    let (runs, wanted) = (n_rows / RUN, most / RUN);
+    let mut rng = key.rng();
+    // One run in each of as many equal parts: spread over the whole, and never twice the same.
+    (0..wanted)
+        .map(|k| {
+            let (low, high) = (k * runs / wanted, (k + 1) * runs / wanted);
+            let run = low + ((u128::from(rng.next_u64()) * (high - low) as u128) >> 64) as usize;
+            run * RUN..(run + 1) * RUN
+        })
+        .collect()
+}
 
 /// Rows with derivatives, and what was read of them: arrays `(rows, values)`, all of the same values.
 pub(super) struct Sample {
@@ -26,7 +48,7 @@ pub(super) fn gather(set: &ArraySet<f64>, n_rows: usize, key: Key) -> Result<Sam
     let [of_rows, of_columns] = key.split();
     let spec = &set.spec;
     let (row_len, n_params, sides) = (spec.row_len(), spec.n_params, spec.derivatives.sides());
-    let runs = scan::rows(spec.n_d, 1, n_rows as u64, of_rows);
+    let runs = rows(spec.n_d, 1, n_rows as u64, of_rows);
     let all: Vec<usize> = runs.into_iter().flatten().take(n_rows.max(2)).collect();
     let columns = columns(row_len, (VALUES / (1 + sides * n_params) / all.len().max(1)).clamp(16, COLUMNS), of_columns);
     let (mut values, mut changes) = (vec![0.0; row_len], vec![0.0; spec.change_len()]);
@@ -77,6 +99,17 @@ fn columns(row_len: usize, most: usize, key: Key) -> Vec<usize> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn rows_are_all_or_spread_runs() {
+        assert_eq!(rows(100, 10, 1000, Key::new(0)).first(), Some(&(0..100)));
+        let some = rows(1000, 10, 640, Key::new(0));
+        assert_eq!(some.len(), 4);
+        for (k, run) in some.iter().enumerate() {
+            assert!(run.len() == RUN && run.start >= k * 240 && run.end <= (k + 1) * 250 + RUN, "{some:?}");
+        }
+        assert_ne!(some, rows(1000, 10, 640, Key::new(1)));
+        assert_eq!(rows(1000, 1 << 40, 1, Key::new(0)).len(), 2);
+    }
     #[test]
     fn columns_are_spread_and_different() {
         assert_eq!(columns(5, 10, Key::new(0)), [0, 1, 2, 3, 4]);

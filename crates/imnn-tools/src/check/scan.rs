@@ -3,9 +3,6 @@
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
-use imnn_sim::Key;
-use rand::Rng;
-
 use super::{Report, Severity};
 use crate::inspect::Statistics;
 use imnn_data::ArraySet;
@@ -34,27 +31,6 @@ pub(super) struct RowHash {
     hash: u64,
     set: &'static str,
     row: usize,
-}
-
-/// Consecutive rows that are looked at together.
-const RUN: usize = 16;
-
-/// All rows, or runs of rows drawn by the key where these would be more values than `values`.
-pub(super) fn rows(n_rows: usize, row_len: usize, values: u64, key: Key) -> Vec<Range<usize>> {
-    let most = usize::try_from(values / (row_len as u64).max(1)).unwrap_or(usize::MAX).max(2 * RUN);
-    if n_rows <= most {
-        return std::iter::once(0..n_rows).collect();
-    }
-    let (runs, wanted) = (n_rows / RUN, most / RUN);
-    let mut rng = key.rng();
-    // One run in each of as many equal parts: spread over the whole, and never twice the same.
-    (0..wanted)
-        .map(|k| {
-            let (low, high) = (k * runs / wanted, (k + 1) * runs / wanted);
-            let run = low + ((u128::from(rng.next_u64()) * (high - low) as u128) >> 64) as usize;
-            run * RUN..(run + 1) * RUN
-        })
-        .collect()
 }
 
 /// Goes through rows once.
@@ -194,21 +170,4 @@ fn same_bits(sets: &[(&'static str, ArraySet<f64>)], a: &RowHash, b: &RowHash) -
         Some(values.iter().map(|value| value.to_bits()).collect::<Vec<u64>>())
     };
     row(a).is_some_and(|values| row(b) == Some(values))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_all_or_spread_runs() {
-        assert_eq!(rows(100, 10, 1000, Key::new(0)).first(), Some(&(0..100)));
-        let some = rows(1000, 10, 640, Key::new(0));
-        assert_eq!(some.len(), 4);
-        for (k, run) in some.iter().enumerate() {
-            assert!(run.len() == RUN && run.start >= k * 240 && run.end <= (k + 1) * 250 + RUN, "{some:?}");
-        }
-        assert_ne!(some, rows(1000, 10, 640, Key::new(1)));
-        assert_eq!(rows(1000, 1 << 40, 1, Key::new(0)).len(), 2);
-    }
 }

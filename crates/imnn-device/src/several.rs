@@ -1,0 +1,170 @@
+//! Several sessions as one: each runs its share of the simulations, on a thread of its own.
+
+use crate::device::{Cotangents, Session, Summaries, Task, Usage};
+use crate::error::{DeviceError, Result};
+use imnn_compute::threads::share;
+use imnn_data::{DataError, Derivatives, Identity, Leaf, Source, check_rows};
+use imnn_models::Element;
+use imnn_sim::Key;
+use ndarray::{Array2, Axis, concatenate, s};
+use std::ops::Range;
+
+/// Sessions that share the simulations evenly. Their gradients are added in order.
+pub(crate) struct Several<E: Element> {
+    sessions: Vec<Box<dyn Session<E>>>,
+    gradients: Vec<Vec<E>>,
+    summaries: Summaries,
+    note: Option<String>,
+}
+
+impl<E: Element> Several<E> {
+    pub(crate) fn new(sessions: Vec<Box<dyn Session<E>>>) -> Self {
+        let gradients = sessions.iter().map(|_| vec![]).collect();
+        Several { sessions, gradients, summaries: Summaries::default(), note: None }
+    }
+
+    /// The share of each session.
+    fn parts<'a>(&self, task: &Task<'a, E>) -> Vec<Part<'a, E>> {
+        let (n, source) = (self.sessions.len(), task.source);
+        let n_d = source.n_d().min(source.n_s());
+        let part = |k: usize| {
+            let without = share(source.n_s() - n_d, n, k);
+            Part { source, with: share(n_d, n, k), without: n_d + without.start..n_d + without.end }
+        };
+        (0..n).map(part).collect()
+    }
+
+    fn collect_notes(&mut self) {
+        let notes: Vec<&str> = self.sessions.iter().filter_map(|session| session.note()).collect();
+        self.note = if notes.is_empty() { None } else { Some(notes.join("; ")) };
+    }
+}
+
+impl<E: Element> Session<E> for Several<E> {
+    fn forward(&mut self, task: &Task<'_, E>, keep: bool) -> Result<&Summaries> {
+        let parts = self.parts(task);
+        let run = |(session, part): (&mut Box<dyn Session<E>>, &Part<'_, E>)| -> Result<Summaries> {
+            let own = Task { source: part, ..*task };
+            session.forward(&own, keep).cloned().map_err(|error| part.whole(error))
+        };
+        let own = std::thread::scope(|scope| {
+            let pairs = self.sessions.iter_mut().zip(&parts);
+            let threads: Vec<_> = pairs.map(|pair| scope.spawn(|| run(pair))).collect();
+            threads.into_iter().map(joined).collect::<Result<Vec<_>>>()
+        })?;
+        self.collect_notes();
+        let n_s = task.source.n_s();
+        let n_summaries = own.first().map_or(0, |first| first.x.ncols());
+        let mut x = Array2::zeros((n_s, n_summaries));
+        for (part, own) in parts.iter().zip(&own) {
+            let (with, rest) = own.x.view().split_at(Axis(0), part.with.len());
+            x.slice_mut(s![part.with.clone(), ..]).assign(&with);
+            x.slice_mut(s![part.without.clone(), ..]).assign(&rest);
+        }
+        let views: Vec<_> = own.iter().map(|own| own.dx.view()).collect();
+        let dx = concatenate(Axis(0), &views).map_err(|_| SHAPES)?;
+        self.summaries = Summaries { x, dx };
+        Ok(&self.summaries)
+    }
+
+    fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
+        let parts = self.parts(task);
+        let n_s = task.source.n_s();
+        if cotangents.x.nrows() != n_s {
+            let expected = vec![n_s, cotangents.x.ncols()];
+            return Err(DeviceError::Cotangents { expected, found: cotangents.x.shape().to_vec() });
+        }
+        let run = |session: &mut Box<dyn Session<E>>, part: &Part<'_, E>, own: &mut Vec<E>| -> Result<()> {
+            own.resize(gradient.len(), E::zero());
+            let (with, without) =
+                (cotangents.x.slice(s![part.with.clone(), ..]), cotangents.x.slice(s![part.without.clone(), ..]));
+            let x = concatenate(Axis(0), &[with, without]).map_err(|_| SHAPES)?;
+            let task = Task { source: part, ..*task };
+            let cotangents = Cotangents { x: x.view(), dx: cotangents.dx };
+            session.backward(&task, &cotangents, own).map_err(|error| part.whole(error))
+        };
+        std::thread::scope(|scope| {
+            let all = self.sessions.iter_mut().zip(&parts).zip(&mut self.gradients);
+            let threads: Vec<_> = all.map(|((session, part), own)| scope.spawn(|| run(session, part, own))).collect();
+            threads.into_iter().map(joined).collect::<Result<Vec<()>>>()
+        })?;
+        gradient.fill(E::zero());
+        for own in &self.gradients {
+            gradient.iter_mut().zip(own).for_each(|(sum, &own)| *sum += own);
+        }
+        Ok(())
+    }
+
+    fn usage(&self) -> Usage {
+        let sum = |sum: Usage, own: Usage| Usage { reading: sum.reading + own.reading, total: sum.total + own.total };
+        self.sessions.iter().map(|session| session.usage()).fold(Usage::default(), sum)
+    }
+
+    fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+}
+
+const SHAPES: DeviceError =
+    DeviceError::Internal { what: "shares of the simulations have summaries of different shapes" };
+
+/// What a thread returned; its panic is passed on.
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Some of the simulations with derivatives and some of those without.
+struct Part<'a, E> {
+    source: &'a dyn Source<E>,
+    with: Range<usize>,
+    without: Range<usize>,
+}
+
+impl<E: Element> Part<'_, E> {
+    /// The row of the whole source.
+    fn row(&self, row: usize) -> usize {
+        if row < self.with.len() { self.with.start + row } else { self.without.start + (row - self.with.len()) }
+    }
+
+    /// An error with the rows of the whole source.
+    fn whole(&self, error: DeviceError) -> DeviceError {
+        match error {
+            DeviceError::NonFinite { row, value, .. } => {
+                DeviceError::NonFinite { row: self.row(row), n_s: self.source.n_s(), value }
+            }
+            other => other,
+        }
+    }
+}
+
+impl<E: Element> Source<E> for Part<'_, E> {
+    fn n_s(&self) -> usize {
+        self.with.len() + self.without.len()
+    }
+
+    fn n_d(&self) -> usize {
+        self.with.len()
+    }
+
+    fn n_params(&self) -> usize {
+        self.source.n_params()
+    }
+
+    fn input_shape(&self) -> &[usize] {
+        self.source.input_shape()
+    }
+
+    fn derivatives(&self) -> &Derivatives {
+        self.source.derivatives()
+    }
+
+    fn identity(&self) -> Identity {
+        self.source.identity()
+    }
+
+    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+        check_rows(&rows, self.n_s(), self.n_d())?;
+        let start = self.row(rows.start);
+        self.source.read(start..start + rows.len(), key, leaf)
+    }
+}

@@ -1,0 +1,111 @@
+//! The engine on a CPU against the definition.
+
+#![allow(clippy::unwrap_used)]
+
+use imnn_agreement::{Case, numbers};
+
+use imnn_engine::plan::{CotangentRows, Plan, Pointwise, StepOp, block_rows, simplify};
+use imnn_models::{Element, Layer, Network, Padding};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+const CASES: u32 = 2000;
+
+fn plan<E: Element>(case: &Case) -> Plan<E> {
+    Plan::new(&case.model).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES, max_global_rejects: CASES / 50, ..ProptestConfig::default() })]
+
+    #[test]
+    fn double_precision_agrees_with_the_definition(numbers in numbers(), seed in any::<u64>()) {
+        let case = Case::random(&numbers, seed);
+        case.check::<f64>(plan(&case), 1e-11)?;
+    }
+
+    #[test]
+    fn single_precision_agrees_with_the_definition(numbers in numbers(), seed in any::<u64>()) {
+        let case = Case::random(&numbers, seed);
+        case.check::<f32>(plan(&case), 1e-5)?;
+    }
+}
+
+/// The random networks have every layer, every way to simplify and every kind of step.
+#[test]
+fn every_step_is_drawn() {
+    let mut seen = BTreeSet::new();
+    for seed in 0..u64::from(CASES) {
+        let case = Case::drawn(seed);
+        names_of_layers(case.model.network(), &mut seen);
+        names_of_steps(&case, &mut seen);
+    }
+    let plain = "dense conv max_pool avg_pool global_max_pool global_avg_pool flatten reshape parallel Concat Sum \
+                 relu leaky_relu tanh sigmoid softplus elu gelu selu exp asinh log1p identity \
+                 composed left-out per-summary per-row chunks narrow wide windows map Copy Add \
+                 piecewise-bias piecewise smooth-bias smooth accumulate";
+    let mut expected: BTreeSet<String> = plain.split_whitespace().map(String::from).collect();
+    for padding in [Padding::Same, Padding::Valid, Padding::Circular] {
+        for rank in 1..4 {
+            expected.extend(["conv", "max_pool", "avg_pool"].map(|name| format!("{name} {padding:?} {rank}")));
+        }
+    }
+    assert_eq!(expected.difference(&seen).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+fn names_of_layers(network: &Network, seen: &mut BTreeSet<String>) {
+    for layer in &network.layers {
+        seen.insert(layer.name().to_string());
+        match layer {
+            Layer::Conv(conv) => {
+                seen.insert(format!("conv {:?} {}", conv.padding, conv.kernel.len()));
+            }
+            Layer::MaxPool(w) | Layer::AvgPool(w) => {
+                seen.insert(format!("{} {:?} {}", layer.name(), w.padding, w.window.len()));
+            }
+            Layer::Parallel(parallel) => {
+                seen.insert(format!("{:?}", parallel.join));
+                parallel.branches.iter().for_each(|branch| names_of_layers(branch, seen));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn names_of_steps(case: &Case, seen: &mut BTreeSet<String>) {
+    let plan = Plan::<f64>::new(&case.model).unwrap();
+    let mut name = |condition: bool, name: &str| {
+        if condition {
+            seen.insert(name.to_string());
+        }
+    };
+    let rows = case.microbatches[0];
+    name(!plan.composed.is_empty(), "composed");
+    let before = case.model.primitives().to_vec();
+    let after = simplify(before.clone());
+    name(before.len() == after.len() && before.iter().zip(&after).any(|(a, b)| a.output != b.output), "left-out");
+    let per_row = plan.cotangent_rows(rows) == CotangentRows::PerRow;
+    name(rows.tangents > 0 && per_row, "per-row");
+    name(rows.tangents > 0 && !per_row, "per-summary");
+    for step in &plan.steps {
+        name(step.accumulate, "accumulate");
+        match &step.op {
+            StepOp::Linear(linear) => {
+                name(linear.narrow, "narrow");
+                name(!linear.narrow, "wide");
+                name(linear.gather.is_some(), "windows");
+                name(linear.gather.is_none(), "map");
+                let width = linear.weight.range.len() / step.output.shape.channels;
+                let n_rows = rows.total() * step.output.shape.positions;
+                name(linear.gather.is_some() && n_rows > block_rows(width), "chunks");
+            }
+            StepOp::Piecewise(Pointwise { bias, .. }) => {
+                name(true, if bias.is_some() { "piecewise-bias" } else { "piecewise" })
+            }
+            StepOp::Smooth(Pointwise { bias, .. }) => name(true, if bias.is_some() { "smooth-bias" } else { "smooth" }),
+            StepOp::Copy => name(true, "Copy"),
+            StepOp::Add => name(true, "Add"),
+            StepOp::MaxPool(_) | StepOp::MeanPool(_) => {}
+        }
+    }
+}
