@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
 use crate::Outcome;
 use crate::peers::{Peer, Program};
-use crate::stream::From;
 use crate::workload::{LIMITED, ON_CARD, QUICK, Spread, TIMED, Workload};
 
 /// Times whole training iterations, each workload in a process of its own, and prints a table.
@@ -208,4 +208,18 @@ mod tests {
             ]
         );
     }
+}
+
+/// Where simulations are while a network is trained on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum From {
+    /// In memory.
+    Memory,
+    /// In files, read in advance where reading is slow.
+    Files,
+    /// In files, read in advance always.
+    FilesAhead,
+    /// In files, never read in advance.
+    FilesPlain,
 }

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use imnn_benches::arguments::{Arguments, Worker};
+use imnn_benches::arguments::{Arguments, From, Worker};
 use imnn_benches::card::{self, Card};
 use imnn_benches::machine::{Machine, threads};
 use imnn_benches::measure::{Effort, measure, scaling_threads};
 use imnn_benches::report::Report;
-use imnn_benches::stream::{self, DataSet, From};
+use imnn_benches::stream::{self, DataSet};
 use imnn_benches::workload::Workload;
 use imnn_benches::{Outcome, worker};
 

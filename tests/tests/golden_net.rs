@@ -7,7 +7,8 @@
 use imnn::data::Arrays;
 use imnn::device::{Cotangents, Device, Task};
 use imnn::models::{
-    Activation, Element, Layer, Model, Network, Padding, Parameters, concat, conv, dense, flatten, max_pool, serial,
+    Activation, Element, Join, Layer, Model, Network, Padding, Parallel, Parameters, conv, dense, flatten, max_pool,
+    serial,
 };
 use imnn::sim::Key;
 use imnn_tests::{Golden, cases, device};
@@ -35,12 +36,8 @@ fn layer(value: &Value) -> Layer {
         "max_pool2d" => max_pool(&sizes(&value["window"]), &sizes(&value["strides"]), Padding::Same),
         "flatten" => flatten(),
         "parallel_concat_channels" => {
-            let branches: Vec<Network> = value["branches"].as_array().unwrap().iter().map(network).collect();
-            let mut layer = concat([]);
-            if let Layer::Parallel(parallel) = &mut layer {
-                parallel.branches = branches;
-            }
-            layer
+            let branches = value["branches"].as_array().unwrap().iter().map(network).collect();
+            Parallel { branches, join: Join::Concat }.into()
         }
         other => panic!("layer {other} of the manifest is not known"),
     }

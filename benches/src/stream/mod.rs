@@ -20,7 +20,7 @@ use serde_json::json;
 pub use data::DataSet;
 
 use crate::Outcome;
-use crate::arguments::Streaming as Options;
+use crate::arguments::{From, Streaming as Options};
 use crate::machine::{Machine, threads};
 use crate::process::Process;
 use crate::series::Series;
@@ -34,20 +34,6 @@ const AHEAD: usize = MEMORY / 16;
 const LIMIT: u64 = 800_000_000;
 /// The speed promised, of that in memory.
 const SHARE: f64 = 0.7;
-
-/// Where simulations are while a network is trained on them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum From {
-    /// In memory.
-    Memory,
-    /// In files, read in advance where reading is slow.
-    Files,
-    /// In files, read in advance always.
-    FilesAhead,
-    /// In files, never read in advance.
-    FilesPlain,
-}
 
 impl From {
     fn name(self) -> &'static str {

@@ -37,7 +37,7 @@ pub enum Command {
     /// Ctrl-C ends training after the current iteration and saves what there is; a second one stops at once and leaves
     /// nothing. If training comes to a point from which it cannot go on, what there is is saved as well, and the program
     /// ends with an error.
-    #[command(after_long_help = help::RUN_FILE)]
+    #[command(after_long_help = help::run_file())]
     Fit(FitArguments),
     /// Estimate the parameters of data with a trained network
     ///
@@ -155,9 +155,9 @@ pub struct FisherArguments {
     /// In place of derivatives: summaries below (0) and above (1) the fiducial, (n_d, 2, n_params, n_summaries)
     #[arg(long, value_name = "FILE", requires = "delta_theta")]
     pub below_above: Option<ArrayPath>,
-    /// Full distances in each parameter between below and above, (n_params)
-    #[arg(long, value_name = "FILE", requires = "below_above")]
-    pub delta_theta: Option<ArrayPath>,
+    /// theta_above - theta_below for each parameter, the full width: numbers separated by commas, or a file (n_params)
+    #[arg(long, value_name = "WIDTHS|FILE", requires = "below_above", allow_hyphen_values = true)]
+    pub delta_theta: Option<WidthsArgument>,
     /// Largest strength of the regularisation
     #[arg(long, value_name = "NUMBER", default_value_t = 10.0)]
     pub lambda: f64,
@@ -227,6 +227,33 @@ pub struct SimulateArguments {
     pub json: bool,
 }
 
+/// Full widths of numerical derivatives, on the command line.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WidthsArgument {
+    /// The numbers themselves.
+    Numbers(Vec<f64>),
+    /// An array of them.
+    File(ArrayPath),
+}
+
+impl std::str::FromStr for WidthsArgument {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let numbers: Result<Vec<f64>, _> = text.split(',').map(|number| number.trim().parse()).collect();
+        Ok(numbers.map_or_else(|_| Self::File(text.into()), Self::Numbers))
+    }
+}
+
+impl std::fmt::Display for WidthsArgument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Numbers(numbers) => write!(f, "--delta-theta {numbers:?}"),
+            Self::File(path) => write!(f, "{path}"),
+        }
+    }
+}
+
 /// A number that det F can be.
 fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
@@ -256,7 +283,9 @@ mod tests {
 
     #[test]
     fn the_run_file_of_the_help_is_one() {
-        let text = help::RUN_FILE.split_once("\n\n").unwrap().1;
+        let text = help::run_file();
+        let text = text.split_once("\n\n").unwrap().1;
+        assert!(text.contains("#   \"mean_variance\": n_data"), "{text}");
         let run = crate::run_file::RunFile::parse(text, "run.toml").unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!(run.parameters, ["Omega_c", "sigma_8"]);
         imnn::models::Model::new(run.network.layers, &run.simulations.input_shape.unwrap()).unwrap();

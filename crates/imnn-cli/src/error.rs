@@ -1,26 +1,23 @@
 //! What can go wrong in the program, beyond what its libraries report.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use imnn::data::DataError;
 use imnn::fit::FitError;
+use imnn::io::ConfigError;
 use imnn::jobs::JobsError;
 use imnn::models::ModelError;
 use imnn::plot::PlotError;
 use imnn::stats::StatsError;
 
-use crate::run_file::{RunFileError, SourceError};
-
 /// Why a command failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum CliError {
     /// A run file cannot be used.
     #[error(transparent)]
-    RunFile(#[from] RunFileError),
-    /// The simulations that a run file names cannot be had.
-    #[error(transparent)]
-    Source(#[from] SourceError),
+    RunFile(#[from] ConfigError),
     /// Simulations, network and settings of a run file do not fit together, or cannot be trained with.
     #[error("{}: {source}", path.display())]
     Run {
@@ -76,7 +73,7 @@ pub enum CliError {
     #[error(
         "{source}\nsaved in {}: history, plot and weights up to there{}",
         out.display(),
-        if *usable { "; estimates use the best weights" } else { ", but no statistics, so that it is of no use for estimates" }
+        if *usable { "; estimates use the best weights" } else { ", but no statistics, so that it cannot make estimates" }
     )]
     Stopped {
         /// Why.
@@ -87,7 +84,7 @@ pub enum CliError {
         usable: bool,
     },
     /// Training came to a point from which it cannot go on, and what there is could not be saved.
-    #[error("{source}\nwhat there was could not be saved: {lost}")]
+    #[error("{source}\nthe partial results could not be saved: {lost}")]
     Lost {
         /// Why.
         source: Box<FitError>,
@@ -97,6 +94,14 @@ pub enum CliError {
     /// A saved run cannot be written or read.
     #[error(transparent)]
     Fit(Box<FitError>),
+    /// The folder of a run and the data were given in the wrong order.
+    #[error("the folder of the run comes first, then the data: {} {}", run.display(), data.display())]
+    Exchanged {
+        /// The folder of the run.
+        run: PathBuf,
+        /// The data.
+        data: PathBuf,
+    },
     /// A saved run has no weights with statistics.
     #[error(
         "{}: no such file; give the folder that `imnn fit` wrote (a run that broke off has no statistics to estimate with)",
@@ -138,7 +143,7 @@ pub enum CliError {
         /// Number of parameters.
         n_params: usize,
     },
-    /// A true parameter is no number.
+    /// A true parameter is not finite.
     #[error("{label}: row {row} has {value}; true parameters are finite")]
     TruthNonFinite {
         /// The file, with the key of the array.
@@ -185,10 +190,16 @@ pub enum CliError {
         advice: &'static str,
     },
     /// A set of simulations cannot be trained with.
-    #[error("these simulations are not fit to be trained with: {errors} of the above {} an error", if *errors == 1 { "is" } else { "are" })]
+    #[error("these simulations cannot be used for training: {errors} {}, listed above", if *errors == 1 { "error" } else { "errors" })]
     Unsound {
         /// How many errors there are.
         errors: usize,
+    },
+    /// Some of the files to look at cannot be used.
+    #[error("{files} of the files above cannot be used")]
+    Unusable {
+        /// How many.
+        files: usize,
     },
     /// There are no files of simulations to look at.
     #[error(
@@ -257,6 +268,13 @@ pub enum CliError {
 impl From<FitError> for CliError {
     fn from(error: FitError) -> Self {
         Self::Fit(Box::new(error))
+    }
+}
+
+/// The text of the message, which is what a program prints whose `main` returns it.
+impl fmt::Debug for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,5 +1,8 @@
 //! The longer texts of `--help`.
 
+use imnn::models::{layers, optimisers};
+use imnn::sim::BuiltIn;
+
 /// A session, after the list of commands.
 pub(crate) const SESSION: &str = "\
 A session:
@@ -11,7 +14,16 @@ A session:
 `imnn fit --help` shows a run file. Exit codes: 0 done, 1 the reason is printed, 2 wrong usage.";
 
 /// A run file, after the options of `imnn fit`.
-pub(crate) const RUN_FILE: &str = r#"A run file; what has a default may be left out:
+pub(crate) fn run_file() -> String {
+    let simulators: String = BuiltIn::help().iter().map(|(name, help)| format!("#   \"{name}\": {help}\n")).collect();
+    let comments = |text: String| text.lines().map(|line| format!("#   {line}\n")).collect::<String>();
+    RUN_FILE
+        .replace("# SIMULATORS\n", &simulators)
+        .replace("# LAYERS\n", &comments(layers::help()))
+        .replace("# OPTIMISERS\n", &comments(optimisers::help()))
+}
+
+const RUN_FILE: &str = r#"A run file; what has a default may be left out:
 
 seed = 0                                 # the same seed gives the same bits, whatever the number of threads
 theta_fid = [0.4, 0.75]
@@ -31,8 +43,8 @@ load = "auto"                            # "memory", or "stream": read in each i
                                          # streams what is larger than [device] memory (half the machine's by default)
 # cache = "1 GiB"                        # of what is streamed, the first rows to keep in memory all the same
 # prefetch = "auto"                      # read in advance where reading is slow; or "always", "never"
-# kind = "simulator" takes simulator = "mean_variance" (n_data), "line" (n_data, x_min, x_max, slope_variance) or
-# "power_law_field" (n, length), and n_s, n_d in place of files
+# kind = "simulator" takes n_s, n_d in place of files, and simulator =
+# SIMULATORS
 
 [simulations.augment]                    # symmetries, drawn anew in each iteration, for training only
 shift = true                             # periodic
@@ -53,12 +65,16 @@ layers = [
   { parallel = { branches = [[{ dense = 8 }], [{ dense = 8 }, "tanh"]], join = "concat" } },
   { residual = [{ dense = 16 }, "gelu"] },
   { max_pool = { window = [2, 2], strides = [2, 2], padding = "valid" } },
-  "global_avg_pool", { dense = 2 },      # also avg_pool, global_max_pool, flatten, { reshape = [4, 4, 1] }
+  "global_avg_pool", { dense = 2 },
 ]
+# all layers:
+# LAYERS
 
-[optimiser]                              # or adamw, sgd, rmsprop
+[optimiser]
 adam = { learning_rate = 1e-3 }          # or { schedule = { cosine = { start = 3e-3, iterations = 3000 } } }
-clip_norm = 10.0
+clip_norm = 10.0                         # or clip_value
+# all optimisers:
+# OPTIMISERS
 
 [fit]
 lambda = 10.0                            # largest strength of the covariance regularisation

@@ -14,7 +14,7 @@ pub mod run_file;
 
 pub use arguments::{
     Arguments, Command, EstimateArguments, FisherArguments, FitArguments, PlotArguments, SimulateArguments,
-    SummariseArguments,
+    SummariseArguments, WidthsArgument,
 };
 pub use commands::data::{
     CheckArguments, ConvertArguments, DataArguments, DataCommand, InspectArguments, SetArguments, SplitArguments,

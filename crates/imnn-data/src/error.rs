@@ -313,6 +313,19 @@ pub enum DataError {
         /// What is wrong and what to do.
         advice: &'static str,
     },
+    /// A simulator refuses its settings.
+    #[error(transparent)]
+    Settings(#[from] SimError),
+    /// What streaming keeps in memory is more than the run may take.
+    #[error(
+        "streaming keeps {taken} bytes in memory, and [device] memory allows {allowed} in all; lower cache or allow more"
+    )]
+    Memory {
+        /// The bytes that it takes: caches, rows read in advance, compressed arrays.
+        taken: u64,
+        /// The bytes allowed.
+        allowed: u64,
+    },
     /// An array cannot be written under that name.
     #[error("{path}: cannot be written: {reason}")]
     Target {

@@ -22,11 +22,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod arrays;
+mod config;
 mod error;
 mod file;
 mod files;
 mod formats;
 mod layout;
+mod memory;
 mod path;
 mod rows;
 mod scratch;
@@ -49,6 +51,7 @@ pub use error::DataError;
 pub use files::{DerivativeFiles, Files, FilesKind};
 pub use formats::pass::for_each_rows;
 pub use formats::*;
+pub use memory::{DEFAULT_MEMORY, FileSource, Load, Loading, MemoryBudget};
 pub use path::ArrayPath;
 pub use rows::{HeldRows, Numbered as SeedName, Pattern, RowArray, StackedRows, is_pattern, rows_at_once};
 pub use set::ArraySet;

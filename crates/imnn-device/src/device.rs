@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use imnn_data::Source;
-use imnn_models::{Element, Model, OptimiserConfig, OptimiserState};
+use imnn_models::{DeviceUpdate, Element, Model, OptimiserState};
 use imnn_sim::Key;
 use imnn_stats::Record;
 use ndarray::{Array2, Array3, ArrayView2};
@@ -82,7 +82,7 @@ pub struct Start<'a, E: Element> {
     /// The weights.
     pub weights: &'a [E],
     /// The optimiser.
-    pub optimiser: &'a OptimiserConfig,
+    pub optimiser: &'a DeviceUpdate,
     /// What it remembers, with vectors as long as the weights.
     pub state: &'a OptimiserState<E>,
     /// Largest strength of the regularisation.

@@ -15,6 +15,9 @@ pub(crate) const FORMAT: u32 = 1;
 pub struct Description {
     /// Version of the format.
     pub format: u32,
+    /// The version of imnn that wrote it; absent in older runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imnn: Option<String>,
     /// `"f32"` or `"f64"`.
     pub precision: String,
     /// Shape of one simulation.
@@ -30,6 +33,13 @@ pub struct Description {
     pub network: Option<Network>,
 }
 
+/// What any version writes.
+#[derive(Deserialize)]
+struct Written {
+    format: u32,
+    imnn: Option<String>,
+}
+
 impl Description {
     /// Reads `model.toml` of a saved run.
     ///
@@ -40,14 +50,17 @@ impl Description {
         let text = std::fs::read_to_string(&path).map_err(|error| {
             refuse(&path, format!("{error}; give the folder of a run that was saved or that `imnn fit` wrote"))
         })?;
-        let description: Description = toml::from_str(&text).map_err(|error| refuse(&path, error.to_string()))?;
-        if description.format != FORMAT {
-            let message = format!(
-                "format {}, where this version of imnn reads format {FORMAT}; use the version that saved the run",
-                description.format
-            );
-            return Err(refuse(&path, message));
+        let Written { format, imnn } = toml::from_str(&text).map_err(|error| refuse(&path, error.to_string()))?;
+        if format != FORMAT {
+            let by = imnn.map_or_else(|| "another version of imnn".to_owned(), |version| format!("imnn {version}"));
+            let (own, message) = (env!("CARGO_PKG_VERSION"), "use that version, or a newer one, to read it");
+            return Err(refuse(
+                &path,
+                format!(
+                    "written by {by} in format {format}; this is imnn {own}, which reads format {FORMAT}: {message}"
+                ),
+            ));
         }
-        Ok(description)
+        toml::from_str(&text).map_err(|error| refuse(&path, error.to_string()))
     }
 }

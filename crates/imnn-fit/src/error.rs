@@ -50,9 +50,10 @@ pub enum FitError {
 
     /// The network does not end in as many numbers as there are to be summaries.
     #[error(
-        "the network ends in {found:?}, that is {} summaries, and n_summaries is {expected} (the number of parameters is \
-         {n_params}); end the network with dense({expected}), or set n_summaries",
-        found.iter().product::<usize>()
+        "the network ends in {found:?}, that is {}, and n_summaries is {expected} (the number of parameters is {n_params}); \
+         {}, or set n_summaries",
+        count(found),
+        ending(found, *expected)
     )]
     Summaries {
         /// Shape of the network's output.
@@ -171,6 +172,19 @@ impl fmt::Debug for FitError {
 /// A file or folder that cannot be written or read.
 pub(crate) fn refuse(path: &Path, message: impl Into<String>) -> FitError {
     FitError::File { path: path.to_owned(), message: message.into() }
+}
+
+fn count(shape: &[usize]) -> String {
+    match shape.iter().product::<usize>() {
+        1 => "1 summary".into(),
+        n => format!("{n} summaries"),
+    }
+}
+
+/// How a network that ends in this shape can end in so many summaries.
+fn ending(shape: &[usize], n_summaries: usize) -> String {
+    let before = if shape.len() > 1 { "flatten or global_avg_pool and then " } else { "" };
+    format!("end the network with {before}dense({n_summaries})")
 }
 
 /// The result type of this crate.

@@ -235,10 +235,10 @@ impl<E: Element> Imnn<E> {
         let (training, optimiser, loss) = (parts.training.as_ref(), parts.optimiser.as_ref(), settings.loss());
         let validation = parts.validation.as_deref().map(|source| (source, state.keys.validation));
         let validates = validation.is_some();
-        if let Some(config) = optimiser.config() {
+        if let Some(update) = optimiser.device_update() {
             let start = Start {
                 weights: state.parameters.values(),
-                optimiser: &config,
+                optimiser: &update,
                 state: &state.optimiser,
                 lambda: loss.regularisation.lambda(),
                 alpha: loss.regularisation.alpha(),

@@ -59,6 +59,7 @@ impl<E: Element> Imnn<E> {
         let network = self.model().network();
         let description = Description {
             format: FORMAT,
+            imnn: Some(env!("CARGO_PKG_VERSION").into()),
             precision: E::NAME.into(),
             input_shape: self.model().input_shape().to_vec(),
             theta_fid: self.theta_fid().to_vec(),

@@ -42,6 +42,7 @@ impl FileError {
 fn advice(action: &str, error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::NotFound if action == "write" => "; does its folder exist?",
+        ErrorKind::NotFound | ErrorKind::NotADirectory if action == "create" => "; choose another place",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "; choose another place or change its permissions"
         }

@@ -20,11 +20,12 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, ValueDeserializer};
+pub use toml::de::DeValue;
+use toml::de::{DeTable, ValueDeserializer};
 
 use crate::FileError;
 use crate::nearest::advice;
-use crate::text::shortened;
+use crate::text::{parse_bytes, shortened};
 
 /// Why a TOML file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -203,25 +204,39 @@ impl<'a> Section<'a> {
         self.item(key).map(|item| item.section()).transpose()
     }
 
-    /// The table read into a type by serde, without the keys `others`, which are read elsewhere.
+    /// The table read into a type by serde.
     ///
     /// # Errors
     /// What serde refuses, at the line and key where it stands.
-    pub fn settings<T: DeserializeOwned>(&self, others: &[&str]) -> Result<T, ConfigError> {
+    pub fn settings<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
+        let keys: Vec<&str> = self.keys().collect();
+        self.settings_of(&keys, |values| T::deserialize(values))
+    }
+
+    /// These keys of the table read into a type by serde; the others are read elsewhere.
+    ///
+    /// # Errors
+    /// As [`Section::settings`].
+    pub fn settings_of<T>(
+        &self,
+        keys: &[&str],
+        read: impl FnOnce(ValueDeserializer<'_>) -> Result<T, toml::de::Error>,
+    ) -> Result<T, ConfigError> {
         let mut table = DeTable::new();
-        for (key, value) in self.table.iter().filter(|(key, _)| !others.contains(&key.as_ref().as_ref())) {
+        for (key, value) in self.table.iter().filter(|(key, _)| keys.contains(&key.as_ref().as_ref())) {
             table.insert(key.clone(), value.clone());
         }
-        T::deserialize(ValueDeserializer::from(Spanned::new(0..0, DeValue::Table(table)))).map_err(|error| {
+        read(ValueDeserializer::from(Spanned::new(0..0, DeValue::Table(table)))).map_err(|error| {
             let Some(span) = error.span().filter(|span| !span.is_empty()) else {
                 return self.invalid_here(in_words(error.message()));
             };
             if let Some((key, known)) = unknown_field(error.message()) {
-                let known: Vec<&str> = known.iter().chain(others).copied().collect();
                 return self.unknown_key(key, span, &known);
             }
-            let inside =
-                |value: &Spanned<DeValue<'_>>| value.span().start <= span.start && span.end <= value.span().end;
+            let inside = |value: &Spanned<DeValue<'_>>| {
+                let place = value.span();
+                place.start <= span.start && span.end <= place.end
+            };
             let key = self.table.iter().find(|(_, value)| inside(value)).map(|(key, _)| key.as_ref());
             let location = key.map_or(self.location.clone(), |key| self.location_of(key));
             self.source.error(span, location, in_words(error.message()))
@@ -233,11 +248,33 @@ impl<'a> Section<'a> {
         self.invalid_here(format!("the key \"{key}\" is missing: {advice}"))
     }
 
+    /// The error for a name that is none of those known.
+    pub fn unknown_name(&self, key: &str, name: &str, known: &[&str]) -> ConfigError {
+        self.invalid(key, format!("unknown name \"{}\"; {}", shortened(name), advice(name, known)))
+    }
+
     /// The error for a value that cannot be used.
     pub fn invalid(&self, key: &str, reason: impl Into<String>) -> ConfigError {
         match self.item(key) {
             Some(item) => item.invalid(reason),
             None => self.source.at_line(self.line, self.location_of(key), reason.into()),
+        }
+    }
+
+    /// The error of the type that the settings in this table belong to, at the key that its message names.
+    pub fn refused(&self, error: impl std::fmt::Display) -> ConfigError {
+        let message = error.to_string();
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        let named = |key: &&str| {
+            let mut places = message.match_indices(*key).map(|(start, _)| start);
+            places.find(|&start| {
+                let end = start + key.len();
+                !message[..start].ends_with(is_part) && !message[end..].starts_with(is_part)
+            })
+        };
+        match self.keys().filter(|key| named(key).is_some()).min_by_key(named) {
+            Some(key) => self.invalid(key, message),
+            None => self.invalid_here(message),
         }
     }
 
@@ -320,6 +357,36 @@ impl<'a> Item<'a> {
     /// The error for a value that cannot be used.
     pub fn invalid(&self, reason: impl Into<String>) -> ConfigError {
         self.source.error(self.value.span(), self.location.clone(), reason.into())
+    }
+
+    /// The value read into a type by serde.
+    ///
+    /// # Errors
+    /// What serde refuses.
+    pub fn settings<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
+        T::deserialize(ValueDeserializer::from(self.value.clone())).map_err(|error| {
+            let span = error.span().unwrap_or(self.value.span());
+            self.source.error(span, self.location.clone(), in_words(error.message()))
+        })
+    }
+
+    /// The item at a place inside this one, such as `[2].conv.padding`, or at as much of it as there is.
+    pub fn within(&self, place: &str) -> Item<'a> {
+        let mut item = self.clone();
+        for step in place.split(['.', '[']).map(|step| step.trim_end_matches(']')).filter(|step| !step.is_empty()) {
+            let next = match item.value.as_ref() {
+                DeValue::Array(list) => step.parse().ok().and_then(|k: usize| list.get(k)),
+                DeValue::Table(table) => table.get(step),
+                _ => None,
+            };
+            let Some(value) = next else { break };
+            let location = match item.value.as_ref().is_array() {
+                true => format!("{}[{step}]", item.location),
+                false => format!("{}.{step}", item.location),
+            };
+            item = Item { source: item.source, value, location };
+        }
+        item
     }
 
     /// The type of the value with its text, if that is short.
@@ -421,6 +488,18 @@ impl Value for usize {
     const PLURAL: &'static str = u64::PLURAL;
     fn read(value: &DeValue<'_>) -> Option<Self> {
         u64::read(value)?.try_into().ok()
+    }
+}
+
+/// A number of bytes, written as `1000`, `"4 GiB"` or `"500 MB"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+
+impl Value for Bytes {
+    const NAME: &'static str = "an amount of memory such as \"4 GiB\" or \"500 MB\"";
+    const PLURAL: &'static str = "amounts of memory";
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        u64::read(value).or_else(|| parse_bytes(value.as_str()?)).map(Self)
     }
 }
 
@@ -536,21 +615,39 @@ inner.flag = true
 
     #[test]
     fn settings_are_read_by_serde() {
-        let settings = |text: &str| {
-            let document = Document::parse(text, "f.toml").unwrap();
-            document.root().section("s").unwrap().unwrap().settings::<Settings>(&["kind"])
-        };
-        let read = settings("[s]\nkind = 1\nn_data = 3").unwrap();
+        let document = Document::of_text("kind = 1\nn_data = 3").unwrap();
+        let read = document.root().settings_of(&["n_data", "length"], |values| Settings::deserialize(values)).unwrap();
         assert_eq!((read.n_data, read.length), (3, 0.0));
         for (text, expected) in [
             ("n_date = 3", "line 2: s: unknown key \"n_date\"; did you mean \"n_data\"?"),
             ("n_data = -3", "line 2: s.n_data: expected a whole number, not negative, found integer -3"),
             ("n_data = 3\nlength = \"x\"", "line 3: s.length: expected a number, found the text \"x\""),
-            ("kind = 2", "line 1: s: missing key \"n_data\""),
+            ("length = 2", "line 1: s: missing key \"n_data\""),
         ] {
-            let message = settings(&format!("[s]\n{text}")).unwrap_err().to_string();
+            let text = format!("[s]\n{text}");
+            let document = Document::parse(&text, "f.toml").unwrap();
+            let message =
+                document.root().section("s").unwrap().unwrap().settings::<Settings>().unwrap_err().to_string();
             assert_eq!(message, format!("f.toml {expected}"));
         }
+    }
+
+    #[test]
+    fn what_a_type_refuses_is_placed_at_its_key() {
+        let document = Document::parse("x_min = 2\nx = 1\ny = 3", "f.toml").unwrap();
+        let message = |text: &str| document.root().refused(text).to_string();
+        assert_eq!(message("x is above x_min"), "f.toml line 2: x: x is above x_min");
+        assert_eq!(message("x_max is below x_min"), "f.toml line 1: x_min: x_max is below x_min");
+        assert_eq!(message("nothing"), "f.toml line 1: nothing");
+    }
+
+    #[test]
+    fn places_inside_an_item_are_found() {
+        let document = Document::parse("a = [\n1,\n{ b = { c = 2 } }\n]", "f.toml").unwrap();
+        let item = document.root().item("a").unwrap();
+        assert_eq!(item.within("[1].b.c").invalid("bad").to_string(), "f.toml line 3: a[1].b.c: bad");
+        assert_eq!(item.within("[1].x").invalid("bad").to_string(), "f.toml line 3: a[1]: bad");
+        assert_eq!(item.within("").settings::<toml::Value>().unwrap().as_array().unwrap().len(), 2);
     }
 
     #[test]

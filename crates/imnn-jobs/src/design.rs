@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use imnn_data::Steps;
+use imnn_io::{ConfigError, Section};
+use serde::Serialize;
 
 use crate::JobsError;
 use crate::template::Template;
@@ -11,8 +13,7 @@ use crate::template::Template;
 ///
 /// Simulations are made at `theta_fid`, and for each parameter at two vectors in which it alone is changed, with the same
 /// seeds in all of them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Design {
     /// The fiducial parameters.
     pub theta_fid: Vec<f64>,
@@ -29,7 +30,7 @@ pub struct Design {
     /// The first seed; the others follow it one by one.
     pub first_seed: u64,
     /// The shape of a simulation; that of the first that is made where it is not given.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub shape: Option<Vec<usize>>,
     /// The program and its arguments, with the placeholders `{seed}`, `{theta}` and `{out}`.
     pub command: Vec<String>,
@@ -52,6 +53,61 @@ pub struct Vector {
 pub(crate) const FIDUCIAL: &str = "fiducial";
 
 impl Design {
+    /// The keys of a design in a file.
+    pub const KEYS: [&str; 11] = [
+        "theta_fid",
+        "parameters",
+        "delta_theta",
+        "theta_below",
+        "theta_above",
+        "n_s",
+        "n_d",
+        "first_seed",
+        "shape",
+        "command",
+        "dir",
+    ];
+
+    /// Reads a design from a table, in which there may be other keys.
+    ///
+    /// # Errors
+    /// If a key is missing or has an invalid value, as [`Design::validate`].
+    pub fn read(section: &Section<'_>) -> Result<Self, ConfigError> {
+        let theta_fid: Vec<f64> =
+            section.required("theta_fid", "write the fiducial parameters, as theta_fid = [0.0, 1.0]")?;
+        let parameters: Option<Vec<String>> = section.optional("parameters")?;
+        let (theta_below, theta_above) = match Steps::read(section, &theta_fid)? {
+            Steps::Theta { below, above } => (below, above),
+            Steps::Widths(widths) => {
+                let at =
+                    |side: f64| theta_fid.iter().zip(&widths).map(move |(value, width)| value + side * width / 2.0);
+                (at(-1.0).collect(), at(1.0).collect())
+            }
+        };
+        let n_s = section.required("n_s", "write the number of simulations at the fiducial, as n_s = 1000")?;
+        let command = section.required(
+            "command",
+            r#"write the program and its arguments, as command = ["python3", "sim.py", "{seed}", "{theta}", "{out}"]"#,
+        )?;
+        let design = Self {
+            parameters: parameters.unwrap_or_else(|| (0..theta_fid.len()).map(|k| format!("theta_{k}")).collect()),
+            theta_below,
+            theta_above,
+            n_s,
+            n_d: section.or("n_d", n_s)?,
+            first_seed: section.or("first_seed", 0)?,
+            shape: section.optional("shape")?,
+            command,
+            dir: section.or("dir", ".".to_owned())?.into(),
+            theta_fid,
+        };
+        match design.validate() {
+            Ok(()) => Ok(design),
+            Err(JobsError::Design { key, reason }) => Err(section.invalid(key, reason)),
+            Err(other) => Err(section.invalid("command", other.to_string())),
+        }
+    }
+
     /// The parameters of all simulations: the fiducial, then below and above in the first parameter, and so on.
     pub fn vectors(&self) -> Vec<Vector> {
         let mut vectors = vec![Vector { name: FIDUCIAL.to_owned(), theta: self.theta_fid.clone(), n_seeds: self.n_s }];

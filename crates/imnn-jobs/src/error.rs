@@ -1,14 +1,15 @@
 //! What can be wrong with a set of simulations that programs make.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use imnn_data::DataError;
-use imnn_io::FileError;
+use imnn_io::{ConfigError, FileError};
 
 /// Why simulations could not be made or put together.
 ///
 /// That a program fails is no such error: it is a [`Failure`](crate::Failure), and the others go on.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum JobsError {
     /// What is to be simulated is described wrongly.
@@ -20,7 +21,7 @@ pub enum JobsError {
         reason: String,
     },
     /// A part of all work is described wrongly.
-    #[error("\"{text}\" is no part of the work: {reason}")]
+    #[error("\"{text}\" is not a valid shard: {reason}")]
     Shard {
         /// What was given.
         text: String,
@@ -56,18 +57,21 @@ pub enum JobsError {
         asked: String,
     },
     /// The record of what a folder holds cannot be understood.
-    #[error("{}: {reason}; it is written by `imnn simulate` and not to be changed", path.display())]
+    #[error("{}: {reason}; this file is managed by `imnn simulate`; do not edit it", path.display())]
     Record {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         reason: String,
     },
+    /// The record of what a folder holds cannot be read.
+    #[error("{0}; this file is managed by `imnn simulate`; do not edit it")]
+    Config(#[from] ConfigError),
     /// The operating system refused.
     #[error(transparent)]
     File(#[from] FileError),
     /// The set is to be put together, and too little of it is there.
-    #[error("there is no seed with all its simulations: {missing} of {all} simulations are not there")]
+    #[error("no seed is complete yet: {missing} of {all} simulations are not there")]
     Incomplete {
         /// How many are not there.
         missing: usize,
@@ -77,4 +81,11 @@ pub enum JobsError {
     /// An array cannot be read or written.
     #[error(transparent)]
     Data(#[from] DataError),
+}
+
+/// The text of the message, which is what a program prints whose `main` returns it.
+impl fmt::Debug for JobsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

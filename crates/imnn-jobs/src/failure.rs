@@ -65,7 +65,7 @@ impl Display for Fault {
             Self::Exit(reason) => write!(f, "{reason}"),
             Self::Timeout(seconds) => write!(f, "it ran longer than the timeout of {seconds} s and was ended"),
             Self::NoOutput(instead) => write!(f, "it wrote no file {{out}}{instead}"),
-            Self::NotAnArray(reason) => write!(f, "what it wrote is no .npy array: {reason}"),
+            Self::NotAnArray(reason) => write!(f, "what it wrote is not a .npy array: {reason}"),
             Self::Shape(reason) => write!(f, "what it wrote does not fit: {reason}"),
             Self::NotFinite(reason) => write!(f, "what it wrote is not finite: {reason}"),
         }

@@ -199,7 +199,7 @@ mod tests {
             // A program that is stopped at once may not have said anything yet.
             if let Some(pid) = log.lines().next() {
                 // The signal is sent; the process is gone as soon as the system comes to it.
-                let gone = (0..1000).any(|_| {
+                let gone = (0..6000).any(|_| {
                     std::thread::sleep(Duration::from_millis(10));
                     !runs(pid)
                 });

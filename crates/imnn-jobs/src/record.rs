@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use imnn_io::Document;
 use imnn_io::atomic::{write, write_new};
 
 use crate::JobsError;
@@ -22,8 +23,7 @@ pub(crate) fn compare(root: &Path, design: &Design) -> Result<Option<Design>, Jo
             None => Ok(None),
         };
     };
-    let recorded: Design =
-        toml::from_str(&text).map_err(|error| JobsError::Record { path, reason: error.message().to_owned() })?;
+    let recorded = Document::parse(&text, &path).and_then(|document| Design::read(&document.root()))?;
     check(root, &recorded, design)?;
     Ok(Some(recorded))
 }
@@ -125,6 +125,6 @@ mod tests {
         assert!(message.contains("there is \"thesis.tex\" in this folder"), "{message}");
         std::fs::write(folder.path().join("simulate.toml"), "n_s = 1").unwrap();
         let message = record(folder.path(), &design()).unwrap_err().to_string();
-        assert!(message.contains("simulate.toml: missing field"), "{message}");
+        assert!(message.contains("simulate.toml line 1: the key \"theta_fid\" is missing"), "{message}");
     }
 }

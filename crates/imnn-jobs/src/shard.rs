@@ -66,7 +66,7 @@ mod tests {
     fn odd_shards_are_refused() {
         for text in ["", "1", "0/3", "4/3", "1/0", "a/b", "1/2/3", "-1/2", " 1/2"] {
             let message = text.parse::<Shard>().unwrap_err().to_string();
-            assert!(message.starts_with(&format!("\"{text}\" is no part of the work: ")), "{message}");
+            assert!(message.starts_with(&format!("\"{text}\" is not a valid shard: ")), "{message}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// An error of this crate.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
     /// A layer cannot take the shape that reaches it.
@@ -76,6 +76,13 @@ pub enum ModelError {
 impl From<dfdx::tensor::CpuError> for ModelError {
     fn from(error: dfdx::tensor::CpuError) -> Self {
         ModelError::Dfdx(error)
+    }
+}
+
+/// The text of the error, which is what a `main` that returns it prints.
+impl std::fmt::Debug for ModelError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,63 +1,84 @@
 //! Initial weights.
 
-use crate::layer::Initialiser;
-use crate::layout::{Entry, Parameters};
-use crate::model::Model;
+use crate::error::Result;
+use crate::settings::{Item, Setting, table};
 use imnn_sim::{Key, KeyRng, Real};
 use rand::distr::{Distribution, StandardUniform};
 use rand_distr::StandardNormal;
+use std::sync::Arc;
+use toml::Value;
 
 /// Where the normal distributions of the truncated initialisers are cut, in standard deviations.
 const TRUNCATION: f64 = 2.0;
 /// Standard deviation of a unit normal truncated there; dividing by it restores the variance asked for.
 const TRUNCATED_DEVIATION: f64 = 0.879_625_66;
 
-impl Model {
-    /// The initial weights that `key` stands for: array k of the layout is drawn from `key.fold_in(k)` as its
-    /// [`Initialiser`] says.
-    ///
-    /// Draws are made in f64 and then rounded, so that f32 and f64 runs of one key start alike.
-    ///
-    /// ```
-    /// use imnn_models::{dense, leaky_relu, serial, Model};
-    /// use imnn_sim::Key;
-    /// let model = Model::new(serial([dense(128), leaky_relu(), dense(2)]), &[10])?;
-    /// let weights = model.initialise::<f64>(Key::new(0));
-    /// let rounded = model.initialise::<f32>(Key::new(0));
-    /// assert!(weights.values().iter().zip(rounded.values()).all(|(&w, &r)| w as f32 == r));
-    /// # Ok::<(), imnn_models::ModelError>(())
-    /// ```
-    pub fn initialise<E: Real>(&self, key: Key) -> Parameters<E> {
-        let mut parameters = Parameters::zeros(self.layout().clone());
-        for (k, entry) in self.layout().entries().iter().enumerate() {
-            let values = &mut parameters.values_mut()[entry.range()];
-            fill(entry, key.fold_in(k as u64), values);
+/// The distribution of the initial weights.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Initialiser {
+    /// Normal, truncated at two standard deviations, of variance `2 / (fan_in + fan_out)` (Glorot & Bengio 2010, eq. 16).
+    GlorotNormal,
+    /// Uniform of variance `2 / (fan_in + fan_out)` (Glorot & Bengio 2010, eq. 16).
+    GlorotUniform,
+    /// Normal, truncated at two standard deviations, of variance `2 / fan_in` (He et al. 2015, eq. 10).
+    HeNormal,
+    /// Normal, truncated at two standard deviations, of variance `1 / fan_in`.
+    LecunNormal,
+    /// Normal of this standard deviation.
+    Normal(f64),
+    /// All the same.
+    Constant(f64),
+    /// These values, row-major.
+    Values(Arc<[f64]>),
+}
+
+impl Initialiser {
+    /// Whether it can fill an array of this shape; otherwise says why not.
+    pub(crate) fn check(&self, name: &str, shape: &[usize], len: usize) -> Result<(), String> {
+        match self {
+            Initialiser::Normal(deviation) if !(deviation.is_finite() && *deviation >= 0.0) => {
+                Err(format!("the standard deviation of {name} must be finite and not negative, it is {deviation}"))
+            }
+            Initialiser::Constant(value) if !value.is_finite() => {
+                Err(format!("the constant of {name} must be finite, it is {value}"))
+            }
+            Initialiser::Values(values) if values.len() != len => Err(format!(
+                "{} initial values were given for {name} of shape {shape:?}, which has {len}",
+                values.len()
+            )),
+            Initialiser::Values(values) => match values.iter().position(|v| !v.is_finite()) {
+                Some(at) => Err(format!("initial value {at} of {name} is {}", values[at])),
+                None => Ok(()),
+            },
+            _ => Ok(()),
         }
-        parameters
     }
 }
 
-/// The initial weights of one array.
-fn fill<E: Real>(entry: &Entry, key: Key, values: &mut [E]) {
-    // An array that no input reaches has no natural scale; one input stands in.
-    let fan_in = entry.fan_in.max(1) as f64;
-    let both = fan_in + entry.fan_out as f64;
-    match &entry.initialiser {
-        Initialiser::GlorotNormal => truncated_normal(key, (2.0 / both).sqrt(), values),
-        Initialiser::GlorotUniform => {
-            // A uniform distribution on (-l, l) has the variance l^2 / 3.
-            let limit = (6.0 / both).sqrt();
-            draw(key, values, |rng| {
-                let u: f64 = StandardUniform.sample(rng);
-                limit * (2.0 * u - 1.0)
-            });
+impl Initialiser {
+    /// The initial weights of an array that `fan_in` inputs reach and from which `fan_out` outputs come.
+    pub(crate) fn fill<E: Real>(&self, (fan_in, fan_out): (usize, usize), key: Key, values: &mut [E]) {
+        // An array that no input reaches has no natural scale; one input stands in.
+        let fan_in = fan_in.max(1) as f64;
+        let both = fan_in + fan_out as f64;
+        match self {
+            Initialiser::GlorotNormal => truncated_normal(key, (2.0 / both).sqrt(), values),
+            Initialiser::GlorotUniform => {
+                // A uniform distribution on (-l, l) has the variance l^2 / 3.
+                let limit = (6.0 / both).sqrt();
+                draw(key, values, |rng| {
+                    let u: f64 = StandardUniform.sample(rng);
+                    limit * (2.0 * u - 1.0)
+                });
+            }
+            Initialiser::HeNormal => truncated_normal(key, (2.0 / fan_in).sqrt(), values),
+            Initialiser::LecunNormal => truncated_normal(key, (1.0 / fan_in).sqrt(), values),
+            Initialiser::Normal(deviation) => draw(key, values, |rng| deviation * normal(rng)),
+            Initialiser::Constant(value) => values.fill(E::of(*value)),
+            // The number of values was compared with the shape when the layout was made.
+            Initialiser::Values(given) => values.iter_mut().zip(given.iter()).for_each(|(v, &g)| *v = E::of(g)),
         }
-        Initialiser::HeNormal => truncated_normal(key, (2.0 / fan_in).sqrt(), values),
-        Initialiser::LecunNormal => truncated_normal(key, (1.0 / fan_in).sqrt(), values),
-        Initialiser::Normal(deviation) => draw(key, values, |rng| deviation * normal(rng)),
-        Initialiser::Constant(value) => values.fill(E::of(*value)),
-        // The number of values was compared with the shape when the layout was made.
-        Initialiser::Values(given) => values.iter_mut().zip(given.iter()).for_each(|(v, &g)| *v = E::of(g)),
     }
 }
 
@@ -83,16 +104,68 @@ fn normal(rng: &mut KeyRng) -> f64 {
     StandardNormal.sample(rng)
 }
 
+impl Setting for Initialiser {
+    fn read(item: &Item<'_>) -> Result<Self> {
+        let initialiser = match item.value {
+            Value::Table(table) => {
+                let settings = item.fields(&["normal", "constant", "values"])?;
+                let keys: Vec<&str> = table.keys().map(String::as_str).collect();
+                match keys[..] {
+                    ["normal"] => Initialiser::Normal(f64::read(&settings.require("normal", "0.01")?)?),
+                    ["constant"] => Initialiser::Constant(f64::read(&settings.require("constant", "0.0")?)?),
+                    ["values"] => {
+                        let values = settings.require("values", "[0.0, 1.0]")?;
+                        Initialiser::Values(values.list("numbers", f64::read)?.into())
+                    }
+                    _ => return item.refuse("expected one of normal, constant, values, such as { normal = 0.01 }"),
+                }
+            }
+            Value::String(_) => item.word("initialiser", &NAMED)?.clone(),
+            _ => {
+                let found = item.found();
+                return item.refuse(format!(
+                    "expected an initialiser such as \"he_normal\" or {{ normal = 0.01 }}, found {found}"
+                ));
+            }
+        };
+        // The number of values is compared with the shape when the shape is known.
+        let len = if let Initialiser::Values(values) = &initialiser { values.len() } else { 0 };
+        let name = item.location.rsplit('.').next().unwrap_or_default();
+        initialiser.check(name, &[len], len).or_else(|message| item.refuse(message))?;
+        Ok(initialiser)
+    }
+
+    fn write(&self) -> Value {
+        match self {
+            Initialiser::Normal(deviation) => table([("normal", (*deviation).into())]),
+            Initialiser::Constant(value) => table([("constant", (*value).into())]),
+            Initialiser::Values(values) => table([("values", values.to_vec().into())]),
+            Initialiser::GlorotNormal => "glorot_normal".into(),
+            Initialiser::GlorotUniform => "glorot_uniform".into(),
+            Initialiser::HeNormal => "he_normal".into(),
+            Initialiser::LecunNormal => "lecun_normal".into(),
+        }
+    }
+}
+
+/// Those that run files name by a word.
+const NAMED: [(&str, &Initialiser); 5] = [
+    ("glorot_normal", &Initialiser::GlorotNormal),
+    ("glorot_uniform", &Initialiser::GlorotUniform),
+    ("he_normal", &Initialiser::HeNormal),
+    ("lecun_normal", &Initialiser::LecunNormal),
+    ("zeros", &Initialiser::Constant(0.0)),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layer::{Conv, Dense, Layer, Padding};
-    use crate::network::serial;
-    use crate::{dense, leaky_relu};
+    use crate::layers::{Conv, Dense};
+    use crate::{Model, Padding, dense, leaky_relu, serial};
 
     /// A dense layer of 400 inputs and 300 outputs whose weights start so.
     fn weights(initialiser: Initialiser, seed: u64) -> Vec<f64> {
-        let layer = Layer::Dense(Dense { features: 300, weight: initialiser, bias: Initialiser::Constant(0.25) });
+        let layer = Dense { features: 300, weight: initialiser, bias: Initialiser::Constant(0.25) }.into();
         let model = Model::new(serial([layer]), &[400]).unwrap();
         let parameters = model.initialise::<f64>(Key::new(seed));
         assert!(parameters.entry(1).iter().all(|&b| b == 0.25));
@@ -142,14 +215,15 @@ mod tests {
     /// The fans of a convolution are those of one tap times the number of taps.
     #[test]
     fn convolutions_count_the_taps() {
-        let layer = Layer::Conv(Conv {
+        let layer = Conv {
             filters: 50,
             kernel: vec![3, 5],
             strides: vec![],
             padding: Padding::Same,
             weight: Initialiser::GlorotNormal,
             bias: Initialiser::Normal(1e-6),
-        });
+        }
+        .into();
         let model = Model::new(serial([layer]), &[4, 4, 30]).unwrap();
         let parameters = model.initialise::<f64>(Key::new(5));
         let (_, variance, _) = moments(parameters.entry(0));
@@ -183,7 +257,7 @@ mod tests {
     #[test]
     fn impossible_initialisers_are_refused() {
         let refuse = |weight: Initialiser, part: &str| {
-            let layer = Layer::Dense(Dense { features: 2, weight, bias: Initialiser::Constant(0.0) });
+            let layer = Dense { features: 2, weight, bias: Initialiser::Constant(0.0) }.into();
             let error = Model::new(serial([layer]), &[3]).unwrap_err().to_string();
             assert!(error.starts_with("layer layers[0] (dense): ") && error.contains(part), "{error}");
         };
@@ -200,7 +274,7 @@ mod tests {
     fn given_values_are_taken_over() {
         let values: Vec<f64> = (0..6).map(f64::from).collect();
         let weight = Initialiser::Values(values.clone().into());
-        let layer = Layer::Dense(Dense { features: 2, weight, bias: Initialiser::Constant(0.0) });
+        let layer = Dense { features: 2, weight, bias: Initialiser::Constant(0.0) }.into();
         let model = Model::new(serial([layer]), &[3]).unwrap();
         assert_eq!(model.initialise::<f64>(Key::new(0)).entry(0), values);
     }

@@ -1,7 +1,7 @@
 //! Where each weight lies in the flat parameter vector.
 
 use crate::error::{ModelError, Result};
-use crate::layer::Initialiser;
+use crate::initialise::Initialiser;
 use imnn_sim::Real;
 use std::ops::Range;
 use std::sync::Arc;

@@ -2,40 +2,47 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod activation;
-mod build;
-mod custom;
-mod description;
-mod dfdx_engine;
+pub mod activations;
+mod builder;
+mod catalogue;
+mod element;
+mod erased;
 mod error;
 mod grammar;
 mod initialise;
 mod layer;
+pub mod layers;
 mod layout;
 mod model;
 mod module;
 mod network;
-mod optimiser;
+pub mod optimisers;
 mod primitive;
+mod reference;
+mod settings;
+mod tape;
 mod weights;
 mod whiten;
 mod windows;
 
-pub use activation::Activation;
-pub use custom::{ErasedLayer, ParameterSpec, UserLayer, custom_error};
-pub use dfdx_engine::{Batch, Dual, Element, Matrix, Output, Tape, Vector, backward, forward};
+pub use activations::Activation;
+pub use catalogue::Catalogued;
+pub use element::Element;
+pub use erased::{ErasedLayer, ParameterSpec};
 pub use error::{ModelError, Result};
-pub use layer::{
-    Conv, Dense, Initialiser, Join, Layer, Padding, Parallel, Window, asinh, avg_pool, concat, conv, custom, dense,
-    elu, exp, flatten, gelu, global_avg_pool, global_max_pool, identity, leaky_relu, log1p, max_pool, relu, reshape,
-    residual, selu, sigmoid, softplus, sum, tanh,
-};
+pub use initialise::Initialiser;
+pub use layer::Layer;
+pub use layers::custom::{UserLayer, custom_error};
+pub use layers::functions;
+pub use layers::functions::*;
+pub use layers::{Conv, Dense, Parallel, Window};
 pub use layout::{Entry, Layout, Parameters};
 pub use model::Model;
 pub use module::{Batched, DfdxModule, KnownModule};
 pub use network::{Network, serial};
-pub use optimiser::{
-    Adam, AdamW, Clip, Clipped, Method, Optimiser, OptimiserConfig, OptimiserState, RmsProp, Schedule, Sgd,
-};
-pub use primitive::{Affine, Linear, Op, Primitive, Shape};
-pub use windows::{OUTSIDE, Windows};
+pub use optimisers::built_in::*;
+pub use optimisers::{Clip, Clipped, DeviceUpdate, Method, Optimiser, OptimiserConfig, OptimiserState, Schedule};
+pub use primitive::{Affine, Join, Linear, Op, Primitive, Shape};
+pub use reference::{Batch, Output, backward, forward};
+pub use tape::{Dual, Matrix, Tape, Vector};
+pub use windows::{OUTSIDE, Padding, Windows};

@@ -1,11 +1,11 @@
 //! A network with its shapes resolved: what engines run.
 
-use crate::build::{BuildError, Builder, Built};
+use crate::builder::{Builder, Built};
 use crate::error::{ModelError, Result};
-use crate::layer::{Join, Layer};
-use crate::layout::{Layout, checked_size};
+use crate::layout::{Layout, Parameters, checked_size};
 use crate::network::Network;
-use crate::primitive::{Op, Primitive};
+use crate::primitive::Primitive;
+use imnn_sim::{Key, Real};
 use std::sync::Arc;
 
 /// A network for data of one shape: its primitives, with all shapes, and the places of its weights.
@@ -40,7 +40,7 @@ impl Model {
             });
         }
         let mut builder = Builder::new(input_shape);
-        builder.network(&network, "layers")?;
+        network.build(&mut builder, "layers")?;
         let Built { layout, primitives, output_shape, n_activations } = builder.finish();
         let (input_shape, layout) = (input_shape.to_vec(), Arc::new(layout));
         Ok(Model { network, input_shape, output_shape, primitives, layout, n_activations })
@@ -85,88 +85,27 @@ impl Model {
     pub fn layout(&self) -> &Arc<Layout> {
         &self.layout
     }
-}
 
-impl Builder {
-    /// One layer.
-    pub(crate) fn layer(&mut self, layer: &Layer) -> Result<(), BuildError> {
-        match layer {
-            Layer::Dense(dense) => {
-                if dense.features == 0 {
-                    return Err("the number of features must be at least 1".into());
-                }
-                let weights = self.weights(vec![self.channels(), dense.features], 1, &dense.weight, &dense.bias)?;
-                self.map(weights, dense.features);
-            }
-            Layer::Conv(conv) => {
-                if conv.filters == 0 {
-                    return Err("the number of filters must be at least 1".into());
-                }
-                let windows = self.windows(&conv.kernel, &conv.strides, conv.padding)?;
-                let shape = [&conv.kernel[..], &[self.channels(), conv.filters]].concat();
-                let weights = self.weights(shape, windows.n_taps, &conv.weight, &conv.bias)?;
-                self.convolve(weights, windows, conv.filters);
-            }
-            Layer::MaxPool(window) => {
-                let windows = self.windows(&window.window, &window.strides, window.padding)?;
-                self.pool(Op::MaxPool, windows);
-            }
-            Layer::AvgPool(window) => {
-                let windows = self.windows(&window.window, &window.strides, window.padding)?;
-                self.pool(Op::MeanPool, windows);
-            }
-            Layer::GlobalMaxPool => self.pool(Op::MaxPool, self.global_window()?),
-            Layer::GlobalAvgPool => self.pool(Op::MeanPool, self.global_window()?),
-            Layer::Flatten => self.reshape(vec![self.shape().iter().product()]),
-            Layer::Reshape(shape) => {
-                let from = self.shape().iter().product::<usize>();
-                match checked_size(shape) {
-                    _ if shape.is_empty() => return Err("the shape needs at least one axis".into()),
-                    Some(to) if to == from => {}
-                    Some(to) => {
-                        return Err(format!("it makes {shape:?}, which has {to} elements instead of {from}").into());
-                    }
-                    None => return Err(format!("it makes {shape:?}, which is too large").into()),
-                }
-                self.reshape(shape.clone());
-            }
-            Layer::Parallel(parallel) => {
-                let mut branches = Vec::new();
-                let mut outputs = Vec::new();
-                for (k, branch) in parallel.branches.iter().enumerate() {
-                    let (primitives, output) = self.branch(branch, &format!("branches[{k}]"))?;
-                    branches.push(primitives);
-                    outputs.push(output);
-                }
-                let output = joined(&outputs, parallel.join)?;
-                self.push(Op::Parallel { branches, join: parallel.join }, output);
-            }
-            Layer::Activation(activation) => self.pointwise(*activation),
-            Layer::Custom(layer) => {
-                let output = layer.output_shape(self.shape())?;
-                if output.is_empty() || output.contains(&0) {
-                    return Err(format!("its output_shape {output:?} needs at least one axis and no axis of 0").into());
-                }
-                let entries = self.own_weights(layer.parameters(self.shape()))?;
-                self.push(Op::Custom { layer: layer.clone(), entries }, output);
-            }
+    /// The initial weights that `key` stands for: array k of the layout is drawn from `key.fold_in(k)` as its
+    /// [`crate::Initialiser`] says.
+    ///
+    /// Draws are made in f64 and then rounded, so that f32 and f64 runs of one key start alike.
+    ///
+    /// ```
+    /// use imnn_models::{dense, leaky_relu, serial, Model};
+    /// use imnn_sim::Key;
+    /// let model = Model::new(serial([dense(128), leaky_relu(), dense(2)]), &[10])?;
+    /// let weights = model.initialise::<f64>(Key::new(0));
+    /// let rounded = model.initialise::<f32>(Key::new(0));
+    /// assert!(weights.values().iter().zip(rounded.values()).all(|(&w, &r)| w as f32 == r));
+    /// # Ok::<(), imnn_models::ModelError>(())
+    /// ```
+    pub fn initialise<E: Real>(&self, key: Key) -> Parameters<E> {
+        let mut parameters = Parameters::zeros(self.layout().clone());
+        for (k, entry) in self.layout().entries().iter().enumerate() {
+            let values = &mut parameters.values_mut()[entry.range()];
+            entry.initialiser.fill((entry.fan_in, entry.fan_out), key.fold_in(k as u64), values);
         }
-        Ok(())
-    }
-}
-
-/// The axes of joined branches.
-fn joined(outputs: &[Vec<usize>], join: Join) -> Result<Vec<usize>, String> {
-    let first = outputs.first().ok_or("it has no branches")?;
-    let last = first.len() - 1;
-    match join {
-        Join::Sum if outputs.iter().any(|other| other != first) => {
-            Err(format!("branches to be added must end in one shape, they end in {outputs:?}"))
-        }
-        Join::Sum => Ok(first.clone()),
-        Join::Concat if outputs.iter().any(|other| other.len() != first.len() || other[..last] != first[..last]) => {
-            Err(format!("branches to be concatenated must agree in all axes but the last, they end in {outputs:?}"))
-        }
-        Join::Concat => Ok([&first[..last], &[outputs.iter().map(|other| other[last]).sum()]].concat()),
+        parameters
     }
 }

@@ -3,9 +3,8 @@
 //! Data are positions with channels, the channels last: a row has `positions * channels` numbers. What only renames numbers
 //! (a reshape, the identity) is gone, and a convolution that sees one position at a time is a map of the channels.
 
-use crate::activation::Activation;
-use crate::custom::ErasedLayer;
-use crate::layer::Join;
+use crate::activations::Activation;
+use crate::erased::ErasedLayer;
 use crate::windows::Windows;
 use std::ops::Range;
 use std::sync::Arc;
@@ -57,6 +56,15 @@ pub enum Op {
         /// Indices of its weights in [`crate::Layout::entries`].
         entries: Range<usize>,
     },
+}
+
+/// How the outputs of branches become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Join {
+    /// Along the last axis, in the order of the branches.
+    Concat,
+    /// Element by element.
+    Sum,
 }
 
 /// `y[o] = sum_k x[p(o, k)] W[k] + b`, where `p(o, k)` is the position under tap k of window o.
@@ -118,6 +126,11 @@ impl Linear {
 }
 
 impl Op {
+    /// Whether the operation and a linear map of the channels can change places.
+    pub(crate) fn commutes_with_maps(&self) -> bool {
+        matches!(self, Op::MeanPool(_))
+    }
+
     /// The windows of an operation that has any, to be changed.
     pub fn windows_mut(&mut self) -> Option<&mut Arc<Windows>> {
         match self {

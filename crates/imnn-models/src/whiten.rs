@@ -86,7 +86,7 @@ fn last_linear(primitives: &[Primitive], k: usize) -> Option<&Affine> {
             Op::Linear(Linear::Map(weights) | Linear::Windows { weights, .. }) if primitive.output.channels == k => {
                 return Some(weights);
             }
-            Op::MeanPool(_) if primitive.input.channels == k => {}
+            op if op.commutes_with_maps() && primitive.input.channels == k => {}
             _ => return None,
         }
     }

@@ -3,9 +3,40 @@
 //! One table serves one, two and three dimensions, every stride and every padding: for each output position, the input
 //! position under each tap of the window.
 
-use crate::layer::Padding;
+use crate::error::Result;
 use crate::layout::checked_size;
+use crate::settings::{Item, Setting};
 use imnn_io::text::unravel;
+use toml::Value;
+
+/// What lies beyond the edge of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Padding {
+    /// Output size `ceil(n / stride)`; zeros (for a pool: nothing) beyond the edge, `total / 2` of them before it.
+    Same,
+    /// Only windows inside the data.
+    Valid,
+    /// The data repeat, as on a periodic box; output size and offset as for [`Padding::Same`].
+    Circular,
+}
+
+const PADDINGS: [(&str, Padding); 3] =
+    [("same", Padding::Same), ("valid", Padding::Valid), ("circular", Padding::Circular)];
+
+impl Setting for Padding {
+    fn read(item: &Item<'_>) -> Result<Self> {
+        item.word("padding", &PADDINGS)
+    }
+
+    fn write(&self) -> Value {
+        match self {
+            Padding::Same => "same",
+            Padding::Valid => "valid",
+            Padding::Circular => "circular",
+        }
+        .into()
+    }
+}
 
 /// An input position beyond the edge.
 pub const OUTSIDE: u32 = u32::MAX;

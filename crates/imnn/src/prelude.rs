@@ -6,11 +6,11 @@ pub use imnn_data::{
 };
 pub use imnn_device::{Aggregator, Cpu, Device, Session};
 pub use imnn_fit::{Bar, Compressor, DataArray, FitSettings, History, Imnn, Observer, On, Progress, Start, Weights};
+pub use imnn_models::functions::*;
+pub use imnn_models::optimisers::built_in::*;
 pub use imnn_models::{
-    Adam, AdamW, Clip, Clipped, Element, Initialiser, Layer, Model, Network, Optimiser, OptimiserConfig, Padding,
-    Parameters, RmsProp, Schedule, Sgd, UserLayer, asinh, avg_pool, concat, conv, custom, dense, elu, exp, flatten,
-    gelu, global_avg_pool, global_max_pool, identity, leaky_relu, log1p, max_pool, relu, reshape, residual, selu,
-    serial, sigmoid, softplus, sum, tanh,
+    Clip, Clipped, Element, Initialiser, Layer, Model, Network, Optimiser, OptimiserConfig, Padding, Parameters,
+    Schedule, UserLayer, serial,
 };
 #[cfg(feature = "plot")]
 pub use imnn_plot::{HistoryPlot, plot_history};

@@ -231,7 +231,7 @@ impl Builder {
             shape[last] = branches.iter().map(Builder::channels).sum();
         }
         let branches = branches.into_iter().map(|branch| branch.layers.into()).collect();
-        self.push(Layer::Parallel(Parallel { branches, join }), shape);
+        self.push(Parallel { branches, join }.into(), shape);
     }
 
     fn residual(&mut self, draws: &mut Draws<'_>, depth: usize) {

@@ -5,7 +5,8 @@
 use imnn_agreement::{Case, numbers};
 
 use imnn_engine::plan::{CotangentRows, Plan, Pointwise, StepOp, block_rows, simplify};
-use imnn_models::{Element, Layer, Network, Padding};
+use imnn_models::layers::{AvgPool, Conv, MaxPool, Parallel};
+use imnn_models::{Element, Network, Padding};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -56,18 +57,16 @@ fn every_step_is_drawn() {
 fn names_of_layers(network: &Network, seen: &mut BTreeSet<String>) {
     for layer in &network.layers {
         seen.insert(layer.name().to_string());
-        match layer {
-            Layer::Conv(conv) => {
-                seen.insert(format!("conv {:?} {}", conv.padding, conv.kernel.len()));
-            }
-            Layer::MaxPool(w) | Layer::AvgPool(w) => {
-                seen.insert(format!("{} {:?} {}", layer.name(), w.padding, w.window.len()));
-            }
-            Layer::Parallel(parallel) => {
-                seen.insert(format!("{:?}", parallel.join));
-                parallel.branches.iter().for_each(|branch| names_of_layers(branch, seen));
-            }
-            _ => {}
+        if let Some(conv) = layer.settings::<Conv>() {
+            seen.insert(format!("conv {:?} {}", conv.padding, conv.kernel.len()));
+        }
+        let max = layer.settings::<MaxPool>().map(|pool| &pool.0);
+        if let Some(pool) = max.or(layer.settings::<AvgPool>().map(|pool| &pool.0)) {
+            seen.insert(format!("{} {:?} {}", layer.name(), pool.padding, pool.window.len()));
+        }
+        if let Some(parallel) = layer.settings::<Parallel>() {
+            seen.insert(format!("{:?}", parallel.join));
+            parallel.branches.iter().for_each(|branch| names_of_layers(branch, seen));
         }
     }
 }

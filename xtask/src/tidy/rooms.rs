@@ -20,10 +20,10 @@ struct Thing {
 }
 
 const THINGS: [Thing; 7] = [
-    Thing { kind: "layer made of primitives", name: "globalmaxpool", most: 6 },
+    Thing { kind: "layer made of primitives", name: "globalmaxpool", most: 3 },
     Thing { kind: "primitive", name: "meanpool", most: 10 },
-    Thing { kind: "activation", name: "softplus", most: 7 },
-    Thing { kind: "optimiser", name: "rmsprop", most: 9 },
+    Thing { kind: "activation", name: "softplus", most: 3 },
+    Thing { kind: "optimiser", name: "rmsprop", most: 3 },
     Thing { kind: "simulator", name: "powerlawfield", most: 7 },
     Thing { kind: "file format", name: "tfrecord", most: 3 },
     Thing { kind: "history column", name: "lambda2", most: 4 },

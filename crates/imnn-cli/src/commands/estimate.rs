@@ -14,7 +14,7 @@ use crate::run_file::Precision;
 use crate::{CliError, EstimateArguments};
 
 pub(crate) fn estimate(arguments: &EstimateArguments) -> Result<String, CliError> {
-    let estimates = match saved::precision(&arguments.run)? {
+    let estimates = match saved::precision(&arguments.run, &arguments.data)? {
         Precision::F32 => estimate_in::<f32>(arguments)?,
         Precision::F64 => estimate_in::<f64>(arguments)?,
     };

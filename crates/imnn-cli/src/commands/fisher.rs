@@ -6,7 +6,7 @@ use ndarray::{Array, Array1, Array3, ArrayViewD, Dimension};
 use serde_json::json;
 
 use crate::output::{self, Table, json_number, matrix, number};
-use crate::{CliError, FisherArguments};
+use crate::{CliError, FisherArguments, WidthsArgument};
 
 pub(crate) fn fisher(arguments: &FisherArguments) -> Result<String, CliError> {
     let x = read(&arguments.summaries, "n_s, n_summaries", "a single summary is saved as x[:, None]")?;
@@ -56,7 +56,10 @@ fn read_derivatives(arguments: &FisherArguments) -> Result<Derivatives, CliError
     };
     let axes = "n_d, 2, n_params, n_summaries";
     let x_mp = read(path, axes, "index 0 of the second axis is below the fiducial, index 1 above")?;
-    let delta_theta = Array1::from(arrays::read_vector::<f64>(widths)?);
+    let delta_theta = Array1::from(match widths {
+        WidthsArgument::Numbers(numbers) => numbers.clone(),
+        WidthsArgument::File(path) => arrays::read_vector::<f64>(path)?,
+    });
     let files = format!("{path}, {widths}");
     let dx = numerical_derivative(x_mp.view(), delta_theta.view())
         .map_err(|source| CliError::Stats { place: files.clone(), source })?;

@@ -12,7 +12,10 @@ use crate::CliError;
 use crate::run_file::Precision;
 
 /// The numbers in which the network of a saved run works.
-pub(super) fn precision(run: &Path) -> Result<Precision, CliError> {
+pub(super) fn precision(run: &Path, data: &ArrayPath) -> Result<Precision, CliError> {
+    if run.is_file() && data.file().join("model.toml").is_file() {
+        return Err(CliError::Exchanged { run: data.file().to_owned(), data: run.to_owned() });
+    }
     let Description { precision, .. } = Description::load(run)?;
     match precision.as_str() {
         "f32" => Ok(Precision::F32),

@@ -14,7 +14,7 @@ use crate::run_file::Precision;
 use crate::{CliError, SummariseArguments};
 
 pub(crate) fn summarise(arguments: &SummariseArguments) -> Result<String, CliError> {
-    let compressed = match saved::precision(&arguments.run)? {
+    let compressed = match saved::precision(&arguments.run, &arguments.data)? {
         Precision::F32 => summarise_in::<f32>(arguments)?,
         Precision::F64 => summarise_in::<f64>(arguments)?,
     };

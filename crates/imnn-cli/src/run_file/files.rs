@@ -2,77 +2,22 @@
 
 use std::path::Path;
 
-use imnn::data::{ArrayPath, DerivativeFiles, Prefetch};
+use imnn::data::{ArrayPath, DerivativeFiles, Load, Loading, Prefetch};
+use imnn::io::config::Bytes;
+use imnn::io::{ConfigError, Section};
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::reader::Section;
-use super::settings::read_bytes;
-use super::{RunFileError, as_text};
-
 /// Files of simulations.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FilePaths {
     /// `(n_s, *input)`
-    #[serde(serialize_with = "as_text")]
     pub fiducial: ArrayPath,
     /// How they change with the parameters.
-    #[serde(flatten)]
-    pub derivative: DerivativePaths,
+    pub derivative: DerivativeFiles,
     /// How they are loaded.
-    #[serde(flatten)]
     pub loading: Loading,
-}
-
-/// Files of derivatives.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-#[non_exhaustive]
-pub enum DerivativePaths {
-    /// In one array: exact `(n_d, *input, n_params)`, numerical `(n_d, 2, n_params, *input)`.
-    Array {
-        /// The array.
-        #[serde(serialize_with = "as_text")]
-        derivative: ArrayPath,
-    },
-    /// Simulations below and above the fiducial, an array `(n_d, *input)` of each for each parameter.
-    Sides {
-        /// Below.
-        #[serde(serialize_with = "as_texts")]
-        below: Vec<ArrayPath>,
-        /// Above.
-        #[serde(serialize_with = "as_texts")]
-        above: Vec<ArrayPath>,
-    },
-}
-
-/// How files are loaded.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Loading {
-    /// Into memory or not; chosen by their size by default.
-    pub load: Load,
-    /// Where they are streamed: the bytes of simulations to keep in memory all the same, in the file as `"1 GiB"`; none by
-    /// default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cache: Option<u64>,
-    /// Where they are streamed: whether they are read in advance; where reading is slow by default.
-    #[serde(serialize_with = "as_name")]
-    pub prefetch: Prefetch,
-}
-
-/// Where simulations are while a network is trained on them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Load {
-    /// In memory where they fit what `[device] memory` allows, or half of the machine's memory where that is not said; in
-    /// their files otherwise.
-    #[default]
-    Auto,
-    /// In memory.
-    Memory,
-    /// In their files, to be read a few rows at a time.
-    Stream,
 }
 
 /// The keys that files take, beside those of their kind.
@@ -80,13 +25,17 @@ pub(super) const KEYS: [&str; 5] = ["fiducial", "derivative", "load", "cache", "
 /// Those that numerical derivatives take in addition.
 pub(super) const SIDES: [&str; 2] = ["below", "above"];
 
+const LOADS: [(&str, Load); 3] = [("auto", Load::Auto), ("memory", Load::Memory), ("stream", Load::Stream)];
+const PREFETCHES: [(&str, Prefetch); 3] =
+    [("auto", Prefetch::Auto), ("always", Prefetch::Always), ("never", Prefetch::Never)];
+
 impl FilePaths {
     pub(super) fn resolve(&mut self, base: &Path) {
         self.fiducial = self.fiducial.resolve(base);
         let resolve = |paths: &mut Vec<ArrayPath>| paths.iter_mut().for_each(|path| *path = path.resolve(base));
         match &mut self.derivative {
-            DerivativePaths::Array { derivative } => *derivative = derivative.resolve(base),
-            DerivativePaths::Sides { below, above } => {
+            DerivativeFiles::Array(derivative) => *derivative = derivative.resolve(base),
+            DerivativeFiles::Sides { below, above } => {
                 resolve(below);
                 resolve(above);
             }
@@ -94,13 +43,31 @@ impl FilePaths {
     }
 }
 
-impl From<&DerivativePaths> for DerivativeFiles {
-    fn from(paths: &DerivativePaths) -> Self {
-        match paths {
-            DerivativePaths::Array { derivative } => Self::Array(derivative.clone()),
-            DerivativePaths::Sides { below, above } => Self::Sides { below: below.clone(), above: above.clone() },
+/// As the keys of a run file.
+impl Serialize for FilePaths {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let texts = |paths: &[ArrayPath]| paths.iter().map(ArrayPath::to_string).collect::<Vec<_>>();
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("fiducial", &self.fiducial.to_string())?;
+        match &self.derivative {
+            DerivativeFiles::Array(derivative) => map.serialize_entry("derivative", &derivative.to_string())?,
+            DerivativeFiles::Sides { below, above } => {
+                map.serialize_entry("below", &texts(below))?;
+                map.serialize_entry("above", &texts(above))?;
+            }
         }
+        map.serialize_entry("load", word(self.loading.load, &LOADS))?;
+        if self.loading.cache > 0 {
+            map.serialize_entry("cache", &self.loading.cache)?;
+        }
+        map.serialize_entry("prefetch", word(self.loading.prefetch, &PREFETCHES))?;
+        map.end()
     }
+}
+
+/// The word of a run file for a meaning.
+fn word<T: PartialEq>(meaning: T, words: &[(&'static str, T)]) -> &'static str {
+    words.iter().find(|(_, of)| *of == meaning).map_or("", |(word, _)| word)
 }
 
 /// Reads the paths of simulations with derivatives of this shape; below and above are for numerical ones.
@@ -110,14 +77,11 @@ pub(super) fn read(
     shape: &str,
     n_params: usize,
     numerical: bool,
-) -> Result<FilePaths, RunFileError> {
+) -> Result<FilePaths, ConfigError> {
     let fiducial: ArrayPath = section
         .required("fiducial", "write the path of the simulations, (n_s, *input), as fiducial = \"fiducial.npy\"")?;
-    let mut files = FilePaths {
-        fiducial,
-        derivative: read_derivative(section, shape, n_params, numerical)?,
-        loading: read_loading(section)?,
-    };
+    let derivative = read_derivative(section, shape, n_params, numerical)?;
+    let mut files = FilePaths { fiducial, derivative, loading: read_loading(section)? };
     files.resolve(base);
     Ok(files)
 }
@@ -127,11 +91,11 @@ fn read_derivative(
     shape: &str,
     n_params: usize,
     numerical: bool,
-) -> Result<DerivativePaths, RunFileError> {
+) -> Result<DerivativeFiles, ConfigError> {
     if !numerical || !(section.has("below") || section.has("above")) {
         let sides = if numerical { "; or below = [...] and above = [...], an array for each parameter" } else { "" };
         let advice = format!("write the path of an array {shape}, as derivative = \"derivative.npy\"{sides}");
-        return Ok(DerivativePaths::Array { derivative: section.required("derivative", &advice)? });
+        return Ok(DerivativeFiles::Array(section.required("derivative", &advice)?));
     }
     if section.has("derivative") {
         let key = if section.has("below") { "below" } else { "above" };
@@ -144,29 +108,21 @@ fn read_derivative(
         }
         Ok(paths)
     };
-    Ok(DerivativePaths::Sides { below: side("below", "above")?, above: side("above", "below")? })
+    Ok(DerivativeFiles::Sides { below: side("below", "above")?, above: side("above", "below")? })
 }
 
-pub(super) fn read_load(section: &Section<'_>) -> Result<Load, RunFileError> {
-    let name = section.or("load", "auto".to_owned())?;
-    match name.as_str() {
-        "auto" => Ok(Load::Auto),
-        "memory" => Ok(Load::Memory),
-        "stream" => Ok(Load::Stream),
-        _ => Err(section.unknown_name("load", &name, &["auto", "memory", "stream"])),
-    }
+pub(super) fn read_load(section: &Section<'_>) -> Result<Load, ConfigError> {
+    Ok(section.choice("load", &LOADS)?.unwrap_or_default())
 }
 
-fn read_loading(section: &Section<'_>) -> Result<Loading, RunFileError> {
+pub(super) fn as_load<S: Serializer>(load: &Load, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(word(*load, &LOADS))
+}
+
+fn read_loading(section: &Section<'_>) -> Result<Loading, ConfigError> {
     let load = read_load(section)?;
-    let name = section.or("prefetch", "auto".to_owned())?;
-    let prefetch = match name.as_str() {
-        "auto" => Prefetch::Auto,
-        "always" => Prefetch::Always,
-        "never" => Prefetch::Never,
-        _ => return Err(section.unknown_name("prefetch", &name, &["auto", "always", "never"])),
-    };
-    let cache = if section.has("cache") { Some(read_bytes(section, "cache")?) } else { None };
+    let prefetch = section.choice("prefetch", &PREFETCHES)?.unwrap_or_default();
+    let cache = section.optional::<Bytes>("cache")?.map_or(0, |bytes| bytes.0);
     if load == Load::Memory {
         for key in ["cache", "prefetch"] {
             if section.has(key) {
@@ -175,16 +131,4 @@ fn read_loading(section: &Section<'_>) -> Result<Loading, RunFileError> {
         }
     }
     Ok(Loading { load, cache, prefetch })
-}
-
-fn as_texts<S: Serializer>(paths: &[ArrayPath], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(paths.iter().map(ArrayPath::to_string))
-}
-
-fn as_name<S: Serializer>(prefetch: &Prefetch, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(match prefetch {
-        Prefetch::Auto => "auto",
-        Prefetch::Always => "always",
-        Prefetch::Never => "never",
-    })
 }

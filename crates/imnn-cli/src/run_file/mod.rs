@@ -24,10 +24,9 @@
 //! key that was probably meant. [`RunFile`] holds the values with all defaults filled in and paths resolved; written with
 //! [`RunFile::to_toml`], it is a run file again.
 
-mod error;
+mod augment;
 mod files;
 mod noise;
-mod reader;
 mod settings;
 mod simulate;
 mod simulations;
@@ -35,22 +34,17 @@ mod sources;
 
 use std::path::Path;
 
-use imnn::data::ArrayPath;
 use imnn::fit::FitSettings;
-use imnn::models::OptimiserConfig;
-use serde::{Serialize, Serializer};
+use imnn::io::{ConfigError, Document, FileError, Item};
+use imnn::models::{ModelError, OptimiserConfig};
+use serde::Serialize;
 
-pub use error::RunFileError;
-pub use files::{DerivativePaths, FilePaths, Load, Loading};
+pub use files::FilePaths;
 pub use noise::{Noise, ValidationNoise};
 pub use settings::{Device, DeviceKind, NetworkSettings, Precision};
 pub use simulate::SimulateFile;
-pub use simulations::{
-    Kind, Line, MeanVariance, PowerLawField, Simulations, Simulator, SimulatorDerivative, Validation,
-};
-pub use sources::{AnySource, SourceError, Sources};
-
-use reader::{Section, Source};
+pub use simulations::{Kind, Simulations, SimulatorDerivative, Validation};
+pub use sources::{AnySource, Sources};
 
 /// Everything a run file says.
 #[derive(Clone, Debug, Serialize)]
@@ -78,11 +72,10 @@ impl RunFile {
     /// Reads a run file; paths in it are taken from the folder it is in.
     ///
     /// # Errors
-    /// A file that cannot be read, that is not TOML, or in which a key is unknown, missing or has a value of no use.
-    pub fn read(path: impl AsRef<Path>) -> Result<Self, RunFileError> {
+    /// A file that cannot be read, that is not TOML, or in which a key is unknown, missing or has an invalid value.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
-        let text =
-            std::fs::read_to_string(path).map_err(|source| RunFileError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(FileError::of("read the run file", path))?;
         Self::parse(&text, path)
     }
 
@@ -90,11 +83,13 @@ impl RunFile {
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, RunFileError> {
+    pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
-        let source = Source { path, text };
-        let table = source.parse()?;
-        let root = Section::root(&source, table.as_ref());
+        let document = Document::parse(text, path)?;
+        let root = document.root();
+        if root.has("validation") {
+            return Err(root.invalid("validation", "this table belongs to the simulations: [simulations.validation]"));
+        }
         root.only(&["seed", "theta_fid", "parameters", "simulations", "network", "optimiser", "fit", "device"])?;
 
         let theta_fid: Vec<f64> =
@@ -127,9 +122,12 @@ impl RunFile {
         let base = path.parent().unwrap_or(Path::new(""));
         Ok(Self {
             seed,
-            simulations: simulations::read(&simulations, theta_fid.len(), base)?,
+            simulations: simulations::read(&simulations, &theta_fid, base)?,
             network: settings::read_network(&network, base)?,
-            optimiser: root.described("optimiser", OptimiserConfig::from_toml)?.unwrap_or_default(),
+            optimiser: match root.item("optimiser") {
+                Some(item) => described(&item, OptimiserConfig::from_toml)?,
+                None => OptimiserConfig::default(),
+            },
             fit: settings::read_fit(root.section("fit")?.as_ref())?,
             device: settings::read_device(root.section("device")?.as_ref())?,
             theta_fid,
@@ -157,8 +155,15 @@ impl RunFile {
     }
 }
 
-fn as_text<S: Serializer>(path: &ArrayPath, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(path)
+/// A value that `imnn-models` reads, which says where in it something is wrong, as in `layers[3].conv`.
+fn described<T>(item: &Item<'_>, read: impl FnOnce(&toml::Value) -> Result<T, ModelError>) -> Result<T, ConfigError> {
+    read(&item.settings()?).map_err(|error| match error {
+        ModelError::Description { location, message } => {
+            let place = location.find(['.', '[']).map_or("", |start| &location[start..]);
+            item.within(place).invalid(message)
+        }
+        other => item.invalid(other.to_string()),
+    })
 }
 
 #[cfg(test)]

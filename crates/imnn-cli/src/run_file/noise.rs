@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use imnn::data::{ArrayPath, Augmentation};
+use imnn::data::{ArrayPath, Augmentation, Load};
+use imnn::io::{ConfigError, Section};
 use serde::{Serialize, Serializer};
 
-use super::files::{Load, read_load};
-use super::reader::Section;
-use super::simulations::{as_table, read_symmetries};
-use super::{RunFileError, as_text};
+use super::augment::{self, as_table};
+use super::files::{as_load, read_load};
 
 /// Noise that is added to each simulation, drawn anew in each iteration from a bank of samples.
 ///
@@ -22,6 +21,7 @@ pub struct Noise {
     /// What they are multiplied by; 1 by default.
     pub scale: f64,
     /// Whether the bank is held in memory; chosen by its size by default.
+    #[serde(serialize_with = "as_load")]
     pub load: Load,
     /// Symmetries that each sample is seen through, drawn apart from those of the simulation; none by default.
     #[serde(flatten, serialize_with = "as_table")]
@@ -69,24 +69,28 @@ impl Noise {
 }
 
 /// Reads the table `noise` of `section`, if there is one.
-pub(super) fn read(section: &Section<'_>, base: &Path) -> Result<Option<Noise>, RunFileError> {
+pub(super) fn read(section: &Section<'_>, base: &Path) -> Result<Option<Noise>, ConfigError> {
     let Some(section) = section.section("noise")? else { return Ok(None) };
-    section.only(&["bank", "scale", "load", "shift", "flip", "transpose"])?;
+    section.only(&[&["bank", "scale", "load"][..], &augment::KEYS].concat())?;
     let bank: ArrayPath =
         section.required("bank", "write the path of the samples, (n_noise, *input), as bank = \"noise.npy\"")?;
     let scale = section.or("scale", 1.0)?;
     if scale <= 0.0 {
         return Err(section.invalid("scale", format!("{scale} is not positive; for no noise leave the table out")));
     }
-    let (load, symmetries) = (read_load(&section)?, read_symmetries(&section)?);
+    let (load, symmetries) = (read_load(&section)?, augment::read(&section)?);
     Ok(Some(Noise { bank: bank.resolve(base), scale, load, symmetries }))
 }
 
 /// Reads `noise` of `[simulations.validation]`: a table, or true or false.
-pub(super) fn read_validation(section: &Section<'_>, base: &Path) -> Result<ValidationNoise, RunFileError> {
+pub(super) fn read_validation(section: &Section<'_>, base: &Path) -> Result<ValidationNoise, ConfigError> {
     Ok(match section.optional::<bool>("noise") {
         Ok(Some(false)) => ValidationNoise::None,
         Ok(_) => ValidationNoise::AsTraining,
         Err(_) => read(section, base)?.map_or(ValidationNoise::AsTraining, ValidationNoise::Own),
     })
+}
+
+fn as_text<S: Serializer>(path: &ArrayPath, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(path)
 }

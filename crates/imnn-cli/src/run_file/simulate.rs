@@ -4,11 +4,8 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use imnn::jobs::{Design, JobsError};
-
-use super::RunFileError;
-use super::reader::{Section, Source};
-use super::simulations::read_steps;
+use imnn::io::{ConfigError, Document, FileError, Section};
+use imnn::jobs::Design;
 
 /// What to simulate, by which program, and how many at a time.
 #[derive(Clone, Debug)]
@@ -26,32 +23,14 @@ pub struct SimulateFile {
     pub retries: usize,
 }
 
-const KEYS: [&str; 14] = [
-    "theta_fid",
-    "parameters",
-    "delta_theta",
-    "theta_below",
-    "theta_above",
-    "n_s",
-    "n_d",
-    "first_seed",
-    "shape",
-    "command",
-    "dir",
-    "timeout",
-    "jobs",
-    "retries",
-];
-
 impl SimulateFile {
     /// Reads such a file; paths in it are taken from the folder it is in.
     ///
     /// # Errors
-    /// A file that cannot be read, that is not TOML, or in which a key is unknown, missing or has a value of no use.
-    pub fn read(path: impl AsRef<Path>) -> Result<Self, RunFileError> {
+    /// A file that cannot be read, that is not TOML, or in which a key is unknown, missing or has an invalid value.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
-        let text =
-            std::fs::read_to_string(path).map_err(|source| RunFileError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(FileError::of("read", path))?;
         Self::parse(&text, path)
     }
 
@@ -59,17 +38,12 @@ impl SimulateFile {
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, RunFileError> {
+    pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
-        let source = Source { path, text };
-        let table = source.parse()?;
-        let root = Section::root(&source, table.as_ref());
-        root.only(&KEYS)?;
-        let design = read_design(&root)?;
-        design.validate().map_err(|error| match error {
-            JobsError::Design { key, reason } => root.invalid(key, reason),
-            other => root.invalid("command", other.to_string()),
-        })?;
+        let document = Document::parse(text, path)?;
+        let root = document.root();
+        root.only(&[&Design::KEYS[..], &["timeout", "jobs", "retries"]].concat())?;
+        let design = Design::read(&root)?;
         let base = match path.parent() {
             Some(base) if !base.as_os_str().is_empty() => base,
             _ => Path::new("."),
@@ -83,41 +57,11 @@ impl SimulateFile {
     }
 }
 
-fn read_design(root: &Section<'_>) -> Result<Design, RunFileError> {
-    let theta_fid: Vec<f64> = root.required("theta_fid", "write the fiducial parameters, as theta_fid = [0.0, 1.0]")?;
-    let n_params = theta_fid.len();
-    let parameters: Option<Vec<String>> = root.optional("parameters")?;
-    let [delta_theta, below, above] = read_steps(root, n_params)?;
-    if delta_theta.is_some() && below.is_some() {
-        return Err(root.invalid("delta_theta", "theta_below and theta_above are given too; give that or these"));
-    }
-    let half = |side: f64| -> Vec<f64> {
-        theta_fid.iter().zip(delta_theta.iter().flatten()).map(|(value, width)| value + side * width / 2.0).collect()
-    };
-    let n_s = root.required("n_s", "write the number of simulations at the fiducial, as n_s = 1000")?;
-    let command = root.required(
-        "command",
-        r#"write the program and its arguments, as command = ["python3", "sim.py", "{seed}", "{theta}", "{out}"]"#,
-    )?;
-    Ok(Design {
-        parameters: parameters.unwrap_or_else(|| (0..n_params).map(|k| format!("theta_{k}")).collect()),
-        theta_below: below.unwrap_or_else(|| half(-1.0)),
-        theta_above: above.unwrap_or_else(|| half(1.0)),
-        n_s,
-        n_d: root.or("n_d", n_s)?,
-        first_seed: root.or("first_seed", 0)?,
-        shape: root.optional("shape")?,
-        command,
-        dir: root.or("dir", ".".to_owned())?.into(),
-        theta_fid,
-    })
-}
-
-fn read_timeout(root: &Section<'_>) -> Result<Option<Duration>, RunFileError> {
+fn read_timeout(root: &Section<'_>) -> Result<Option<Duration>, ConfigError> {
     let Some(seconds) = root.optional::<f64>("timeout")? else { return Ok(None) };
     match Duration::try_from_secs_f64(seconds) {
         Ok(timeout) if !timeout.is_zero() => Ok(Some(timeout)),
-        _ => Err(root.invalid("timeout", format!("{seconds} s is no time to run; leave it out for no limit"))),
+        _ => Err(root.invalid("timeout", format!("{seconds} s: it must be positive; omit it for no limit"))),
     }
 }
 
@@ -151,21 +95,21 @@ command = ["p", "{seed}", "{theta}", "{out}"]
     #[test]
     fn faults_are_named_with_their_lines() {
         refuses(&FILE.replace("n_s", "ns"), &["unknown key \"ns\"", "line 4", "did you mean \"n_s\"?"]);
-        refuses(&FILE.replace("n_s = 10", ""), &["missing key \"n_s\"", "n_s = 1000"]);
-        refuses(
-            &FILE.replace("n_s = 10", "n_s = 1"),
-            &["\"n_s\" at the top of the file (sims.toml line 4): 1 is too few"],
-        );
-        refuses(&FILE.replace("{seed}", "{sed}"), &["\"command\"", "line 5", "unknown placeholder {sed}"]);
+        refuses(&FILE.replace("n_s = 10", ""), &["the key \"n_s\" is missing", "n_s = 1000"]);
+        refuses(&FILE.replace("n_s = 10", "n_s = 1"), &["sims.toml line 4: n_s: 1 is too few"]);
+        refuses(&FILE.replace("{seed}", "{sed}"), &["command: ", "line 5", "unknown placeholder {sed}"]);
         refuses(&FILE.replace("\"{theta}\", ", ""), &["the program is not told mu"]);
-        refuses(&FILE.replace("\"s\"]", "\"a/b\"]"), &["\"parameters\"", "line 2", "cannot be one"]);
-        refuses(&FILE.replace("0.25]", "-0.25]"), &["\"delta_theta\"", "line 3"]);
-        refuses(&FILE.replace("0.25]", "1e-30]"), &["\"theta_above\"", "entry 1 is 1, not above"]);
-        refuses(&format!("{FILE}theta_below = [0, 0]\ntheta_above = [1, 2]"), &["give that or these"]);
-        refuses(&format!("{FILE}timeout = 0"), &["\"timeout\"", "line 6", "no time to run"]);
-        refuses(&format!("{FILE}timeout = 1e300"), &["\"timeout\""]);
-        refuses(&format!("{FILE}jobs = 0"), &["\"jobs\"", "at least 1"]);
-        refuses(&format!("{FILE}retries = -1"), &["\"retries\"", "not negative"]);
+        refuses(&FILE.replace("\"s\"]", "\"a/b\"]"), &["parameters: ", "line 2", "cannot be one"]);
+        refuses(&FILE.replace("0.25]", "-0.25]"), &["delta_theta: ", "line 3"]);
+        refuses(&FILE.replace("0.25]", "1e-30]"), &["theta_above: ", "entry 1 is 1, not above"]);
+        refuses(
+            &format!("{FILE}theta_below = [0, 0]\ntheta_above = [1, 2]"),
+            &["contradicts theta_above[0] - theta_below[0] = 1"],
+        );
+        refuses(&format!("{FILE}timeout = 0"), &["timeout: ", "line 6", "omit it for no limit"]);
+        refuses(&format!("{FILE}timeout = 1e300"), &["timeout: "]);
+        refuses(&format!("{FILE}jobs = 0"), &["jobs: ", "at least 1"]);
+        refuses(&format!("{FILE}retries = -1"), &["retries: ", "not negative"]);
         refuses(&format!("{FILE}command = 1"), &["line 6"]);
         refuses(&FILE.replace("[\"p\", \"{seed}\", \"{theta}\", \"{out}\"]", "\"p {seed}\""), &["a list of texts"]);
         refuses("x = ", &["not valid TOML"]);

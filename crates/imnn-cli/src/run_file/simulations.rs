@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use imnn::data::Augmentation;
-use serde::ser::SerializeStruct;
+use imnn::data::{Augmentation, Steps};
+use imnn::io::{ConfigError, Section};
+use imnn::sim::{BuiltIn, Simulator, Widths};
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::RunFileError;
+use super::augment::{self, as_table};
 use super::files::{self, FilePaths};
 use super::noise::{self, Noise, ValidationNoise};
-use super::reader::Section;
 
 /// What a network is trained on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -49,15 +50,9 @@ pub enum Kind {
         /// The files.
         #[serde(flatten)]
         files: FilePaths,
-        /// Full distances between below and above.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        delta_theta: Option<Vec<f64>>,
-        /// In place of these: the parameters below, one value each.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        theta_below: Option<Vec<f64>>,
-        /// The parameters above.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        theta_above: Option<Vec<f64>>,
+        /// The parameters below and above.
+        #[serde(flatten, serialize_with = "as_keys")]
+        steps: Steps,
     },
     /// Files of simulations and of their exact derivatives.
     Exact {
@@ -69,7 +64,7 @@ pub enum Kind {
     Simulator {
         /// Which one.
         #[serde(flatten)]
-        simulator: Simulator,
+        simulator: BuiltIn,
         /// How its simulations change with the parameters; its exact derivatives by default.
         derivative: SimulatorDerivative,
     },
@@ -87,50 +82,6 @@ pub enum SimulatorDerivative {
     Finite(Vec<f64>),
     /// By simulations of the same seed below and above, these full widths apart, as from files of numerical derivatives.
     Numerical(Vec<f64>),
-}
-
-/// A built-in simulator.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "simulator", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Simulator {
-    /// Gaussian draws; the parameters are their mean and variance.
-    MeanVariance(MeanVariance),
-    /// A straight line with unit noise; the parameter is its slope.
-    Line(Line),
-    /// A Gaussian random field on a square; the parameters are A and B of its power spectrum `A k^-B`.
-    PowerLawField(PowerLawField),
-}
-
-/// Options of `simulator = "mean_variance"`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MeanVariance {
-    /// Draws in a simulation; 10 by default.
-    pub n_data: usize,
-}
-
-/// Options of `simulator = "line"`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Line {
-    /// Points, at equal distances; 100 by default.
-    pub n_data: usize,
-    /// The first point; 0 by default.
-    pub x_min: f64,
-    /// The last point; 10 by default.
-    pub x_max: f64,
-    /// Variance with which the slope scatters from simulation to simulation; without it the slope is fixed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub slope_variance: Option<f64>,
-}
-
-/// Options of `simulator = "power_law_field"`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PowerLawField {
-    /// Pixels along a side; 32 by default.
-    pub n: usize,
-    /// Length of a side; n by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub length: Option<f64>,
 }
 
 /// Simulations for validation, of the same kind as those for training.
@@ -189,13 +140,22 @@ impl Simulations {
 
 const COMMON: [&str; 7] = ["kind", "n_s", "n_d", "input_shape", "augment", "noise", "validation"];
 const KINDS: [&str; 3] = ["numerical", "exact", "simulator"];
-const SIMULATORS: [&str; 3] = ["mean_variance", "line", "power_law_field"];
+const STEPS: [&str; 3] = ["delta_theta", "theta_below", "theta_above"];
 
-pub(super) fn read(section: &Section<'_>, n_params: usize, base: &Path) -> Result<Simulations, RunFileError> {
+pub(super) fn read(section: &Section<'_>, theta_fid: &[f64], base: &Path) -> Result<Simulations, ConfigError> {
+    let n_params = theta_fid.len();
     let name: String = section.required("kind", "write kind = \"exact\", \"numerical\" or \"simulator\"")?;
     let kind = match name.as_str() {
-        "numerical" => read_numerical(section, n_params, base)?,
+        "numerical" => {
+            only(section, &[&files::KEYS[..], &files::SIDES, &STEPS].concat())?;
+            let shape = "(n_d, 2, n_params, *input), 0 = below, 1 = above";
+            let files = files::read(section, base, shape, n_params, true)?;
+            Kind::Numerical { files, steps: Steps::read(section, theta_fid)? }
+        }
         "exact" => {
+            if let Some(key) = STEPS.into_iter().find(|key| section.has(key)) {
+                return Err(section.invalid(key, "belongs to kind = \"numerical\"; exact derivatives need no widths"));
+            }
             only(section, &files::KEYS)?;
             Kind::Exact { files: files::read(section, base, "(n_d, *input, n_params)", n_params, false)? }
         }
@@ -210,7 +170,13 @@ pub(super) fn read(section: &Section<'_>, n_params: usize, base: &Path) -> Resul
     if input_shape.as_ref().is_some_and(|shape| shape.is_empty() || shape.contains(&0)) {
         return Err(section.invalid("input_shape", "every axis must have at least one entry, as in [64, 64, 1]"));
     }
-    let augment = section.section("augment")?.map(|section| read_augment(&section)).transpose()?.unwrap_or_default();
+    let augment = match section.section("augment")? {
+        Some(section) => {
+            section.only(&augment::KEYS)?;
+            augment::read(&section)?
+        }
+        None => Augmentation::default(),
+    };
     let noise = noise::read(section, base)?;
     let simulated = matches!(kind, Kind::Simulator { .. });
     if simulated && input_shape.is_some() {
@@ -222,130 +188,43 @@ pub(super) fn read(section: &Section<'_>, n_params: usize, base: &Path) -> Resul
     Ok(Simulations { kind, n_s, n_d, input_shape, augment, noise, validation })
 }
 
-fn read_numerical(section: &Section<'_>, n_params: usize, base: &Path) -> Result<Kind, RunFileError> {
-    let steps = ["delta_theta", "theta_below", "theta_above"];
-    only(section, &[&files::KEYS[..], &files::SIDES, &steps].concat())?;
-    let files = files::read(section, base, "(n_d, 2, n_params, *input), 0 = below, 1 = above", n_params, true)?;
-    let [delta_theta, theta_below, theta_above] = read_steps(section, n_params)?;
-    Ok(Kind::Numerical { files, delta_theta, theta_below, theta_above })
+/// A built-in simulator of so many parameters.
+fn read_simulator(section: &Section<'_>, n_params: usize) -> Result<BuiltIn, ConfigError> {
+    let advice = format!("write simulator = \"{}\"", BuiltIn::NAMES.join("\" or \""));
+    let name: String = section.required("simulator", &advice)?;
+    let keys = BuiltIn::keys(&name).ok_or_else(|| section.unknown_name("simulator", &name, &BuiltIn::NAMES))?;
+    only(section, &[&["simulator", "derivative"], keys].concat())?;
+    let settings = section.settings_of(keys, |settings| BuiltIn::read(&name, settings).transpose())?;
+    let settings = settings.ok_or_else(|| section.unknown_name("simulator", &name, &BuiltIn::NAMES))?;
+    let simulator = settings.simulator().map_err(|error| section.refused(error))?;
+    match simulator.n_params() {
+        n if n == n_params => Ok(settings),
+        n => {
+            let values = if n == 1 { "value" } else { "values" };
+            Err(section.invalid("simulator", format!("\"{name}\" takes {n} {values} in theta_fid, not {n_params}")))
+        }
+    }
 }
 
-/// `delta_theta`, `theta_below` and `theta_above`: the first or the others, or all.
-pub(super) fn read_steps(section: &Section<'_>, n_params: usize) -> Result<[Option<Vec<f64>>; 3], RunFileError> {
-    let vector = |key: &str| {
-        let values: Option<Vec<f64>> = section.optional(key)?;
-        match values.as_ref().map(Vec::len).filter(|&len| len != n_params) {
-            Some(len) => Err(section.invalid(key, format!("{len} values for the {n_params} of theta_fid"))),
-            None => Ok(values),
-        }
-    };
-    let (delta_theta, below, above) = (vector("delta_theta")?, vector("theta_below")?, vector("theta_above")?);
-    match (&delta_theta, &below, &above) {
-        (None, None, None) => {
-            return Err(section.missing(
-                "delta_theta",
-                "write the full distance between above and below for each parameter, or theta_below and theta_above",
-            ));
-        }
-        (_, Some(_), None) => return Err(section.missing("theta_above", "theta_below needs it")),
-        (_, None, Some(_)) => return Err(section.missing("theta_below", "theta_above needs it")),
-        _ => {}
-    }
-    if let Some((i, width)) = delta_theta.iter().flatten().enumerate().find(|(_, width)| **width <= 0.0) {
-        let reason = format!("entry {i} is {width}: it is the full distance theta_above - theta_below, and positive");
-        return Err(section.invalid("delta_theta", reason));
-    }
-    let pairs = below.iter().flatten().zip(above.iter().flatten());
-    if let Some((i, (low, high))) = pairs.enumerate().find(|(_, (low, high))| low >= high) {
-        return Err(section.invalid("theta_above", format!("entry {i} is {high}, not above the {low} of theta_below")));
-    }
-    Ok([delta_theta, below, above])
-}
-
-fn read_simulator(section: &Section<'_>, n_params: usize) -> Result<Simulator, RunFileError> {
-    let name: String =
-        section.required("simulator", "write simulator = \"mean_variance\", \"line\" or \"power_law_field\"")?;
-    let (simulator, needed) = match name.as_str() {
-        "mean_variance" => {
-            only(section, &["simulator", "derivative", "n_data"])?;
-            let n_data = section.or("n_data", 10)?;
-            (Simulator::MeanVariance(MeanVariance { n_data: at_least(section, "n_data", n_data, 1)? }), 2)
-        }
-        "line" => {
-            only(section, &["simulator", "derivative", "n_data", "x_min", "x_max", "slope_variance"])?;
-            let n_data = section.or("n_data", 100)?;
-            let (x_min, x_max) = (section.or("x_min", 0.0)?, section.or("x_max", 10.0)?);
-            if x_min >= x_max {
-                return Err(section.invalid("x_max", format!("{x_max} is not above the {x_min} of x_min")));
-            }
-            let slope_variance: Option<f64> = section.optional("slope_variance")?;
-            if let Some(found) = slope_variance.filter(|&variance| variance <= 0.0) {
-                return Err(
-                    section.invalid("slope_variance", format!("{found} is not positive; leave it out for none"))
-                );
-            }
-            (Simulator::Line(Line { n_data: at_least(section, "n_data", n_data, 2)?, x_min, x_max, slope_variance }), 1)
-        }
-        "power_law_field" => {
-            only(section, &["simulator", "derivative", "n", "length"])?;
-            let length: Option<f64> = section.optional("length")?;
-            if let Some(found) = length.filter(|&length| length <= 0.0) {
-                return Err(section.invalid("length", format!("{found} is not positive")));
-            }
-            let n = section.or("n", 32)?;
-            (Simulator::PowerLawField(PowerLawField { n: at_least(section, "n", n, 2)?, length }), 2)
-        }
-        _ => return Err(section.unknown_name("simulator", &name, &SIMULATORS)),
-    };
-    if needed != n_params {
-        let values = if needed == 1 { "value" } else { "values" };
-        return Err(
-            section.invalid("simulator", format!("\"{name}\" takes {needed} {values} in theta_fid, not {n_params}"))
-        );
-    }
-    Ok(simulator)
-}
-
-fn read_simulator_derivative(section: &Section<'_>, n_params: usize) -> Result<SimulatorDerivative, RunFileError> {
+fn read_simulator_derivative(section: &Section<'_>, n_params: usize) -> Result<SimulatorDerivative, ConfigError> {
     const KNOWN: &str = "\"exact\" or a table { finite = [...] } or { numerical = [...] } of full widths";
-    if !section.has("derivative") {
+    let Some(item) = section.item("derivative") else { return Ok(SimulatorDerivative::Exact) };
+    if item.as_str() == Some("exact") {
         return Ok(SimulatorDerivative::Exact);
     }
-    if let Ok(name) = section.or("derivative", String::new()) {
-        return match name.as_str() {
-            "exact" => Ok(SimulatorDerivative::Exact),
-            _ => Err(section.invalid("derivative", format!("expected {KNOWN}, found \"{name}\""))),
-        };
-    }
-    let Ok(Some(table)) = section.section("derivative") else { return Err(section.wrong_type("derivative", KNOWN)) };
+    let Some(table) = item.as_section() else { return Err(item.wrong_type(KNOWN)) };
     table.only(&["finite", "numerical"])?;
     let (key, make): (_, fn(_) -> _) = match (table.has("finite"), table.has("numerical")) {
         (true, false) => ("finite", SimulatorDerivative::Finite),
         (false, true) => ("numerical", SimulatorDerivative::Numerical),
-        _ => return Err(section.invalid("derivative", format!("expected {KNOWN}, one of these"))),
+        _ => return Err(item.invalid(format!("expected {KNOWN}, one of these"))),
     };
     let widths: Vec<f64> = table.or(key, Vec::new())?;
     if widths.len() != n_params {
         return Err(table.invalid(key, format!("{} values for the {n_params} of theta_fid", widths.len())));
     }
-    if let Some((i, width)) = widths.iter().enumerate().find(|(_, width)| **width <= 0.0) {
-        let reason = format!("entry {i} is {width}: it is the full distance theta_above - theta_below, and positive");
-        return Err(table.invalid(key, reason));
-    }
+    Widths::new(widths.clone()).map_err(|error| table.invalid(key, error.to_string()))?;
     Ok(make(widths))
-}
-
-fn read_augment(section: &Section<'_>) -> Result<Augmentation, RunFileError> {
-    section.only(&["shift", "flip", "transpose"])?;
-    read_symmetries(section)
-}
-
-pub(super) fn read_symmetries(section: &Section<'_>) -> Result<Augmentation, RunFileError> {
-    Ok(Augmentation {
-        shift: section.or("shift", false)?,
-        flip: section.or("flip", false)?,
-        transpose: section.or("transpose", false)?,
-    })
 }
 
 fn read_validation(
@@ -353,7 +232,7 @@ fn read_validation(
     kind: &Kind,
     n_params: usize,
     base: &Path,
-) -> Result<Validation, RunFileError> {
+) -> Result<Validation, ConfigError> {
     let numerical = matches!(kind, Kind::Numerical { .. });
     let rows: &[&str] = &["n_s", "n_d", "noise"];
     section.only(&match kind {
@@ -370,7 +249,7 @@ fn read_validation(
     Ok(Validation::Files { files, n_s, n_d, noise })
 }
 
-fn read_rows(section: &Section<'_>) -> Result<(Option<usize>, Option<usize>), RunFileError> {
+fn read_rows(section: &Section<'_>) -> Result<(Option<usize>, Option<usize>), ConfigError> {
     let (n_s, n_d): (Option<usize>, Option<usize>) = (section.optional("n_s")?, section.optional("n_d")?);
     for (key, value, least) in [("n_s", n_s, 2), ("n_d", n_d, 1)] {
         if let Some(value) = value {
@@ -386,22 +265,27 @@ fn read_rows(section: &Section<'_>) -> Result<(Option<usize>, Option<usize>), Ru
     Ok((n_s, n_d))
 }
 
-fn at_least(section: &Section<'_>, key: &str, value: usize, least: usize) -> Result<usize, RunFileError> {
+fn at_least(section: &Section<'_>, key: &str, value: usize, least: usize) -> Result<usize, ConfigError> {
     if value < least {
         return Err(section.invalid(key, format!("{value} is too few, at least {least}")));
     }
     Ok(value)
 }
 
-fn only(section: &Section<'_>, keys: &[&str]) -> Result<(), RunFileError> {
+fn only(section: &Section<'_>, keys: &[&str]) -> Result<(), ConfigError> {
     let known: Vec<&str> = COMMON.iter().chain(keys).copied().collect();
     section.only(&known)
 }
 
-pub(super) fn as_table<S: Serializer>(augment: &Augmentation, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut table = serializer.serialize_struct("augment", 3)?;
-    table.serialize_field("shift", &augment.shift)?;
-    table.serialize_field("flip", &augment.flip)?;
-    table.serialize_field("transpose", &augment.transpose)?;
-    table.end()
+/// As the keys of a run file.
+fn as_keys<S: Serializer>(steps: &Steps, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    match steps {
+        Steps::Widths(widths) => map.serialize_entry("delta_theta", widths)?,
+        Steps::Theta { below, above } => {
+            map.serialize_entry("theta_below", below)?;
+            map.serialize_entry("theta_above", above)?;
+        }
+    }
+    map.end()
 }

@@ -3,46 +3,17 @@
 use std::sync::Arc;
 
 use imnn::data::{
-    Augmented, DataError, Files, FilesKind, Noise, OnTheFly, Prefetch, RowOptions, Source, Steps, Streamed, Streaming,
-    Transformed,
+    Augmented, DataError, Files, FilesKind, MemoryBudget, Noise, OnTheFly, Source, Streamed, Transformed,
 };
-use imnn::sim::{self, FiniteDifferences, GaussianMeanVariance, Key, NoisyLine, PowerLawField, Real, SimError};
+use imnn::sim::{BuiltIn, FiniteDifferences, Key, Real, Simulator};
 
-use super::{FilePaths, Kind, Load, RunFile, Simulator, SimulatorDerivative, Validation, ValidationNoise, noise};
+use super::{FilePaths, Kind, RunFile, SimulatorDerivative, Validation, ValidationNoise, noise};
 
 /// How many simulations a simulator makes where the run file does not say.
 const N_S: usize = 1000;
 
-/// What a run may keep where the run file does not say: 1 GiB, as `Cpu` has it.
-const MEMORY: u64 = 1 << 30;
-
-/// The most that rows read in advance take.
-const AHEAD: u64 = 64 << 20;
-
 /// A source of any kind.
 pub type AnySource<E> = Box<dyn Source<E>>;
-
-/// Why simulations could not be had.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SourceError {
-    /// The arrays are at fault.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// The settings of the simulator are.
-    #[error(transparent)]
-    Simulator(#[from] SimError),
-    /// What streaming keeps in memory is more than the run may take.
-    #[error(
-        "streaming keeps {taken} bytes in memory, where [device] memory allows {allowed} in all; lower cache or allow more"
-    )]
-    Memory {
-        /// The bytes that it takes: caches, rows read in advance, compressed arrays.
-        taken: u64,
-        /// What is allowed.
-        allowed: u64,
-    },
-}
 
 /// The simulations of a run.
 #[non_exhaustive]
@@ -57,53 +28,26 @@ pub struct Sources<E: Real> {
     pub left: u64,
 }
 
-/// What the sources of a run may take, and which of them take it.
+/// The memory that the sources of a run share, and those that are streamed.
 struct Budget<E: Real> {
-    allowed: u64,
-    taken: u64,
+    memory: MemoryBudget,
     streamed: Vec<Arc<Streamed<E>>>,
-    /// The noise of training, which validation shares.
-    noise: Option<Noise<E>>,
 }
 
 impl RunFile {
     /// The simulations to train on, augmented as the run file says, and those for validation, if there are to be any.
     ///
     /// # Errors
-    /// Whatever is wrong with the files or the settings of the simulator; where simulations that are streamed take more
+    /// Whatever is wrong with the files or the settings of the simulator; if simulations that are streamed take more
     /// memory than allowed.
-    pub fn sources<E: Real>(&self) -> Result<Sources<E>, SourceError> {
-        let mut budget = self.budget();
-        let training = self.training_within(&mut budget)?;
-        let validation = self.validation_within(&mut budget)?;
-        let Budget { allowed, taken, streamed, .. } = budget;
-        match allowed.checked_sub(taken) {
-            Some(left) => Ok(Sources { training, validation, streamed, left }),
-            None => Err(SourceError::Memory { taken, allowed }),
-        }
+    pub fn sources<E: Real>(&self) -> Result<Sources<E>, DataError> {
+        let mut budget = Budget { memory: MemoryBudget::new(self.device.memory), streamed: vec![] };
+        let (training, noise) = self.training(&mut budget)?;
+        let validation = self.validation(noise, &mut budget)?;
+        Ok(Sources { training, validation, streamed: budget.streamed, left: budget.memory.left()? })
     }
 
-    /// The simulations to train on alone.
-    ///
-    /// # Errors
-    /// As [`sources`](Self::sources).
-    pub fn training<E: Real>(&self) -> Result<AnySource<E>, SourceError> {
-        self.training_within(&mut self.budget())
-    }
-
-    /// The simulations for validation alone.
-    ///
-    /// # Errors
-    /// As [`sources`](Self::sources).
-    pub fn validation<E: Real>(&self) -> Result<Option<AnySource<E>>, SourceError> {
-        self.validation_within(&mut self.budget())
-    }
-
-    fn budget<E: Real>(&self) -> Budget<E> {
-        Budget { allowed: self.device.memory.unwrap_or(MEMORY), taken: 0, streamed: vec![], noise: None }
-    }
-
-    fn training_within<E: Real>(&self, budget: &mut Budget<E>) -> Result<AnySource<E>, SourceError> {
+    fn training<E: Real>(&self, budget: &mut Budget<E>) -> Result<(AnySource<E>, Option<Noise<E>>), DataError> {
         let simulations = &self.simulations;
         let source = match &simulations.kind {
             Kind::Simulator { simulator, derivative } => {
@@ -118,13 +62,15 @@ impl RunFile {
             false => source,
         };
         // After the symmetries of the sky: noise is that of the instrument, and has its own.
-        let Some(noise) = &simulations.noise else { return Ok(source) };
-        let noise = self.noise(noise, budget)?;
-        budget.noise = Some(noise.clone());
-        Ok(Box::new(Transformed::new(source, noise)?))
+        let noise = self.noise(simulations.noise.as_ref(), budget)?;
+        Ok((with_noise(source, noise.clone())?, noise))
     }
 
-    fn validation_within<E: Real>(&self, budget: &mut Budget<E>) -> Result<Option<AnySource<E>>, SourceError> {
+    fn validation<E: Real>(
+        &self,
+        of_training: Option<Noise<E>>,
+        budget: &mut Budget<E>,
+    ) -> Result<Option<AnySource<E>>, DataError> {
         let simulations = &self.simulations;
         let (source, noise) = match (&simulations.validation, &simulations.kind) {
             (Some(Validation::Files { files, n_s, n_d, noise }), _) => (self.files(files, *n_s, *n_d, budget)?, noise),
@@ -135,49 +81,25 @@ impl RunFile {
         };
         let noise = match noise {
             ValidationNoise::None => None,
-            ValidationNoise::Own(noise) => Some(self.noise(noise, budget)?),
-            ValidationNoise::AsTraining => match (budget.noise.take(), &simulations.noise) {
-                (None, Some(noise)) => Some(self.noise(noise, budget)?),
-                (shared, _) => shared,
-            },
+            ValidationNoise::Own(noise) => self.noise(Some(noise), budget)?,
+            ValidationNoise::AsTraining => of_training,
         };
-        Ok(Some(match noise {
-            Some(noise) => Box::new(Transformed::new(source, noise)?),
-            None => source,
-        }))
+        with_noise(source, noise).map(Some)
     }
 
     /// The noise of these settings, viewed in the shape of the simulations.
-    fn noise<E: Real>(&self, noise: &noise::Noise, budget: &mut Budget<E>) -> Result<Noise<E>, SourceError> {
-        let left = budget.allowed.saturating_sub(budget.taken);
-        let streamed = match noise.load {
-            Load::Memory => None,
-            Load::Stream => {
-                Some(Noise::open(&noise.bank, &RowOptions { memory: bytes(left), ..RowOptions::default() })?)
-            }
-            Load::Auto => {
-                let allowed = self.device.memory.or_else(half_of_memory).unwrap_or(u64::MAX);
-                // As for simulations: asked for its size alone, compared and checked when it is loaded.
-                let look = RowOptions { memory: bytes(allowed), checksums: false };
-                if Noise::<E>::open(&noise.bank, &look)?.size() <= allowed {
-                    None
-                } else {
-                    Some(Noise::open(&noise.bank, &RowOptions { memory: bytes(left), ..RowOptions::default() })?)
-                }
-            }
+    fn noise<E: Real>(
+        &self,
+        noise: Option<&noise::Noise>,
+        budget: &mut Budget<E>,
+    ) -> Result<Option<Noise<E>>, DataError> {
+        let Some(settings) = noise else { return Ok(None) };
+        let noise = budget.memory.noise(&settings.bank, settings.load)?;
+        let noise = match &self.simulations.input_shape {
+            Some(shape) => noise.reshape(shape)?,
+            None => noise,
         };
-        let made = match streamed {
-            Some(streamed) => {
-                budget.taken += streamed.memory() as u64;
-                streamed
-            }
-            None => Noise::load(&noise.bank)?,
-        };
-        let made = match &self.simulations.input_shape {
-            Some(shape) => made.reshape(shape)?,
-            None => made,
-        };
-        Ok(made.with_scale(noise.scale)?.with_symmetries(noise.symmetries)?)
+        Ok(Some(noise.with_scale(settings.scale)?.with_symmetries(settings.symmetries)?))
     }
 
     fn files<E: Real>(
@@ -186,95 +108,30 @@ impl RunFile {
         n_s: Option<usize>,
         n_d: Option<usize>,
         budget: &mut Budget<E>,
-    ) -> Result<AnySource<E>, SourceError> {
+    ) -> Result<AnySource<E>, DataError> {
         let kind = match &self.simulations.kind {
-            Kind::Numerical { delta_theta, theta_below, theta_above, .. } => {
-                let steps = Steps::new(delta_theta.clone(), theta_below.clone(), theta_above.clone())?;
-                steps.check_fiducial(&self.theta_fid)?;
-                FilesKind::Numerical(steps)
-            }
+            Kind::Numerical { steps, .. } => FilesKind::Numerical(steps.clone()),
             _ => FilesKind::Exact,
         };
         let input_shape = self.simulations.input_shape.clone();
-        let (fiducial, derivative) = (paths.fiducial.clone(), (&paths.derivative).into());
+        let (fiducial, derivative) = (paths.fiducial.clone(), paths.derivative.clone());
         let files = Files { fiducial, derivative, kind, n_s, n_d, input_shape };
-        if self.in_memory::<E>(&files, paths.loading.load)? {
-            let arrays = files.load::<E>()?;
-            arrays.check_n_params("theta_fid", self.theta_fid.len())?;
-            return Ok(Box::new(arrays));
-        }
-        let (cache, prefetch) = (paths.loading.cache.unwrap_or(0), paths.loading.prefetch);
-        // A part of what is allowed: a few leaves for each thread are enough.
-        let ahead = if prefetch == Prefetch::Never { 0 } else { (budget.allowed / 16).min(AHEAD) };
-        let left = budget.allowed.saturating_sub(budget.taken + cache + ahead);
-        let streaming = Streaming {
-            rows: RowOptions { memory: bytes(left), ..RowOptions::default() },
-            cache: bytes(cache),
-            prefetch,
-            ahead: bytes(ahead),
-        };
-        let source = Arc::new(files.open::<E>(&streaming)?);
+        let source = budget.memory.open::<E>(&files, &paths.loading)?;
         source.check_n_params("theta_fid", self.theta_fid.len())?;
-        budget.taken += source.memory() as u64 + ahead;
-        budget.streamed.push(source.clone());
-        Ok(Box::new(source))
-    }
-
-    /// Whether files are loaded as a whole: where that is not said, by their size.
-    fn in_memory<E: Real>(&self, files: &Files, load: Load) -> Result<bool, SourceError> {
-        let allowed = match load {
-            Load::Memory => return Ok(true),
-            Load::Stream => return Ok(false),
-            Load::Auto => self.device.memory.or_else(half_of_memory).unwrap_or(u64::MAX),
-        };
-        // Opened to be asked for the shapes alone, which costs little; values and checksums are compared when they are
-        // loaded.
-        let rows = RowOptions { memory: bytes(allowed), checksums: false };
-        let look = Streaming { rows, cache: 0, prefetch: Prefetch::Never, ahead: 0 };
-        Ok(files.open::<E>(&look)?.size() <= allowed)
+        budget.streamed.extend(source.streamed().cloned());
+        Ok(source.boxed())
     }
 
     fn simulator<E: Real>(
         &self,
-        simulator: &Simulator,
+        simulator: &BuiltIn,
         derivative: &SimulatorDerivative,
         n_s: Option<usize>,
         n_d: Option<usize>,
-    ) -> Result<AnySource<E>, SourceError> {
-        let n_s = n_s.unwrap_or(N_S);
+    ) -> Result<AnySource<E>, DataError> {
+        let simulator = simulator.simulator()?;
+        let (n_s, theta_fid) = (n_s.unwrap_or(N_S), &self.theta_fid);
         let n_d = n_d.unwrap_or(n_s);
-        match simulator {
-            Simulator::MeanVariance(options) => {
-                self.on_the_fly(GaussianMeanVariance { n_data: options.n_data }, derivative, n_s, n_d)
-            }
-            Simulator::Line(options) => {
-                let step = (options.x_max - options.x_min) / (options.n_data - 1) as f64;
-                let line = NoisyLine::new((0..options.n_data).map(|i| options.x_min + i as f64 * step).collect())?;
-                let line = match options.slope_variance {
-                    Some(variance) => line.with_slope_variance(variance)?,
-                    None => line,
-                };
-                self.on_the_fly(line, derivative, n_s, n_d)
-            }
-            Simulator::PowerLawField(options) => {
-                let field = PowerLawField::new(options.n)?;
-                let field = match options.length {
-                    Some(length) => field.with_length(length)?,
-                    None => field,
-                };
-                self.on_the_fly(field, derivative, n_s, n_d)
-            }
-        }
-    }
-
-    fn on_the_fly<E: Real>(
-        &self,
-        simulator: impl sim::Simulator + Clone + 'static,
-        derivative: &SimulatorDerivative,
-        n_s: usize,
-        n_d: usize,
-    ) -> Result<AnySource<E>, SourceError> {
-        let theta_fid = &self.theta_fid;
         Ok(match derivative {
             SimulatorDerivative::Exact => Box::new(OnTheFly::new(simulator, theta_fid, n_s, n_d)?),
             SimulatorDerivative::Numerical(widths) => {
@@ -291,15 +148,9 @@ impl RunFile {
     }
 }
 
-/// A number of bytes, or all that can be addressed.
-fn bytes(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX)
-}
-
-/// Half of the machine's memory, where the system says how much there is.
-fn half_of_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    Some(kib * 1024 / 2)
+fn with_noise<E: Real>(source: AnySource<E>, noise: Option<Noise<E>>) -> Result<AnySource<E>, DataError> {
+    Ok(match noise {
+        Some(noise) => Box::new(Transformed::new(source, noise)?),
+        None => source,
+    })
 }

@@ -1,7 +1,8 @@
 //! Tests of run files: what is read, and what every mistake is answered with.
 
-use imnn::data::{Augmentation, Prefetch};
+use imnn::data::{ArrayPath, Augmentation, DerivativeFiles, Load, Loading, Prefetch, Steps};
 use imnn::models::{Adam, Model, Schedule};
+use imnn::sim::{BuiltIn, GaussianMeanVariance};
 
 use super::*;
 
@@ -62,7 +63,7 @@ simulator = "mean_variance"
 layers = [{ dense = 2 }]
 "#;
 
-fn parse(text: &str) -> Result<RunFile, RunFileError> {
+fn parse(text: &str) -> Result<RunFile, ConfigError> {
     RunFile::parse(text, "runs/run.toml")
 }
 
@@ -70,22 +71,22 @@ fn parse(text: &str) -> Result<RunFile, RunFileError> {
 fn every_key_is_read() {
     let run = parse(FULL).unwrap();
     assert_eq!((run.seed, &run.theta_fid[..], run.parameters[1].as_str()), (7, &[0.0, 1.0][..], "sigma2"));
-    let Kind::Numerical { files, delta_theta, theta_below, .. } = &run.simulations.kind else { panic!() };
+    let Kind::Numerical { files, steps } = &run.simulations.kind else { panic!() };
     assert_eq!(files.fiducial, ArrayPath::from("runs/train/fiducial.npy"));
     let derivative = ArrayPath::with_key("runs/train.npz", "derivative");
-    assert_eq!(files.derivative, DerivativePaths::Array { derivative });
-    let loading = Loading { load: Load::Stream, cache: Some(1 << 30), prefetch: Prefetch::Never };
+    assert_eq!(files.derivative, DerivativeFiles::Array(derivative));
+    let loading = Loading { load: Load::Stream, cache: 1 << 30, prefetch: Prefetch::Never };
     assert_eq!(files.loading, loading);
-    assert_eq!((delta_theta.as_deref(), theta_below), (Some(&[0.1, 0.1][..]), &None));
+    assert_eq!(*steps, Steps::Widths(vec![0.1, 0.1]));
     assert_eq!((run.simulations.n_s, run.simulations.n_d), (Some(1000), Some(500)));
     assert_eq!(run.simulations.input_shape.as_deref(), Some(&[32, 32, 1][..]));
     assert_eq!(run.simulations.augment, Augmentation { shift: true, flip: true, transpose: false });
     let Some(Validation::Files { files, .. }) = &run.simulations.validation else { panic!() };
     assert_eq!(files.fiducial, ArrayPath::from("/data/fiducial.npy"));
-    assert_eq!(files.loading, Loading { load: Load::Auto, cache: None, prefetch: Prefetch::Auto });
+    assert_eq!(files.loading, Loading { load: Load::Auto, cache: 0, prefetch: Prefetch::Auto });
     let below = vec!["runs/m/{seed}.npy".into(), ArrayPath::with_key("runs/m.npz", "b")];
     let above = vec!["runs/p/{seed}.npy".into(), ArrayPath::with_key("runs/p.npz", "b")];
-    assert_eq!(files.derivative, DerivativePaths::Sides { below, above });
+    assert_eq!(files.derivative, DerivativeFiles::Sides { below, above });
     assert_eq!(run.network.precision, Precision::F64);
     assert_eq!(run.network.initial, Some("runs/weights.npz".into()));
     let model = Model::new(run.network.layers, &[32, 32, 1]).unwrap();
@@ -100,7 +101,7 @@ fn every_key_is_read() {
 fn defaults_are_those_of_the_documentation() {
     let run = parse(SHORT).unwrap();
     assert_eq!((run.seed, run.parameters.join(" ").as_str()), (0, "theta_0 theta_1"));
-    let simulator = Simulator::MeanVariance(MeanVariance { n_data: 10 });
+    let simulator = BuiltIn::MeanVariance(GaussianMeanVariance { n_data: 10 });
     let derivative = SimulatorDerivative::Exact;
     assert_eq!(run.simulations.kind, Kind::Simulator { simulator, derivative });
     assert_eq!(run.simulations.noise, None);
@@ -114,14 +115,12 @@ fn defaults_are_those_of_the_documentation() {
 fn the_resolved_file_is_a_run_file() {
     let files = ["exact", "numerical"].map(|kind| {
         format!(
-            "theta_fid = [1.5]\n[simulations]\nkind = \"{kind}\"\nfiducial = \"a.npz:b\"\nderivative = \"/c.npy\"\n{}\
-             [network]\nlayers = [\"flatten\", {{ dense = 1 }}]\n[optimiser]\nclip_norm = 1.0\n{}",
+            "theta_fid = [1.5]\n[simulations]\nkind = \"{kind}\"\nfiducial = \"a.npz:b\"\nderivative = \"/c.npy\"\n{}[network]\nlayers = [\"flatten\", {{ dense = 1 }}]\n[optimiser]\nclip_norm = 1.0\n{}",
             if kind == "exact" { "" } else { "theta_below = [1.4]\ntheta_above = [1.6]\n" },
             if kind == "exact" { "sgd = { momentum = 0.9 }" } else { "adamw = { weight_decay = 1e-2 }\n" },
         )
     });
-    let line = "theta_fid = [1]\n[simulations]\nkind = \"simulator\"\nsimulator = \"line\"\nslope_variance = 0.1\n\
-                [simulations.validation]\nn_s = 50\n[network]\nlayers = [\"exp\"]\n[optimiser]\nrmsprop = {}\n";
+    let line = "theta_fid = [1]\n[simulations]\nkind = \"simulator\"\nsimulator = \"line\"\nslope_variance = 0.1\n[simulations.validation]\nn_s = 50\n[network]\nlayers = [\"exp\"]\n[optimiser]\nrmsprop = {}\n";
     let field = SHORT.replace("mean_variance\"", "power_law_field\"\nlength = 2.0");
     let noise = FULL.replace(
         "[simulations.validation]",
@@ -171,22 +170,21 @@ fn noise_is_read() {
     };
     refused(
         "[simulations.noise]\nscale = 2\n",
-        "missing key \"bank\" in [simulations.noise] (runs/run.toml line 5): write the path of the samples, (n_noise, *input), \
-         as bank = \"noise.npy\"",
+        "runs/run.toml line 5: simulations.noise: the key \"bank\" is missing: write the path of the samples, (n_noise, *input), as bank = \"noise.npy\"",
     );
     refused(
         "[simulations.noise]\nbank = \"n.npy\"\nscale = 0\n",
-        "\"scale\" in [simulations.noise] (runs/run.toml line 7): 0 is not positive; for no noise leave the table out",
+        "runs/run.toml line 7: simulations.noise.scale: 0 is not positive; for no noise leave the table out",
     );
     refused(
         "[simulations.noise]\nbank = \"n.npy\"\nshifts = true\n",
-        "unknown key \"shifts\" in [simulations.noise] (runs/run.toml line 7): did you mean \"shift\"?",
+        "runs/run.toml line 7: simulations.noise: unknown key \"shifts\"; did you mean \"shift\"?",
     );
     refused(
         "[simulations.noise]\nbank = \"n.npy\"\nload = \"disk\"\n",
-        "\"load\" in [simulations.noise] (runs/run.toml line 7): unknown name \"disk\": there are auto, memory, stream",
+        "runs/run.toml line 7: simulations.noise.load: unknown name \"disk\"; expected one of auto, memory, stream",
     );
-    refused("noise = 3\n", "\"noise\" in [simulations] (runs/run.toml line 5): expected a table, found an integer, 3");
+    refused("noise = 3\n", "runs/run.toml line 5: simulations.noise: expected a table, found the integer 3");
 }
 
 #[test]
@@ -201,18 +199,17 @@ fn derivatives_of_simulators_are_read() {
         let Kind::Simulator { derivative, .. } = read(line).unwrap() else { panic!() };
         assert_eq!(derivative, expected);
     }
-    let known = "expected \"exact\" or a table { finite = [...] } or { numerical = [...] } of full widths";
-    let place = "in [simulations] (runs/run.toml line 5)";
-    let place_below = "in [simulations.derivative] (runs/run.toml line 5)";
+    let known = "\"exact\" or a table { finite = [...] } or { numerical = [...] } of full widths";
+    let place = "runs/run.toml line 5: simulations.derivative";
     for (line, message) in [
-        ("derivative = \"finite\"", format!("\"derivative\" {place}: {known}, found \"finite\"")),
-        ("derivative = 3", format!("\"derivative\" {place}: {known}, found an integer, 3")),
-        ("derivative = {}", format!("\"derivative\" {place}: {known}, one of these")),
-        ("derivative = { finite = [1] }", format!("\"finite\" {place_below}: 1 values for the 2 of theta_fid")),
+        ("derivative = \"finite\"", format!("{place}: expected {known}, found the text \"finite\"")),
+        ("derivative = 3", format!("{place}: expected {known}, found the integer 3")),
+        ("derivative = {}", format!("{place}: expected {known}, one of these")),
+        ("derivative = { finite = [1] }", format!("{place}.finite: 1 values for the 2 of theta_fid")),
         (
             "derivative = { numerical = [1, 0] }",
             format!(
-                "\"numerical\" {place_below}: entry 1 is 0: it is the full distance theta_above - theta_below, and positive"
+                "{place}.numerical: the full width theta_above - theta_below of parameter 1 is 0, expected a finite value above 0; without a distance there is no derivative"
             ),
         ),
     ] {
@@ -230,26 +227,17 @@ fn refused(from: &str, to: &str, message: &str) {
 
 #[test]
 fn unknown_keys_are_refused_with_a_suggestion() {
-    refused(
-        "patience",
-        "patiense",
-        "unknown key \"patiense\" in [fit] (runs/run.toml line 39): did you mean \"patience\"?",
-    );
+    refused("patience", "patiense", "runs/run.toml line 39: fit: unknown key \"patiense\"; did you mean \"patience\"?");
     refused(
         "theta_fid",
         "theta_fiducial",
-        "unknown key \"theta_fiducial\" at the top of the file (runs/run.toml line 2): there are seed, theta_fid, \
-         parameters, simulations, network, optimiser, fit, device",
+        "runs/run.toml line 2: unknown key \"theta_fiducial\"; expected one of seed, theta_fid, parameters, simulations, network, optimiser, fit, device",
     );
-    refused(
-        "[fit]",
-        "[fits]",
-        "unknown key \"fits\" at the top of the file (runs/run.toml line 36): did you mean \"fit\"?",
-    );
+    refused("[fit]", "[fits]", "runs/run.toml line 36: unknown key \"fits\"; did you mean \"fit\"?");
     refused(
         "flip",
         "flips",
-        "unknown key \"flips\" in [simulations.augment] (runs/run.toml line 18): did you mean \"flip\"?",
+        "runs/run.toml line 18: simulations.augment: unknown key \"flips\"; did you mean \"flip\"?",
     );
     refused(
         "start",
@@ -260,18 +248,17 @@ fn unknown_keys_are_refused_with_a_suggestion() {
     refused(
         "\"flatten\"",
         "\"flaten\"",
-        "runs/run.toml line 30: layers[2]: unknown layer \"flaten\"; did you mean \"flatten\"?",
+        "runs/run.toml line 30: network.layers[2]: unknown layer \"flaten\"; did you mean \"flatten\"?",
     );
     refused(
         "strides =",
         "stride =",
-        "runs/run.toml line 29: layers[0].conv: unknown key \"stride\"; did you mean \"strides\"?",
+        "runs/run.toml line 29: network.layers[0].conv: unknown key \"stride\"; did you mean \"strides\"?",
     );
     refused(
         "delta_theta = [0.1, 0.1]",
         "widths = [0.1, 0.1]",
-        "unknown key \"widths\" in [simulations] (runs/run.toml line 9): there are kind, n_s, n_d, input_shape, augment, \
-         noise, validation, fiducial, derivative, load, cache, prefetch, below, above, delta_theta, theta_below, theta_above",
+        "runs/run.toml line 9: simulations: unknown key \"widths\"; expected one of kind, n_s, n_d, input_shape, augment, noise, validation, fiducial, derivative, load, cache, prefetch, below, above, delta_theta, theta_below, theta_above",
     );
 }
 
@@ -280,22 +267,20 @@ fn missing_keys_are_named() {
     refused(
         "theta_fid = [0.0, 1.0]\n",
         "",
-        "missing key \"theta_fid\" at the top of the file (runs/run.toml line 1): write the fiducial parameters, as \
-         theta_fid = [0.0, 1.0]",
+        "runs/run.toml line 1: the key \"theta_fid\" is missing: write the fiducial parameters, as theta_fid = [0.0, 1.0]",
     );
     refused(
         "delta_theta = [0.1, 0.1]\n",
         "",
-        "missing key \"delta_theta\" in [simulations] (runs/run.toml line 5): write the full distance between above and \
-         below for each parameter, or theta_below and theta_above",
+        "runs/run.toml line 5: simulations: numerical derivatives need theta_below and theta_above, or delta_theta = theta_above - theta_below",
     );
     refused(
         "delta_theta = [0.1, 0.1]\n",
         "theta_below = [0.1, 0.1]\n",
-        "missing key \"theta_above\" in [simulations] (runs/run.toml line 5): theta_below needs it",
+        "runs/run.toml line 9: simulations.theta_below: theta_below is given without theta_above; give both",
     );
     let error = parse("theta_fid = [1.0]\n[network]\nlayers = []").unwrap_err().to_string();
-    assert!(error.starts_with("missing key \"simulations\" at the top of the file"), "{error}");
+    assert!(error.contains("the key \"simulations\" is missing"), "{error}");
 }
 
 #[test]
@@ -303,29 +288,27 @@ fn wrong_types_are_shown() {
     refused(
         "lambda = 10",
         "lambda = \"ten\"",
-        "\"lambda\" in [fit] (runs/run.toml line 37): expected a finite number, found a string, \"ten\"",
+        "runs/run.toml line 37: fit.lambda: expected a number, found the text \"ten\"",
     );
     refused(
         "seed = 7",
         "seed = -7",
-        "\"seed\" at the top of the file (runs/run.toml line 1): expected a whole number, not negative, found an integer, -7",
+        "runs/run.toml line 1: seed: expected a whole number, not negative, found the integer -7",
     );
     refused(
         "[0.0, 1.0]",
         "[0.0, nan]",
-        "\"theta_fid\" at the top of the file (runs/run.toml line 2): expected a list of finite numbers, found an array, \
-         [0.0, nan]",
+        "runs/run.toml line 2: theta_fid: expected a list of finite numbers, found the list [0.0, nan]",
     );
     refused(
         "fiducial = \"train/fiducial.npy\"",
         "fiducial = 3",
-        "\"fiducial\" in [simulations] (runs/run.toml line 7): expected the path of an array in quotes: file.npy or \
-         file.npz:key, found an integer, 3",
+        "runs/run.toml line 7: simulations.fiducial: expected the path of an array in quotes: file.npy or file.npz:key, found the integer 3",
     );
     refused(
         "shift = true",
         "shift = 1",
-        "\"shift\" in [simulations.augment] (runs/run.toml line 17): expected true or false, found an integer, 1",
+        "runs/run.toml line 17: simulations.augment.shift: expected true or false, found the integer 1",
     );
 }
 
@@ -334,49 +317,47 @@ fn useless_values_are_explained() {
     refused(
         "\"numerical\"",
         "\"numeric\"",
-        "\"kind\" in [simulations] (runs/run.toml line 6): unknown name \"numeric\": did you mean \"numerical\"?",
+        "runs/run.toml line 6: simulations.kind: unknown name \"numeric\"; did you mean \"numerical\"?",
     );
     refused(
         "[0.1, 0.1]",
         "[0.1, -0.1]",
-        "\"delta_theta\" in [simulations] (runs/run.toml line 9): entry 1 is -0.1: it is the full distance theta_above - \
-         theta_below, and positive",
+        "runs/run.toml line 9: simulations.delta_theta: delta_theta[1] = -0.1: it is theta_above - theta_below and positive; if the simulations are stored above first, swap the two",
     );
     refused(
         "[0.1, 0.1]",
         "[0.1]",
-        "\"delta_theta\" in [simulations] (runs/run.toml line 9): 1 values for the 2 of theta_fid",
+        "runs/run.toml line 9: simulations.delta_theta: delta_theta has 1 parameter, theta_fid has 2 parameters",
     );
     refused(
         "n_d = 500",
         "n_d = 5000",
-        "\"n_d\" in [simulations] (runs/run.toml line 14): 5000 simulations with derivatives of only n_s = 1000; n_d <= n_s",
+        "runs/run.toml line 14: simulations.n_d: 5000 simulations with derivatives of only n_s = 1000; n_d <= n_s",
     );
     refused(
         "[\"mu\", \"sigma2\"]",
         "[\"mu\"]",
-        "\"parameters\" at the top of the file (runs/run.toml line 3): 1 names for the 2 values of theta_fid",
+        "runs/run.toml line 3: parameters: 1 names for the 2 values of theta_fid",
     );
     refused(
         "\"4 GiB\"",
         "\"plenty\"",
-        "\"memory\" in [device] (runs/run.toml line 46): cannot read \"plenty\" as an amount of memory; write it as \
-         \"4 GiB\" or \"500 MB\"",
+        "runs/run.toml line 46: device.memory: expected an amount of memory such as \"4 GiB\" or \"500 MB\", found the text \"plenty\"",
     );
     refused(
         "patience = 100",
         "patience = 0",
-        "\"patience\" in [fit] (runs/run.toml line 39): 0 is too few, at least 1",
+        "runs/run.toml line 39: fit.patience: patience is 0, it must be at least 1",
     );
     let error = parse(&FULL.replacen("lambda = 10", "lambda = 0.1", 1)).unwrap_err().to_string();
-    assert!(error.starts_with("\"lambda\" in [fit] (runs/run.toml line 37): "), "{error}");
+    assert!(error.starts_with("runs/run.toml line 37: fit.lambda: "), "{error}");
     let error = parse(&SHORT.replace("[0.0, 1.0]", "[0.0]")).unwrap_err().to_string();
     assert_eq!(
         error,
-        "\"simulator\" in [simulations] (runs/run.toml line 4): \"mean_variance\" takes 2 values in theta_fid, not 1"
+        "runs/run.toml line 4: simulations.simulator: \"mean_variance\" takes 2 values in theta_fid, not 1"
     );
     let error = parse(&SHORT.replace("mean_variance", "mean_varience")).unwrap_err().to_string();
-    assert!(error.ends_with("unknown name \"mean_varience\": did you mean \"mean_variance\"?"), "{error}");
+    assert!(error.ends_with("unknown name \"mean_varience\"; did you mean \"mean_variance\"?"), "{error}");
 }
 
 #[test]
@@ -385,51 +366,48 @@ fn files_are_given_one_way() {
     refused(
         "load = \"stream\"",
         side,
-        "\"below\" in [simulations] (runs/run.toml line 10): derivative is given too; give that, or below and above",
+        "runs/run.toml line 10: simulations.below: derivative is given too; give that, or below and above",
     );
     refused(
         "derivative = \"train.npz:derivative\"",
         side,
-        "missing key \"above\" in [simulations] (runs/run.toml line 5): below needs it, an array for each parameter",
+        "runs/run.toml line 5: simulations: the key \"above\" is missing: below needs it, an array for each parameter",
     );
     refused(
         "derivative = \"train.npz:derivative\"",
         "above = [\"m.npy\"]\nbelow = [\"m.npy\"]",
-        "\"below\" in [simulations] (runs/run.toml line 9): 1 arrays for the 2 values of theta_fid",
+        "runs/run.toml line 9: simulations.below: 1 arrays for the 2 values of theta_fid",
     );
     refused(
         "derivative = \"train.npz:derivative\"",
         "",
-        "missing key \"derivative\" in [simulations] (runs/run.toml line 5): write the path of an array (n_d, 2, n_params, \
-         *input), 0 = below, 1 = above, as derivative = \"derivative.npy\"; or below = [...] and above = [...], an array for \
-         each parameter",
+        "runs/run.toml line 5: simulations: the key \"derivative\" is missing: write the path of an array (n_d, 2, n_params, *input), 0 = below, 1 = above, as derivative = \"derivative.npy\"; or below = [...] and above = [...], an array for each parameter",
     );
     refused(
         "\"stream\"",
         "\"streams\"",
-        "\"load\" in [simulations] (runs/run.toml line 10): unknown name \"streams\": did you mean \"stream\"?",
+        "runs/run.toml line 10: simulations.load: unknown name \"streams\"; did you mean \"stream\"?",
     );
     refused(
         "\"never\"",
         "\"sometimes\"",
-        "\"prefetch\" in [simulations] (runs/run.toml line 12): unknown name \"sometimes\": there are auto, always, never",
+        "runs/run.toml line 12: simulations.prefetch: unknown name \"sometimes\"; expected one of auto, always, never",
     );
     refused(
         "\"1 GiB\"",
         "\"all\"",
-        "\"cache\" in [simulations] (runs/run.toml line 11): cannot read \"all\" as an amount of memory; write it as \
-         \"4 GiB\" or \"500 MB\"",
+        "runs/run.toml line 11: simulations.cache: expected an amount of memory such as \"4 GiB\" or \"500 MB\", found the text \"all\"",
     );
     refused(
         "\"stream\"",
         "\"memory\"",
-        "\"cache\" in [simulations] (runs/run.toml line 11): belongs to load = \"stream\"; load = \"memory\" keeps everything",
+        "runs/run.toml line 11: simulations.cache: belongs to load = \"stream\"; load = \"memory\" keeps everything",
     );
     let error = parse(&SHORT.replace("[network]", "load = \"stream\"\n[network]")).unwrap_err().to_string();
-    assert!(error.starts_with("unknown key \"load\" in [simulations]"), "{error}");
+    assert!(error.contains("simulations: unknown key \"load\""), "{error}");
     let exact = "theta_fid = [1.5]\n[simulations]\nkind = \"exact\"\nfiducial = \"a.npy\"\nbelow = [\"b.npy\"]\n";
     let error = parse(&format!("{exact}[network]\nlayers = [\"exp\"]\n")).unwrap_err().to_string();
-    assert!(error.starts_with("unknown key \"below\" in [simulations]"), "{error}");
+    assert!(error.contains("simulations: unknown key \"below\""), "{error}");
 }
 
 #[test]
@@ -449,14 +427,14 @@ fn simulators_become_sources() {
     ] {
         let text = SHORT.replace("[0.0, 1.0]", theta_fid).replace("mean_variance\"", simulator);
         let run = parse(&text.replace("[network]", "[simulations.validation]\nn_s = 40\nn_d = 30\n[network]")).unwrap();
-        let training = run.training::<f32>().unwrap();
+        let Sources { training, validation, .. } = run.sources::<f32>().unwrap();
         assert_eq!((training.n_s(), training.n_d(), training.input_shape()), (1000, 1000, &shape[..]));
         assert_eq!(training.n_params(), run.theta_fid.len());
-        let validation = run.validation::<f64>().unwrap().unwrap();
+        let validation = validation.unwrap();
         assert_eq!((validation.n_s(), validation.n_d()), (40, 30));
-        assert!(parse(&text).unwrap().validation::<f64>().unwrap().is_none());
+        assert!(parse(&text).unwrap().sources::<f64>().unwrap().validation.is_none());
     }
-    let refused = parse(&SHORT.replace("1.0]", "-1.0]")).unwrap().training::<f64>().err().unwrap().to_string();
+    let refused = parse(&SHORT.replace("1.0]", "-1.0]")).unwrap().sources::<f64>().err().unwrap().to_string();
     assert!(refused.contains("-1"), "{refused}");
 }
 
@@ -470,19 +448,17 @@ fn files_become_sources() {
     let (fiducial, derivative) = (zeros(&[20, 4, 4]), zeros(&[10, 2, 2, 4, 4]));
     let arrays = [("f", fiducial.view().into()), ("d", derivative.view().into())];
     write_npz(folder.path().join("data.npz"), &arrays).unwrap();
-    let text = "theta_fid = [0.0, 1.0]\n[simulations]\nkind = \"numerical\"\nfiducial = \"data.npz:f\"\n\
-                derivative = \"data.npz:d\"\ndelta_theta = [0.1, 0.2]\nn_s = 15\ninput_shape = [4, 4, 1]\n\
-                [simulations.augment]\ntranspose = true\n[simulations.validation]\nfiducial = \"data.npz:f\"\n\
-                derivative = \"data.npz:d\"\n[network]\nlayers = [\"flatten\", { dense = 2 }]\n";
+    let text = "theta_fid = [0.0, 1.0]\n[simulations]\nkind = \"numerical\"\nfiducial = \"data.npz:f\"\nderivative = \"data.npz:d\"\ndelta_theta = [0.1, 0.2]\nn_s = 15\ninput_shape = [4, 4, 1]\n[simulations.augment]\ntranspose = true\n[simulations.validation]\nfiducial = \"data.npz:f\"\nderivative = \"data.npz:d\"\n[network]\nlayers = [\"flatten\", { dense = 2 }]\n";
     let parse = |text: &str| RunFile::parse(text, folder.path().join("run.toml")).unwrap();
     let run = parse(text);
-    let training = run.training::<f32>().unwrap();
+    let Sources { training, validation, .. } = run.sources::<f32>().unwrap();
     assert_eq!((training.n_s(), training.n_d(), training.input_shape()), (15, 10, &[4, 4, 1][..]));
-    assert_eq!(run.validation::<f32>().unwrap().unwrap().n_s(), 20);
+    assert_eq!(validation.unwrap().n_s(), 20);
 
-    let message = |text: &str| parse(text).training::<f32>().err().unwrap().to_string();
+    let message = |text: &str| parse(text).sources::<f32>().err().unwrap().to_string();
     let outside = text.replace("delta_theta = [0.1, 0.2]", "theta_below = [0.1, 0.9]\ntheta_above = [0.2, 1.1]");
-    assert!(message(&outside).contains("theta_fid[0] = 0 is not between theta_below[0] = 0.1"));
+    let outside = RunFile::parse(&outside, "run.toml").unwrap_err().to_string();
+    assert!(outside.contains("theta_fid[0] = 0 is not between theta_below[0] = 0.1"));
     let three = text.replace("[0.0, 1.0]", "[0.0, 1.0, 2.0]").replace("[0.1, 0.2]", "[0.1, 0.2, 0.3]");
     assert!(message(&three).contains("data.npz:d"), "{}", message(&three));
     assert!(message(&text.replace("n_s = 15", "n_s = 25")).contains("n_s = 25, but"));

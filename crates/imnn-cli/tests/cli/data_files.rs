@@ -5,7 +5,7 @@ use ndarray::ArrayD;
 use serde_json::Value;
 
 use super::data::{EXACT, Folder};
-use super::{prints, refuses};
+use super::{imnn, prints, refuses};
 
 /// The weights of a run.
 fn fitted(folder: &Folder, run: &str, out: &str) -> Vec<u8> {
@@ -27,6 +27,10 @@ fn files_are_described() {
     assert!(refuses(&["data", "inspect", &folder.text("none.npy")]).contains("no such file"));
     std::fs::write(folder.path("odd.npy"), "text").expect("written");
     assert!(refuses(&["data", "inspect", &folder.text("odd.npy")]).contains("not a .npy array"));
+    // One that cannot be used does not hide the others.
+    let output = imnn(&["data", "inspect", &folder.text("odd.npy"), &folder.text("fiducial.npy")]);
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.contains("not usable") && text.contains("(80, 6)") && output.status.code() == Some(1), "{text}");
 }
 
 #[test]

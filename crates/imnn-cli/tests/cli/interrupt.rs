@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
 use imnn::fit::History;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::data::{EXACT, Folder};
 
@@ -24,8 +25,7 @@ fn an_interrupt_ends_training_and_saves_it() {
     let mut line = String::new();
     errors.read_line(&mut line).expect("text");
     assert!(line.starts_with("training on 80 simulations"), "{line}");
-    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
-    assert!(kill.success());
+    kill_process(Pid::from_child(&child), Signal::INT).expect("sent");
     let output = child.wait_with_output().expect("it ends");
     let mut rest = String::new();
     errors.read_to_string(&mut rest).expect("text");

@@ -442,7 +442,7 @@ fn shards_together_are_the_whole() {
     assert!(place.simulations("part").keys().all(|name| ["12", "15", "18"].iter().any(|seed| name.contains(seed))));
     let output = imnn(&["simulate", &place.text("sims.toml"), "--out", &place.text("x"), "--shard", "4/3"]);
     assert_eq!(output.status.code(), Some(2));
-    contains(&text(&output.stderr), &["\"4/3\" is no part of the work"]);
+    contains(&text(&output.stderr), &["\"4/3\" is not a valid shard"]);
 }
 
 #[test]
@@ -472,7 +472,7 @@ fn what_cannot_be_run_is_refused_before() {
         place.refuses("set", parts);
         assert!(!place.path("set").exists() && place.calls().is_empty());
     };
-    with("\"{seed}\"", "\"{sed}\"", &["\"command\" at the top of the file (", "line 7): unknown placeholder {sed}"]);
+    with("\"{seed}\"", "\"{sed}\"", &["line 7: command: ", "unknown placeholder {sed}"]);
     with("\"{seed}\"", "\"{seed\"", &["a single {", "in \"{seed\""]);
     with("\"{seed}\", ", "", &["{seed} is in none of the arguments: all simulations would be the same"]);
     with("\"{theta}\"", "\"{theta[1]}\"", &["{theta[1]} names none of the parameters (there are slope"]);
@@ -480,9 +480,9 @@ fn what_cannot_be_run_is_refused_before() {
     with(", \"{out}\"", "", &["{out} is in none of the arguments"]);
     with("[\"sh\", \"sim.sh\", \"{seed}\", \"{theta}\", \"{out}\"]", "[]", &["there is no program"]);
     with("jobs", "job", &["unknown key \"job\"", "line 8", "did you mean \"jobs\"?"]);
-    with("n_d = 4", "n_d = 7", &["\"n_d\"", "line 5", "n_d <= n_s"]);
-    with("n_s = 6", "n_s = 6.5", &["\"n_s\"", "a whole number"]);
-    with("[\"slope\"]", "[\"../slope\"]", &["\"parameters\"", "line 2", "cannot be one"]);
+    with("n_d = 4", "n_d = 7", &["line 5: n_d: ", "n_d <= n_s"]);
+    with("n_s = 6", "n_s = 6.5", &["n_s: ", "a whole number"]);
+    with("[\"slope\"]", "[\"../slope\"]", &["line 2: parameters: ", "cannot be one"]);
     with("jobs = 3", "dir = \"not there\"", &["dir: the program cannot be started in ", "not there"]);
     place.write("sims.toml", SIMS);
     place.refuses("{seed}", &["{seed} stands for a number where simulations are read"]);

@@ -133,7 +133,7 @@ fn faults_of_streamed_files_are_named() {
         &stream
             .replace("load = \"stream\"", "load = \"stream\"\ncache = \"2 kB\"")
             .replace("threads = 1", "threads = 1\nmemory = \"1 kB\""),
-        &["streaming keeps ", " bytes in memory, where [device] memory allows 1000 in all; lower cache"],
+        &["streaming keeps ", " bytes in memory, and [device] memory allows 1000 in all; lower cache"],
     );
     let three = stream.replace("parameters = [\"mu\", \"sigma2\"]\n", "").replace("[0.0, 1.0]", "[0.0, 1.0, 2.0]");
     fails(&three, &["exact.npy has 2 parameters, theta_fid has 3 parameters"]);

@@ -1,6 +1,6 @@
 //! The text of the kernels, and what each of them writes.
 
-use imnn_models::Activation;
+use imnn_models::activations;
 use imnn_stats::Record;
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -37,7 +37,7 @@ impl Limit {
 /// The source of all kernels for numbers of `real`, the type's name in C.
 pub(crate) fn source(real: &str) -> String {
     let parts: String = parts().collect();
-    format!("#define REAL {real}\n{}{COMMON}{parts}", constants())
+    format!("#define REAL {real}\n{}{COMMON}{}{parts}", constants(), activations::cuda_source())
 }
 
 fn parts() -> impl Iterator<Item = &'static str> {
@@ -47,27 +47,13 @@ fn parts() -> impl Iterator<Item = &'static str> {
 /// What the kernels have in common with the Rust that launches them.
 fn constants() -> String {
     let names = |names: Vec<String>| format!("enum {{ {} }};\n", names.join(", "));
-    let activations = names(Activation::ALL.iter().map(|f| f.name().to_uppercase()).collect());
     let limits = names(Limit::ALL.map(|limit| format!("LIMIT_{limit:?}").to_uppercase()).to_vec());
     let record = Record::NAMES.map(|name| format!("RECORD_{}", name.to_uppercase()));
     let record = names([vec!["RECORD_STATUS".into()], record.to_vec(), vec!["RECORD_LEN".into()]].concat());
-    let reals = [
-        ("LEAK", Activation::LEAK),
-        ("SELU_SCALE", Activation::SELU_SCALE),
-        ("SELU_ALPHA", Activation::SELU_ALPHA),
-        ("GELU_CUBIC", Activation::GELU_CUBIC),
-        ("GELU_SCALE", std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::SQRT_2),
-    ];
     let doubles =
         [("SMALLEST_DIAGONAL", imnn_stats::SMALLEST_DIAGONAL), ("LARGEST_CONDITION", imnn_stats::LARGEST_CONDITION)];
-    let reals: String = reals.iter().map(|(name, value)| format!("#define {name} (REAL){value:e}\n")).collect();
     let doubles: String = doubles.iter().map(|(name, value)| format!("#define {name} {value:e}\n")).collect();
-    format!("{activations}{limits}{record}{reals}{doubles}#define MOST {MOST_SUMMARIES}\n")
-}
-
-/// The number of an activation in the kernels.
-pub(crate) fn activation_code(f: Activation) -> usize {
-    Activation::ALL.iter().position(|&other| other == f).unwrap_or(Activation::ALL.len())
+    format!("{limits}{record}{doubles}#define MOST {MOST_SUMMARIES}\n")
 }
 
 /// The C name of the type with so many bytes.
@@ -121,27 +107,21 @@ mod tests {
     }
 
     #[test]
-    fn kernels_have_names_and_activations_their_numbers() {
+    fn kernels_have_names_and_constants() {
         let names: Vec<_> = names().collect();
         assert!(names.contains(&"gather") && names.contains(&"column_sums"));
         let lines = parts().flat_map(str::lines).filter(|line| line.starts_with("KERNEL ")).count();
         assert_eq!(names.len(), lines);
         let source = source("float");
-        assert!(source.contains("enum { RELU, LEAKY_RELU, TANH,"));
+        assert!(source.contains("INLINE Derivatives smooth(unsigned f, REAL v)"));
         assert!(source.contains("enum { LIMIT_NONE, LIMIT_NORM, LIMIT_VALUE };"));
         assert_eq!(Limit::ALL.map(|limit| limit as usize), [0, 1, 2]);
-        for (k, &f) in Activation::ALL.iter().enumerate() {
-            assert_eq!(activation_code(f), k);
-        }
         // What is defined reads as the number it was made of.
-        let defined = |name: &str, cast: &str| {
-            let start = format!("#define {name} {cast}");
+        let defined = |name: &str| {
+            let start = format!("#define {name} ");
             source.lines().find_map(|line| line.strip_prefix(&start)?.parse::<f64>().ok())
         };
-        assert_eq!(defined("LEAK", "(REAL)"), Some(0.01));
-        assert_eq!(defined("SELU_ALPHA", "(REAL)"), Some(1.6732632423543772));
-        assert_eq!(defined("GELU_SCALE", "(REAL)"), Some(1.5957691216057308));
-        assert_eq!(defined("SMALLEST_DIAGONAL", ""), Some(f64::MIN_POSITIVE / f64::EPSILON));
-        assert_eq!(defined("LARGEST_CONDITION", ""), Some(1e13));
+        assert_eq!(defined("SMALLEST_DIAGONAL"), Some(f64::MIN_POSITIVE / f64::EPSILON));
+        assert_eq!(defined("LARGEST_CONDITION"), Some(1e13));
     }
 }

@@ -406,8 +406,8 @@ fn iterations_on_the_card_read_for_the_next_one() {
             let weights = weights();
             let state = optimiser.initialise(weights.len());
             let (lambda, alpha) = (10.0, 10.0);
-            let start =
-                Start { weights: &weights, optimiser: &optimiser, state: &state, lambda, alpha, source: &source };
+            let update = Optimiser::<f64>::device_update(&optimiser).unwrap();
+            let start = Start { weights: &weights, optimiser: &update, state: &state, lambda, alpha, source: &source };
             let mut training = session.start_training(&start).unwrap().unwrap();
             let mut records = vec![];
             let mut rows = vec![];

@@ -7,7 +7,7 @@ use crate::commands::{Argument, Backend, Command, Span, count, launch};
 use crate::error::{DeviceError, Result};
 use crate::lower::{WeightSpans, derive, fold};
 use imnn_engine::Plan;
-use imnn_models::{Clip, Method, OptimiserConfig};
+use imnn_models::{Clip, DeviceUpdate};
 
 /// Parts of the sums that the norm of a gradient is made of.
 const PARTS: usize = 128;
@@ -65,12 +65,12 @@ pub(super) fn n_limit() -> usize {
 /// One update.
 ///
 /// # Errors
-/// If there is no kernel for the optimiser or the limit on its gradient.
-pub(super) fn update(config: &OptimiserConfig, spans: UpdateSpans<'_>) -> Result<Vec<Command>> {
+/// If there is no kernel for the limit on the gradient.
+pub(super) fn update(optimiser: &DeviceUpdate, spans: UpdateSpans<'_>) -> Result<Vec<Command>> {
     let n = spans.weights.len;
     let mut commands = Vec::new();
     let gradient = Argument::Numbers(spans.gradient);
-    let limit = match config.clipping() {
+    let limit = match optimiser.clip {
         None => Limit::None,
         Some(Clip::Norm(_)) => {
             let parts = n.div_ceil(n.div_ceil(PARTS).max(1));
@@ -95,16 +95,7 @@ pub(super) fn update(config: &OptimiserConfig, spans: UpdateSpans<'_>) -> Result
         Argument::Numbers(spans.previous),
         Argument::Numbers(spans.weights),
     ];
-    let kernel = match config.method() {
-        Method::Adam(_) | Method::AdamW(_) => "adam",
-        Method::Sgd(sgd) => {
-            arguments.push(count(sgd.constants().1.into()));
-            "sgd"
-        }
-        Method::RmsProp(_) => "rms_prop",
-        _ => return Err(DeviceError::Internal { what: "an optimiser has no kernel" }),
-    };
     arguments.extend(spans.slots.iter().copied().map(Argument::Numbers));
-    launch(&mut commands, kernel, n, &arguments);
+    launch(&mut commands, optimiser.kernel, n, &arguments);
     Ok(commands)
 }

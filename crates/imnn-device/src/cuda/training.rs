@@ -11,7 +11,7 @@ use crate::commands::{Argument, Backend, Command, Span, bytes};
 use crate::device::{DeviceTraining, Keys, LossResult, Start, Task};
 use crate::error::{DeviceError, Result};
 use imnn_data::{Derivatives, Source};
-use imnn_models::{Clip, Element, OptimiserConfig, OptimiserState};
+use imnn_models::{Clip, DeviceUpdate, Element, OptimiserState};
 use imnn_sim::Key;
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ mod tests;
 /// Training whose weights and optimiser are on a session's card.
 pub(super) struct CardTraining<'a, E: Element, B: Backend> {
     session: &'a mut CardSession<E, B>,
-    optimiser: OptimiserConfig,
+    optimiser: DeviceUpdate,
     buffers: Buffers,
     /// All memory of the buffers, and the sequences that copy to the best weights.
     held: Held,
@@ -58,7 +58,7 @@ impl Buffers {
             slots.push((name.clone(), held.upload(backend, vector)?));
         }
         let mut limits = vec![0.0; n_limit()];
-        if let Some(Clip::Norm(limit) | Clip::Value(limit)) = start.optimiser.clipping() {
+        if let Some(Clip::Norm(limit) | Clip::Value(limit)) = start.optimiser.clip {
             limits[0] = limit;
         }
         let n = start.weights.len();

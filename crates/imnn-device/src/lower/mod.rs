@@ -17,7 +17,7 @@ mod windows;
 pub(crate) use derive::{WeightSpans, derive, fold, n_weights, taps};
 pub(crate) use windows::tables;
 
-use crate::commands::{Argument, Command, Factor, Product, Span, count, kernels, launch};
+use crate::commands::{Argument, Command, Factor, Product, Span, count, launch};
 use imnn_engine::Rows;
 use imnn_engine::plan::{CotangentRows, Gather, LinearStep, MaxPool, Plan, Pointwise, Slot, Step, StepOp, View};
 use imnn_models::{Activation, Element};
@@ -350,5 +350,5 @@ fn accumulate_flag(accumulate: bool) -> Argument {
 
 /// The number of an activation in the kernels.
 fn activation_code(f: Activation) -> Argument {
-    count(kernels::activation_code(f))
+    count(f.code() as usize)
 }

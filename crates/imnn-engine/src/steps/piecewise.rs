@@ -11,12 +11,14 @@
 //! The sign of y gives `f'(v)`, so that y may take the place of x. Loops are compiled for each instruction set; each call
 //! chooses among them.
 
-use super::bias::{add_bias, n_values, with_bias};
+use super::bias::{n_values, with_bias};
 use super::pass::{Backward, Forward};
 use crate::plan::{CotangentRows, Pointwise, Step};
 use imnn_compute::Number;
 use imnn_models::Activation;
+use imnn_models::activations::{Piecewise, Smooth, Visitor};
 use pulp::{Arch, Simd, WithSimd};
+use std::marker::PhantomData;
 
 /// Replaces the input of all rows.
 pub(super) fn forward<E: Number>(pointwise: &Pointwise, step: &Step, pass: &mut Forward<'_, E>) {
@@ -49,12 +51,7 @@ pub(super) fn backward<E: Number>(pointwise: &Pointwise, step: &Step, pass: &mut
 /// `x`: values `(n, F)`, then tangents `(n, p, F)`. `bias`: repeated over F, which its length divides; empty for none.
 pub(super) fn piecewise<E: Number>(f: Activation, n: usize, p: usize, bias: &[E], x: &mut [E]) {
     let (values, tangents) = x.split_at_mut(n_values(n, p, x.len()));
-    let arch = Arch::new();
-    match f {
-        Activation::Relu => arch.dispatch(Kinked { kink: Relu, n, p, bias, values, tangents }),
-        Activation::LeakyRelu => arch.dispatch(Kinked { kink: LeakyRelu, n, p, bias, values, tangents }),
-        _ => add_bias(bias, values),
-    }
+    f.visit(Values { n, p, bias, values, tangents });
 }
 
 /// In place, cotangents times `f'(v)`, from the activation's output `y`.
@@ -62,55 +59,11 @@ pub(super) fn piecewise<E: Number>(f: Activation, n: usize, p: usize, bias: &[E]
 /// # Shapes
 /// `y`: `(n, F)`. `cotangents`: `(n, q, F)`.
 pub(super) fn multiply_slopes<E: Number>(f: Activation, n: usize, q: usize, y: &[E], cotangents: &mut [E]) {
-    let arch = Arch::new();
-    match f {
-        Activation::Relu => arch.dispatch(Slopes { kink: Relu, n, q, y, cotangents }),
-        Activation::LeakyRelu => arch.dispatch(Slopes { kink: LeakyRelu, n, q, y, cotangents }),
-        _ => {}
-    }
+    f.visit(Tangents { n, q, y, cotangents });
 }
 
-/// A piecewise linear function; comparisons are written so that a NaN stays a NaN.
-trait Kink<E>: Copy {
-    /// `f(v)`.
-    fn value(self, v: E) -> E;
-    /// `f'(v)` from `f(v)`.
-    fn slope(self, y: E) -> E;
-}
-
-#[derive(Clone, Copy)]
-struct Relu;
-
-impl<E: Number> Kink<E> for Relu {
-    #[inline(always)]
-    fn value(self, v: E) -> E {
-        if v <= E::zero() { E::zero() } else { v }
-    }
-
-    #[inline(always)]
-    fn slope(self, y: E) -> E {
-        if y > E::zero() { E::one() } else { E::zero() }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct LeakyRelu;
-
-impl<E: Number> Kink<E> for LeakyRelu {
-    #[inline(always)]
-    fn value(self, v: E) -> E {
-        if v >= E::zero() { v } else { E::of(Activation::LEAK) * v }
-    }
-
-    #[inline(always)]
-    fn slope(self, y: E) -> E {
-        if y >= E::zero() { E::one() } else { E::of(Activation::LEAK) }
-    }
-}
-
-/// [`piecewise`] with a kink.
-struct Kinked<'a, E, K> {
-    kink: K,
+/// [`piecewise`] of the function that comes.
+struct Values<'a, E> {
     n: usize,
     p: usize,
     bias: &'a [E],
@@ -118,36 +71,82 @@ struct Kinked<'a, E, K> {
     tangents: &'a mut [E],
 }
 
-impl<E: Number, K: Kink<E>> WithSimd for Kinked<'_, E, K> {
+impl<E: Number> Visitor for Values<'_, E> {
     type Output = ();
 
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Kinked { kink, n, p, bias, values, tangents } = self;
-        if bias.is_empty() {
-            values.iter_mut().for_each(|v| *v = kink.value(*v));
-        } else {
-            with_bias(bias, values, |v| kink.value(v));
-        }
-        Slopes { kink, n, q: p, y: values, cotangents: tangents }.with_simd(simd);
+    fn piecewise<F: Piecewise>(self, _: F) {
+        let Values { n, p, bias, values, tangents } = self;
+        Arch::new().dispatch(Kinked { f: PhantomData::<F>, n, p, bias, values, tangents });
+    }
+
+    /// Smooth functions are not given to these steps; without their curvature they would be wrong.
+    fn smooth<F: Smooth>(self, _: F) {
+        self.values.fill(E::nan());
     }
 }
 
-/// [`multiply_slopes`]; tangents go forward by the same rule.
-struct Slopes<'a, E, K> {
-    kink: K,
+/// [`multiply_slopes`] of the function that comes.
+struct Tangents<'a, E> {
     n: usize,
     q: usize,
     y: &'a [E],
     cotangents: &'a mut [E],
 }
 
-impl<E: Number, K: Kink<E>> WithSimd for Slopes<'_, E, K> {
+impl<E: Number> Visitor for Tangents<'_, E> {
+    type Output = ();
+
+    fn piecewise<F: Piecewise>(self, _: F) {
+        let Tangents { n, q, y, cotangents } = self;
+        Arch::new().dispatch(Slopes { f: PhantomData::<F>, n, q, y, cotangents });
+    }
+
+    /// As for [`Values`].
+    fn smooth<F: Smooth>(self, _: F) {
+        self.cotangents.fill(E::nan());
+    }
+}
+
+/// [`piecewise`] with a kink.
+struct Kinked<'a, E, F> {
+    f: PhantomData<F>,
+    n: usize,
+    p: usize,
+    bias: &'a [E],
+    values: &'a mut [E],
+    tangents: &'a mut [E],
+}
+
+impl<E: Number, F: Piecewise> WithSimd for Kinked<'_, E, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Kinked { f, n, p, bias, values, tangents } = self;
+        if bias.is_empty() {
+            values.iter_mut().for_each(|v| *v = F::value(*v));
+        } else {
+            with_bias(bias, values, F::value);
+        }
+        Slopes { f, n, q: p, y: values, cotangents: tangents }.with_simd(simd);
+    }
+}
+
+/// [`multiply_slopes`]; tangents go forward by the same rule.
+struct Slopes<'a, E, F> {
+    f: PhantomData<F>,
+    n: usize,
+    q: usize,
+    y: &'a [E],
+    cotangents: &'a mut [E],
+}
+
+impl<E: Number, F: Piecewise> WithSimd for Slopes<'_, E, F> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Slopes { kink, n, q, y, cotangents } = self;
+        let Slopes { f: _, n, q, y, cotangents } = self;
         let width = y.len() / n.max(1);
         if width == 0 || q == 0 {
             return;
@@ -155,7 +154,7 @@ impl<E: Number, K: Kink<E>> WithSimd for Slopes<'_, E, K> {
         for (y, cotangents) in y.chunks_exact(width).zip(cotangents.chunks_exact_mut(q * width)) {
             for cotangents in cotangents.chunks_exact_mut(width) {
                 for (c, y) in cotangents.iter_mut().zip(y) {
-                    *c *= kink.slope(*y);
+                    *c *= F::slope(*y);
                 }
             }
         }

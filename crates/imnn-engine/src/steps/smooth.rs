@@ -13,15 +13,13 @@
 //! each instruction set; each call chooses among them. Without vector instructions the functions come from their definition,
 //! [`Activation::with_derivatives`].
 
-mod functions;
-
 use super::bias::{add_bias, n_values};
 use super::copy::put;
 use super::pass::{Backward, Forward, Gradients, Operands};
 use crate::plan::{Pointwise, Step};
-use functions::Smooth;
 use imnn_compute::Number;
 use imnn_models::Activation;
+use imnn_models::activations::{Piecewise, Smooth, Visitor};
 use pulp::{Arch, Simd, WithSimd};
 
 /// Values worked on at once.
@@ -77,21 +75,30 @@ trait Function<E>: Copy {
 }
 
 /// Runs a pass with the vector instructions of this machine, else with the definition of the activation.
-fn run(f: Activation, pass: impl Pass) {
-    let arch = Arch::new();
-    match f {
-        _ if matches!(arch, Arch::Scalar) => pass.run(Definition(f)),
-        Activation::Tanh => arch.dispatch(Vectorised { pass, f: functions::Tanh }),
-        Activation::Sigmoid => arch.dispatch(Vectorised { pass, f: functions::Sigmoid }),
-        Activation::Softplus => arch.dispatch(Vectorised { pass, f: functions::Softplus }),
-        Activation::Elu => arch.dispatch(Vectorised { pass, f: functions::Elu }),
-        Activation::Gelu => arch.dispatch(Vectorised { pass, f: functions::Gelu }),
-        Activation::Selu => arch.dispatch(Vectorised { pass, f: functions::Selu }),
-        Activation::Exp => arch.dispatch(Vectorised { pass, f: functions::Exp }),
-        Activation::Asinh => arch.dispatch(Vectorised { pass, f: functions::Asinh }),
-        Activation::Log1p => arch.dispatch(Vectorised { pass, f: functions::Log1p }),
-        // Piecewise linear ones have passes of their own, and what is to come has a definition.
-        _ => pass.run(Definition(f)),
+fn run(activation: Activation, pass: impl Pass) {
+    activation.visit(Run { activation, pass });
+}
+
+struct Run<P> {
+    activation: Activation,
+    pass: P,
+}
+
+impl<P: Pass> Visitor for Run<P> {
+    type Output = ();
+
+    /// Piecewise linear functions have passes of their own; their definition does as well.
+    fn piecewise<F: Piecewise>(self, _: F) {
+        self.pass.run(Definition(self.activation));
+    }
+
+    fn smooth<F: Smooth>(self, f: F) {
+        let arch = Arch::new();
+        if matches!(arch, Arch::Scalar) {
+            self.pass.run(Definition(self.activation));
+        } else {
+            arch.dispatch(Vectorised { pass: self.pass, f });
+        }
     }
 }
 
@@ -125,7 +132,7 @@ struct InVectors<F>(F);
 impl<E: Number, F: Smooth> Function<E> for InVectors<F> {
     #[inline(always)]
     fn derivatives(self, v: E) -> [E; 3] {
-        self.0.derivatives(v)
+        F::vector(v)
     }
 }
 

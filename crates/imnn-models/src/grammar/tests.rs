@@ -1,16 +1,18 @@
 //! Networks in run files: round trips over random networks, and what is refused in which words.
 
 use super::*;
+use crate::settings::table;
 use crate::{
-    Dual, Element, Model, ParameterSpec, UserLayer, Vector, concat, conv, custom, dense, flatten, global_avg_pool,
-    leaky_relu, max_pool, reshape, serial, sum, tanh,
+    Conv, Dense, Dual, Element, Initialiser, Join, Model, Padding, Parallel, ParameterSpec, UserLayer, Vector,
+    avg_pool, concat, conv, custom, dense, flatten, global_avg_pool, global_max_pool, leaky_relu, max_pool, reshape,
+    residual, serial, sum, tanh,
 };
 use dfdx::tensor::Cpu;
 use dfdx::tensor_ops::Device;
 use proptest::prelude::*;
 
 fn read(layers: &str) -> Result<Network> {
-    let table: Table = format!("layers = {layers}").parse().unwrap();
+    let table: toml::Table = format!("layers = {layers}").parse().unwrap();
     Network::from_toml(&table["layers"])
 }
 
@@ -58,11 +60,10 @@ fn settings_that_may_be_left_out() {
 
 #[test]
 fn initialisers() {
-    let weight =
-        |text: &str| match &read(&format!("[{{ dense = {{ features = 2, weight = {text} }} }}]")).unwrap().layers[0] {
-            Layer::Dense(dense) => dense.weight.clone(),
-            other => panic!("{other:?}"),
-        };
+    let weight = |text: &str| {
+        let network = read(&format!("[{{ dense = {{ features = 2, weight = {text} }} }}]")).unwrap();
+        network.layers[0].settings::<Dense>().unwrap().weight.clone()
+    };
     assert_eq!(weight("\"glorot_uniform\""), Initialiser::GlorotUniform);
     assert_eq!(weight("\"lecun_normal\""), Initialiser::LecunNormal);
     assert_eq!(weight("\"zeros\""), Initialiser::Constant(0.0));
@@ -79,14 +80,14 @@ fn mistakes_are_named() {
     refuse(r#"["ReLU"]"#, "layers[0]: unknown layer \"ReLU\"; did you mean \"relu\"?");
     refuse(
         r#"["xyzzy"]"#,
-        "layers[0]: unknown layer \"xyzzy\"; known are dense, conv, max_pool, avg_pool, reshape, parallel, residual, \
+        "layers[0]: unknown layer \"xyzzy\"; expected one of dense, conv, max_pool, avg_pool, reshape, parallel, residual, \
          global_avg_pool, global_max_pool, flatten, relu, leaky_relu, tanh, sigmoid, softplus, elu, gelu, selu, exp, \
          asinh, log1p, identity",
     );
     refuse(r#"["dense"]"#, "layers[0]: \"dense\" needs settings: { dense = 128 }");
     refuse(r#"[{ tanh = {} }]"#, "layers[0]: \"tanh\" has no settings: write \"tanh\"");
     refuse("[3]", "layers[0]: expected a layer such as { dense = 128 } or \"leaky_relu\", found the integer 3");
-    refuse("[{}]", "layers[0]: an empty table is no layer; write for instance { dense = 128 }");
+    refuse("[{}]", "layers[0]: empty table where a layer was expected; write for instance { dense = 128 }");
     refuse(
         "[{ dense = 3, conv = 4 }]",
         "layers[0]: a layer is one key with its settings, such as { dense = 128 }; found the keys conv, dense",
@@ -113,7 +114,7 @@ fn mistakes_are_named() {
     );
     refuse(
         r#"[{ conv = { filters = 3, kernel = [3, 3], padding = "periodic" } }]"#,
-        "layers[0].conv.padding: unknown padding \"periodic\"; known are same, valid, circular",
+        "layers[0].conv.padding: unknown padding \"periodic\"; expected one of same, valid, circular",
     );
     refuse(
         r#"[{ max_pool = { window = [], padding = "same" } }]"#,
@@ -125,7 +126,7 @@ fn mistakes_are_named() {
     );
     refuse(
         r#"[{ parallel = { branches = [["tanh"]], join = "add" } }]"#,
-        "layers[0].parallel.join: unknown join \"add\"; known are concat, sum",
+        "layers[0].parallel.join: unknown join \"add\"; expected one of concat, sum",
     );
     refuse(
         r#"[{ dense = { features = 3, weight = "he" } }]"#,
@@ -211,38 +212,50 @@ fn window() -> impl Strategy<Value = (Vec<usize>, Vec<usize>, Padding)> {
 
 fn layer() -> impl Strategy<Value = Layer> {
     let leaf = prop_oneof![
-        (1..1000_usize, initialiser(), initialiser()).prop_map(|(features, weight, bias)| Layer::Dense(Dense {
+        (1..1000_usize, initialiser(), initialiser()).prop_map(|(features, weight, bias)| Dense {
             features,
             weight,
             bias
-        })),
+        }
+        .into()),
         (1..1000_usize).prop_map(dense),
         (1..100_usize, window(), initialiser(), initialiser()).prop_map(
-            |(filters, (kernel, strides, padding), weight, bias)| Layer::Conv(Conv {
-                filters,
-                kernel,
-                strides,
-                padding,
-                weight,
-                bias
-            })
+            |(filters, (kernel, strides, padding), weight, bias)| {
+                Conv { filters, kernel, strides, padding, weight, bias }.into()
+            }
         ),
-        window().prop_map(|(window, strides, padding)| Layer::MaxPool(Window { window, strides, padding })),
-        window().prop_map(|(window, strides, padding)| Layer::AvgPool(Window { window, strides, padding })),
-        Just(Layer::GlobalAvgPool),
-        Just(Layer::GlobalMaxPool),
-        Just(Layer::Flatten),
-        prop::collection::vec(1..50_usize, 1..4).prop_map(Layer::Reshape),
+        window().prop_map(|(window, strides, padding)| max_pool(&window, &strides, padding)),
+        window().prop_map(|(window, strides, padding)| avg_pool(&window, &strides, padding)),
+        Just(global_avg_pool()),
+        Just(global_max_pool()),
+        Just(flatten()),
+        prop::collection::vec(1..50_usize, 1..4).prop_map(|shape| reshape(&shape)),
         (0..Activation::ALL.len()).prop_map(|k| Activation::ALL[k].into()),
     ];
     leaf.prop_recursive(3, 20, 4, |inner| {
         let network = || prop::collection::vec(inner.clone(), 0..4).prop_map(Network::from);
         prop_oneof![
             (prop::collection::vec(network(), 0..4), prop_oneof![Just(Join::Concat), Just(Join::Sum)])
-                .prop_map(|(branches, join)| Layer::Parallel(Parallel { branches, join })),
+                .prop_map(|(branches, join)| Parallel { branches, join }.into()),
             network().prop_map(residual),
         ]
     })
+}
+
+/// What the help says can be written is read, and each layer reads the shape that its example is for.
+#[test]
+fn examples_of_the_catalogue_are_layers() {
+    for entry in crate::layers::catalogue() {
+        let network = read(&format!("[{}]", entry.example)).unwrap();
+        let name = if entry.name == "residual" { "parallel" } else { entry.name };
+        assert_eq!(network.layers[0].name(), name);
+        let shape: &[usize] = if entry.name == "residual" { &[8] } else { &[4, 4, 1] };
+        assert!(Model::new(network, shape).is_ok(), "{}", entry.example);
+        assert!(!entry.about.is_empty());
+    }
+    let help = crate::layers::help();
+    assert!(help.lines().all(|line| line.len() <= 120), "{help}");
+    assert!(help.contains("{ dense = 128 }") && help.contains("\"leaky_relu\""), "{help}");
 }
 
 proptest! {

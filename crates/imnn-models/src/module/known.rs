@@ -1,9 +1,12 @@
 //! dfdx modules whose layers are known here, so that tangents come too.
 
-use crate::activation::Activation;
-use crate::dfdx_engine::Element;
+use crate::activations::Activation;
+use crate::element::Element;
 use crate::error::{ModelError, Result};
-use crate::layer::{Dense, Initialiser, Layer, residual};
+use crate::initialise::Initialiser;
+use crate::layer::Layer;
+use crate::layers::Dense;
+use crate::layers::functions::residual;
 use crate::network::Network;
 use dfdx::nn::modules::{Exp, FastGeLU, LeakyReLU, Linear, ReLU, Repeated, Residual, Sigmoid, Tanh};
 use dfdx::tensor::Cpu;
@@ -47,11 +50,8 @@ impl<const I: usize, const O: usize, E: Element> KnownModule for Linear<I, O, E,
         let weight = self.weight.as_vec();
         let transposed = (0..I * O).map(|k| weight[k % O * I + k / O].f64());
         let bias = self.bias.as_vec().into_iter().map(Real::f64);
-        Ok(vec![Layer::Dense(Dense {
-            features: O,
-            weight: Initialiser::Values(transposed.collect()),
-            bias: Initialiser::Values(bias.collect()),
-        })])
+        let (weight, bias) = (Initialiser::Values(transposed.collect()), Initialiser::Values(bias.collect()));
+        Ok(vec![Dense { features: O, weight, bias }.into()])
     }
 }
 

@@ -1,9 +1,12 @@
 //! Any dfdx module as a layer, for data without tangents.
 
-use crate::custom::{ErasedLayer, ParameterSpec, custom_error};
-use crate::dfdx_engine::{Dual, Element, Tape, Vector, send_gradient, to_vec};
+use crate::element::Element;
+use crate::erased::{ErasedLayer, ParameterSpec};
 use crate::error::{ModelError, Result};
-use crate::layer::{Initialiser, Layer};
+use crate::initialise::Initialiser;
+use crate::layer::Layer;
+use crate::layers::custom::{Custom, custom_error};
+use crate::tape::{Dual, Tape, Vector, send_gradient, to_vec};
 use dfdx::nn::{
     Module, RecursiveWalker, TensorCollection, TensorOptions, TensorVisitor, ViewTensorMut, ViewTensorName,
     ViewTensorRef,
@@ -226,7 +229,7 @@ macro_rules! erased {
             DfdxModule<M, I, O, $own>: ErasedLayer + 'static,
         {
             fn from(module: DfdxModule<M, I, O, $own>) -> Self {
-                Layer::Custom(Arc::new(module))
+                Layer::new(Custom(Arc::new(module)))
             }
         }
     };
@@ -344,7 +347,7 @@ mod tests {
             let mut gradient = vec![0.0; weights.values().len()];
             let cotangents = Output { values: residuals, tangents: vec![] };
             backward(&model, weights.values(), &batch, &cotangents, &mut gradient).unwrap();
-            adam.update(iteration, &gradient, &mut state, weights.values_mut());
+            adam.update(iteration, &mut gradient, &mut state, weights.values_mut());
         }
         assert!(losses[199] < 1e-2 * losses[0], "{} to {}", losses[0], losses[199]);
     }

@@ -2,7 +2,7 @@
 
 use super::{Archive, Entry, file, fill, safe};
 use crate::error::Result;
-use crate::optimiser::OptimiserState;
+use crate::optimisers::OptimiserState;
 use imnn_io::atomic::write;
 use imnn_sim::Real;
 use std::path::Path;

@@ -1,6 +1,5 @@
 //! Weights and states in files: round trips, other precisions, weights of another network, broken files.
 
-use super::npz::Header;
 use super::*;
 use crate::{Adam, Model, Optimiser, OptimiserState, Padding, conv, dense, flatten, serial};
 use imnn_sim::Key;
@@ -69,10 +68,6 @@ fn archives_of_numpy_are_read() {
     // The checksum no longer fits, which is an error and not a wrong number.
     let error = Parameters::<f64>::decode(Format::Npz, &path, &bytes, model.layout()).unwrap_err().to_string();
     assert!(error.contains("checksum"), "{error}");
-    assert_eq!(
-        Header::parse("{'descr': '>f8', 'fortran_order': False, 'shape': (3,), }"),
-        Some(Header { double: true, big_endian: true, fortran_order: false, shape: vec![3] })
-    );
 }
 
 #[test]
@@ -136,7 +131,7 @@ fn files_that_are_something_else_are_refused() {
     assert!(message("missing.npz").contains("missing.npz: cannot read it: "), "{}", message("missing.npz"));
     assert!(message("weights.pt").ends_with("weights are kept in files that end in .safetensors or .npz"));
     std::fs::write(path("text.npz"), "text").unwrap();
-    assert!(message("text.npz").contains("not an npz file"));
+    assert!(message("text.npz").contains("not a readable .npz archive"), "{}", message("text.npz"));
     std::fs::write(path("text.safetensors"), "text").unwrap();
     assert!(message("text.safetensors").contains("not a safetensors file"));
     let state: OptimiserState<f32> = Adam::new(1e-3).unwrap().initialise(3);
@@ -149,7 +144,7 @@ fn files_that_are_something_else_are_refused() {
     npz.finish().unwrap();
     assert!(message("integers.npz").contains("layers/0/weight: expected float32 or float64"));
     let error = model().initialise::<f32>(Key::new(0)).save(path("no/folder.npz")).unwrap_err().to_string();
-    assert!(error.contains("folder.npz: cannot write it: "), "{error}");
+    assert!(error.starts_with("cannot write ") && error.contains("folder.npz: "), "{error}");
 }
 
 #[test]
@@ -158,7 +153,7 @@ fn optimiser_states_come_back() {
     let path = folder.path().join("optimiser.safetensors");
     let adam = Adam::new(0.1).unwrap();
     let (mut w, mut state) = ([1.0_f64, 2.0, 3.0], adam.initialise(3));
-    adam.update(0, &[0.1, 0.2, -0.3], &mut state, &mut w);
+    adam.update(0, &mut [0.1, 0.2, -0.3], &mut state, &mut w);
     state.save(&path).unwrap();
     let back = OptimiserState::<f64>::load(&path).unwrap();
     assert_eq!(back, state);
@@ -174,19 +169,6 @@ fn optimiser_states_come_back() {
     model().initialise::<f64>(Key::new(0)).save(&path).unwrap();
     let error = OptimiserState::<f64>::load(&path).unwrap_err().to_string();
     assert!(error.ends_with("it holds \"parameters 1\", expected \"optimiser 1\""), "{error}");
-}
-
-/// A header may announce any size; nothing is allocated for it.
-#[test]
-fn huge_shapes_are_refused() {
-    let header = |shape: &str| format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({shape}), }}\n");
-    for (shape, n_bytes) in [("1000000000000000", Some(8_000_000_000_000_000)), ("9999999999999, 9999999999999", None)]
-    {
-        assert_eq!(Header::parse(&header(shape)).unwrap().n_bytes(), n_bytes);
-    }
-    assert_eq!(Header::parse(&header("-1")), None);
-    assert_eq!(Header::parse(&header("((((")), None);
-    assert_eq!(Header::parse(""), None);
 }
 
 proptest! {
@@ -224,6 +206,5 @@ proptest! {
             let decoded = Parameters::<f32>::decode(format, Path::new("file"), &bytes, model().layout());
             prop_assert!(decoded.is_err());
         }
-        let _ = Header::read(&mut [b"\x93NUMPY".as_slice(), &bytes].concat().as_slice());
     }
 }

@@ -1,8 +1,8 @@
 //! Networks of the original package: outputs, derivatives and weight gradients, in both precisions.
 
 use imnn_models::{
-    Activation, Batch, Element, Layer, Model, Network, Output, Padding, Parameters, backward, concat, conv, dense,
-    flatten, forward, max_pool, serial,
+    Activation, Batch, Element, Join, Layer, Model, Network, Output, Padding, Parallel, Parameters, backward, conv,
+    dense, flatten, forward, max_pool, serial,
 };
 use imnn_sim::Real;
 use ndarray::{ArrayD, Axis};
@@ -36,12 +36,8 @@ fn layer(value: &Value) -> Layer {
         "max_pool2d" => max_pool(&sizes(&value["window"]), &sizes(&value["strides"]), Padding::Same),
         "flatten" => flatten(),
         "parallel_concat_channels" => {
-            let branches: Vec<Network> = value["branches"].as_array().unwrap().iter().map(network).collect();
-            let mut layer = concat([]);
-            if let Layer::Parallel(parallel) = &mut layer {
-                parallel.branches = branches;
-            }
-            layer
+            let branches = value["branches"].as_array().unwrap().iter().map(network).collect();
+            Parallel { branches, join: Join::Concat }.into()
         }
         other => panic!("layer {other} of the manifest is not known"),
     }

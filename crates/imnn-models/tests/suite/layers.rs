@@ -6,7 +6,8 @@
 //! on the two sides, disagree is left out. proptest fails if more than one in four is.
 
 use crate::networks::{Draws, Shift, input_shape, network};
-use imnn_models::{Batch, Element, Layer, Model, Network, Output, Padding, backward, custom, forward};
+use imnn_models::layers::{AvgPool, Conv, MaxPool, Parallel};
+use imnn_models::{Batch, Element, Model, Network, Output, Padding, backward, custom, forward};
 use imnn_sim::{Key, Real};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -257,18 +258,18 @@ fn every_layer_is_drawn() {
     fn visit(network: &Network, seen: &mut BTreeSet<String>) {
         for layer in &network.layers {
             seen.insert(layer.name().to_string());
-            match layer {
-                Layer::Conv(conv) => {
-                    seen.insert(format!("conv {:?} {}", conv.padding, conv.kernel.len()));
-                }
-                Layer::MaxPool(w) | Layer::AvgPool(w) => {
-                    seen.insert(format!("{} {:?} {}", layer.name(), w.padding, w.window.len()));
-                }
-                Layer::Parallel(parallel) => {
-                    seen.insert(format!("{:?}", parallel.join));
-                    parallel.branches.iter().for_each(|branch| visit(branch, seen));
-                }
-                _ => {}
+            let (conv, parallel) = (layer.settings::<Conv>(), layer.settings::<Parallel>());
+            let max = layer.settings::<MaxPool>().map(|pool| &pool.0);
+            let pool = max.or(layer.settings::<AvgPool>().map(|pool| &pool.0));
+            if let Some(conv) = conv {
+                seen.insert(format!("conv {:?} {}", conv.padding, conv.kernel.len()));
+            }
+            if let Some(pool) = pool {
+                seen.insert(format!("{} {:?} {}", layer.name(), pool.padding, pool.window.len()));
+            }
+            if let Some(parallel) = parallel {
+                seen.insert(format!("{:?}", parallel.join));
+                parallel.branches.iter().for_each(|branch| visit(branch, seen));
             }
         }
     }

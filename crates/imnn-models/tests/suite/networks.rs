@@ -100,7 +100,7 @@ fn layer(draws: &mut Draws<'_>, shape: &mut Vec<usize>, layers: &mut Vec<Layer>)
             let widths: Vec<usize> =
                 (0..n_branches).map(|_| if join == Join::Sum { features } else { draws.up_to(2) }).collect();
             let branches = widths.iter().map(|&width| branch(draws, shape, width)).collect();
-            layers.push(Layer::Parallel(Parallel { branches, join }));
+            layers.push(Parallel { branches, join }.into());
             set_channels(shape, if join == Join::Sum { features } else { widths.iter().sum() });
         }
         9 => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{ArrayInfo, Contents, array, contents};
+use super::{ArrayInfo, Contents, Member, array, contents};
 use imnn_data::{ArrayPath, DataError, Pattern, array_endings};
 
 /// Files of a pattern such as `fiducial/{seed}.npy`.
@@ -105,7 +105,11 @@ fn of_one(folder: &Path) -> Result<Vec<Contents>, DataError> {
             continue;
         }
         for name in names {
-            found.push(contents(&ArrayPath::of_file(folder.join(name)))?);
+            let path = ArrayPath::of_file(folder.join(name));
+            found
+                .push(contents(&path).unwrap_or_else(|error| {
+                    Contents::Members(vec![Member::Other { path, reason: error.to_string() }])
+                }));
         }
     }
     Ok(found)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::arguments::InspectArguments;
 use crate::CliError;
-use crate::output::{facts, json_line, json_number, number};
+use crate::output::{self, facts, json_line, json_number, number};
 
 /// What a file turned out to be.
 enum Found {
@@ -21,8 +21,20 @@ enum Found {
 }
 
 pub(super) fn inspect(arguments: &InspectArguments) -> Result<String, CliError> {
-    let found: Vec<Found> =
-        arguments.files.iter().map(look).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    let mut found = vec![];
+    let mut unusable = 0;
+    for path in &arguments.files {
+        match look(path) {
+            Ok(of_path) => found.push(of_path),
+            // The others are shown all the same.
+            Err(error) if arguments.files.len() > 1 => {
+                unusable += 1;
+                let member = Member::Other { path: path.clone(), reason: error.to_string() };
+                found.push(Found::Arrays(path.clone(), vec![Contents::Members(vec![member])]));
+            }
+            Err(error) => return Err(error),
+        }
+    }
     let all: Vec<ArrayInfo> = found.iter().flat_map(infos).collect();
     let mut text = String::new();
     let mut values = vec![];
@@ -34,18 +46,23 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<String, CliError> 
         text.push_str(&of_text);
         values.push(of_json);
     }
-    Ok(if arguments.json { json_line(&Value::Array(values)) } else { text })
+    let text = if arguments.json { json_line(&Value::Array(values)) } else { text };
+    if unusable > 0 {
+        output::print(&text)?;
+        return Err(CliError::Unusable { files: unusable });
+    }
+    Ok(text)
 }
 
-fn look(path: &ArrayPath) -> Result<Vec<Found>, CliError> {
+fn look(path: &ArrayPath) -> Result<Found, CliError> {
     if path.key().is_none() && path.file().join("model.toml").is_file() {
-        return Ok(vec![Found::Run(path.clone(), Description::load(path.file())?)]);
+        return Ok(Found::Run(path.clone(), Description::load(path.file())?));
     }
     let arrays = match contents(path)? {
         Contents::Folder(parts) => parts,
         other => vec![other],
     };
-    Ok(vec![Found::Arrays(path.clone(), arrays)])
+    Ok(Found::Arrays(path.clone(), arrays))
 }
 
 fn infos(found: &Found) -> Vec<ArrayInfo> {

@@ -29,18 +29,14 @@ pub(super) fn sets(arguments: &SetArguments) -> Result<Sets, CliError> {
     let run = RunFile::read(path)?;
     let simulations = &run.simulations;
     let (paths, kind) = match &simulations.kind {
-        Kind::Numerical { files, delta_theta, theta_below, theta_above } => {
-            let steps = Steps::new(delta_theta.clone(), theta_below.clone(), theta_above.clone())?;
-            steps.check_fiducial(&run.theta_fid)?;
-            (files, FilesKind::Numerical(steps))
-        }
+        Kind::Numerical { files, steps } => (files, FilesKind::Numerical(steps.clone())),
         Kind::Exact { files } => (files, FilesKind::Exact),
         _ => return Err(CliError::NoSimulations { run: Some(path.clone()) }),
     };
     let input_shape = &simulations.input_shape;
     let of = |paths: &FilePaths, n_s, n_d| Files {
         fiducial: paths.fiducial.clone(),
-        derivative: (&paths.derivative).into(),
+        derivative: paths.derivative.clone(),
         kind: kind.clone(),
         n_s,
         n_d,

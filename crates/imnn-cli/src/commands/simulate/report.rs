@@ -23,7 +23,7 @@ pub(super) struct Report<'a> {
 pub(super) enum Product {
     /// Not all is there yet.
     Incomplete,
-    /// So much failed that what is left is no set.
+    /// So much failed that too few seeds are left to train on.
     TooFew,
     /// All is there.
     Ready {
@@ -47,7 +47,7 @@ impl Report<'_> {
             text.push_str(&format!("and {more} more in {}\n", self.out.join("failures.json").display()));
         }
         for (path, reason) in status.unusable.iter().take(SHOWN) {
-            text.push_str(&format!("{} is no simulation of this set: {reason}\n", path.display()));
+            text.push_str(&format!("{} does not belong to this set: {reason}\n", path.display()));
         }
         if !text.is_empty() {
             text.push('\n');
@@ -70,9 +70,7 @@ impl Report<'_> {
         let shown = |name: &str| self.out.join(name).display().to_string();
         match self.product {
             Product::Incomplete => String::new(),
-            Product::TooFew => {
-                "there is no seed with all its simulations, so there is nothing to train on\n".to_owned()
-            }
+            Product::TooFew => "no seed is complete yet, so there is nothing to train on\n".to_owned(),
             Product::Ready { changed, collected, n_s, n_d } => {
                 let mut text = format!("complete: {n_s} simulations, {n_d} of them with partners below and above\n");
                 if let Some(collected) = collected {

@@ -90,7 +90,8 @@ fn network(shape: &[usize], map: bool, n_params: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run_file::{DerivativePaths, Kind, RunFile};
+    use crate::run_file::{Kind, RunFile};
+    use imnn::data::{DerivativeFiles, Steps};
 
     #[track_caller]
     fn check(shape: &[usize], input_shape: &[usize]) {
@@ -113,12 +114,10 @@ mod tests {
         for text in [&text, &with_validation] {
             let run = RunFile::parse(text, "x/run.toml").unwrap_or_else(|error| panic!("{error}\n{text}"));
             assert_eq!((run.simulations.n_s, run.simulations.n_d), (Some(9), Some(4)));
-            let Kind::Numerical { files, theta_below, theta_above, .. } = &run.simulations.kind else { panic!() };
-            assert_eq!(
-                (theta_below.as_ref(), theta_above.as_ref()),
-                (Some(&design.theta_below), Some(&design.theta_above))
-            );
-            let DerivativePaths::Sides { below, above } = &files.derivative else { panic!() };
+            let Kind::Numerical { files, steps } = &run.simulations.kind else { panic!() };
+            let (below, above) = (design.theta_below.clone(), design.theta_above.clone());
+            assert_eq!(*steps, Steps::Theta { below, above });
+            let DerivativeFiles::Sides { below, above } = &files.derivative else { panic!() };
             assert_eq!(below[1].to_string(), "x/A_s_m/{seed}.npy");
             assert_eq!(above[0].to_string(), "x/Om_p/{seed}.npy");
             let seen = run.simulations.input_shape.clone().unwrap_or_else(|| shape.to_vec());

@@ -67,10 +67,11 @@ KERNEL adam(unsigned n, IN(double) record, IN(REAL) c, unsigned clip, IN(double)
     w[i] = old - c[4] * mean / (sqrt(c[5] * square) + c[6]) - c[7] * old;
 }
 
-// v = momentum v + g, w -= rate v, or with Nesterov's rule rate (g + momentum v); c holds rate, momentum.
+// v = momentum v + g, w -= rate v, or with Nesterov's rule rate (g + momentum v); c holds rate, momentum and 1 for
+// Nesterov's rule, else 0.
 // A thread for each weight.
 KERNEL sgd(unsigned n, IN(double) record, IN(REAL) c, unsigned clip, IN(double) limit, IN(REAL) gradient,
-           OUT(REAL) previous, OUT(REAL) w, unsigned nesterov, OUT(REAL) v) {
+           OUT(REAL) previous, OUT(REAL) w, OUT(REAL) v) {
     THREAD(i, n);
     REAL old = w[i];
     previous[i] = old;
@@ -78,12 +79,12 @@ KERNEL sgd(unsigned n, IN(double) record, IN(REAL) c, unsigned clip, IN(double) 
         return;
     REAL g = limited(gradient[i], clip, limit), velocity = c[1] * (REAL)v[i] + g;
     v[i] = velocity;
-    w[i] = old - c[0] * (nesterov ? g + c[1] * velocity : velocity);
+    w[i] = old - c[0] * (c[2] != 0 ? g + c[1] * velocity : velocity);
 }
 
 // v = decay v + (1 - decay) g^2, w -= rate g / (sqrt(v) + eps); c holds rate, 1 - decay, decay, eps.
 // A thread for each weight.
-KERNEL rms_prop(unsigned n, IN(double) record, IN(REAL) c, unsigned clip, IN(double) limit, IN(REAL) gradient,
+KERNEL rmsprop(unsigned n, IN(double) record, IN(REAL) c, unsigned clip, IN(double) limit, IN(REAL) gradient,
                 OUT(REAL) previous, OUT(REAL) w, OUT(REAL) v) {
     THREAD(i, n);
     REAL old = w[i];

@@ -7,8 +7,8 @@ use crate::cuda::session::Limits;
 use crate::{Cotangents, Cpu, Device, DeviceError, Session};
 use imnn_data::{Arrays, OnTheFly, simulate_numerical};
 use imnn_models::{
-    Adam, AdamW, Model, Optimiser, Padding, RmsProp, Schedule, Sgd, conv, dense, flatten, gelu, leaky_relu, relu,
-    reshape, serial,
+    Adam, AdamW, DeviceUpdate, Model, Optimiser, OptimiserConfig, Padding, RmsProp, Schedule, Sgd, conv, dense,
+    flatten, gelu, leaky_relu, relu, reshape, serial,
 };
 use imnn_sim::GaussianMeanVariance;
 use imnn_stats::{Loss, Record};
@@ -41,6 +41,11 @@ fn sources(n_s: usize, n_d: usize) -> [Box<dyn Source<f64>>; 3] {
 /// Adam whose steps do not depend on the sign of gradients that are rounding alone.
 fn smooth(learning_rate: impl Into<Schedule>) -> Adam {
     Adam::new(learning_rate).unwrap().epsilon(0.1).unwrap()
+}
+
+/// The update of an optimiser as cards make it.
+fn on_a_device(optimiser: &OptimiserConfig) -> DeviceUpdate {
+    Optimiser::<f64>::device_update(optimiser).unwrap()
 }
 
 fn optimisers() -> Vec<OptimiserConfig> {
@@ -113,7 +118,7 @@ impl<'a> Case<'a> {
             let found = self.loss.evaluate(made.x.view(), made.dx.view()).unwrap();
             let cotangents = Cotangents { x: found.dloss_dx.view(), dx: found.dloss_ddx.view() };
             session.backward(&task, &cotangents, &mut gradient).unwrap();
-            self.optimiser.update(i, &gradient, &mut state, &mut weights);
+            self.optimiser.update(i, &mut gradient, &mut state, &mut weights);
             let s = &found.statistics;
             records.push([
                 found.value,
@@ -130,9 +135,10 @@ impl<'a> Case<'a> {
 
     fn training<'b>(&self, session: &'b mut CardSession<f64, Emulated>) -> CardTraining<'b, f64, Emulated> {
         let (weights, state) = self.start();
+        let update = on_a_device(self.optimiser);
         let start = Start {
             weights: &weights,
-            optimiser: self.optimiser,
+            optimiser: &update,
             state: &state,
             lambda: self.loss.regularisation.lambda(),
             alpha: self.loss.regularisation.alpha(),
@@ -400,8 +406,9 @@ fn what_cannot_train_on_a_card_is_left_to_the_host() {
     let optimiser = OptimiserConfig::default();
     let weights = vec![0.0; model.layout().len()];
     let state = optimiser.initialise(weights.len());
+    let update = on_a_device(&optimiser);
     let start =
-        |weights, source| Start { weights, optimiser: &optimiser, state: &state, lambda: 10.0, alpha: 1.0, source };
+        |weights, source| Start { weights, optimiser: &update, state: &state, lambda: 10.0, alpha: 1.0, source };
     let mut session = card::<f64>(&model, Limits::default());
     let used = session.backend.used;
     assert!(session.start_training(&start(&weights, source.as_ref())).unwrap().is_none());
@@ -434,8 +441,8 @@ fn training_takes_memory_from_earlier_passes() {
     session.backend.really = session.backend.used + 10_000;
     let regularisation = case.loss.regularisation;
     let (lambda, alpha) = (regularisation.lambda(), regularisation.alpha());
-    let start =
-        Start { weights: &weights, optimiser: &optimiser, state: &state, lambda, alpha, source: source.as_ref() };
+    let update = on_a_device(&optimiser);
+    let start = Start { weights: &weights, optimiser: &update, state: &state, lambda, alpha, source: source.as_ref() };
     let error = session.start_training(&start).err().unwrap();
     assert!(matches!(error, DeviceError::OutOfMemory { .. }), "{error}");
     assert_eq!(session.backend.used, bare);
@@ -453,7 +460,8 @@ fn single_precision_trains_too() {
     let state = optimiser.initialise(weights.len());
     let Case { loss, .. } = case;
     let (lambda, alpha) = (loss.regularisation.lambda(), loss.regularisation.alpha());
-    let start = Start { weights: &weights, optimiser: &optimiser, state: &state, lambda, alpha, source: &source };
+    let update = on_a_device(&optimiser);
+    let start = Start { weights: &weights, optimiser: &update, state: &state, lambda, alpha, source: &source };
     let mut session = card::<f32>(&model, Limits::default());
     let mut training = CardTraining::new(&mut session, &start).unwrap().unwrap();
     for i in 0..ITERATIONS {

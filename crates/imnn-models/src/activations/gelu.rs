@@ -1,0 +1,72 @@
+//! The Gaussian error linear unit, approximated by a hyperbolic tangent.
+
+use super::function::Smooth;
+use super::logistic::{Logistic, sigmoid, sigmoid_slope};
+use imnn_compute::Number;
+use imnn_sim::Real;
+
+/// `v/2 (1 + tanh(sqrt(2/pi) (v + 0.044715 v^3)))`, the usual approximation of `v Phi(v)`; with
+/// `(1 + tanh u)/2 = 1/(1 + exp(-2u))` only one exponential is needed:
+///
+/// ```text
+/// u = 2 sqrt(2/pi) (v + c v^3),   S = sigmoid(u)
+/// f = v S,   f' = S + v S' u',   f'' = S' (2 u' + v (u'' + u'^2 (1 - 2 S)))
+/// ```
+///
+/// # References
+/// Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2.
+#[derive(Clone, Copy, Debug)]
+pub struct Gelu;
+
+/// `2 sqrt(2/pi)`.
+const SCALE: f64 = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::SQRT_2;
+/// The function is 0 or `v` to all digits beyond.
+const END: f64 = 32.0;
+
+impl Gelu {
+    /// Coefficient c of the cubic term.
+    pub const CUBIC: f64 = 0.044_715;
+}
+
+impl Smooth for Gelu {
+    const NAME: &'static str = "gelu";
+    const FORMULA: &'static str = "v/2 (1 + tanh(sqrt(2/pi) (v + 0.044715 v^3)))";
+
+    fn derivatives<E: Real>(v: E) -> [E; 3] {
+        let (one, two, scale) = (E::one(), E::of(2.0), E::of(SCALE));
+        let u = scale * (v + E::of(Self::CUBIC) * v * v * v);
+        let d = scale * (one + E::of(3.0 * Self::CUBIC) * v * v);
+        let dd = scale * E::of(6.0 * Self::CUBIC) * v;
+        let (s, slope) = (sigmoid(u), sigmoid_slope(u));
+        [v * s, s + v * slope * d, slope * (two * d + v * (dd + d * d * (one - two * s)))]
+    }
+
+    #[inline(always)]
+    fn vector<L: Number>(v: L) -> [L; 3] {
+        let (one, two, end) = (L::one(), L::of(2.0), L::of(END));
+        let (scale, cubic) = (L::of(SCALE), L::of(Gelu::CUBIC));
+        // S is 0 or 1 and S' is 0 beyond the ends, where powers of v would overflow.
+        let above = if v < -end { -end } else { v };
+        let w = if above > end { end } else { above };
+        let square = cubic * w * w;
+        let u1 = scale * L::of(3.0).mul_add(square, one);
+        let u2 = scale * L::of(6.0) * cubic * w;
+        let Logistic { value, slope, rest, .. } = Logistic::new(scale * w * (one + square));
+        let curvature = slope * two.mul_add(u1, w * (u1 * u1).mul_add(rest, u2));
+        [above * value, (w * slope).mul_add(u1, value), curvature]
+    }
+
+    fn cuda() -> String {
+        let cubic = Self::CUBIC;
+        format!(
+            "\
+        REAL scale = (REAL){SCALE:?}, cubic = (REAL){cubic:?};
+        REAL u = scale * (v + cubic * v * v * v);
+        REAL du = scale * (1 + 3 * cubic * v * v), ddu = scale * 6 * cubic * v;
+        REAL s = sigmoid(u), slope = sigmoid_slope(u);
+        d.value = v * s;
+        d.slope = s + v * slope * du;
+        d.curvature = slope * (2 * du + v * (ddu + du * du * (1 - 2 * s)));"
+        )
+    }
+}
