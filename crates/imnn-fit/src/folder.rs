@@ -129,7 +129,10 @@ mod tests {
     fn only_runs_are_replaced_and_none_is_lost() {
         let parent = tempfile::tempdir().unwrap();
         let target = parent.path().join("run");
-        let write = |folder: &RunFolder| Ok(fs::write(folder.path().join("model.toml"), "").unwrap());
+        let write = |folder: &RunFolder| {
+            fs::write(folder.path().join("model.toml"), "").unwrap();
+            Ok(())
+        };
         RunFolder::beside(&target, write).unwrap();
         for saved in ["run-2", "run-3"] {
             let error = RunFolder::beside(&target, write).unwrap_err();
