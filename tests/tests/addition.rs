@@ -1,7 +1,7 @@
 //! An activation, by its name in run files, in a network that is trained.
 //!
-//! `cargo xtask test` runs this a second time, on a copy of the sources in which the activation of
-//! `tests/additions/activation.patch` was added; `IMNN_ADDED` is its name then.
+//! `cargo xtask test` runs this a second time, on a copy of the sources with the additions of `tests/additions`;
+//! `IMNN_ADDED` is the name of the activation among them then.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! `cargo xtask addition`: what docs/contributing.md says of additions is so: one is made on a copy of the sources, and trained with.
+//! `cargo xtask addition`: the additions that docs/contributing.md shows, made on a copy of the sources, and trained with.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,9 +7,17 @@ use std::{fs, io};
 use crate::process::{Failure, Outcome, cargo, run as run_command};
 use crate::{setup, workspace};
 
-/// The addition, as `git diff` shows it, and the name of the activation that it adds.
-pub const PATCH: &str = "tests/additions/activation.patch";
+/// The additions, as `git diff` shows them, and the name of the activation among them.
+const PATCHES: &str = "tests/additions";
 const NAME: &str = "silu";
+
+/// The files of the additions.
+pub fn patches() -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(workspace::root().join(PATCHES))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
 
 pub fn run(arguments: &[String]) -> Outcome {
     if let Some(argument) = arguments.first() {
@@ -24,7 +32,7 @@ pub fn run(arguments: &[String]) -> Outcome {
     }
     // Without the ceiling git would take the copy for a folder of the repository around it.
     let mut git = Command::new("git");
-    git.args(["apply", "--whitespace=nowarn"]).arg(workspace::root().join(PATCH));
+    git.args(["apply", "--whitespace=nowarn"]).args(patches()?);
     run_command(git.current_dir(&patched).env("GIT_CEILING_DIRECTORIES", &folder))?;
     // Into a folder that stays, so that a second run compiles only what has changed.
     update(&patched, &sources)?;

@@ -43,7 +43,7 @@ install what is missing, train on mean and variance, print a table, draw a plot"
     Command { name: "test", arguments: "[ARGUMENTS]", run: test::run, what: "\
 install what is missing, run all tests (or `cargo test` with these arguments)" },
     Command { name: "addition", arguments: "", run: addition::run, what: "\
-the addition that docs/contributing.md shows, made on a copy of the sources, and trained with" },
+the additions that docs/contributing.md shows, made on a copy of the sources, and trained with" },
     Command { name: "check", arguments: "", run: check::run, what: "\
 formatting, tidy, clippy, documentation, tests: everything to pass before a change" },
     Command { name: "tidy", arguments: "", run: tidy::run, what: "\

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: all tests, those of the crate outside the workspace and of an addition to the sources included.
+//! `cargo xtask test`: all tests, those of the crate outside the workspace and of additions to the sources included.
 
 use crate::process::{Outcome, cargo, run as run_command};
 use crate::{addition, setup};

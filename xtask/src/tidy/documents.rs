@@ -1,9 +1,9 @@
 //! ARCHITECTURE.md speaks of every crate and gives the reason for every dependency; README.md gives the versions of the
-//! manifest, and so does CITATION.cff; docs/contributing.md shows the addition that the tests make.
+//! manifest, and so does CITATION.cff; docs/contributing.md shows the additions that the tests make.
 
 use std::fs;
 
-use crate::addition::PATCH;
+use crate::addition::patches;
 use crate::process::Outcome;
 use crate::workspace::{self, Member, keys, string};
 
@@ -21,8 +21,9 @@ pub fn faults() -> Outcome<Vec<String>> {
     }
     let read = |name: &str| fs::read_to_string(workspace::root().join(name)).unwrap_or_default();
     faults.extend(citation(&read("CITATION.cff"), &manifest));
-    if let Ok(text) = fs::read_to_string(workspace::root().join("docs/contributing.md")) {
-        faults.extend(contributing(&text, &read(PATCH)));
+    for patch in patches()? {
+        let name = workspace::shown(&patch);
+        faults.extend(contributing(&read("docs/contributing.md"), &name, &read(&name)));
     }
     Ok(faults)
 }
@@ -54,12 +55,12 @@ fn citation(text: &str, manifest: &str) -> Option<String> {
         .then(|| format!("CITATION.cff says version {}, the manifest {version}", says.unwrap_or("none")))
 }
 
-/// docs/contributing.md has every line that the patch adds or removes.
-fn contributing(text: &str, patch: &str) -> Option<String> {
+/// docs/contributing.md has every line that a patch adds or removes.
+fn contributing(text: &str, name: &str, patch: &str) -> Option<String> {
     let lines: Vec<&str> = text.lines().collect();
     let mut changes = patch.lines().filter(|line| line.starts_with(['+', '-']));
     let lacking = changes.find(|line| !lines.contains(line));
-    lacking.map(|line| format!("docs/contributing.md does not show this line of {PATCH}: {line}"))
+    lacking.map(|line| format!("docs/contributing.md does not show this line of {name}: {line}"))
 }
 
 /// Whether a line names a dependency and says at least four words about it.
@@ -151,8 +152,8 @@ mod tests {
         assert_eq!(citation("cff-version: 1.2.0\nversion: 0.1.0\n", MANIFEST), None);
         assert!(citation("version: 0.2.0\n", MANIFEST).unwrap().contains("says version 0.2.0, the manifest 0.1.0"));
         let patch = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n context\n-old\n+new\n";
-        assert_eq!(contributing("text\n```diff\n--- a/x\n+++ b/x\n-old\n+new\n```\n", patch), None);
-        assert!(contributing("--- a/x\n+++ b/x\n-old\n", patch).unwrap().ends_with("activation.patch: +new"));
+        assert_eq!(contributing("text\n```diff\n--- a/x\n+++ b/x\n-old\n+new\n```\n", "a.patch", patch), None);
+        assert!(contributing("--- a/x\n+++ b/x\n-old\n", "a.patch", patch).unwrap().ends_with("a.patch: +new"));
     }
 
     #[test]
