@@ -73,8 +73,8 @@ impl Workers for ThreadPool {
         1 + self.helpers.len()
     }
 
-    /// Worker 0 is the calling thread, the others are threads of the pool; the calling thread also does what a thread has not
-    /// begun when it is done itself.
+    /// Worker 0 is the calling thread, the others are threads of the pool; when the calling thread is done with its own part it
+    /// takes over the parts that no thread has begun.
     #[allow(unsafe_code)]
     fn each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
         if n <= 1 {

@@ -15,7 +15,7 @@ mod derive;
 mod windows;
 
 pub(crate) use derive::{WeightSpans, derive, fold, n_weights, taps};
-pub(crate) use windows::tables;
+use windows::Table;
 
 use crate::commands::{Argument, Command, Factor, Product, Span, count, launch};
 use imnn_engine::Rows;
@@ -70,7 +70,18 @@ pub(crate) struct Lengths {
     pub(crate) largest: usize,
 }
 
-/// Partial sums of columns are made by about this many threads.
+/// The tables of all steps.
+pub(crate) fn tables<E>(plan: &Plan<E>) -> Vec<Table> {
+    let table = |op: &StepOp| match op {
+        StepOp::Linear(LinearStep { gather: Some(gather), .. }) => Table::new(gather.windows(), false),
+        StepOp::MaxPool(MaxPool { windows, .. }) => Table::new(windows, true),
+        StepOp::MeanPool(windows) => Table::of_means(windows),
+        StepOp::Linear(_) | StepOp::Piecewise(_) | StepOp::Smooth(_) | StepOp::Copy | StepOp::Add => Table::default(),
+    };
+    plan.steps.iter().map(|step| table(&step.op)).collect()
+}
+
+/// Partial sums of columns are added by about this many threads.
 const SUMMING: usize = 1 << 16;
 /// No fewer rows than this go to one partial sum.
 const ROWS_PER_PART: usize = 32;

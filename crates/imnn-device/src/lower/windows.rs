@@ -1,7 +1,5 @@
 //! Tables of windows as kernels read them.
 
-use imnn_engine::Plan;
-use imnn_engine::plan::{MaxPool, StepOp};
 use imnn_models::{OUTSIDE, Windows};
 
 /// What the kernels of one step look up: all are empty where a step has no windows.
@@ -17,25 +15,16 @@ pub(crate) struct Table {
     pub(crate) share: Vec<f64>,
 }
 
-/// The tables of all steps.
-pub(crate) fn tables<E: imnn_models::Element>(plan: &Plan<E>) -> Vec<Table> {
-    let table = |op: &StepOp| match op {
-        StepOp::Linear(linear) => {
-            linear.gather.as_ref().map_or_else(Table::default, |g| Table::new(g.windows(), false))
-        }
-        StepOp::MaxPool(MaxPool { windows, .. }) => Table::new(windows, true),
-        StepOp::MeanPool(windows) => {
-            let inside = |o| windows.window(o).iter().filter(|&&tap| tap != OUTSIDE).count();
-            let share = (0..windows.n_outputs()).map(|o| 1.0 / inside(o).max(1) as f64).collect();
-            Table { share, ..Table::new(windows, false) }
-        }
-        StepOp::Piecewise(_) | StepOp::Smooth(_) | StepOp::Copy | StepOp::Add => Table::default(),
-    };
-    plan.steps.iter().map(|step| table(&step.op)).collect()
-}
-
 impl Table {
-    fn new(windows: &Windows, outputs_once: bool) -> Self {
+    /// The table for means over windows.
+    pub(super) fn of_means(windows: &Windows) -> Self {
+        let inside = |o| windows.window(o).iter().filter(|&&tap| tap != OUTSIDE).count();
+        let share = (0..windows.n_outputs()).map(|o| 1.0 / inside(o).max(1) as f64).collect();
+        Table { share, ..Table::new(windows, false) }
+    }
+
+    /// The table of windows; with `outputs_once` their readers are outputs, each of them once.
+    pub(super) fn new(windows: &Windows, outputs_once: bool) -> Self {
         let mut lists: Vec<Vec<u32>> = vec![Vec::new(); windows.n_inputs];
         for (at, &tap) in windows.taps.iter().enumerate().filter(|&(_, &tap)| tap != OUTSIDE) {
             let reader = if outputs_once { at / windows.n_taps } else { at } as u32;

@@ -80,7 +80,7 @@ pub struct Step {
     pub input: View,
     /// What it writes.
     pub output: View,
-    /// Whether the gradient of the input is added to what is there already.
+    /// Whether the gradient of the input is added to what other steps have written.
     pub accumulate: bool,
     /// Whether this is the first step backward that combines its input.
     pub combine: bool,
@@ -114,7 +114,7 @@ pub struct LinearStep {
     pub weight: Slot,
     /// b, `(g)` or `(positions, g)`.
     pub bias: Slot,
-    /// W^T among the derived, where a product needs it.
+    /// W^T among the derived, if a product needs it.
     pub transposed: Option<Slot>,
     /// Whether W has few columns, so that its products are those of [`imnn_compute::narrow`], and its gradient is transposed.
     pub narrow: bool,

@@ -8,9 +8,9 @@
 //!    ```
 //!
 //!    where "inside" leaves out taps beyond the edge. An inception block that reads one channel multiplies 16 times less
-//!    this way. It is done where it saves multiplications.
-//! 2. *Positions that nobody reads*. A pool, or a map of the channels, before a layer with strides is needed only where
-//!    that layer looks.
+//!    this way. It is done if it saves multiplications.
+//! 2. *Positions that nobody reads*. A pool, or a map of the channels, before a layer with strides is needed only at the
+//!    positions that this layer reads.
 //!
 //! Both depend on the network alone. Summaries change by rounding only.
 
@@ -71,24 +71,24 @@ fn leave_out_unread(layers: &mut [Primitive]) {
     // Functions of single numbers and maps of channels pass the cut on; a layer with windows of its own makes less.
     let mut shape = reader.input;
     let mut from = None;
-    for (k, layer) in before.iter().enumerate().rev() {
+    for (k, layer) in before.iter_mut().enumerate().rev() {
         if layer.output != shape {
             break;
         }
         shape = layer.input;
         match &layer.op {
             Op::Pointwise(_) => {}
-            // The map has to gather what is left, which pays where much is left out.
+            // The map has to gather what is left, which pays if much is left out.
             Op::Linear(Linear::Map(_)) => {
                 if read.len() * 4 <= windows.n_inputs * 3 {
                     from = Some(k);
                 }
             }
-            Op::Linear(_) | Op::MaxPool(_) | Op::MeanPool(_) => {
-                from = Some(k);
+            // Nothing passes other layers.
+            _ => {
+                from = layer.op.windows_mut().map(|_| k).or(from);
                 break;
             }
-            Op::Parallel { .. } | Op::Custom { .. } => break,
         }
     }
     let Some(from) = from else { return };

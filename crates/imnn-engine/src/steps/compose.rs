@@ -34,7 +34,7 @@ pub struct Composed {
 }
 
 impl Composed {
-    /// Rows of b': one for each position where edges matter.
+    /// Rows of b': one for each position if edges matter.
     pub(crate) fn bias_rows(windows: &Windows) -> usize {
         if windows.taps.contains(&OUTSIDE) { windows.n_outputs() } else { 1 }
     }

@@ -77,7 +77,7 @@ fn multiply_patches<E: Number>(
     }
 }
 
-/// Adds `P(left)^T g_y` to `gradient`, which is laid out as the weight, or transposed where products are narrow.
+/// Adds `P(left)^T g_y` to `gradient`, which is laid out as the weight, or transposed if products are narrow.
 fn weight_gradient<E: Number>(
     step: &LinearStep,
     weight: Weight<'_, E>,

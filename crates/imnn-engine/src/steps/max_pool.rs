@@ -36,7 +36,7 @@ pub(super) fn backward<E: Number>(MaxPool { windows, indices }: &MaxPool, step: 
 }
 
 vectorised! {
-    /// Maxima of the values `x` `(n, inputs, channels)`, and where in its row each was found.
+    /// Maxima of the values `x` `(n, inputs, channels)`, and their positions in the row.
     fn max<'a, E>(
         windows: &'a Windows,
         channels: usize,
@@ -69,7 +69,7 @@ vectorised! {
     }
 }
 
-/// `y = x` where the maxima were found; row r of `x` follows the choice of the values' row `of(r)`.
+/// `y = x` at the positions of the maxima; row r of `x` follows the choice of the values' row `of(r)`.
 fn select<E: Number>(
     x: &[E],
     size: usize,
@@ -88,7 +88,7 @@ fn select<E: Number>(
     }
 }
 
-/// `g_x += g_y` where the maxima were found.
+/// `g_x += g_y` at the positions of the maxima.
 fn select_back<E: Number>(
     gx: &mut [E],
     size: usize,
