@@ -1,7 +1,7 @@
-//! Keys, simulators, and what a leaf on the fly takes.
+//! Keys, simulators, and what a microbatch on the fly takes.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use imnn::data::{Leaf, OnTheFly, Source};
+use imnn::data::{Microbatch, OnTheFly, Source};
 use imnn::sim::{GaussianMeanVariance, Key, PowerLawField, Simulator};
 use std::hint::black_box;
 
@@ -37,14 +37,14 @@ fn simulate(criterion: &mut Criterion, name: &str, simulator: &dyn Simulator, th
     group.finish();
 }
 
-/// A leaf of `n` simulations with their derivatives in f32.
+/// A microbatch of `n` simulations with their derivatives in f32.
 fn read(criterion: &mut Criterion, name: &str, simulator: impl Simulator, theta: &[f64], n: usize) {
     let mut group = criterion.benchmark_group("on_the_fly_read");
     let source = OnTheFly::new(simulator, theta, n, n).unwrap();
-    let mut leaf = Leaf::<f32>::new();
+    let mut batch = Microbatch::<f32>::new();
     group.throughput(Throughput::Elements(n as u64));
     group.bench_function(BenchmarkId::new(name, n), |bencher| {
-        bencher.iter(|| source.read(0..n, Key::new(1), &mut leaf).unwrap());
+        bencher.iter(|| source.read(0..n, Key::new(1), &mut batch).unwrap());
     });
     group.finish();
 }

@@ -5,8 +5,8 @@ use crate::determinism::bits;
 use crate::small::{DRAWS, THETA_FID, dense_network, settings};
 use imnn::data::tfrecord::{TfRecordOptions, TfRecordWriter};
 use imnn::data::{
-    Arrays, DataError, Derivatives, Files, FilesKind, Leaf, OnTheFly, Prefetch, Source, Steps, Streamed, Streaming,
-    arrays, check_rows, simulate_exact, simulate_numerical,
+    Arrays, DataError, Derivatives, Files, FilesKind, Microbatch, OnTheFly, ParameterSteps, Prefetch, Source, Streamed,
+    Streaming, arrays, check_rows, simulate_exact, simulate_numerical,
 };
 use imnn::device::{Aggregator, Cpu, Device};
 use imnn::fit::{Imnn, Weights};
@@ -157,7 +157,7 @@ fn dataset_numerical_gradient_imnn() {
 /// The simulations of a simulator in memory: all of an iteration at once, when the first of them is asked for.
 struct Recorded {
     simulator: OnTheFly<imnn::sim::GaussianMeanVariance>,
-    iterations: Mutex<Vec<(Key, Leaf<f32>)>>,
+    iterations: Mutex<Vec<(Key, Microbatch<f32>)>>,
 }
 
 impl Default for Recorded {
@@ -193,10 +193,10 @@ impl Source<f32> for Recorded {
         self.inner().derivatives()
     }
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<f32>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, batch: &mut Microbatch<f32>) -> Result<(), DataError> {
         let mut iterations = self.iterations.lock().unwrap();
         if !iterations.iter().any(|(other, _)| *other == key) {
-            let (mut all, mut without) = (Leaf::new(), Leaf::new());
+            let (mut all, mut without) = (Microbatch::new(), Microbatch::new());
             self.simulator.read(0..N_D, key, &mut all)?;
             self.simulator.read(N_D..N_S, key, &mut without)?;
             all.values.append(&mut without.values);
@@ -205,11 +205,11 @@ impl Source<f32> for Recorded {
         let (_, all) = iterations.iter().find(|(other, _)| *other == key).unwrap();
         let has = check_rows(&rows, N_S, N_D)?;
         let size = all.values.len() / N_S;
-        leaf.n = rows.len();
-        leaf.values = all.values[rows.start * size..rows.end * size].to_vec();
-        leaf.derivatives.clear();
+        batch.n = rows.len();
+        batch.values = all.values[rows.start * size..rows.end * size].to_vec();
+        batch.derivatives.clear();
         if has {
-            leaf.derivatives.extend(&all.derivatives[2 * rows.start * size..2 * rows.end * size]);
+            batch.derivatives.extend(&all.derivatives[2 * rows.start * size..2 * rows.end * size]);
         }
         Ok(())
     }
@@ -220,7 +220,7 @@ impl Source<f32> for Recorded {
 fn streamed(folder: &Path, name: &str, arrays: &Arrays<f32>) -> Streamed<f32> {
     let kind = match arrays.derivatives() {
         Derivatives::Exact => FilesKind::Exact,
-        Derivatives::Numerical { widths } => FilesKind::Numerical(Steps::Widths(widths.clone())),
+        Derivatives::Numerical { widths } => FilesKind::Numerical(ParameterSteps::of_widths(widths.clone()).unwrap()),
     };
     let path = |what: &str, end: &str| format!("{}{end}", folder.join(format!("{name}_{what}")).display());
     let (fiducial, derivative) = (arrays.fiducial().to_owned(), arrays.derivative());

@@ -6,7 +6,7 @@ use imnn::fit::{History, Imnn, Weights};
 use imnn::sim::Key;
 use imnn::stats::Record;
 
-/// Bits of everything a run leaves behind.
+/// Bits of everything a run microbatches behind.
 pub fn bits(history: &History, weights: &[f32]) -> Vec<u64> {
     let traces = std::iter::once(&history.training).chain(&history.validation);
     let columns = traces.flat_map(|t| t.columns());

@@ -1,7 +1,7 @@
 //! How much of a run goes into reading simulations.
 
 use crate::small::{Kind, THETA_FID, dense_network, draws, settings};
-use imnn::data::{DataError, Derivatives, Leaf, Source};
+use imnn::data::{DataError, Derivatives, Microbatch, Source};
 use imnn::device::Cpu;
 use imnn::fit::Imnn;
 use imnn::sim::Key;
@@ -37,10 +37,10 @@ impl Source<f32> for Slow {
         self.inner.derivatives()
     }
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<f32>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, batch: &mut Microbatch<f32>) -> Result<(), DataError> {
         let mut last = self.last.lock().unwrap();
         std::thread::sleep(2 * last.elapsed());
-        let result = self.inner.read(rows, key, leaf);
+        let result = self.inner.read(rows, key, batch);
         *last = Instant::now();
         result
     }

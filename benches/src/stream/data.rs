@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use imnn::data::{Arrays, Files, FilesKind, Steps, simulate_numerical};
+use imnn::data::{Arrays, Files, FilesKind, ParameterSteps, simulate_numerical};
 use imnn::sim::{Key, PowerLawField};
 
 use crate::Outcome;
@@ -71,9 +71,9 @@ impl DataSet {
     }
 
     /// Where it is.
-    pub fn files(&self) -> Files {
-        let kind = FilesKind::Numerical(Steps::Widths(WIDTHS.to_vec()));
-        Files::new(self.fiducial(), self.derivative(), kind)
+    pub fn files(&self) -> Outcome<Files> {
+        let kind = FilesKind::Numerical(ParameterSteps::of_widths(WIDTHS)?);
+        Ok(Files::new(self.fiducial(), self.derivative(), kind))
     }
 
     /// Removes the files, and the folder where it is then empty.
@@ -159,7 +159,7 @@ mod tests {
         let set = DataSet::of_size(&folder, 12e6).unwrap();
         assert_eq!(set.n(), (12e6f64 / 81_920.0).ceil() as usize);
         assert_eq!(DataSet::within(&folder).unwrap(), set);
-        let arrays = set.files().load::<f32>().unwrap();
+        let arrays = set.files().unwrap().load::<f32>().unwrap();
         assert_eq!((arrays.n_s(), arrays.n_d(), arrays.input_shape()), (set.n(), set.n(), &[64, 64, 1][..]));
         // Simulations differ from batch to batch.
         let (fiducial, len) = (arrays.fiducial(), SIDE * SIDE);

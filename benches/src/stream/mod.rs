@@ -96,10 +96,10 @@ pub fn imnn(set: &DataSet, threads: usize, source: From) -> Outcome<Imnn<f32>> {
     let builder =
         Imnn::builder(network).theta_fid(data::THETA).device(device).optimiser(Adam::new(1e-3)?).key(Key::new(0));
     let builder = match source.prefetch() {
-        None => builder.training(set.files().load::<f32>()?),
+        None => builder.training(set.files()?.load::<f32>()?),
         Some(prefetch) => {
             let streaming = Streaming { prefetch, ahead: AHEAD, ..Streaming::default() };
-            builder.training(set.files().open::<f32>(&streaming)?)
+            builder.training(set.files()?.open::<f32>(&streaming)?)
         }
     };
     Ok(builder.build()?)

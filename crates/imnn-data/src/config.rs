@@ -3,7 +3,7 @@
 use imnn_io::config::{DeValue, Value};
 use imnn_io::{ConfigError, Section};
 
-use crate::{ArrayPath, Steps};
+use crate::{ArrayPath, ParameterSteps};
 
 impl Value for ArrayPath {
     const NAME: &'static str = "the path of an array in quotes: file.npy or file.npz:key";
@@ -14,18 +14,16 @@ impl Value for ArrayPath {
     }
 }
 
-impl Steps {
-    /// Reads the keys `delta_theta`, or `theta_below` and `theta_above`, for simulations about this fiducial.
-    ///
-    /// # Errors
-    /// As [`Steps::new`] and [`Steps::check_fiducial`], at the line of the key.
-    pub fn read(section: &Section<'_>, theta_fid: &[f64]) -> Result<Self, ConfigError> {
-        let vector = |key: &str| section.optional::<Vec<f64>>(key);
-        let (delta_theta, below, above) = (vector("delta_theta")?, vector("theta_below")?, vector("theta_above")?);
-        let steps = Self::new(delta_theta, below, above).and_then(|steps| {
-            steps.check_fiducial(theta_fid)?;
-            Ok(steps)
-        });
-        steps.map_err(|error| section.refused(error))
-    }
+/// Reads the keys `delta_theta`, or `theta_below` and `theta_above`, for simulations about this fiducial.
+///
+/// # Errors
+/// As [`ParameterSteps::new`] and [`ParameterSteps::check_fiducial`], at the line of the key.
+pub fn read_steps(section: &Section<'_>, theta_fid: &[f64]) -> Result<ParameterSteps, ConfigError> {
+    let vector = |key: &str| section.optional::<Vec<f64>>(key);
+    let (delta_theta, below, above) = (vector("delta_theta")?, vector("theta_below")?, vector("theta_above")?);
+    let steps = ParameterSteps::new(delta_theta, below, above).and_then(|steps| {
+        steps.check_fiducial(theta_fid)?;
+        Ok(steps)
+    });
+    steps.map_err(|error| section.refused(error))
 }

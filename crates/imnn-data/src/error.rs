@@ -219,21 +219,13 @@ pub enum DataError {
         /// In which rows or precision, and what to do; may be empty.
         note: String,
     },
-    /// The distance between the simulations below and above is not a positive number.
-    #[error("{name}[{parameter}] = {value}: {advice}")]
-    Step {
-        /// `delta_theta`, or `theta_above - theta_below`.
-        name: &'static str,
-        /// The parameter.
-        parameter: usize,
-        /// The value found.
-        value: f64,
-        /// What to do.
-        advice: String,
-    },
-    /// The description of the distance between below and above is missing, incomplete or contradicts itself.
+    /// A simulator refuses its settings, or the steps to the simulations below and above are not positive, are incomplete, or
+    /// contradict each other.
+    #[error(transparent)]
+    Parameters(#[from] SimError),
+    /// Simulations below and above are not given as they are needed.
     #[error("{reason}")]
-    Steps {
+    Sides {
         /// What is wrong and what to do.
         reason: String,
     },
@@ -313,9 +305,6 @@ pub enum DataError {
         /// What is wrong and what to do.
         advice: &'static str,
     },
-    /// A simulator refuses its settings.
-    #[error(transparent)]
-    Settings(#[from] SimError),
     /// What streaming keeps in memory is more than the run may take.
     #[error(
         "streaming keeps {taken} bytes in memory, and [device] memory allows {allowed} in all; lower cache or allow more"

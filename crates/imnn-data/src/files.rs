@@ -7,7 +7,7 @@ use crate::arrays::{read, read_rows};
 use crate::formats::{RowShape, has_seeds, open_shaped};
 use crate::rows::RowArray;
 use crate::spec::Labels;
-use crate::{ArrayPath, Arrays, DataError, RowOptions, StackedRows, Steps, Streamed, Streaming};
+use crate::{ArrayPath, Arrays, DataError, ParameterSteps, RowOptions, StackedRows, Streamed, Streaming};
 
 /// Where the simulations are, before they are read.
 ///
@@ -55,7 +55,7 @@ pub enum FilesKind {
     /// Derivatives of the data.
     Exact,
     /// Simulations below and above the fiducial.
-    Numerical(Steps),
+    Numerical(ParameterSteps),
 }
 
 impl Files {
@@ -65,7 +65,12 @@ impl Files {
     }
 
     /// All the rows of arrays of simulations at the fiducial, and below and above it in each parameter.
-    pub fn sides(fiducial: impl Into<ArrayPath>, below: Vec<ArrayPath>, above: Vec<ArrayPath>, steps: Steps) -> Self {
+    pub fn sides(
+        fiducial: impl Into<ArrayPath>,
+        below: Vec<ArrayPath>,
+        above: Vec<ArrayPath>,
+        steps: ParameterSteps,
+    ) -> Self {
         Self::of(fiducial.into(), DerivativeFiles::Sides { below, above }, FilesKind::Numerical(steps))
     }
 
@@ -85,7 +90,6 @@ impl Files {
                 return self.rows(&options)?.load();
             }
         };
-        self.check_steps()?;
         let labels = Labels { fiducial: self.fiducial.to_string(), derivative: derivative.to_string() };
         let fiducial = rows("n_s", self.n_s, self.n_s, &self.fiducial)?;
         let derivative = rows("n_d", self.n_d, self.n_d.or(self.n_s), derivative)?;
@@ -127,7 +131,6 @@ impl Files {
     }
 
     fn rows<E: Real>(&self, options: &RowOptions) -> Result<Streamed<E>, DataError> {
-        self.check_steps()?;
         for (name, asked) in [("n_s", self.n_s), ("n_d", self.n_d)] {
             if asked == Some(0) {
                 return Err(DataError::NoRows { name });
@@ -151,7 +154,7 @@ impl Files {
             }
             (DerivativeFiles::Sides { .. }, FilesKind::Exact) => {
                 let reason = "simulations below and above give numerical derivatives; use kind = \"numerical\"";
-                return Err(DataError::Steps { reason: reason.to_owned() });
+                return Err(DataError::Sides { reason: reason.to_owned() });
             }
         };
         let source = match &self.kind {
@@ -163,14 +166,6 @@ impl Files {
         match &self.input_shape {
             Some(shape) => source.reshape_input(shape),
             None => Ok(source),
-        }
-    }
-
-    /// Cheaper to find out before the files are read.
-    fn check_steps(&self) -> Result<(), DataError> {
-        match &self.kind {
-            FilesKind::Numerical(steps) => steps.widths().map(drop),
-            FilesKind::Exact => Ok(()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Sources of simulations: arrays in memory, files of many kinds, simulators on the fly, symmetry augmentation and noise.
 //!
 //! A [`Source`] hands out simulations at the fiducial, the first of them with their derivatives with respect to the
-//! parameters, a few rows (a [`Leaf`]) at a time:
+//! parameters, a few rows (a [`Microbatch`]) at a time:
 //!
 //! | Source | Simulations | Derivatives |
 //! | --- | --- | --- |
@@ -36,7 +36,6 @@ mod set;
 mod source;
 mod sources;
 mod spec;
-mod steps;
 mod transforms;
 mod values;
 
@@ -47,22 +46,23 @@ pub mod writing {
     pub use crate::formats::writing::{RowWriter, WriteOptions, Written};
 }
 
+pub use config::read_steps;
 pub use error::DataError;
 pub use files::{DerivativeFiles, Files, FilesKind};
 pub use formats::pass::for_each_rows;
 pub use formats::*;
+pub use imnn_sim::ParameterSteps;
 pub use memory::{DEFAULT_MEMORY, FileSource, Load, Loading, MemoryBudget};
 pub use path::ArrayPath;
 pub use rows::{HeldRows, Numbered as SeedName, Pattern, RowArray, StackedRows, is_pattern, rows_at_once};
 pub use set::ArraySet;
-pub use source::{Derivatives, Leaf, Source, check_rows};
+pub use source::{Derivatives, Microbatch, Source, check_rows};
 pub use sources::arrays::Arrays;
 pub use sources::identity::Identity;
 pub use sources::on_the_fly::OnTheFly;
 pub use sources::simulate::{simulate_exact, simulate_numerical};
 pub use sources::streamed::{Prefetch, Streamed, Streaming};
 pub use spec::{DatasetSpec, Labels};
-pub use steps::Steps;
 pub use transforms::augment::{Augmentation, Augmented};
 pub use transforms::noise::Noise;
 pub use transforms::transform::{Simulation, Transform, Transformed};

@@ -93,7 +93,7 @@ impl MemoryBudget {
         }
         // A part of what is allowed: a few microbatches for each thread are enough.
         let ahead = if loading.prefetch == Prefetch::Never { 0 } else { (self.allowed() / 16).min(AHEAD) };
-        let rows = self.for_arrays(loading.cache + ahead);
+        let rows = self.for_arrays(loading.cache.saturating_add(ahead));
         let (cache, prefetch) = (address(loading.cache), loading.prefetch);
         let source = Arc::new(files.open::<E>(&Streaming { rows, cache, prefetch, ahead: address(ahead) })?);
         self.taken += source.memory() as u64 + ahead;
@@ -228,7 +228,7 @@ mod tests {
         budget.noise::<f64>(&path("f.npy").into(), Load::Stream).unwrap();
         budget.open::<f64>(&files, &Loading { load, cache: 2000, prefetch }).unwrap();
         let message = budget.left().unwrap_err().to_string();
-        assert!(message.contains("keeps 3712 bytes in memory, where 3000 are allowed"), "{message}");
+        assert!(message.contains("keeps 3712 bytes in memory, and [device] memory allows 3000"), "{message}");
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Derivatives {
 /// * `derivatives`: `(n, p, F)` where they are exact, `(n, 2, p, F)` with 0 = below and 1 = above where they are
 ///   numerical, empty where the rows have none.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Leaf<E> {
+pub struct Microbatch<E> {
     /// The number of simulations.
     pub n: usize,
     /// The simulations.
@@ -47,8 +47,8 @@ pub struct Leaf<E> {
     pub derivatives: Vec<E>,
 }
 
-impl<E> Leaf<E> {
-    /// An empty leaf.
+impl<E> Microbatch<E> {
+    /// An empty microbatch.
     pub fn new() -> Self {
         Self { n: 0, values: Vec::new(), derivatives: Vec::new() }
     }
@@ -99,15 +99,15 @@ pub trait Source<E: Real>: Send + Sync {
         Identity::Unknown
     }
 
-    /// Reads `rows` into `leaf`.
+    /// Reads `rows` into `batch`.
     ///
     /// All of the rows are below `n_d`, or all of them at or above it: the caller cuts there.
     /// `key` belongs to the iteration; sources without randomness ignore it.
     ///
     /// # Errors
     /// [`DataError::Rows`] where the rows are not there or not on one side of `n_d`, and whatever reading or simulating
-    /// the rows can fail with. The contents of `leaf` are then unspecified.
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError>;
+    /// the rows can fail with. The contents of `batch` are then unspecified.
+    fn read(&self, rows: Range<usize>, key: Key, batch: &mut Microbatch<E>) -> Result<(), DataError>;
 }
 
 /// Checks `rows` for [`Source::read`] and says whether they have derivatives.
@@ -129,40 +129,81 @@ pub fn check_rows(rows: &Range<usize>, n_s: usize, n_d: usize) -> Result<bool, D
     Err(DataError::Rows { start: rows.start, end: rows.end, n_s, n_d, reason })
 }
 
+/// Writes methods of [`Source`] that pass on those of another source: the ones that are named, or those of its `shape`,
+/// which are `n_s`, `n_d`, `n_params`, `input_shape` and `derivatives`.
+///
+/// A source over another decides on the others itself: `n_transforms` and `identity` are passed on by one that hands out the
+/// same simulations, and are other ones of one that changes them.
+///
+/// ```
+/// use imnn_data::{Arrays, DataError, Derivatives, Identity, Microbatch, Source, pass_on};
+/// use imnn_sim::{Key, Real};
+///
+/// /// Tells which rows are read.
+/// struct Watched<S>(S);
+///
+/// impl<E: Real, S: Source<E>> Source<E> for Watched<S> {
+///     pass_on!(E, self => self.0; shape, n_transforms, identity);
+///
+///     fn read(&self, rows: std::ops::Range<usize>, key: Key, batch: &mut Microbatch<E>) -> Result<(), DataError> {
+///         println!("{rows:?}");
+///         self.0.read(rows, key, batch)
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! pass_on {
+    ($element:ty, $self:ident => $source:expr; $($method:ident),+) => {
+        $($crate::pass_on!(@$method $element, $self, $source);)+
+    };
+    (@shape $element:ty, $self:ident, $source:expr) => {
+        $crate::pass_on!($element, $self => $source; n_s, n_d, n_params, input_shape, derivatives);
+    };
+    (@n_s $element:ty, $self:ident, $source:expr) => {
+        fn n_s(&$self) -> usize {
+            $crate::Source::<$element>::n_s(&$source)
+        }
+    };
+    (@n_d $element:ty, $self:ident, $source:expr) => {
+        fn n_d(&$self) -> usize {
+            $crate::Source::<$element>::n_d(&$source)
+        }
+    };
+    (@n_params $element:ty, $self:ident, $source:expr) => {
+        fn n_params(&$self) -> usize {
+            $crate::Source::<$element>::n_params(&$source)
+        }
+    };
+    (@input_shape $element:ty, $self:ident, $source:expr) => {
+        fn input_shape(&$self) -> &[usize] {
+            $crate::Source::<$element>::input_shape(&$source)
+        }
+    };
+    (@derivatives $element:ty, $self:ident, $source:expr) => {
+        fn derivatives(&$self) -> &$crate::Derivatives {
+            $crate::Source::<$element>::derivatives(&$source)
+        }
+    };
+    (@n_transforms $element:ty, $self:ident, $source:expr) => {
+        fn n_transforms(&$self) -> u64 {
+            $crate::Source::<$element>::n_transforms(&$source)
+        }
+    };
+    (@identity $element:ty, $self:ident, $source:expr) => {
+        fn identity(&$self) -> $crate::Identity {
+            $crate::Source::<$element>::identity(&$source)
+        }
+    };
+}
+
 /// Passes a [`Source`] through a pointer to it.
 macro_rules! through_pointer {
     ($pointer:ty) => {
         impl<E: Real, T: Source<E> + ?Sized> Source<E> for $pointer {
-            fn n_s(&self) -> usize {
-                (**self).n_s()
-            }
+            pass_on!(E, self => **self; shape, n_transforms, identity);
 
-            fn n_d(&self) -> usize {
-                (**self).n_d()
-            }
-
-            fn n_params(&self) -> usize {
-                (**self).n_params()
-            }
-
-            fn input_shape(&self) -> &[usize] {
-                (**self).input_shape()
-            }
-
-            fn derivatives(&self) -> &Derivatives {
-                (**self).derivatives()
-            }
-
-            fn n_transforms(&self) -> u64 {
-                (**self).n_transforms()
-            }
-
-            fn identity(&self) -> Identity {
-                (**self).identity()
-            }
-
-            fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
-                (**self).read(rows, key, leaf)
+            fn read(&self, rows: Range<usize>, key: Key, batch: &mut Microbatch<E>) -> Result<(), DataError> {
+                (**self).read(rows, key, batch)
             }
         }
     };

@@ -1,7 +1,7 @@
 //! What simulations and their derivatives are, apart from the numbers: shapes, counts, and names for messages.
 
 use crate::layout::{self, Labelled};
-use crate::{DataError, Derivatives, Steps};
+use crate::{DataError, Derivatives, ParameterSteps};
 
 /// The names of the array of simulations and that of derivatives: file and key, or role.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,18 +57,14 @@ impl DatasetSpec {
         labels: Labels,
         fiducial: &[usize],
         derivative: &[usize],
-        steps: &Steps,
+        steps: &ParameterSteps,
     ) -> Result<Self, DataError> {
         let (f, d) = labels.with_shapes(fiducial, derivative);
         let n_params = layout::numerical(f, d)?;
-        let widths = steps.widths()?;
+        let widths = steps.widths().to_vec();
         if widths.len() != n_params {
-            let label = match steps {
-                Steps::Widths(_) => "delta_theta",
-                Steps::Theta { .. } => "theta_above - theta_below",
-            };
             return Err(DataError::NParams {
-                label: label.to_owned(),
+                label: steps.name().to_owned(),
                 found: widths.len(),
                 other: labels.derivative,
                 expected: n_params,

@@ -60,7 +60,7 @@ pub enum DeviceError {
          source's `read` must fill the leaf as its `input_shape`, `n_params` and `derivatives` say",
         found[0], found[1], expected[0], expected[1]
     )]
-    Leaf {
+    Microbatch {
         /// First of the simulations.
         start: usize,
         /// Behind the last of them.

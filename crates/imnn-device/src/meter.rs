@@ -1,6 +1,6 @@
 //! How long the workers wait for simulations.
 
-use imnn_data::{DataError, Derivatives, Identity, Leaf, Source};
+use imnn_data::{DataError, Microbatch, Source, pass_on};
 use imnn_models::Element;
 use imnn_sim::Key;
 use std::ops::Range;
@@ -15,35 +15,9 @@ pub(crate) struct Metered<'a, E> {
 }
 
 impl<E: Element> Source<E> for Metered<'_, E> {
-    fn n_s(&self) -> usize {
-        self.source.n_s()
-    }
+    pass_on!(E, self => self.source; shape, n_transforms, identity);
 
-    fn n_d(&self) -> usize {
-        self.source.n_d()
-    }
-
-    fn n_params(&self) -> usize {
-        self.source.n_params()
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        self.source.input_shape()
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        self.source.derivatives()
-    }
-
-    fn n_transforms(&self) -> u64 {
-        self.source.n_transforms()
-    }
-
-    fn identity(&self) -> Identity {
-        self.source.identity()
-    }
-
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Microbatch<E>) -> Result<(), DataError> {
         let clock = Instant::now();
         let result = self.source.read(rows, key, leaf);
         let nanoseconds = u64::try_from(clock.elapsed().as_nanos()).unwrap_or(u64::MAX);

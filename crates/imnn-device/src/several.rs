@@ -3,7 +3,7 @@
 use crate::device::{Cotangents, Session, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
 use imnn_compute::threads::share;
-use imnn_data::{DataError, Derivatives, Identity, Leaf, Source, check_rows};
+use imnn_data::{DataError, Microbatch, Source, check_rows, pass_on};
 use imnn_models::Element;
 use imnn_sim::Key;
 use ndarray::{Array2, Axis, concatenate, s};
@@ -146,23 +146,9 @@ impl<E: Element> Source<E> for Part<'_, E> {
         self.with.len()
     }
 
-    fn n_params(&self) -> usize {
-        self.source.n_params()
-    }
+    pass_on!(E, self => self.source; n_params, input_shape, derivatives, n_transforms, identity);
 
-    fn input_shape(&self) -> &[usize] {
-        self.source.input_shape()
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        self.source.derivatives()
-    }
-
-    fn identity(&self) -> Identity {
-        self.source.identity()
-    }
-
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Microbatch<E>) -> Result<(), DataError> {
         check_rows(&rows, self.n_s(), self.n_d())?;
         let start = self.row(rows.start);
         self.source.read(start..start + rows.len(), key, leaf)

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use imnn_data::{
-    Arrays, Augmentation, Augmented, DataError, Derivatives, Leaf, OnTheFly, Source, simulate_exact, simulate_numerical,
+    Arrays, Augmentation, Augmented, DataError, Derivatives, Microbatch, OnTheFly, Source, simulate_exact,
+    simulate_numerical,
 };
 use imnn_device::{Aggregator, Cotangents, Cpu, Device, DeviceError, Session, Summaries, Task};
 use imnn_models::{Model, Network, Padding, Parameters, conv, dense, flatten, gelu, serial};
@@ -163,7 +164,7 @@ impl Source<f32> for Sick {
         self.inner.derivatives()
     }
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<f32>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Microbatch<f32>) -> Result<(), DataError> {
         std::thread::sleep(self.pause);
         match self.bad {
             Some(bad) if rows.contains(&bad) => Err(DataError::NoRows { name: "the bad row" }),
@@ -231,7 +232,7 @@ impl Source<f32> for Waiting {
         self.inner.derivatives()
     }
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<f32>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Microbatch<f32>) -> Result<(), DataError> {
         let mut read = self.read.lock().unwrap();
         if rows.contains(&0) {
             // Whoever is given nothing of what others leave waits for ever; a minute is enough to say so.

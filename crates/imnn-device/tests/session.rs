@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use imnn_data::{Arrays, DataError, Derivatives, Leaf, OnTheFly, Source, simulate_exact, simulate_numerical};
+use imnn_data::{Arrays, DataError, Derivatives, Microbatch, OnTheFly, Source, simulate_exact, simulate_numerical};
 use imnn_device::{Cotangents, Cpu, Device, DeviceError, Session, Summaries, Task};
 use imnn_models::{Model, Parameters, dense, gelu, serial};
 use imnn_sim::{GaussianMeanVariance, Key};
@@ -102,7 +102,7 @@ impl Source<f32> for Broken {
         self.inner.derivatives()
     }
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<f32>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Microbatch<f32>) -> Result<(), DataError> {
         let last = rows.end == self.n_s();
         self.inner.read(rows, key, leaf)?;
         match (last, self.fails) {
@@ -132,7 +132,7 @@ fn after_an_error_a_session_is_as_new() {
         let broken = |fails| Broken { inner: exact(200), fails };
         assert!(matches!(refused(weights.values(), &broken(true)), DeviceError::Data(DataError::NoRows { .. })));
         let error = refused(weights.values(), &broken(false));
-        assert!(matches!(error, DeviceError::Leaf { end: 200, .. }), "{error}");
+        assert!(matches!(error, DeviceError::Microbatch { end: 200, .. }), "{error}");
 
         let mut runaway = weights.values().to_vec();
         runaway[3] = f32::NAN;

@@ -62,7 +62,7 @@ mod tests {
         let input = [2, 2];
         assert_eq!(image.to_array::<f64>(&input), expected);
         assert_eq!(image.view().to_array::<f64>(&input), expected);
-        assert_eq!((&image.clone().into_dyn()).to_array::<f64>(&input), expected);
+        assert_eq!(image.clone().into_dyn().to_array::<f64>(&input), expected);
         assert_eq!(vec![1.0_f32, 2.0, 3.0, 0.1].to_array::<f64>(&input), expected);
         // Arrays keep their shape, and so do numbers that are not one simulation.
         assert_eq!(arr1(&[1.0, 2.0, 3.0, 4.0]).to_array::<f32>(&input).shape(), [4]);

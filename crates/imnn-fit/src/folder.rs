@@ -65,7 +65,7 @@ impl RunFolder {
         };
         match save(target) {
             Err(FitError::Occupied { path }) => {
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let name = path.file_name().unwrap_or("run".as_ref()).to_string_lossy().into_owned();
                 let mut others = (2..).map(|k| path.with_file_name(format!("{name}-{k}")));
                 let saved = others.find(|other| !other.exists()).unwrap_or_default();
                 save(&saved)?;
@@ -129,7 +129,10 @@ mod tests {
     fn only_runs_are_replaced_and_none_is_lost() {
         let parent = tempfile::tempdir().unwrap();
         let target = parent.path().join("run");
-        let write = |folder: &RunFolder| Ok(fs::write(folder.path().join("model.toml"), "").unwrap());
+        let write = |folder: &RunFolder| {
+            fs::write(folder.path().join("model.toml"), "").unwrap();
+            Ok(())
+        };
         RunFolder::beside(&target, write).unwrap();
         for saved in ["run-2", "run-3"] {
             let error = RunFolder::beside(&target, write).unwrap_err();

@@ -57,7 +57,7 @@ struct Open {
     /// The bytes of an element.
     size: usize,
     shape: Vec<usize>,
-    /// The rows of a chunk, and its bytes.
+    /// The rows of a chunk, and its bytes: 0 where there are no chunks.
     rows: usize,
     chunk: usize,
     gzip: Option<u8>,
@@ -107,7 +107,9 @@ impl<W: Write + Seek> Writer<W> {
         let size = size_of::<E>();
         let row = shape.iter().skip(1).product::<usize>() * size;
         let rows = (options.chunk / row.max(1)).clamp(1, shape.first().copied().unwrap_or(1).max(1));
-        let (chunk, left) = (rows * row, shape.iter().product());
+        let left = shape.iter().product();
+        // A single number is stored as it is, and so is nothing.
+        let chunk = if shape.is_empty() || left == 0 { 0 } else { rows * row };
         let (key, shape, gzip) = (key.to_owned(), shape.to_vec(), options.gzip.map(|level| level.clamp(1, 9)));
         self.open = Some(Open { key, size, shape, rows, chunk, gzip, pending: vec![], chunks: vec![], left });
         Ok(())
@@ -189,7 +191,7 @@ impl<W: Write + Seek> Writer<W> {
         if open.left > 0 {
             return Err(open.wrong());
         }
-        let chunked = open.chunk > 0 && !open.shape.is_empty() && open.shape[0] > 0;
+        let chunked = open.chunk > 0;
         let layout = if chunked {
             let mut last = std::mem::take(&mut open.pending);
             if !last.is_empty() {

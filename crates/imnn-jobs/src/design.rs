@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use imnn_data::Steps;
+use imnn_data::read_steps;
 use imnn_io::{ConfigError, Section};
 use serde::Serialize;
 
@@ -76,12 +76,13 @@ impl Design {
         let theta_fid: Vec<f64> =
             section.required("theta_fid", "write the fiducial parameters, as theta_fid = [0.0, 1.0]")?;
         let parameters: Option<Vec<String>> = section.optional("parameters")?;
-        let (theta_below, theta_above) = match Steps::read(section, &theta_fid)? {
-            Steps::Theta { below, above } => (below, above),
-            Steps::Widths(widths) => {
-                let at =
-                    |side: f64| theta_fid.iter().zip(&widths).map(move |(value, width)| value + side * width / 2.0);
-                (at(-1.0).collect(), at(1.0).collect())
+        let steps = read_steps(section, &theta_fid)?;
+        let (theta_below, theta_above) = match steps.theta() {
+            Some((below, above)) => (below.to_vec(), above.to_vec()),
+            None => {
+                let pairs = || theta_fid.iter().zip(steps.widths());
+                let at = |side: f64| pairs().map(|(value, width)| value + side * width / 2.0).collect();
+                (at(-1.0), at(1.0))
             }
         };
         let n_s = section.required("n_s", "write the number of simulations at the fiducial, as n_s = 1000")?;

@@ -273,6 +273,8 @@ fn fitted(title: &str, width: f64) -> String {
 mod tests {
     use std::fs;
 
+    use imnn_fit::Record;
+
     use super::*;
 
     /// A run of `n` iterations towards det F = 50, with a deterministic ripple.
@@ -396,20 +398,20 @@ mod tests {
     #[test]
     fn hostile_histories_are_plotted() {
         let one = trace(1);
-        let constant = Trace {
-            det_f: vec![50.0; 9],
-            det_c: vec![1.0; 9],
-            det_inv_c: vec![1.0; 9],
-            lambda2: vec![0.0; 9],
-            r: vec![10.0; 9],
+        let same = |n: usize, record: Record| {
+            let mut trace = Trace::default();
+            (0..n).for_each(|_| trace.push(record));
+            trace
         };
-        let nothing = Trace {
-            det_f: vec![f64::NAN; 5],
-            det_c: vec![0.0; 5],
-            det_inv_c: vec![f64::INFINITY; 5],
-            lambda2: vec![-1.0; 5],
-            r: vec![f64::NEG_INFINITY; 5],
+        let constant = Record { det_f: 50.0, det_c: 1.0, det_inv_c: 1.0, r: 10.0, ..Record::default() };
+        let nothing = Record {
+            det_f: f64::NAN,
+            det_inv_c: f64::INFINITY,
+            lambda2: -1.0,
+            r: f64::NEG_INFINITY,
+            ..Record::default()
         };
+        let (constant, nothing) = (same(9, constant), same(5, nothing));
         let mut extreme = trace(50);
         for (i, value) in [f64::MAX, f64::MIN, f64::MIN_POSITIVE, -0.0, f64::NAN, 1e249, -1e249].into_iter().enumerate()
         {

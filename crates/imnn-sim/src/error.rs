@@ -65,16 +65,24 @@ pub enum SimError {
         found: usize,
     },
 
-    /// The width of a numerical derivative is not a positive finite number.
-    #[error(
-        "the full width theta_above - theta_below of parameter {index} is {value}, expected a finite value above 0{}",
-        width_advice(*value)
-    )]
-    Width {
-        /// Position in the parameter vector, from 0.
-        index: usize,
-        /// The value given.
+    /// The distance between the simulations below and above is not a positive number.
+    #[error("{name}[{parameter}] = {value}: {advice}")]
+    Step {
+        /// `delta_theta`, or `theta_above - theta_below`.
+        name: &'static str,
+        /// The parameter.
+        parameter: usize,
+        /// The value found.
         value: f64,
+        /// What to do.
+        advice: String,
+    },
+
+    /// The description of the distance between below and above is missing, incomplete or contradicts itself.
+    #[error("{reason}")]
+    Steps {
+        /// What is wrong and what to do.
+        reason: String,
     },
 
     /// A finite-difference width is lost in the rounding of the parameter.
@@ -109,15 +117,4 @@ impl fmt::Debug for SimError {
 /// What to do about a number that a simulator returned at these parameters.
 fn advice_at(theta: Option<&[f64]>) -> String {
     theta.map(|theta| format!("; check the simulator at theta = {theta:?}")).unwrap_or_default()
-}
-
-/// What a width that is not positive may mean.
-fn width_advice(value: f64) -> &'static str {
-    if value == 0.0 {
-        "; without a distance there is no derivative"
-    } else if value < 0.0 {
-        "; if the simulations are stored above first, swap the two"
-    } else {
-        ""
-    }
 }

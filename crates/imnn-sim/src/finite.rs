@@ -5,7 +5,7 @@ use std::fmt::{Debug, Formatter};
 use std::sync::Arc;
 
 use crate::scratch::lend;
-use crate::{Key, SimError, Simulator, Widths, check_parameters};
+use crate::{Key, ParameterSteps, SimError, Simulator, check_parameters};
 
 /// A plain function `(key, theta, data)` as a [`Simulator`], its derivative by central differences
 /// at the same key.
@@ -35,7 +35,7 @@ use crate::{Key, SimError, Simulator, Widths, check_parameters};
 #[derive(Clone)]
 pub struct FiniteDifferences<F> {
     data_shape: Vec<usize>,
-    widths: Widths,
+    widths: Vec<f64>,
     function: F,
     check: Option<Arc<Check>>,
 }
@@ -50,13 +50,14 @@ impl<F: Fn(Key, &[f64], &mut [f64]) + Send + Sync> FiniteDifferences<F> {
     ///
     /// # Errors
     ///
-    /// [`SimError::WidthCount`] unless there are `n_params` widths, [`SimError::Width`] unless each
+    /// [`SimError::WidthCount`] unless there are `n_params` widths, [`SimError::Step`] unless each
     /// is finite and above 0.
     pub fn new(n_params: usize, data_shape: Vec<usize>, widths: Vec<f64>, function: F) -> Result<Self, SimError> {
         if widths.len() != n_params {
             return Err(SimError::WidthCount { expected: n_params, found: widths.len() });
         }
-        Ok(FiniteDifferences { data_shape, widths: Widths::new(widths)?, function, check: None })
+        let widths = ParameterSteps::of_widths(widths)?.widths().to_vec();
+        Ok(FiniteDifferences { data_shape, widths, function, check: None })
     }
 
     /// Adds a test of the parameters, for functions that are not defined everywhere.
@@ -227,23 +228,21 @@ mod tests {
         let message = |widths: Vec<f64>| FiniteDifferences::new(2, vec![1], widths, nothing).unwrap_err().to_string();
         assert_eq!(message(vec![0.1]), "found 1 finite-difference width(s), expected 2: one per parameter");
         for (width, shown, advice) in [
-            (0.0, "0", "; without a distance there is no derivative"),
-            (-0.1, "-0.1", "; if the simulations are stored above first, swap the two"),
-            (f64::NAN, "NaN", ""),
+            (0.0, "0", "without a distance there is no derivative; give theta_above - theta_below, the full width"),
+            (
+                -0.1,
+                "-0.1",
+                "it is theta_above - theta_below and positive; if the simulations are stored above first, swap the two",
+            ),
+            (f64::NAN, "NaN", "a finite number is needed"),
         ] {
-            assert_eq!(
-                message(vec![0.1, width]),
-                format!(
-                    "the full width theta_above - theta_below of parameter 1 is {shown}, expected a finite value above \
-                     0{advice}"
-                )
-            );
+            assert_eq!(message(vec![0.1, width]), format!("delta_theta[1] = {shown}: {advice}"));
         }
         let tiny = FiniteDifferences::new(1, vec![1], vec![1e-20], nothing).unwrap();
         assert_eq!(
             tiny.check(&[1.0]).unwrap_err().to_string(),
-            "the finite-difference width 0.00000000000000000001 of parameter 0 is below the \
-             rounding error of its value 1: use a larger width"
+            "the finite-difference width 0.00000000000000000001 of parameter 0 is below the rounding error of \
+             its value 1: use a larger width"
         );
         assert_eq!(tiny.check(&[0.0]), Ok(()));
     }

@@ -33,9 +33,9 @@ mod key;
 mod real;
 mod scratch;
 mod simulator;
+mod steps;
 #[cfg(test)]
 mod testing;
-mod widths;
 
 pub use built_in::*;
 pub use error::SimError;
@@ -44,7 +44,7 @@ pub use forward::{DualSimulator, ForwardMode};
 pub use key::{Key, KeyRng};
 pub use real::Real;
 pub use simulator::{Simulator, check_parameters};
-pub use widths::Widths;
+pub use steps::ParameterSteps;
 
 pub use num_dual;
 pub use rand;

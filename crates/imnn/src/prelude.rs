@@ -1,7 +1,7 @@
 //! What a program that trains a network needs, in one line: `use imnn::prelude::*;`.
 
 pub use imnn_data::{
-    ArrayPath, Arrays, Augmentation, Augmented, Files, FilesKind, Noise, OnTheFly, Simulation, Source, Steps, Streamed,
+    ArrayPath, Arrays, Augmentation, Augmented, Files, FilesKind, Noise, OnTheFly, Simulation, Source, Streamed,
     Streaming, Transform, Transformed, simulate_exact, simulate_numerical,
 };
 pub use imnn_device::{Aggregator, Cpu, Device, Session};

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use imnn::data::{Augmentation, Steps};
+use imnn::data::{Augmentation, ParameterSteps, read_steps};
 use imnn::io::{ConfigError, Section};
-use imnn::sim::{BuiltIn, Simulator, Widths};
+use imnn::sim::{BuiltIn, Simulator};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -52,7 +52,7 @@ pub enum Kind {
         files: FilePaths,
         /// The parameters below and above.
         #[serde(flatten, serialize_with = "as_keys")]
-        steps: Steps,
+        steps: ParameterSteps,
     },
     /// Files of simulations and of their exact derivatives.
     Exact {
@@ -150,7 +150,7 @@ pub(super) fn read(section: &Section<'_>, theta_fid: &[f64], base: &Path) -> Res
             only(section, &[&files::KEYS[..], &files::SIDES, &STEPS].concat())?;
             let shape = "(n_d, 2, n_params, *input), 0 = below, 1 = above";
             let files = files::read(section, base, shape, n_params, true)?;
-            Kind::Numerical { files, steps: Steps::read(section, theta_fid)? }
+            Kind::Numerical { files, steps: read_steps(section, theta_fid)? }
         }
         "exact" => {
             if let Some(key) = STEPS.into_iter().find(|key| section.has(key)) {
@@ -223,7 +223,7 @@ fn read_simulator_derivative(section: &Section<'_>, n_params: usize) -> Result<S
     if widths.len() != n_params {
         return Err(table.invalid(key, format!("{} values for the {n_params} of theta_fid", widths.len())));
     }
-    Widths::new(widths.clone()).map_err(|error| table.invalid(key, error.to_string()))?;
+    ParameterSteps::of_widths(&widths[..]).map_err(|error| table.invalid(key, error.to_string()))?;
     Ok(make(widths))
 }
 
@@ -278,11 +278,11 @@ fn only(section: &Section<'_>, keys: &[&str]) -> Result<(), ConfigError> {
 }
 
 /// As the keys of a run file.
-fn as_keys<S: Serializer>(steps: &Steps, serializer: S) -> Result<S::Ok, S::Error> {
+fn as_keys<S: Serializer>(steps: &ParameterSteps, serializer: S) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(None)?;
-    match steps {
-        Steps::Widths(widths) => map.serialize_entry("delta_theta", widths)?,
-        Steps::Theta { below, above } => {
+    match steps.theta() {
+        None => map.serialize_entry("delta_theta", steps.widths())?,
+        Some((below, above)) => {
             map.serialize_entry("theta_below", below)?;
             map.serialize_entry("theta_above", above)?;
         }

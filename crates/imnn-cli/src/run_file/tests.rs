@@ -1,6 +1,6 @@
 //! Tests of run files: what is read, and what every mistake is answered with.
 
-use imnn::data::{ArrayPath, Augmentation, DerivativeFiles, Load, Loading, Prefetch, Steps};
+use imnn::data::{ArrayPath, Augmentation, DerivativeFiles, Load, Loading, ParameterSteps, Prefetch};
 use imnn::models::{Adam, Model, Schedule};
 use imnn::sim::{BuiltIn, GaussianMeanVariance};
 
@@ -77,7 +77,7 @@ fn every_key_is_read() {
     assert_eq!(files.derivative, DerivativeFiles::Array(derivative));
     let loading = Loading { load: Load::Stream, cache: 1 << 30, prefetch: Prefetch::Never };
     assert_eq!(files.loading, loading);
-    assert_eq!(*steps, Steps::Widths(vec![0.1, 0.1]));
+    assert_eq!(*steps, ParameterSteps::of_widths([0.1, 0.1]).unwrap());
     assert_eq!((run.simulations.n_s, run.simulations.n_d), (Some(1000), Some(500)));
     assert_eq!(run.simulations.input_shape.as_deref(), Some(&[32, 32, 1][..]));
     assert_eq!(run.simulations.augment, Augmentation { shift: true, flip: true, transpose: false });
@@ -209,7 +209,7 @@ fn derivatives_of_simulators_are_read() {
         (
             "derivative = { numerical = [1, 0] }",
             format!(
-                "{place}.numerical: the full width theta_above - theta_below of parameter 1 is 0, expected a finite value above 0; without a distance there is no derivative"
+                "{place}.numerical: delta_theta[1] = 0: without a distance there is no derivative; give theta_above - theta_below, the full width"
             ),
         ),
     ] {

@@ -48,7 +48,7 @@ impl<E: Real> StackedRows<E> {
         if n_params == 0 || above.len() != n_params {
             let (below, above) = (plural(n_params, "array"), plural(above.len(), "array"));
             let reason = format!("{below} below and {above} above; one of each is needed for each parameter");
-            return Err(DataError::Steps { reason });
+            return Err(DataError::Sides { reason });
         }
         let mut arrays = below;
         arrays.extend(above);

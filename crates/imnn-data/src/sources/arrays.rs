@@ -8,9 +8,8 @@ use imnn_sim::{Key, Real};
 use ndarray::ArrayD;
 
 use crate::spec::{DatasetSpec, Labels};
-use crate::steps::check_widths;
 use crate::values::{finite, parameters_first};
-use crate::{DataError, Derivatives, Identity, Leaf, Source, Steps, check_rows};
+use crate::{DataError, Derivatives, Identity, Microbatch, ParameterSteps, Source, check_rows};
 
 /// Simulations in memory, checked when they are put in: shapes that fit, nothing that is not finite.
 ///
@@ -66,7 +65,7 @@ impl<E: Real> Arrays<E> {
     /// # Errors
     /// Where the shapes do not fit, a value is not finite, or a width is not positive.
     pub fn numerical(fiducial: ArrayD<E>, derivative: ArrayD<E>, widths: Vec<f64>) -> Result<Self, DataError> {
-        Self::numerical_labelled(fiducial, derivative, &Steps::Widths(widths), Labels::default())
+        Self::numerical_labelled(fiducial, derivative, &ParameterSteps::of_widths(widths)?, Labels::default())
     }
 
     /// As [`numerical`](Self::numerical), with the parameter values below and above in place of their distance.
@@ -79,7 +78,7 @@ impl<E: Real> Arrays<E> {
         below: Vec<f64>,
         above: Vec<f64>,
     ) -> Result<Self, DataError> {
-        let steps = Steps::Theta { below, above };
+        let steps = ParameterSteps::between(below, above)?;
         Self::numerical_labelled(fiducial, derivative, &steps, Labels::default())
     }
 
@@ -114,7 +113,7 @@ impl<E: Real> Arrays<E> {
     pub(crate) fn numerical_labelled(
         fiducial: ArrayD<E>,
         derivative: ArrayD<E>,
-        steps: &Steps,
+        steps: &ParameterSteps,
         labels: Labels,
     ) -> Result<Self, DataError> {
         let spec = DatasetSpec::numerical(labels, fiducial.shape(), derivative.shape(), steps)?;
@@ -130,12 +129,9 @@ impl<E: Real> Arrays<E> {
         values: Vec<E>,
         changes: Vec<E>,
         derivatives: Derivatives,
-    ) -> Result<Self, DataError> {
-        if let Derivatives::Numerical { widths } = &derivatives {
-            check_widths(widths)?;
-        }
+    ) -> Self {
         let spec = DatasetSpec { labels: Labels::default(), input_shape, n_s, n_d, n_params, derivatives };
-        Ok(Self::of_spec(spec, values, changes))
+        Self::of_spec(spec, values, changes)
     }
 }
 
@@ -164,17 +160,17 @@ impl<E: Real> Source<E> for Arrays<E> {
         self.identity
     }
 
-    fn read(&self, rows: Range<usize>, _: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, _: Key, batch: &mut Microbatch<E>) -> Result<(), DataError> {
         let with_derivatives = check_rows(&rows, self.spec.n_s, self.spec.n_d)?;
         let copy = |from: &[E], row_len: usize, to: &mut Vec<E>| {
             to.extend_from_slice(&from[rows.start * row_len..rows.end * row_len]);
         };
-        leaf.n = rows.len();
-        leaf.values.clear();
-        copy(&self.values, self.spec.row_len(), &mut leaf.values);
-        leaf.derivatives.clear();
+        batch.n = rows.len();
+        batch.values.clear();
+        copy(&self.values, self.spec.row_len(), &mut batch.values);
+        batch.derivatives.clear();
         if with_derivatives {
-            copy(&self.changes, self.spec.change_len(), &mut leaf.derivatives);
+            copy(&self.changes, self.spec.change_len(), &mut batch.derivatives);
         }
         Ok(())
     }

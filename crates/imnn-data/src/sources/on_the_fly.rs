@@ -3,12 +3,11 @@
 use std::ops::Range;
 
 use imnn_io::text::unravel;
-use imnn_sim::{Key, Real, Simulator};
+use imnn_sim::{Key, ParameterSteps, Real, SimError, Simulator};
 
 use crate::scratch::{NUMBERS, first, lend};
-use crate::steps::check_widths;
 use crate::values::check_finite;
-use crate::{DataError, Derivatives, Identity, Leaf, Source, check_rows};
+use crate::{DataError, Derivatives, Identity, Microbatch, Source, check_rows};
 
 /// Simulations made anew for each key: row i is simulated at the fiducial with `key.fold_in(i)`.
 ///
@@ -19,13 +18,13 @@ use crate::{DataError, Derivatives, Identity, Leaf, Source, check_rows};
 /// A GPU makes the simulations of the built-in simulators itself ([`Source::simulated`]); all others run on the host.
 ///
 /// ```
-/// use imnn_data::{Leaf, OnTheFly, Source};
+/// use imnn_data::{Microbatch, OnTheFly, Source};
 /// use imnn_sim::{GaussianMeanVariance, Key};
 ///
 /// let source = OnTheFly::new(GaussianMeanVariance { n_data: 10 }, &[0.0, 1.0], 1000, 100)?;
-/// let mut leaf = Leaf::<f32>::new();
-/// source.read(64..96, Key::new(0), &mut leaf)?;
-/// assert_eq!((leaf.n, leaf.values.len(), leaf.derivatives.len()), (32, 32 * 10, 32 * 2 * 10));
+/// let mut batch = Microbatch::<f32>::new();
+/// source.read(64..96, Key::new(0), &mut batch)?;
+/// assert_eq!((batch.n, batch.values.len(), batch.derivatives.len()), (32, 32 * 10, 32 * 2 * 10));
 /// # Ok::<(), imnn_data::DataError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -78,14 +77,14 @@ impl<S: Simulator> OnTheFly<S> {
     /// ```
     ///
     /// ```
-    /// use imnn_data::{Leaf, OnTheFly, Source};
+    /// use imnn_data::{Microbatch, OnTheFly, Source};
     /// use imnn_sim::{GaussianMeanVariance, Key};
     ///
     /// let simulator = GaussianMeanVariance { n_data: 10 };
     /// let source = OnTheFly::numerical(simulator, &[0.0, 1.0], &[0.1, 0.1], 1000, 100)?;
-    /// let mut leaf = Leaf::<f32>::new();
-    /// source.read(64..96, Key::new(0), &mut leaf)?;
-    /// assert_eq!((leaf.n, leaf.values.len(), leaf.derivatives.len()), (32, 32 * 10, 32 * 2 * 2 * 10));
+    /// let mut batch = Microbatch::<f32>::new();
+    /// source.read(64..96, Key::new(0), &mut batch)?;
+    /// assert_eq!((batch.n, batch.values.len(), batch.derivatives.len()), (32, 32 * 10, 32 * 2 * 2 * 10));
     /// # Ok::<(), imnn_data::DataError>(())
     /// ```
     ///
@@ -99,7 +98,7 @@ impl<S: Simulator> OnTheFly<S> {
         n_s: usize,
         n_d: usize,
     ) -> Result<Self, DataError> {
-        check_widths(widths)?;
+        let steps = ParameterSteps::of_widths(widths)?;
         if widths.len() != theta_fid.len() {
             return Err(DataError::NParams {
                 label: "delta_theta".to_owned(),
@@ -113,7 +112,7 @@ impl<S: Simulator> OnTheFly<S> {
         for (_, theta) in &source.points {
             check_theta(&source.simulator, theta)?;
         }
-        source.derivatives = Derivatives::Numerical { widths: widths.to_vec() };
+        source.derivatives = Derivatives::Numerical { widths: steps.widths().to_vec() };
         Ok(source)
     }
 
@@ -153,14 +152,14 @@ impl<E: Real, S: Simulator> Source<E> for OnTheFly<S> {
         self.identity
     }
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, batch: &mut Microbatch<E>) -> Result<(), DataError> {
         let with_derivatives = check_rows(&rows, self.n_s, self.n_d)?;
         let row_len: usize = self.input_shape.iter().product();
         let blocks = self.derivatives.sides() * self.theta_fid.len();
         let change_len = if with_derivatives { blocks * row_len } else { 0 };
-        leaf.n = rows.len();
-        leaf.values.resize(leaf.n * row_len, E::zero());
-        leaf.derivatives.resize(leaf.n * change_len, E::zero());
+        batch.n = rows.len();
+        batch.values.resize(batch.n * row_len, E::zero());
+        batch.derivatives.resize(batch.n * change_len, E::zero());
         let at_a_time = (AT_A_TIME / (row_len + change_len)).max(1);
         let mut keys = key.fold_in_each(rows.start as u64..rows.end as u64);
         lend(&NUMBERS, |numbers| {
@@ -180,8 +179,8 @@ impl<E: Real, S: Simulator> Source<E> for OnTheFly<S> {
                     }
                 }
                 let start = first_row - rows.start;
-                let finite = round(data, &mut leaf.values[start * row_len..]);
-                if !(round(changes, &mut leaf.derivatives[start * change_len..]) && finite) {
+                let finite = round(data, &mut batch.values[start * row_len..]);
+                if !(round(changes, &mut batch.derivatives[start * change_len..]) && finite) {
                     for i in 0..n {
                         let row =
                             (&data[i * row_len..(i + 1) * row_len], &changes[i * change_len..(i + 1) * change_len]);
@@ -209,7 +208,7 @@ impl<S> OnTheFly<S> {
     }
 }
 
-/// Numbers simulated before they are rounded to the precision of the leaf: what the first-level cache holds.
+/// Numbers simulated before they are rounded to the precision of the microbatch: what the first-level cache holds.
 const AT_A_TIME: usize = 1 << 11;
 
 /// Rounds `from` into the beginning of `to`, and says whether all is finite there.
@@ -260,7 +259,7 @@ fn points(theta_fid: &[f64], widths: &[f64]) -> Result<Vec<(String, Vec<f64>)>, 
             theta[a] += sign * width;
             if theta[a] == theta_fid[a] {
                 let advice = format!("it is lost in the rounding of theta_fid[{a}] = {}; widen it", theta_fid[a]);
-                return Err(DataError::Step { name: "delta_theta", parameter: a, value: width, advice });
+                return Err(SimError::Step { name: "delta_theta", parameter: a, value: width, advice }.into());
             }
             points.push((format!("parameter {a} {side}"), theta));
         }

@@ -2,7 +2,7 @@
 
 use imnn_sim::{Key, Real, Simulator};
 
-use crate::{Arrays, DataError, Leaf, OnTheFly, Source};
+use crate::{Arrays, DataError, Microbatch, OnTheFly, Source};
 
 /// Draws simulations with exact derivatives: what [`OnTheFly`] makes at `key`, to the last bit.
 ///
@@ -37,18 +37,18 @@ pub fn simulate_numerical<E: Real, S: Simulator>(
 /// All rows, in memory.
 fn draw<E: Real>(source: &impl Source<E>, key: Key) -> Result<Arrays<E>, DataError> {
     let (n_s, n_d, n_params) = (source.n_s(), source.n_d(), source.n_params());
-    let mut with_derivatives = Leaf::new();
-    let mut without = Leaf::new();
+    let mut with_derivatives = Microbatch::new();
+    let mut without = Microbatch::new();
     source.read(0..n_d, key, &mut with_derivatives)?;
     source.read(n_d..n_s, key, &mut without)?;
     let mut values: Vec<E> = with_derivatives.values;
     values.append(&mut without.values);
     let changes = with_derivatives.derivatives;
-    Arrays::from_rows(
+    Ok(Arrays::from_rows(
         source.input_shape().to_vec(),
         (n_s, n_d, n_params),
         values,
         changes,
         source.derivatives().clone(),
-    )
+    ))
 }

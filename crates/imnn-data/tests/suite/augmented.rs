@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use imnn_data::{Arrays, Augmentation, Augmented, Leaf, OnTheFly, Source, simulate_exact};
+use imnn_data::{Arrays, Augmentation, Augmented, Microbatch, OnTheFly, Source, simulate_exact};
 use imnn_sim::{GaussianMeanVariance, Key};
 use ndarray::{ArrayD, IxDyn};
 
@@ -23,10 +23,10 @@ fn places(n_s: usize, shape: &[usize]) -> Arrays<f64> {
 /// How often each permutation is drawn.
 fn drawn(augmentation: Augmentation, shape: &[usize], n: usize) -> HashMap<Vec<usize>, usize> {
     let source = Augmented::new(places(n, shape), augmentation).unwrap();
-    let mut leaf = Leaf::new();
-    source.read(0..n, Key::new(5), &mut leaf).unwrap();
+    let mut batch = Microbatch::new();
+    source.read(0..n, Key::new(5), &mut batch).unwrap();
     let mut counts = HashMap::new();
-    for row in leaf.values.chunks_exact(shape.iter().product()) {
+    for row in batch.values.chunks_exact(shape.iter().product()) {
         *counts.entry(row.iter().map(|&place| place as usize).collect()).or_default() += 1;
     }
     counts
@@ -112,10 +112,10 @@ fn transposes_need_axes_of_equal_length() {
 #[test]
 fn axes_other_than_those_given_stay() {
     let source = Augmented::with_axes(places(300, &[2, 3, 2]), ALL, &[0, 2]).unwrap();
-    let mut leaf = Leaf::new();
-    source.read(0..300, Key::new(1), &mut leaf).unwrap();
+    let mut batch = Microbatch::new();
+    source.read(0..300, Key::new(1), &mut batch).unwrap();
     let mut seen = HashSet::new();
-    for row in leaf.values.chunks_exact(12) {
+    for row in batch.values.chunks_exact(12) {
         for (i, place) in row.iter().enumerate() {
             assert_eq!(*place as usize / 2 % 3, i / 2 % 3);
         }
@@ -143,16 +143,16 @@ fn partners_are_seen_through_the_same_symmetry() {
     for (source, blocks) in sources.into_iter().zip([2, 6]) {
         let source = Augmented::new(source, ALL).unwrap();
         assert_eq!((source.n_s(), source.n_d(), source.input_shape()), (40, 25, &[3, 3, 2][..]));
-        let mut leaf = Leaf::new();
-        source.read(10..25, Key::new(3), &mut leaf).unwrap();
-        assert_eq!(leaf.derivatives.len(), 15 * blocks * len);
+        let mut batch = Microbatch::new();
+        source.read(10..25, Key::new(3), &mut batch).unwrap();
+        assert_eq!(batch.derivatives.len(), 15 * blocks * len);
         let mut moved = 0;
-        for (i, value) in leaf.derivatives.iter().enumerate() {
+        for (i, value) in batch.derivatives.iter().enumerate() {
             let (row, block, at) = (i / (blocks * len), i / len % blocks, i % len);
-            assert_eq!(*value - 100.0 * (1 + block) as f64, leaf.values[row * len + at]);
-            moved += usize::from(leaf.values[row * len + at] != at as f64);
+            assert_eq!(*value - 100.0 * (1 + block) as f64, batch.values[row * len + at]);
+            moved += usize::from(batch.values[row * len + at] != at as f64);
         }
-        assert!(moved > leaf.derivatives.len() / 2);
+        assert!(moved > batch.derivatives.len() / 2);
     }
 }
 
@@ -160,9 +160,9 @@ fn partners_are_seen_through_the_same_symmetry() {
 fn draws_belong_to_key_and_row() {
     let source = Augmented::new(places(40, &[4, 4, 1]), ALL).unwrap();
     let read = |rows, seed| {
-        let mut leaf = Leaf::new();
-        source.read(rows, Key::new(seed), &mut leaf).unwrap();
-        leaf.values
+        let mut batch = Microbatch::new();
+        source.read(rows, Key::new(seed), &mut batch).unwrap();
+        batch.values
     };
     let whole = read(0..40, 3);
     assert_eq!(whole[16 * 7..16 * 9], read(7..9, 3));
@@ -172,7 +172,7 @@ fn draws_belong_to_key_and_row() {
     // cell along the first.
     let pinned = [7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12, 3, 2, 1, 0].map(f64::from);
     assert_eq!(read(5..6, 0), pinned);
-    assert!(source.read(30..41, Key::new(0), &mut Leaf::new()).is_err());
+    assert!(source.read(30..41, Key::new(0), &mut Microbatch::new()).is_err());
     assert_eq!(read(40..40, 0), []);
 }
 
@@ -182,7 +182,7 @@ fn simulations_on_the_fly_are_the_same_behind_the_symmetry() {
     let source = OnTheFly::new(simulator, &[0.0, 1.0], 20, 20).unwrap();
     let augmented = Augmented::new::<f64>(&source, Augmentation { flip: true, ..SHIFT }).unwrap();
     let plain = simulate_exact::<f64, _>(&simulator, &[0.0, 1.0], 20, 20, Key::new(9)).unwrap();
-    let (mut seen, mut behind) = (Leaf::new(), Leaf::new());
+    let (mut seen, mut behind) = (Microbatch::new(), Microbatch::new());
     augmented.read(0..20, Key::new(9), &mut seen).unwrap();
     plain.read(0..20, Key::new(0), &mut behind).unwrap();
     assert_ne!(seen.values, behind.values);

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use imnn_data::tfrecord::{TfRecordOptions, TfRecordWriter, TfRecords};
 use imnn_data::{
-    ArrayPath, DataError, Files, FilesKind, Leaf, RowArray, RowOptions, Source, Steps, Streaming, open_rows,
+    ArrayPath, DataError, Files, FilesKind, Microbatch, ParameterSteps, RowArray, RowOptions, Source, Streaming,
+    open_rows,
 };
 use imnn_sim::Key;
 use ndarray::{Array3, ArrayD};
@@ -121,27 +122,27 @@ fn shapes_that_do_not_fit_are_named() {
 
 #[test]
 fn records_are_sources_like_any_others() {
-    let leaf = |files: &Files| {
+    let batch = |files: &Files| {
         let source = files.open::<f32>(&Streaming::default()).unwrap();
-        let (n_d, mut leaf) = (source.n_d(), Leaf::new());
-        source.read(0..n_d, Key::new(0), &mut leaf).unwrap();
+        let (n_d, mut batch) = (source.n_d(), Microbatch::new());
+        source.read(0..n_d, Key::new(0), &mut batch).unwrap();
         let loaded = files.load::<f32>().unwrap();
-        let mut other = Leaf::new();
+        let mut other = Microbatch::new();
         loaded.read(0..n_d, Key::new(0), &mut other).unwrap();
-        assert_eq!(leaf, other);
+        assert_eq!(batch, other);
         assert_eq!(source.input_shape(), [3, 4]);
-        leaf
+        batch
     };
     let mut files = Files::new(path("fiducial_*.tfrecords"), path("exact_*.tfrecords"), FilesKind::Exact);
     files.input_shape = Some(vec![3, 4]);
-    let exact = leaf(&files);
+    let exact = batch(&files);
     assert_eq!(exact.values, x(3).as_slice().unwrap());
     assert_eq!(exact.derivatives[12..24], x(1).iter().map(|x| 2.0 * x).collect::<Vec<f32>>());
-    let steps = Steps::Widths(vec![0.1, 0.2]);
+    let steps = ParameterSteps::of_widths([0.1, 0.2]).unwrap();
     let mut files =
         Files::new(path("fiducial_*.tfrecords"), path("derivative_*.tfrecords"), FilesKind::Numerical(steps));
     files.input_shape = Some(vec![3, 4]);
-    assert_eq!(leaf(&files).derivatives[..12], x(1).iter().map(|x| x - 0.5).collect::<Vec<f32>>());
+    assert_eq!(batch(&files).derivatives[..12], x(1).iter().map(|x| x - 0.5).collect::<Vec<f32>>());
     // Of other seeds: nothing is matched by its place.
     files.fiducial = path("floats.tfrecord");
     let error = files.open::<f32>(&Streaming::default()).err().unwrap().to_string();
@@ -313,17 +314,17 @@ mod hdf5 {
         }
         writer.finish().unwrap();
         let dataset = |name: &str| ArrayPath::with_key(&file, name);
-        let steps = Steps::Widths(vec![0.1]);
+        let steps = ParameterSteps::of_widths([0.1]).unwrap();
         let files = Files::sides(dataset("fiducial"), vec![dataset("Om_m/x")], vec![dataset("Om_p/x")], steps);
         let streamed = files.open::<f32>(&Streaming::default());
         let error = streamed.err().map(|error| error.to_string());
         assert_eq!(error, None);
-        let (mut leaf, mut other) = (Leaf::new(), Leaf::new());
-        files.open::<f32>(&Streaming::default()).unwrap().read(0..3, Key::new(0), &mut leaf).unwrap();
+        let (mut batch, mut other) = (Microbatch::new(), Microbatch::new());
+        files.open::<f32>(&Streaming::default()).unwrap().read(0..3, Key::new(0), &mut batch).unwrap();
         files.load::<f32>().unwrap().read(0..3, Key::new(0), &mut other).unwrap();
-        assert_eq!(leaf, other);
-        assert_eq!(leaf.values, x(3).as_slice().unwrap());
-        assert_eq!(leaf.derivatives[12..24], x(1).iter().map(|x| x + 0.5).collect::<Vec<f32>>());
+        assert_eq!(batch, other);
+        assert_eq!(batch.values, x(3).as_slice().unwrap());
+        assert_eq!(batch.derivatives[12..24], x(1).iter().map(|x| x + 0.5).collect::<Vec<f32>>());
         assert_eq!(std::fs::read_dir(at.path()).unwrap().count(), 1);
     }
 }

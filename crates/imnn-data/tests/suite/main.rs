@@ -10,6 +10,8 @@ mod corrupt;
 mod corrupt_rows;
 /// Files written by TensorFlow, h5py and the original package.
 mod foreign;
+/// Every layout of h5py, to the bit.
+mod h5py;
 /// Damaged TFRecord and HDF5 files.
 mod mutated;
 /// Noise is drawn evenly, the same for all that belongs together, with the statistics of its bank.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use imnn_data::arrays::write_npy;
 use imnn_data::{
-    ArrayPath, Arrays, Augmentation, Augmented, DataError, HeldRows, Leaf, Noise, OnTheFly, RowOptions, Simulation,
-    Source, Transform, Transformed, open_rows, simulate_exact, simulate_numerical,
+    ArrayPath, Arrays, Augmentation, Augmented, DataError, HeldRows, Microbatch, Noise, OnTheFly, RowOptions,
+    Simulation, Source, Transform, Transformed, open_rows, simulate_exact, simulate_numerical,
 };
 use imnn_sim::{GaussianMeanVariance, Key, Real, Simulator};
 use ndarray::{Array2, ArrayD, Axis, IxDyn};
@@ -28,10 +28,10 @@ fn zeros<E: Real>(n_s: usize, shape: &[usize]) -> Arrays<E> {
     Arrays::data(ArrayD::from_elem(IxDyn(&[&[n_s], shape].concat()), E::zero()), "zeros").unwrap()
 }
 
-fn read<E: Real>(source: &dyn Source<E>, rows: std::ops::Range<usize>, seed: u64) -> Leaf<E> {
-    let mut leaf = Leaf::new();
-    source.read(rows, Key::new(seed), &mut leaf).unwrap();
-    leaf
+fn read<E: Real>(source: &dyn Source<E>, rows: std::ops::Range<usize>, seed: u64) -> Microbatch<E> {
+    let mut batch = Microbatch::new();
+    source.read(rows, Key::new(seed), &mut batch).unwrap();
+    batch
 }
 
 #[test]
@@ -269,14 +269,14 @@ fn shapes_scales_and_values_are_checked() {
     );
     let late = Noise::bank(HeldRows::new("noise.npy", wrong)).unwrap();
     let source = Transformed::new(zeros(50, &[3]), late).unwrap();
-    let error = source.read(0..50, Key::new(0), &mut Leaf::new()).unwrap_err();
+    let error = source.read(0..50, Key::new(0), &mut Microbatch::new()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "noise.npy[2, 1] is NaN: 1 of 3 values is not finite in rows 2..3; remove or replace it"
     );
     let large =
         Noise::array("noise.npy", ArrayD::from_elem(IxDyn(&[1, 2]), 1e38f32)).unwrap().with_scale(10.0).unwrap();
-    let error = Transformed::new(zeros(2, &[2]), large).unwrap().read(0..2, Key::new(0), &mut Leaf::new());
+    let error = Transformed::new(zeros(2, &[2]), large).unwrap().read(0..2, Key::new(0), &mut Microbatch::new());
     assert_eq!(
         error.unwrap_err().to_string(),
         "simulation 0 after noise.npy: the data at [0] is inf: 2 of 2 values are not finite in f32"

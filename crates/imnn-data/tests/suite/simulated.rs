@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use imnn_data::{
-    DataError, Derivatives, Leaf, Noise, OnTheFly, Source, Transformed, simulate_exact, simulate_numerical,
+    DataError, Derivatives, Microbatch, Noise, OnTheFly, Source, Transformed, simulate_exact, simulate_numerical,
 };
 use imnn_sim::{FiniteDifferences, GaussianMeanVariance, Key, Simulator};
 use ndarray::{ArrayD, IxDyn};
@@ -21,23 +21,23 @@ fn source() -> OnTheFly<GaussianMeanVariance> {
 
 #[test]
 fn row_i_is_simulated_with_the_key_folded_with_i() {
-    let mut leaf = Leaf::<f64>::new();
-    let mut single = Leaf::<f32>::new();
-    source().read(2..6, key(), &mut leaf).unwrap();
+    let mut batch = Microbatch::<f64>::new();
+    let mut single = Microbatch::<f32>::new();
+    source().read(2..6, key(), &mut batch).unwrap();
     source().read(2..6, key(), &mut single).unwrap();
     for i in 0..4 {
         let (data, derivative) = SIMULATOR.draw_with_derivative(key().fold_in(2 + i as u64), &THETA).unwrap();
-        assert_eq!(leaf.values[5 * i..5 * (i + 1)], data);
-        assert_eq!(leaf.derivatives[10 * i..10 * (i + 1)], derivative);
+        assert_eq!(batch.values[5 * i..5 * (i + 1)], data);
+        assert_eq!(batch.derivatives[10 * i..10 * (i + 1)], derivative);
     }
-    assert_eq!(single.values, leaf.values.iter().map(|&x| x as f32).collect::<Vec<_>>());
-    assert_eq!(single.derivatives, leaf.derivatives.iter().map(|&x| x as f32).collect::<Vec<_>>());
+    assert_eq!(single.values, batch.values.iter().map(|&x| x as f32).collect::<Vec<_>>());
+    assert_eq!(single.derivatives, batch.derivatives.iter().map(|&x| x as f32).collect::<Vec<_>>());
 }
 
 #[test]
 fn a_row_depends_on_nothing_but_its_key() {
-    let mut whole = Leaf::<f64>::new();
-    let mut part = Leaf::<f64>::new();
+    let mut whole = Microbatch::<f64>::new();
+    let mut part = Microbatch::<f64>::new();
     source().read(0..6, key(), &mut whole).unwrap();
     for row in 0..6 {
         source().read(row..row + 1, key(), &mut part).unwrap();
@@ -57,7 +57,7 @@ fn a_row_depends_on_nothing_but_its_key() {
 #[test]
 fn a_drawn_set_is_what_is_made_on_the_fly() {
     let arrays = simulate_exact::<f64, _>(&SIMULATOR, &THETA, 10, 6, key()).unwrap();
-    let (mut drawn, mut made) = (Leaf::new(), Leaf::new());
+    let (mut drawn, mut made) = (Microbatch::new(), Microbatch::new());
     for rows in [0..6, 6..10] {
         arrays.read(rows.clone(), Key::new(0), &mut drawn).unwrap();
         source().read(rows, key(), &mut made).unwrap();
@@ -98,7 +98,7 @@ fn theta_and_counts_are_checked() {
         refused(&[0.0, -1.0], 10, 5).starts_with("the simulator cannot simulate at theta = [0.0, -1.0]: parameter 1")
     );
     assert!(refused(&[0.0], 10, 5).contains("found 1 parameter value(s), expected 2"));
-    assert!(refused(&[0.0, f64::NAN], 10, 5).contains("parameter 1 is NaN"));
+    assert!(refused(&[0.0, f64::NAN], 10, 5).contains("theta[1] is NaN"));
     assert_eq!(refused(&THETA, 0, 0), "n_s = 0: at least one simulation is needed");
     assert!(refused(&THETA, 4, 5).starts_with("n_d = 5 simulations with derivatives"));
     let numerical = |widths: &[f64], n_d| {
@@ -108,7 +108,7 @@ fn theta_and_counts_are_checked() {
     assert_eq!(numerical(&[0.1], 5), "delta_theta has 1 parameter, theta_fid has 2 parameters");
     assert!(numerical(&[0.1, 4.0], 5).starts_with("the simulator cannot simulate at theta = [0.5, 0.0]"));
     assert!(numerical(&[0.1, 0.1], 11).starts_with("n_d = 11"));
-    let rows = Source::<f64>::read(&source(), 5..7, key(), &mut Leaf::new()).unwrap_err();
+    let rows = Source::<f64>::read(&source(), 5..7, key(), &mut Microbatch::new()).unwrap_err();
     assert!(matches!(rows, DataError::Rows { .. }));
 }
 
@@ -145,7 +145,7 @@ fn values_that_are_not_finite_name_row_and_theta() {
     let simulator = |data, derivative| Constant { data, derivative, shape: vec![2, 3] };
     let read = |simulator: Constant, rows| {
         let source = OnTheFly::new(simulator, &[1.0], 4, 2).unwrap();
-        Source::<f32>::read(&source, rows, key(), &mut Leaf::new()).unwrap_err().to_string()
+        Source::<f32>::read(&source, rows, key(), &mut Microbatch::new()).unwrap_err().to_string()
     };
     assert_eq!(
         read(simulator(f64::NAN, 0.0), 3..4),
@@ -202,9 +202,9 @@ impl Counted {
 fn rows_beyond_n_d_make_no_derivatives() {
     let counted = Counted::default();
     let pass = |source: &dyn Source<f32>| {
-        let mut leaf = Leaf::new();
+        let mut batch = Microbatch::new();
         for rows in [0..4, 4..6, 6..9, 9..30] {
-            source.read(rows, key(), &mut leaf).unwrap();
+            source.read(rows, key(), &mut batch).unwrap();
         }
         counted.taken()
     };
@@ -234,7 +234,7 @@ fn below_and_above_on_the_fly_are_those_of_a_drawn_set() {
     let source = OnTheFly::numerical(SIMULATOR, &THETA, &widths, 10, 6).unwrap();
     let drawn = simulate_numerical::<f64, _>(&SIMULATOR, &THETA, &widths, 10, 6, key()).unwrap();
     assert_eq!(Source::<f64>::derivatives(&source), &Derivatives::Numerical { widths: widths.to_vec() });
-    let (mut made, mut held) = (Leaf::new(), Leaf::new());
+    let (mut made, mut held) = (Microbatch::new(), Microbatch::new());
     for rows in [0..6, 2..5, 6..10, 10..10] {
         source.read(rows.clone(), key(), &mut made).unwrap();
         drawn.read(rows, Key::new(0), &mut held).unwrap();

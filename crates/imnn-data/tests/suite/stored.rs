@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use imnn_data::arrays::{write_npy, write_npz};
-use imnn_data::{Arrays, DataError, Derivatives, Files, FilesKind, Leaf, Source, Steps};
+use imnn_data::{Arrays, DataError, Derivatives, Files, FilesKind, Microbatch, ParameterSteps, Source};
 use imnn_sim::Key;
 use ndarray::{ArrayD, Axis, IxDyn};
 
@@ -30,11 +30,11 @@ fn widths() -> Vec<f64> {
     vec![0.1, 0.2, 0.3, 0.4]
 }
 
-fn leaf<S: Source<f64> + ?Sized>(source: &S, rows: std::ops::Range<usize>) -> Leaf<f64> {
-    // What a leaf held before must not show.
-    let mut leaf = Leaf { n: 77, values: vec![f64::NAN; 7], derivatives: vec![f64::NAN; 7] };
-    source.read(rows, Key::new(0), &mut leaf).unwrap();
-    leaf
+fn batch<S: Source<f64> + ?Sized>(source: &S, rows: std::ops::Range<usize>) -> Microbatch<f64> {
+    // What a microbatch held before must not show.
+    let mut batch = Microbatch { n: 77, values: vec![f64::NAN; 7], derivatives: vec![f64::NAN; 7] };
+    source.read(rows, Key::new(0), &mut batch).unwrap();
+    batch
 }
 
 #[track_caller]
@@ -48,12 +48,12 @@ fn exact_derivatives_are_read_with_parameters_before_the_data() {
     assert_eq!((arrays.n_s(), arrays.n_d(), arrays.n_params()), (9, 5, 4));
     assert_eq!(arrays.input_shape(), [2, 3]);
     assert_eq!(arrays.derivatives(), &Derivatives::Exact);
-    let leaf = leaf(&arrays, 3..5);
-    assert_eq!((leaf.n, leaf.values.len(), leaf.derivatives.len()), (2, 2 * 6, 2 * 4 * 6));
-    for (i, value) in leaf.values.iter().enumerate() {
+    let batch = batch(&arrays, 3..5);
+    assert_eq!((batch.n, batch.values.len(), batch.derivatives.len()), (2, 2 * 6, 2 * 4 * 6));
+    for (i, value) in batch.values.iter().enumerate() {
         assert_eq!(*value, (1000 * (3 + i / 6) + i % 6) as f64);
     }
-    for (i, value) in leaf.derivatives.iter().enumerate() {
+    for (i, value) in batch.derivatives.iter().enumerate() {
         assert_eq!(*value, (1000 * (3 + i / 24) + 100 * (i / 6 % 4) + i % 6) as f64);
     }
     assert_eq!(arrays.fiducial(), fiducial(9));
@@ -64,8 +64,8 @@ fn exact_derivatives_are_read_with_parameters_before_the_data() {
 fn numerical_derivatives_are_read_as_they_are() {
     let arrays = Arrays::numerical(fiducial(9), numerical(5), widths()).unwrap();
     assert_eq!(arrays.derivatives(), &Derivatives::Numerical { widths: widths() });
-    let leaf = leaf(&arrays, 1..3);
-    for (i, value) in leaf.derivatives.iter().enumerate() {
+    let batch = batch(&arrays, 1..3);
+    for (i, value) in batch.derivatives.iter().enumerate() {
         let sign = if i / 24 % 2 == 0 { -1.0 } else { 1.0 };
         assert_eq!(*value, sign * (1000 * (1 + i / 48) + 100 * (i / 6 % 4) + i % 6) as f64);
     }
@@ -79,12 +79,12 @@ fn numerical_derivatives_are_read_as_they_are() {
 #[test]
 fn rows_beyond_n_d_have_no_derivatives() {
     let arrays = Arrays::exact(fiducial(9), exact(5)).unwrap();
-    let beyond = leaf(&arrays, 5..9);
+    let beyond = batch(&arrays, 5..9);
     assert_eq!((beyond.n, beyond.values.len()), (4, 24));
     assert!(!beyond.has_derivatives());
-    assert_eq!(leaf(&arrays, 5..5), Leaf::new());
-    assert_eq!(leaf(&arrays, 9..9), Leaf::new());
-    let refused = |rows| message(arrays.read(rows, Key::new(0), &mut Leaf::new()));
+    assert_eq!(batch(&arrays, 5..5), Microbatch::new());
+    assert_eq!(batch(&arrays, 9..9), Microbatch::new());
+    let refused = |rows| message(arrays.read(rows, Key::new(0), &mut Microbatch::new()));
     assert_eq!(
         refused(4..6),
         "cannot read rows 4..6 at once of n_s = 9 simulations of which the first n_d = 5 have derivatives: cut the range at n_d"
@@ -95,16 +95,16 @@ fn rows_beyond_n_d_have_no_derivatives() {
 #[test]
 fn pointers_to_a_source_are_sources() {
     let arrays = Arrays::exact(fiducial(9), exact(5)).unwrap();
-    let expected = leaf(&arrays, 0..5);
+    let expected = batch(&arrays, 0..5);
     let boxed: Box<dyn Source<f64>> = Box::new(arrays.clone());
     let shared: Arc<dyn Source<f64>> = Arc::new(arrays.clone());
-    assert_eq!(leaf(&boxed, 0..5), expected);
-    assert_eq!(leaf(&shared, 0..5), expected);
-    assert_eq!(leaf(&&arrays, 0..5), expected);
+    assert_eq!(batch(&boxed, 0..5), expected);
+    assert_eq!(batch(&shared, 0..5), expected);
+    assert_eq!(batch(&&arrays, 0..5), expected);
     assert_eq!((shared.n_s(), shared.n_d(), shared.n_params(), shared.input_shape()), (9, 5, 4, &[2, 3][..]));
     fn public<T: Send + Sync + 'static>() {}
     public::<Arrays<f32>>();
-    public::<Leaf<f32>>();
+    public::<Microbatch<f32>>();
     public::<Files>();
     public::<DataError>();
 }
@@ -113,7 +113,7 @@ fn pointers_to_a_source_are_sources() {
 fn data_alone() {
     let arrays = Arrays::data(fiducial(4), "data.npy").unwrap();
     assert_eq!((arrays.n_s(), arrays.n_d(), arrays.n_params()), (4, 0, 0));
-    assert_eq!(leaf(&arrays, 0..4).values.len(), 24);
+    assert_eq!(batch(&arrays, 0..4).values.len(), 24);
     assert_eq!(arrays.derivative().len(), 0);
     let vector = ArrayD::<f64>::zeros(IxDyn(&[4]));
     assert!(message(Arrays::data(vector, "data.npy")).starts_with("data.npy has shape (4,), expected (n_s, *input)"));
@@ -142,11 +142,11 @@ fn the_first_rows_are_taken() {
 #[test]
 fn an_axis_of_channels_is_added() {
     let arrays = Arrays::numerical(fiducial(9), numerical(5), widths()).unwrap();
-    let before = leaf(&arrays, 0..5);
+    let before = batch(&arrays, 0..5);
     let arrays = arrays.reshape_input(&[2, 3, 1]).unwrap();
     assert_eq!(arrays.input_shape(), [2, 3, 1]);
     assert_eq!(arrays.fiducial().shape(), [9, 2, 3, 1]);
-    assert_eq!(leaf(&arrays, 0..5), before);
+    assert_eq!(batch(&arrays, 0..5), before);
     assert_eq!(
         message(arrays.clone().reshape_input(&[2, 2])),
         "fiducial: simulations of shape (2, 3, 1) (6 values) cannot be viewed as (2, 2) (4 values)"
@@ -212,7 +212,7 @@ fn files(folder: &Path, derivative: &str, kind: FilesKind) -> Files {
 }
 
 fn steps(width: f64) -> FilesKind {
-    FilesKind::Numerical(Steps::Widths(vec![0.1, 0.2, width, 0.4]))
+    FilesKind::Numerical(ParameterSteps::of_widths([0.1, 0.2, width, 0.4]).unwrap())
 }
 
 /// The message without the folder.
@@ -227,7 +227,7 @@ fn files_are_what_memory_is() {
     let exact_files = files(folder.path(), "set.npz:d", FilesKind::Exact);
     let from_files = exact_files.load::<f64>().unwrap();
     let from_memory = Arrays::exact(fiducial(9), exact(5)).unwrap();
-    assert_eq!(leaf(&from_files, 0..5), leaf(&from_memory, 0..5));
+    assert_eq!(batch(&from_files, 0..5), batch(&from_memory, 0..5));
     let arrays = files(folder.path(), "set.npz:n", steps(0.3)).load::<f64>().unwrap();
     assert_eq!(arrays.derivative(), numerical(5));
     assert_eq!(arrays.derivatives(), &Derivatives::Numerical { widths: widths() });
@@ -295,9 +295,10 @@ fn every_fault_of_files_names_the_file_and_what_to_do() {
         "nan.npy[2, 0, 1, 1] is NaN: 1 of 120 values is not finite; remove or replace it"
     );
 
-    assert!(refused(&files(at, "set.npz:n", steps(0.0)), at).starts_with("delta_theta[2] = 0: without a distance"));
-    assert!(refused(&files(at, "set.npz:n", steps(-0.3)), at).starts_with("delta_theta[2] = -0.3: it is theta_above"));
-    let short = FilesKind::Numerical(Steps::Widths(vec![0.1]));
+    let step = |width| DataError::from(ParameterSteps::of_widths([0.1, 0.2, width, 0.4]).unwrap_err()).to_string();
+    assert!(step(0.0).starts_with("delta_theta[2] = 0: without a distance"));
+    assert!(step(-0.3).starts_with("delta_theta[2] = -0.3: it is theta_above"));
+    let short = FilesKind::Numerical(ParameterSteps::of_widths([0.1]).unwrap());
     assert_eq!(refused(&files(at, "set.npz:n", short), at), "delta_theta has 1 parameter, set.npz:n has 4 parameters");
 
     let large = exact(5).mapv(|x| x * 1e37);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use imnn_data::arrays::{write_npy, write_npz};
 use imnn_data::{
-    Arrays, DataError, DerivativeFiles, Files, FilesKind, HeldRows, Leaf, Prefetch, RowArray, Source, StackedRows,
-    Steps, Streamed, Streaming,
+    Arrays, DataError, DerivativeFiles, Files, FilesKind, HeldRows, Microbatch, ParameterSteps, Prefetch, RowArray,
+    Source, StackedRows, Streamed, Streaming,
 };
 use imnn_sim::{Key, Real};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
@@ -46,21 +46,21 @@ fn numbers(shape: &[usize], salt: usize) -> ArrayD<f64> {
 }
 
 /// The rows of a source as a pass cuts them.
-fn pass<E: Real>(source: &dyn Source<E>, cut: usize, down: bool) -> Result<Vec<Leaf<E>>, DataError> {
+fn pass<E: Real>(source: &dyn Source<E>, cut: usize, down: bool) -> Result<Vec<Microbatch<E>>, DataError> {
     let cuts = |range: Range<usize>| {
         let end = range.end;
         range.step_by(cut).map(move |start| start..(start + cut).min(end))
     };
-    let mut leaves: Vec<_> = cuts(0..source.n_d()).chain(cuts(source.n_d()..source.n_s())).collect();
+    let mut batches: Vec<_> = cuts(0..source.n_d()).chain(cuts(source.n_d()..source.n_s())).collect();
     if down {
-        leaves.reverse();
+        batches.reverse();
     }
-    // One leaf for all reads, as a worker has: what it held must not show.
-    let mut leaf = Leaf { n: 7, values: vec![E::nan(); 3], derivatives: vec![E::nan(); 5] };
+    // One microbatch for all reads, as a worker has: what it held must not show.
+    let mut batch = Microbatch { n: 7, values: vec![E::nan(); 3], derivatives: vec![E::nan(); 5] };
     let mut read = vec![];
-    for rows in leaves {
-        source.read(rows, Key::new(0), &mut leaf)?;
-        read.push(leaf.clone());
+    for rows in batches {
+        source.read(rows, Key::new(0), &mut batch)?;
+        read.push(batch.clone());
     }
     if down {
         read.reverse();
@@ -112,7 +112,7 @@ proptest! {
         };
         let derivative = numbers(&shape, 5);
         let kind = match numerical {
-            true => FilesKind::Numerical(Steps::Widths(vec![0.5; n_params])),
+            true => FilesKind::Numerical(ParameterSteps::of_widths(vec![0.5; n_params]).unwrap()),
             false => FilesKind::Exact,
         };
         let files = if archive {
@@ -198,7 +198,7 @@ fn what_is_read_in_advance_is_read_once() {
         assert_eq!(pass(&source, 4, down).unwrap(), expected);
     }
     drop(source);
-    // Each pass has ten leaves; where it turns round one may be read that the next pass does not begin with.
+    // Each pass has ten microbatches; where it turns round one may be read that the next pass does not begin with.
     let reads = reads.load(Ordering::SeqCst);
     assert!((40..=44).contains(&reads), "{reads}");
 }
@@ -208,11 +208,11 @@ fn failures_of_reading_in_advance_are_met_by_who_reads_the_rows() {
     let refused = || DataError::Changed { label: "x[17]".to_owned() };
     let (source, _) = odd(40, Some((17, refused)));
     let source = source.with(&streaming(0, Prefetch::Always)).unwrap();
-    let mut leaf = Leaf::new();
+    let mut batch = Microbatch::new();
     for pass in 0..4 {
         for k in 0..10 {
             let k = if pass % 2 == 0 { k } else { 9 - k };
-            let read = source.read(4 * k..4 * k + 4, Key::new(0), &mut leaf);
+            let read = source.read(4 * k..4 * k + 4, Key::new(0), &mut batch);
             assert_eq!(read.is_err(), k == 4, "{pass} {k}");
         }
     }
@@ -225,7 +225,8 @@ fn a_panic_while_reading_in_advance_is_met_by_who_reads_the_rows() {
     for pass in 0..4 {
         for k in 0..10 {
             let k = if pass % 2 == 0 { k } else { 9 - k };
-            let read = std::panic::AssertUnwindSafe(|| source.read(4 * k..4 * k + 4, Key::new(0), &mut Leaf::new()));
+            let read =
+                std::panic::AssertUnwindSafe(|| source.read(4 * k..4 * k + 4, Key::new(0), &mut Microbatch::new()));
             assert_eq!(std::panic::catch_unwind(read).is_err(), k == 4, "{pass} {k}");
         }
     }
@@ -249,15 +250,15 @@ fn several_workers_read_at_once() {
             for share in 0..3 {
                 let (source, arrays, barrier) = (&source, &arrays, &barrier);
                 scope.spawn(move || {
-                    let (mut leaf, mut expected) = (Leaf::new(), Leaf::new());
+                    let (mut batch, mut expected) = (Microbatch::new(), Microbatch::new());
                     for pass in 0..20 {
                         barrier.wait();
                         for k in 0..5 {
                             let k = 5 * share + if pass % 2 == 0 { k } else { 4 - k };
                             let rows = 4 * k..4 * k + 4;
-                            source.read(rows.clone(), Key::new(0), &mut leaf).unwrap();
+                            source.read(rows.clone(), Key::new(0), &mut batch).unwrap();
                             arrays.read(rows, Key::new(0), &mut expected).unwrap();
-                            assert_eq!(leaf, expected);
+                            assert_eq!(batch, expected);
                         }
                     }
                 });
@@ -278,7 +279,7 @@ fn values_that_are_not_finite_are_named_where_they_are_read() {
     let mut d = numbers(&[5, 2, 3, 4], 0);
     d[[1, 1, 0, 3].as_slice()] = f64::NEG_INFINITY;
     let source = Streamed::exact(Box::new(HeldRows::new("f.npy", f)), Box::new(HeldRows::new("d.npy", d))).unwrap();
-    let read = |rows| message(source.read(rows, Key::new(0), &mut Leaf::new()));
+    let read = |rows| message(source.read(rows, Key::new(0), &mut Microbatch::new()));
     assert_eq!(read(2..5), "f.npy[3, 1, 2] is NaN: 2 of 18 values are not finite in rows 2..5; remove or replace them");
     assert_eq!(
         read(0..2),
@@ -320,7 +321,7 @@ fn folders_are_matched_by_seed() {
         at.join("fid/{seed}.npy"),
         vec![path("m0/{seed}.npy"), path("m1/map_{seed}.npz:map")],
         vec![path("p0/{seed}.npy"), path("p1/map_{seed}.npz:map")],
-        Steps::Widths(vec![0.1, 0.2]),
+        ParameterSteps::of_widths([0.1, 0.2]).unwrap(),
     );
     // With derivatives first, each group in the order of its seeds.
     let simulation = |seed: usize, salt: usize| numbers(&[3], salt + 1000 * seed);
@@ -369,10 +370,10 @@ fn folders_are_matched_by_seed() {
     // A value that is not finite is named by its file.
     write_npy(at.join("fid/7.npy"), ArrayD::from_elem(IxDyn(&[3]), f64::NAN).view()).unwrap();
     let source = files.open::<f64>(&Streaming::default()).unwrap();
-    let refused = without(message(source.read(0..2, Key::new(0), &mut Leaf::new())));
+    let refused = without(message(source.read(0..2, Key::new(0), &mut Microbatch::new())));
     assert_eq!(refused, "fid/7.npy[0] is NaN: 3 of 6 values are not finite in rows 0..2; remove or replace them");
     write_seeds(at, "p1/map_*.npz", &[10], &[3], 0);
-    let refused = without(message(source.read(0..2, Key::new(0), &mut Leaf::new())));
+    let refused = without(message(source.read(0..2, Key::new(0), &mut Microbatch::new())));
     assert!(
         refused.starts_with("fid/7.npy[0] is NaN") || refused.contains("p1/map_10.npz:map: was written"),
         "{refused}"
@@ -390,10 +391,11 @@ fn seeds_and_rows_are_not_mixed() {
     let kind = DerivativeFiles::Sides { below: vec![at.join("d.npy").into()], above: vec![] };
     let files = Files { derivative: kind, ..files };
     assert!(message(files.load::<f32>()).ends_with("use kind = \"numerical\""));
-    let files = Files { kind: FilesKind::Numerical(Steps::Widths(vec![1.0])), ..files };
+    let files = Files { kind: FilesKind::Numerical(ParameterSteps::of_widths([1.0]).unwrap()), ..files };
     assert!(message(files.load::<f32>()).starts_with("1 array below and 0 arrays above"));
     let d: imnn_data::ArrayPath = at.join("d.npy").into();
-    let same = Files::sides(at.join("f/{seed}.npy"), vec![d.clone()], vec![d], Steps::Widths(vec![1.0]));
+    let same =
+        Files::sides(at.join("f/{seed}.npy"), vec![d.clone()], vec![d], ParameterSteps::of_widths([1.0]).unwrap());
     assert!(message(same.load::<f32>()).ends_with("d.npy is given as both below and above: its derivative would be 0"));
 }
 

@@ -1,7 +1,7 @@
 //! Transforms of the user's own: the same draw for all that belongs together, a draw for each row and key.
 
 use imnn_data::{
-    Arrays, Augmentation, Augmented, DataError, Leaf, OnTheFly, Simulation, Source, Transform, Transformed,
+    Arrays, Augmentation, Augmented, DataError, Microbatch, OnTheFly, Simulation, Source, Transform, Transformed,
 };
 use imnn_sim::{GaussianMeanVariance, Key, Real};
 use ndarray::{ArrayD, IxDyn};
@@ -48,10 +48,10 @@ fn numerical() -> Arrays<f64> {
     Arrays::numerical(counting(&[9, 4]), counting(&[6, 2, 3, 4]), vec![0.1; 3]).unwrap()
 }
 
-fn read<E: Real>(source: &dyn Source<E>, rows: std::ops::Range<usize>, key: Key) -> Leaf<E> {
-    let mut leaf = Leaf::new();
-    source.read(rows, key, &mut leaf).unwrap();
-    leaf
+fn read<E: Real>(source: &dyn Source<E>, rows: std::ops::Range<usize>, key: Key) -> Microbatch<E> {
+    let mut batch = Microbatch::new();
+    source.read(rows, key, &mut batch).unwrap();
+    batch
 }
 
 /// The key of the draw of a row, of the transform at this depth.
@@ -82,7 +82,7 @@ fn all_that_belongs_together_sees_the_same_draw() {
         assert_eq!(read(&source, 6..9, key).values.len(), 12);
         assert!(!read(&source, 6..9, key).has_derivatives());
         assert_eq!(read(&source, 9..9, key).values, []);
-        assert!(source.read(5..7, key, &mut Leaf::new()).is_err());
+        assert!(source.read(5..7, key, &mut Microbatch::new()).is_err());
     }
 }
 
@@ -125,7 +125,7 @@ fn transforms_of_transforms_have_draws_of_their_own() {
 fn simulations_are_the_same_behind_the_transform() {
     let simulator = GaussianMeanVariance { n_data: 4 };
     let source = OnTheFly::new(simulator, &[0.0, 1.0], 8, 3).unwrap();
-    let plain: Leaf<f32> = read(&source, 3..8, Key::new(5));
+    let plain: Microbatch<f32> = read(&source, 3..8, Key::new(5));
     let rows = std::sync::Mutex::new(vec![]);
     let look = |key: Key, simulation: &mut Simulation<'_, f32>| {
         assert_eq!((simulation.shape, simulation.derivatives.len(), simulation.partners.len()), (&[4][..], 0, 0));
@@ -140,7 +140,9 @@ fn simulations_are_the_same_behind_the_transform() {
 
 #[test]
 fn values_that_are_not_finite_are_refused_by_row() {
-    let at = |source: &dyn Source<f64>, rows| source.read(rows, Key::new(0), &mut Leaf::new()).unwrap_err().to_string();
+    let at = |source: &dyn Source<f64>, rows| {
+        source.read(rows, Key::new(0), &mut Microbatch::new()).unwrap_err().to_string()
+    };
     let named = |place: fn(&mut Simulation<'_, f64>)| {
         struct Spoils(fn(&mut Simulation<'_, f64>));
         impl Transform<f64> for Spoils {
@@ -162,7 +164,7 @@ fn values_that_are_not_finite_are_refused_by_row() {
         at(&source, 3..6),
         "simulation 5 after my transform: the data at [2] is NaN: 1 of 4 values is not finite in f64"
     );
-    assert!(source.read(0..5, Key::new(0), &mut Leaf::new()).is_ok());
+    assert!(source.read(0..5, Key::new(0), &mut Microbatch::new()).is_ok());
     let source = Transformed::new(exact(), named(|simulation| simulation.derivatives[4..7].fill(f64::INFINITY)));
     assert_eq!(
         at(&source.unwrap(), 3..6),
@@ -192,7 +194,7 @@ fn values_that_are_not_finite_are_refused_by_row() {
     assert!(message.contains(": the derivative with respect to parameter 0 at [0] is NaN"), "{message}");
     let large = |_: Key, simulation: &mut Simulation<'_, f32>| simulation.values[0] *= 1e38;
     let data = Arrays::data(ArrayD::from_elem(IxDyn(&[2, 2, 2]), 10.0), "x").unwrap();
-    let message = Transformed::new(data, large).unwrap().read(0..2, Key::new(0), &mut Leaf::new()).unwrap_err();
+    let message = Transformed::new(data, large).unwrap().read(0..2, Key::new(0), &mut Microbatch::new()).unwrap_err();
     assert!(message.to_string().contains(": the data at [0, 0] is inf: "), "{message}");
 }
 
@@ -207,6 +209,6 @@ fn errors_of_the_user_pass() {
         }
     }
     let source = Transformed::new(exact(), Fails).unwrap();
-    let error = source.read(0..1, Key::new(0), &mut Leaf::new()).unwrap_err();
+    let error = source.read(0..1, Key::new(0), &mut Microbatch::new()).unwrap_err();
     assert_eq!(error.to_string(), "the detector is out of order");
 }

@@ -4,7 +4,7 @@ use crate::device::Task;
 use crate::error::{DeviceError, Result};
 use crate::shape::Shape;
 use imnn_compute::AlignedVec;
-use imnn_data::Leaf;
+use imnn_data::Microbatch;
 use imnn_engine::{MicrobatchCotangents, Program, Saved};
 use imnn_models::Element;
 use ndarray::ArrayView2;
@@ -12,7 +12,7 @@ use ndarray::ArrayView2;
 /// The memory of one worker.
 #[derive(Default)]
 pub(crate) struct Workspace<E> {
-    leaf: Leaf<E>,
+    leaf: Microbatch<E>,
     scratch: AlignedVec<E>,
     /// What the program returns.
     summaries: Vec<E>,
@@ -72,7 +72,7 @@ impl<E: Element> Workspace<E> {
         let found = [leaf.values.len(), leaf.derivatives.len()];
         if leaf.n != simulations.len() || found != expected {
             let (start, end) = (simulations.start, simulations.end);
-            return Err(DeviceError::Leaf { start, end, expected, found });
+            return Err(DeviceError::Microbatch { start, end, expected, found });
         }
         let (numbers, indices) = program.saved_len(shape.rows(k));
         saved.numbers.resize(numbers);

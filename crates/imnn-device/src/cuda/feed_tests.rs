@@ -6,7 +6,7 @@ use crate::commands::Backend;
 use crate::commands::emulated::Emulated;
 use crate::{Cotangents, DeviceError, Keys, LossResult, Session, Start, Summaries, Task};
 use imnn_data::{
-    Arrays, DataError, Derivatives, HeldRows, Identity, Leaf, OnTheFly, Prefetch, Source, Streamed, Streaming,
+    Arrays, DataError, Derivatives, HeldRows, Identity, Microbatch, OnTheFly, Prefetch, Source, Streamed, Streaming,
     simulate_exact,
 };
 use imnn_models::{Adam, Model, Optimiser, OptimiserConfig, dense, gelu, serial};
@@ -128,7 +128,7 @@ impl<S: Source<f64>> Source<f64> for Watched<S> {
         }
     }
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<f64>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Microbatch<f64>) -> Result<(), DataError> {
         self.rows.fetch_add(rows.len(), Ordering::Relaxed);
         if self.broken.load(Ordering::Relaxed) {
             return Err(DataError::NoRows { name: "broken" });

@@ -3,7 +3,7 @@
 use crate::device::Task;
 use crate::error::{DeviceError, Result};
 use crate::shape::Shape;
-use imnn_data::Leaf;
+use imnn_data::Microbatch;
 use imnn_models::Element;
 use rayon::prelude::*;
 
@@ -28,7 +28,7 @@ pub(crate) fn read<E: Element>(
     let (rows, tangent_rows, input) = (shape.microbatches.rows(k), shape.tangent_rows(k), shape.input);
     let every = rows.len().div_ceil(PIECE).div_ceil(CALLS).max(1);
     let (values, others) = to.split_at_mut(rows.len() * input);
-    let piece = |leaf: &mut Leaf<E>, number: usize, values: &mut [E], others: &mut [E]| {
+    let piece = |leaf: &mut Microbatch<E>, number: usize, values: &mut [E], others: &mut [E]| {
         if number.is_multiple_of(every) {
             meanwhile();
         }
@@ -37,7 +37,7 @@ pub(crate) fn read<E: Element>(
         task.source.read(rows.clone(), task.key, leaf)?;
         let (expected, found) = ([values.len(), others.len()], [leaf.values.len(), leaf.derivatives.len()]);
         if leaf.n != rows.len() || found != expected {
-            return Err(DeviceError::Leaf { start: rows.start, end: rows.end, expected, found });
+            return Err(DeviceError::Microbatch { start: rows.start, end: rows.end, expected, found });
         }
         values.copy_from_slice(&leaf.values);
         others.copy_from_slice(&leaf.derivatives);
@@ -45,9 +45,10 @@ pub(crate) fn read<E: Element>(
     };
     let values = values.par_chunks_mut(PIECE * input.max(1)).enumerate();
     if tangent_rows == 0 {
-        return values.try_for_each_init(Leaf::new, |leaf, (number, values)| piece(leaf, number, values, &mut []));
+        return values
+            .try_for_each_init(Microbatch::new, |leaf, (number, values)| piece(leaf, number, values, &mut []));
     }
     values
         .zip(others.par_chunks_mut(PIECE * tangent_rows * input.max(1)))
-        .try_for_each_init(Leaf::new, |leaf, ((number, values), others)| piece(leaf, number, values, others))
+        .try_for_each_init(Microbatch::new, |leaf, ((number, values), others)| piece(leaf, number, values, others))
 }

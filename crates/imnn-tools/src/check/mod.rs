@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use imnn_tools::check::{CheckOptions, Severity, check};
-//! use imnn_data::{Files, FilesKind, Steps, arrays, simulate_numerical};
+//! use imnn_data::{Files, FilesKind, ParameterSteps, arrays, simulate_numerical};
 //! use imnn_sim::{GaussianMeanVariance, Key};
 //!
 //! let folder = tempfile::tempdir()?;
@@ -16,7 +16,7 @@
 //! arrays::write_npy(path("f.npy"), set.fiducial())?;
 //! arrays::write_npy(path("d.npy"), set.derivative().view())?;
 //!
-//! let kind = FilesKind::Numerical(Steps::Widths(vec![0.1, 0.1]));
+//! let kind = FilesKind::Numerical(ParameterSteps::of_widths([0.1, 0.1])?);
 //! let report = check(&Files::new(path("f.npy"), path("d.npy"), kind), None, &CheckOptions::default());
 //! assert_eq!(report.count(Severity::Error), 0);
 //! assert!(report.sets[0].parameters[0].below_above.as_ref().unwrap().correlation > 0.99);

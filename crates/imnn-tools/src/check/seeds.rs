@@ -9,7 +9,7 @@ use super::pairs::{Pairing, Verdict};
 use super::sample::Sample;
 use super::{ParameterReport, Report, SetReport, Severity};
 use imnn_data::ArraySet;
-use imnn_data::{Files, FilesKind, Steps};
+use imnn_data::{Files, FilesKind};
 
 pub(super) fn numerical(of: &mut SetReport, set: &ArraySet<f64>, files: &Files, sample: &Sample, report: &mut Report) {
     let label = set.derivative.label();
@@ -172,7 +172,7 @@ fn lies_between(a: usize, label: &str, (at, rest): (f64, f64), kind: &FilesKind,
             format!("{label}: the fiducial simulations do not lie between those below and above of parameter {a}, but beyond those {side} (at {at:.2}, where below is -1 and above 1)"),
         );
     } else if at.abs() > 0.8 {
-        let values = matches!(kind, FilesKind::Numerical(Steps::Theta { .. }));
+        let values = matches!(kind, FilesKind::Numerical(steps) if steps.theta().is_some());
         let known = if values { "; compare theta_fid with theta_below and theta_above" } else { "" };
         report.add(
             Severity::Note,

@@ -1,6 +1,6 @@
 //! The set of simulations that arguments name.
 
-use imnn::data::{ArrayPath, DerivativeFiles, Files, FilesKind, RowOptions, Steps, open_rows};
+use imnn::data::{ArrayPath, DataError, DerivativeFiles, Files, FilesKind, ParameterSteps, RowOptions, open_rows};
 
 use super::arguments::{DerivativeKind, SetArguments};
 use crate::CliError;
@@ -62,11 +62,14 @@ pub(super) fn files(
     };
     let kind = match kind {
         DerivativeKind::Exact => FilesKind::Exact,
-        DerivativeKind::Numerical => FilesKind::Numerical(Steps::Widths(match &arguments.delta_theta {
-            Some(widths) => widths.clone(),
-            // Nothing that is looked at depends on the widths.
-            None => vec![1.0; n_params(&derivative)?],
-        })),
+        DerivativeKind::Numerical => {
+            let widths = match &arguments.delta_theta {
+                Some(widths) => widths.clone(),
+                // Nothing that is looked at depends on the widths.
+                None => vec![1.0; n_params(&derivative)?],
+            };
+            FilesKind::Numerical(ParameterSteps::of_widths(widths).map_err(DataError::from)?)
+        }
     };
     let (n_s, n_d, input_shape) = (None, None, None);
     Ok(Files { fiducial: fiducial.clone(), derivative, kind, n_s, n_d, input_shape })

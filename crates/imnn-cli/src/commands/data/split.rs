@@ -1,6 +1,6 @@
 //! `imnn data split`: a training and a validation set.
 
-use imnn::data::{Files, FilesKind, Part, Parts, Share, Split, SplitFormat, Steps};
+use imnn::data::{Files, FilesKind, Part, Parts, Share, Split, SplitFormat};
 use imnn::sim::Key;
 use serde_json::{Value, json};
 
@@ -50,8 +50,10 @@ fn as_text(parts: &Parts, files: &Files, steps_known: bool) -> String {
             text.push_str(&format!("kind = \"numerical\"\n{}", paths(training)));
             text.push_str(&match steps {
                 _ if !steps_known => "delta_theta = []   # theta_above - theta_below for each parameter\n".to_owned(),
-                Steps::Widths(widths) => format!("delta_theta = {widths:?}\n"),
-                Steps::Theta { below, above } => format!("theta_below = {below:?}\ntheta_above = {above:?}\n"),
+                _ => match steps.theta() {
+                    Some((below, above)) => format!("theta_below = {below:?}\ntheta_above = {above:?}\n"),
+                    None => format!("delta_theta = {:?}\n", steps.widths()),
+                },
             });
         }
     }

@@ -91,7 +91,7 @@ fn network(shape: &[usize], map: bool, n_params: usize) -> String {
 mod tests {
     use super::*;
     use crate::run_file::{Kind, RunFile};
-    use imnn::data::{DerivativeFiles, Steps};
+    use imnn::data::{DerivativeFiles, ParameterSteps};
 
     #[track_caller]
     fn check(shape: &[usize], input_shape: &[usize]) {
@@ -116,7 +116,7 @@ mod tests {
             assert_eq!((run.simulations.n_s, run.simulations.n_d), (Some(9), Some(4)));
             let Kind::Numerical { files, steps } = &run.simulations.kind else { panic!() };
             let (below, above) = (design.theta_below.clone(), design.theta_above.clone());
-            assert_eq!(*steps, Steps::Theta { below, above });
+            assert_eq!(*steps, ParameterSteps::between(below, above).unwrap());
             let DerivativeFiles::Sides { below, above } = &files.derivative else { panic!() };
             assert_eq!(below[1].to_string(), "x/A_s_m/{seed}.npy");
             assert_eq!(above[0].to_string(), "x/Om_p/{seed}.npy");

@@ -15,7 +15,7 @@ use self::prefetch::Ahead;
 use self::reader::Reader;
 use crate::rows::{RowArray, matched};
 use crate::spec::{DatasetSpec, Labels};
-use crate::{Arrays, DataError, Derivatives, Identity, Leaf, Source, Steps, check_rows};
+use crate::{Arrays, DataError, Derivatives, Identity, Microbatch, ParameterSteps, Source, check_rows};
 
 /// Simulations that stay in their files and are read a few rows at a time, so that there may be more than fit in memory.
 ///
@@ -23,7 +23,7 @@ use crate::{Arrays, DataError, Derivatives, Identity, Leaf, Source, Steps, check
 /// made; values are checked whenever they are read, and one that is not finite is an error then.
 ///
 /// ```
-/// use imnn_data::{ArrayPath, Leaf, RowOptions, Source, Streamed, arrays, open_rows};
+/// use imnn_data::{ArrayPath, Microbatch, RowOptions, Source, Streamed, arrays, open_rows};
 /// use imnn_sim::Key;
 /// use ndarray::{ArrayD, IxDyn};
 ///
@@ -35,7 +35,7 @@ use crate::{Arrays, DataError, Derivatives, Identity, Leaf, Source, Steps, check
 /// let rows = |name| open_rows::<f32>(&ArrayPath::from(path(name)), &RowOptions::default());
 /// let source = Streamed::exact(rows("fiducial.npy")?, rows("derivative.npy")?)?;
 /// assert_eq!((source.n_s(), source.n_d(), source.n_params()), (100, 50, 2));
-/// source.read(0..32, Key::new(0), &mut Leaf::new())?;
+/// source.read(0..32, Key::new(0), &mut Microbatch::new())?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Streamed<E: Real> {
@@ -83,11 +83,11 @@ impl<E: Real> Streamed<E> {
     /// Where both have seeds, rows are matched by these, and those with derivatives come first.
     ///
     /// # Errors
-    /// Where the shapes do not fit, the steps are of no use, or a seed of the derivatives is not among the simulations.
+    /// Where the shapes do not fit, or a seed of the derivatives is not among the simulations.
     pub fn numerical(
         fiducial: Box<dyn RowArray<E>>,
         derivative: Box<dyn RowArray<E>>,
-        steps: &Steps,
+        steps: &ParameterSteps,
     ) -> Result<Self, DataError> {
         Self::first_numerical(fiducial, derivative, steps, (None, None))
     }
@@ -96,7 +96,7 @@ impl<E: Real> Streamed<E> {
     pub(crate) fn first_numerical(
         fiducial: Box<dyn RowArray<E>>,
         derivative: Box<dyn RowArray<E>>,
-        steps: &Steps,
+        steps: &ParameterSteps,
         counts: (Option<usize>, Option<usize>),
     ) -> Result<Self, DataError> {
         let (fiducial, derivative) = matched(fiducial, derivative, counts.1)?;
@@ -151,8 +151,8 @@ impl<E: Real> Streamed<E> {
 
     /// The bytes that all simulations and derivatives would take in memory.
     pub fn size(&self) -> u64 {
-        let with = self.reader.leaf_bytes(self.spec.n_d, true);
-        (with + self.reader.leaf_bytes(self.spec.n_s - self.spec.n_d, false)) as u64
+        let with = self.reader.batch_bytes(self.spec.n_d, true);
+        (with + self.reader.batch_bytes(self.spec.n_s - self.spec.n_d, false)) as u64
     }
 
     /// All simulations, in memory.
@@ -244,11 +244,11 @@ impl<E: Real> Source<E> for Streamed<E> {
         self.identity
     }
 
-    fn read(&self, rows: Range<usize>, _: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, _: Key, batch: &mut Microbatch<E>) -> Result<(), DataError> {
         let with_derivatives = check_rows(&rows, self.spec.n_s, self.spec.n_d)?;
         match &self.ahead {
-            Some(ahead) => ahead.read(rows, with_derivatives, leaf),
-            None => self.reader.read(rows, with_derivatives, leaf),
+            Some(ahead) => ahead.read(rows, with_derivatives, batch),
+            None => self.reader.read(rows, with_derivatives, batch),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Rows that are read before they are asked for.
 //!
-//! A pass over the simulations reads leaf after leaf upward or, the pass after it, downward; each worker has a share of
-//! its own. So behind a leaf and the one next to it that was read before, the next one is known: the neighbour on the
+//! A pass over the simulations reads microbatch after microbatch upward or, the pass after it, downward; each worker has a share of
+//! its own. So behind a microbatch and the one next to it that was read before, the next one is known: the neighbour on the
 //! other side, in the cut that was seen when it was read last.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -15,7 +15,7 @@ use imnn_sim::Real;
 
 use super::options::Prefetch;
 use super::reader::Reader;
-use crate::{DataError, Leaf};
+use crate::{DataError, Microbatch};
 
 /// Threads that read in advance; they end when this is dropped.
 pub(super) struct Ahead<E: Real> {
@@ -27,7 +27,7 @@ struct Shared<E: Real> {
     reader: Arc<Reader<E>>,
     /// Also where reading is fast.
     always: bool,
-    /// The most bytes of all jobs and spare leaves.
+    /// The most bytes of all jobs and spare microbatches.
     budget: usize,
     state: Mutex<State<E>>,
     /// There is something to do, or nothing ever again.
@@ -40,13 +40,13 @@ struct State<E> {
     closed: bool,
     /// Counts the reads.
     clock: u64,
-    /// Where leaves were cut: start and end of each, with whether it has derivatives.
+    /// Where microbatches were cut: start and end of each, with whether it has derivatives.
     cuts: BTreeMap<usize, (usize, bool)>,
     /// What was read last, the latest first.
     recent: VecDeque<Range<usize>>,
     jobs: Vec<Job<E>>,
     /// Leaves whose memory is used again.
-    spare: Vec<Leaf<E>>,
+    spare: Vec<Microbatch<E>>,
     /// How long reading a byte takes, in nanoseconds, averaged over the last reads.
     pace: f64,
 }
@@ -63,10 +63,10 @@ struct Job<E> {
 enum Stage<E> {
     Queued,
     Reading,
-    Read(Leaf<E>, Result<(), DataError>),
+    Read(Microbatch<E>, Result<(), DataError>),
 }
 
-/// How many of the last reads are searched for the one next to a leaf: more than there are workers.
+/// How many of the last reads are searched for the one next to a microbatch: more than there are workers.
 const RECENT: usize = 256;
 
 /// Nanoseconds for a byte above which reading in advance pays: half a GB/s, where a copy in memory does several.
@@ -107,7 +107,7 @@ impl<E: Real> Ahead<E> {
     }
 
     /// Reads rows, from what was read in advance where it was, and has the next ones read.
-    pub(super) fn read(&self, rows: Range<usize>, with: bool, leaf: &mut Leaf<E>) -> Result<(), DataError> {
+    pub(super) fn read(&self, rows: Range<usize>, with: bool, batch: &mut Microbatch<E>) -> Result<(), DataError> {
         let shared = &*self.shared;
         let mut state = shared.lock();
         let read = loop {
@@ -118,7 +118,7 @@ impl<E: Real> Ahead<E> {
             }
         };
         let hit = read.map(|(read, result)| {
-            let before = std::mem::replace(leaf, read);
+            let before = std::mem::replace(batch, read);
             if before.values.capacity() > 0 {
                 state.spare.push(before);
             }
@@ -129,7 +129,7 @@ impl<E: Real> Ahead<E> {
             && (shared.always || state.pace > SLOW)
             && next.end > shared.reader.kept()
         {
-            let bytes = shared.reader.leaf_bytes(next.len(), with);
+            let bytes = shared.reader.batch_bytes(next.len(), with);
             if state.queue(next, with, bytes, shared.budget) {
                 shared.work.notify_one();
             }
@@ -140,8 +140,8 @@ impl<E: Real> Ahead<E> {
             Some(result) => result,
             None => {
                 let start = Instant::now();
-                let result = shared.reader.read(rows.clone(), with, leaf);
-                let bytes = shared.reader.leaf_bytes(rows.len(), with);
+                let result = shared.reader.read(rows.clone(), with, batch);
+                let bytes = shared.reader.batch_bytes(rows.len(), with);
                 shared.lock().took(start.elapsed(), bytes);
                 result
             }
@@ -170,17 +170,17 @@ impl<E: Real> Shared<E> {
     fn work(&self) {
         let mut state = self.lock();
         while !state.closed {
-            let Some((rows, with, bytes, mut leaf)) = state.begin() else {
+            let Some((rows, with, bytes, mut batch)) = state.begin() else {
                 state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
             drop(state);
             let start = Instant::now();
-            let read = catch_unwind(AssertUnwindSafe(|| self.reader.read(rows.clone(), with, &mut leaf)));
+            let read = catch_unwind(AssertUnwindSafe(|| self.reader.read(rows.clone(), with, &mut batch)));
             let took = start.elapsed();
             state = self.lock();
             // Where reading panicked the job is taken back, and the panic is met by whoever reads the rows.
-            state.finish(&rows, read.ok().map(|result| (leaf, result)));
+            state.finish(&rows, read.ok().map(|result| (batch, result)));
             state.took(took, bytes);
             self.done.notify_all();
         }
@@ -190,7 +190,7 @@ impl<E: Real> Shared<E> {
 enum Taken<E> {
     Missing,
     Reading,
-    Read(Leaf<E>, Result<(), DataError>),
+    Read(Microbatch<E>, Result<(), DataError>),
 }
 
 impl<E: Real> State<E> {
@@ -201,7 +201,7 @@ impl<E: Real> State<E> {
             return Taken::Reading;
         }
         match self.jobs.swap_remove(k).stage {
-            Stage::Read(leaf, result) => Taken::Read(leaf, result),
+            Stage::Read(batch, result) => Taken::Read(batch, result),
             // Whoever asks for rows that no thread has begun is as fast.
             Stage::Queued | Stage::Reading => Taken::Missing,
         }
@@ -232,7 +232,7 @@ impl<E: Real> State<E> {
         (start == rows.end || end == rows.start).then_some((start..end, with))
     }
 
-    /// Remembers where leaves are cut, in place of any cut through them.
+    /// Remembers where microbatches are cut, in place of any cut through them.
     fn cut(&mut self, rows: &Range<usize>, with_derivatives: bool) {
         if rows.is_empty() || self.cuts.get(&rows.start) == Some(&(rows.end, with_derivatives)) {
             return;
@@ -256,26 +256,26 @@ impl<E: Real> State<E> {
             let patience = 8 * (1 + self.jobs.len() as u64);
             let idle = |job: &Job<E>| !matches!(job.stage, Stage::Reading) && self.clock - job.since > patience;
             let Some(k) = self.jobs.iter().position(idle) else { return false };
-            if let Stage::Read(leaf, _) = self.jobs.swap_remove(k).stage {
-                self.spare.push(leaf);
+            if let Stage::Read(batch, _) = self.jobs.swap_remove(k).stage {
+                self.spare.push(batch);
             }
         }
         self.jobs.push(Job { rows, with_derivatives, bytes, since: self.clock, stage: Stage::Queued });
         true
     }
 
-    /// The next rows to read, with a leaf to read them into.
-    fn begin(&mut self) -> Option<(Range<usize>, bool, usize, Leaf<E>)> {
+    /// The next rows to read, with a microbatch to read them into.
+    fn begin(&mut self) -> Option<(Range<usize>, bool, usize, Microbatch<E>)> {
         let queued = self.jobs.iter_mut().filter(|job| matches!(job.stage, Stage::Queued));
         let job = queued.min_by_key(|job| job.since)?;
         job.stage = Stage::Reading;
         Some((job.rows.clone(), job.with_derivatives, job.bytes, self.spare.pop().unwrap_or_default()))
     }
 
-    fn finish(&mut self, rows: &Range<usize>, read: Option<(Leaf<E>, Result<(), DataError>)>) {
+    fn finish(&mut self, rows: &Range<usize>, read: Option<(Microbatch<E>, Result<(), DataError>)>) {
         let Some(k) = self.jobs.iter().position(|job| job.rows == *rows) else { return };
         match read {
-            Some((leaf, result)) => self.jobs[k].stage = Stage::Read(leaf, result),
+            Some((batch, result)) => self.jobs[k].stage = Stage::Read(batch, result),
             None => drop(self.jobs.swap_remove(k)),
         }
     }
@@ -286,9 +286,9 @@ impl<E: Real> State<E> {
         }
     }
 
-    /// Lets go of leaves that exceed the budget together with the jobs.
+    /// Lets go of microbatches that exceed the budget together with the jobs.
     fn limit_spare(&mut self, budget: usize) {
-        let size = |leaf: &Leaf<E>| (leaf.values.capacity() + leaf.derivatives.capacity()) * size_of::<E>();
+        let size = |batch: &Microbatch<E>| (batch.values.capacity() + batch.derivatives.capacity()) * size_of::<E>();
         let jobs: usize = self.jobs.iter().filter(|job| !matches!(job.stage, Stage::Queued)).map(|job| job.bytes).sum();
         while jobs + self.spare.iter().map(size).sum::<usize>() > budget && self.spare.pop().is_some() {}
     }

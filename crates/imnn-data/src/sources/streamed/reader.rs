@@ -8,7 +8,7 @@ use imnn_sim::Real;
 use crate::rows::{RowArray, read_finite};
 use crate::scratch::{NUMBERS, first, lend};
 use crate::spec::DatasetSpec;
-use crate::{DataError, Derivatives, Leaf};
+use crate::{DataError, Derivatives, Microbatch};
 
 /// The arrays, with the rows that are kept in memory.
 pub(super) struct Reader<E: Real> {
@@ -92,14 +92,19 @@ impl<E: Real> Reader<E> {
         kept + self.fiducial.memory() + self.derivative.as_ref().map_or(0, RowArray::memory)
     }
 
-    /// The bytes of a leaf of so many rows.
-    pub(super) fn leaf_bytes(&self, n: usize, with_derivatives: bool) -> usize {
+    /// The bytes of a microbatch of so many rows.
+    pub(super) fn batch_bytes(&self, n: usize, with_derivatives: bool) -> usize {
         n * (self.row_len + if with_derivatives { self.change_len } else { 0 }) * size_of::<E>()
     }
 
     /// Reads rows that are there and on one side of `n_d`.
-    pub(super) fn read(&self, rows: Range<usize>, with_derivatives: bool, leaf: &mut Leaf<E>) -> Result<(), DataError> {
-        leaf.n = rows.len();
+    pub(super) fn read(
+        &self,
+        rows: Range<usize>,
+        with_derivatives: bool,
+        batch: &mut Microbatch<E>,
+    ) -> Result<(), DataError> {
+        batch.n = rows.len();
         let kept = rows.end.min(self.kept.n).saturating_sub(rows.start);
         let split = |held: &[E], len: usize, to: &mut Vec<E>| {
             // What the buffer held is overwritten; only where it grows is it filled first.
@@ -108,15 +113,15 @@ impl<E: Real> Reader<E> {
                 to[..kept * len].copy_from_slice(&held[rows.start * len..(rows.start + kept) * len]);
             }
         };
-        split(&self.kept.values, self.row_len, &mut leaf.values);
+        split(&self.kept.values, self.row_len, &mut batch.values);
         let rest = rows.start + kept..rows.end;
-        self.bytes_read.fetch_add(self.leaf_bytes(rest.len(), with_derivatives) as u64, Ordering::Relaxed);
-        self.values(rest.clone(), &mut leaf.values[kept * self.row_len..])?;
+        self.bytes_read.fetch_add(self.batch_bytes(rest.len(), with_derivatives) as u64, Ordering::Relaxed);
+        self.values(rest.clone(), &mut batch.values[kept * self.row_len..])?;
         if with_derivatives {
-            split(&self.kept.changes, self.change_len, &mut leaf.derivatives);
-            self.changes(rest, &mut leaf.derivatives[kept * self.change_len..])?;
+            split(&self.kept.changes, self.change_len, &mut batch.derivatives);
+            self.changes(rest, &mut batch.derivatives[kept * self.change_len..])?;
         } else {
-            leaf.derivatives.clear();
+            batch.derivatives.clear();
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use imnn_sim::{Key, Real};
 pub(crate) use self::symmetry::{Draw, Symmetries, below};
 use crate::scratch::{NUMBERS, first, lend};
 use crate::transforms::transform::{Domain, change_each};
-use crate::{DataError, Derivatives, Identity, Leaf, Source};
+use crate::{DataError, Identity, Microbatch, Source, pass_on};
 
 /// Which symmetries of the grid are drawn from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,14 +45,14 @@ impl Augmentation {
 /// The spatial axes are all but the last, which are channels; data of one axis have that one.
 ///
 /// ```
-/// use imnn_data::{Arrays, Augmentation, Augmented, Leaf, Source};
+/// use imnn_data::{Arrays, Augmentation, Augmented, Microbatch, Source};
 /// use imnn_sim::Key;
 /// use ndarray::{ArrayD, IxDyn};
 ///
 /// let fiducial = ArrayD::<f32>::zeros(IxDyn(&[100, 8, 8, 1]));
 /// let derivative = ArrayD::zeros(IxDyn(&[50, 8, 8, 1, 2]));
 /// let source = Augmented::new(Arrays::exact(fiducial, derivative)?, Augmentation::all())?;
-/// source.read(0..32, Key::new(0), &mut Leaf::new())?;
+/// source.read(0..32, Key::new(0), &mut Microbatch::new())?;
 /// # Ok::<(), imnn_data::DataError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -94,25 +94,7 @@ impl<Src> Augmented<Src> {
 }
 
 impl<E: Real, Src: Source<E>> Source<E> for Augmented<Src> {
-    fn n_s(&self) -> usize {
-        self.source.n_s()
-    }
-
-    fn n_d(&self) -> usize {
-        self.source.n_d()
-    }
-
-    fn n_params(&self) -> usize {
-        self.source.n_params()
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        self.source.input_shape()
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        self.source.derivatives()
-    }
+    pass_on!(E, self => self.source; shape);
 
     fn n_transforms(&self) -> u64 {
         self.source.n_transforms() + 1
@@ -122,13 +104,13 @@ impl<E: Real, Src: Source<E>> Source<E> for Augmented<Src> {
         self.identity
     }
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
-        self.source.read(rows.clone(), key, leaf)?;
+    fn read(&self, rows: Range<usize>, key: Key, batch: &mut Microbatch<E>) -> Result<(), DataError> {
+        self.source.read(rows.clone(), key, batch)?;
         lend(&DRAW, |draw| {
             lend(&NUMBERS, |numbers| {
                 let plain = first(numbers, self.symmetries.len());
                 let domain = Domain { name: *b"symmetry", checked: None };
-                change_each(&self.source, domain, rows, key, leaf, |key, simulation| {
+                change_each(&self.source, domain, rows, key, batch, |key, simulation| {
                     let from = self.symmetries.draw(key, draw);
                     for block in simulation.blocks() {
                         // To f64 and back is exact, and the one buffer serves both precisions.

@@ -36,7 +36,7 @@ use imnn_io::text::tuple;
 /// of its own.
 ///
 /// ```
-/// use imnn_data::{Augmentation, Leaf, Noise, OnTheFly, Source, Transformed};
+/// use imnn_data::{Augmentation, Microbatch, Noise, OnTheFly, Source, Transformed};
 /// use imnn_sim::{GaussianMeanVariance, Key};
 /// use ndarray::{ArrayD, IxDyn};
 ///
@@ -44,7 +44,7 @@ use imnn_io::text::tuple;
 /// let noise = Noise::array("noise", bank)?.with_scale(0.1)?;
 /// let simulations = OnTheFly::new(GaussianMeanVariance { n_data: 10 }, &[0.0, 1.0], 1000, 100)?;
 /// let noisy = Transformed::new(simulations, noise)?;
-/// noisy.read(0..64, Key::new(0), &mut Leaf::new())?;
+/// noisy.read(0..64, Key::new(0), &mut Microbatch::new())?;
 /// # Ok::<(), imnn_data::DataError>(())
 /// ```
 ///

@@ -8,7 +8,7 @@ use imnn_sim::{Key, Real};
 
 pub use self::simulation::Simulation;
 use crate::values::{all_finite, check_finite};
-use crate::{DataError, Derivatives, Identity, Leaf, Source};
+use crate::{DataError, Derivatives, Identity, Microbatch, Source, pass_on};
 use imnn_io::text::unravel;
 
 /// A random change of a simulation and of what belongs to it, drawn anew for each key.
@@ -20,7 +20,7 @@ use imnn_io::text::unravel;
 /// where the data are multiplied.
 ///
 /// ```
-/// use imnn_data::{Arrays, DataError, Leaf, Simulation, Source, Transform, Transformed};
+/// use imnn_data::{Arrays, DataError, Microbatch, Simulation, Source, Transform, Transformed};
 /// use imnn_sim::{Key, Real};
 /// use ndarray::{ArrayD, IxDyn};
 ///
@@ -47,9 +47,9 @@ use imnn_io::text::unravel;
 /// let fiducial = ArrayD::<f32>::zeros(IxDyn(&[100, 8]));
 /// let derivative = ArrayD::zeros(IxDyn(&[50, 8, 2]));
 /// let source = Transformed::new(Arrays::exact(fiducial, derivative)?, Detector { gain: 0.1, noise: 1.0 })?;
-/// let mut leaf = Leaf::new();
-/// source.read(0..32, Key::new(0), &mut leaf)?;
-/// assert!(leaf.values.iter().all(|&x| x != 0.0));
+/// let mut batch = Microbatch::new();
+/// source.read(0..32, Key::new(0), &mut batch)?;
+/// assert!(batch.values.iter().all(|&x| x != 0.0));
 /// # Ok::<(), DataError>(())
 /// ```
 ///
@@ -71,6 +71,12 @@ use imnn_io::text::unravel;
 ///
 /// # Contract
 /// The result depends on the key and the simulation only, not on earlier calls nor on the calling thread.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a transform of `{E}` simulations",
+    label = "not a `Transform<{E}>`",
+    note = "a function `|key: Key, simulation: &mut Simulation<'_, {E}>| ...` is one, and so is `Noise`; implement `apply` \
+            for a type of your own"
+)]
 pub trait Transform<E: Real>: Send + Sync {
     /// What messages call it: the name of the type by default.
     fn name(&self) -> &str {
@@ -141,25 +147,7 @@ impl<Src, T> Transformed<Src, T> {
 }
 
 impl<E: Real, Src: Source<E>, T: Transform<E>> Source<E> for Transformed<Src, T> {
-    fn n_s(&self) -> usize {
-        self.source.n_s()
-    }
-
-    fn n_d(&self) -> usize {
-        self.source.n_d()
-    }
-
-    fn n_params(&self) -> usize {
-        self.source.n_params()
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        self.source.input_shape()
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        self.source.derivatives()
-    }
+    pass_on!(E, self => self.source; shape);
 
     fn n_transforms(&self) -> u64 {
         self.source.n_transforms() + 1
@@ -169,10 +157,10 @@ impl<E: Real, Src: Source<E>, T: Transform<E>> Source<E> for Transformed<Src, T>
         self.identity
     }
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Leaf<E>) -> Result<(), DataError> {
-        self.source.read(rows.clone(), key, leaf)?;
+    fn read(&self, rows: Range<usize>, key: Key, batch: &mut Microbatch<E>) -> Result<(), DataError> {
+        self.source.read(rows.clone(), key, batch)?;
         let domain = Domain { name: *b"transfor", checked: Some(self.transform.name()) };
-        change_each(&self.source, domain, rows, key, leaf, |key, simulation| self.transform.apply(key, simulation))
+        change_each(&self.source, domain, rows, key, batch, |key, simulation| self.transform.apply(key, simulation))
     }
 }
 
@@ -190,18 +178,18 @@ pub(crate) fn change_each<E: Real>(
     domain: Domain<'_>,
     rows: Range<usize>,
     key: Key,
-    leaf: &mut Leaf<E>,
+    batch: &mut Microbatch<E>,
     mut change: impl FnMut(Key, &mut Simulation<'_, E>) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     let shape = source.input_shape();
     let row_len: usize = shape.iter().product();
-    let per_row = leaf.derivatives.len() / leaf.n.max(1);
+    let per_row = batch.derivatives.len() / batch.n.max(1);
     let exact = matches!(source.derivatives(), Derivatives::Exact);
     // No source has as many rows as the number that eight letters make.
     let own = key.fold_in(u64::from_be_bytes(domain.name).wrapping_add(source.n_transforms()));
     for (i, key) in own.fold_in_each(rows.start as u64..rows.end as u64).enumerate() {
-        let values = &mut leaf.values[i * row_len..(i + 1) * row_len];
-        let changes = &mut leaf.derivatives[i * per_row..(i + 1) * per_row];
+        let values = &mut batch.values[i * row_len..(i + 1) * row_len];
+        let changes = &mut batch.derivatives[i * per_row..(i + 1) * per_row];
         let (derivatives, partners) = changes.split_at_mut(if exact { per_row } else { 0 });
         let mut simulation = Simulation { row: rows.start + i, shape, values, derivatives, partners };
         // A transform that puts other slices in the place of these changes nothing, and escapes no check.

@@ -75,7 +75,7 @@ struct Run {
 }
 
 fn numbers_of(record: Record) -> [f64; 7] {
-    let Record { det_f, det_c, det_inv_c, lambda2, r } = record;
+    let Record { det_f, det_c, det_inv_c, lambda2, r, .. } = record;
     [loss_of(&record), lambda2, r, det_f.ln(), det_f, det_c, det_inv_c]
 }
 
