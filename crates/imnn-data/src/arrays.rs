@@ -71,7 +71,7 @@ pub fn read_vector<E: Real>(path: &ArrayPath) -> Result<Vec<E>, DataError> {
 /// The names of the arrays in an archive, in its order.
 ///
 /// # Errors
-/// Where the file is missing or not a zip archive.
+/// If the file is missing or not a zip archive.
 pub fn keys(path: impl AsRef<Path>) -> Result<Vec<String>, DataError> {
     Ok(archive(path.as_ref())?.keys())
 }
@@ -110,7 +110,7 @@ impl<'a> From<ArrayViewD<'a, i64>> for AnyArray<'a> {
 /// The file appears whole or not at all: it is written beside its place and then renamed.
 ///
 /// # Errors
-/// [`DataError::Io`] where the folder cannot be written to or the disk is full.
+/// [`DataError::Io`] if the folder cannot be written to or the disk is full.
 pub fn write_npy<'a>(path: impl AsRef<Path>, array: impl Into<AnyArray<'a>>) -> Result<(), DataError> {
     let (path, array) = (path.as_ref(), array.into());
     write_with(path, |file| {
@@ -126,7 +126,7 @@ pub fn write_npy<'a>(path: impl AsRef<Path>, array: impl Into<AnyArray<'a>>) -> 
 /// The file appears whole or not at all: it is written beside its place and then renamed.
 ///
 /// # Errors
-/// [`DataError::WriteKey`] for an empty or repeated name, [`DataError::Io`] where the folder cannot be written to or
+/// [`DataError::WriteKey`] for an empty or repeated name, [`DataError::Io`] if the folder cannot be written to or
 /// the disk is full.
 pub fn write_npz<K: AsRef<str>>(path: impl AsRef<Path>, arrays: &[(K, AnyArray<'_>)]) -> Result<(), DataError> {
     let path = path.as_ref();

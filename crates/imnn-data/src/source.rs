@@ -105,7 +105,7 @@ pub trait Source<E: Real>: Send + Sync {
     /// `key` belongs to the iteration; sources without randomness ignore it.
     ///
     /// # Errors
-    /// [`DataError::Rows`] where the rows are not there or not on one side of `n_d`, and whatever reading or simulating
+    /// [`DataError::Rows`] if the rows are not there or not on one side of `n_d`, and whatever reading or simulating
     /// the rows can fail with. The contents of `batch` are then unspecified.
     fn read(&self, rows: Range<usize>, key: Key, batch: &mut Microbatch<E>) -> Result<(), DataError>;
 }
@@ -115,7 +115,7 @@ pub trait Source<E: Real>: Send + Sync {
 /// No rows at all are allowed anywhere up to `n_s`, and have no derivatives.
 ///
 /// # Errors
-/// [`DataError::Rows`] where rows are out of range, reversed, or on both sides of `n_d`.
+/// [`DataError::Rows`] if rows are out of range, reversed, or on both sides of `n_d`.
 pub fn check_rows(rows: &Range<usize>, n_s: usize, n_d: usize) -> Result<bool, DataError> {
     let reason = if rows.start > rows.end {
         "the end is before the start"

@@ -41,7 +41,7 @@ impl Dataset {
     /// Opens the dataset `key` of a file, such as `group/dataset`, or the only one of the file.
     ///
     /// # Errors
-    /// Where there is no such file or dataset, its elements are not real numbers, or parts of it are not in the file.
+    /// If there is no such file or dataset, its elements are not real numbers, or parts of it are not in the file.
     pub fn open(path: impl AsRef<Path>, key: Option<&str>) -> Result<Self, Hdf5Error> {
         let file = File::open(path)?;
         let stamp = Stamp::of(&file)?;
@@ -89,7 +89,7 @@ impl Dataset {
     /// Reads `rows`, row-major, into `to`; of a dataset that is one number, that number, whatever the rows.
     ///
     /// # Errors
-    /// Where the file cannot be read, is damaged or has changed since it was opened, and for finite values beyond the
+    /// If the file cannot be read, is damaged or has changed since it was opened, and for finite values beyond the
     /// range of `E`.
     ///
     /// # Panics
@@ -283,7 +283,7 @@ struct Chunks<'a> {
 /// The names of the datasets of a file, those in groups with the groups' names.
 ///
 /// # Errors
-/// Where the file is missing, damaged, or not an HDF5 file.
+/// If the file is missing, damaged, or not an HDF5 file.
 pub fn datasets(path: impl AsRef<Path>) -> Result<Vec<String>, Hdf5Error> {
     let file = File::open(path)?;
     let (bytes, root) = superblock(&file)?;

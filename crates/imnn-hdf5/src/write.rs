@@ -85,7 +85,7 @@ impl<W: Write + Seek> Writer<W> {
     /// are made.
     ///
     /// # Errors
-    /// Where the name is empty or used already, values of the dataset before are missing, or the disk is full.
+    /// If the name is empty or used already, values of the dataset before are missing, or the disk is full.
     pub fn begin<E: Float>(&mut self, key: &str, shape: &[usize], options: Options) -> Result<(), Hdf5Error> {
         self.end_dataset()?;
         self.start()?;
@@ -118,7 +118,7 @@ impl<W: Write + Seek> Writer<W> {
     /// Writes the next values of the dataset, row-major.
     ///
     /// # Errors
-    /// Where there are more than its shape has, they are of another type, or the disk is full.
+    /// If there are more than its shape has, they are of another type, or the disk is full.
     pub fn write<E: Float>(&mut self, values: &[E]) -> Result<(), Hdf5Error> {
         let Some(mut open) = self.open.take() else {
             return Err(refused("", "begin a dataset before its values".to_owned()));
@@ -140,7 +140,7 @@ impl<W: Write + Seek> Writer<W> {
     /// Ends the file and gives back what it was written into, flushed.
     ///
     /// # Errors
-    /// Where values of the last dataset are missing, or the disk is full.
+    /// If values of the last dataset are missing, or the disk is full.
     pub fn finish(mut self) -> Result<W, Hdf5Error> {
         self.end_dataset()?;
         self.start()?;

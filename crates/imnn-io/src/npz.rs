@@ -63,7 +63,7 @@ impl<R: Read + Seek> Archive<R> {
     /// Reads the directory of an archive of `len` bytes.
     ///
     /// # Errors
-    /// [`NpzError::Zip`] where the bytes are not a zip archive.
+    /// [`NpzError::Zip`] if the bytes are not a zip archive.
     pub fn new(reader: R, len: u64) -> Result<Self, NpzError> {
         Ok(Self { zip: ZipArchive::new(reader)?, len })
     }
@@ -76,7 +76,7 @@ impl<R: Read + Seek> Archive<R> {
     /// The array `key`, or the only one.
     ///
     /// # Errors
-    /// Where there is no such array, none is named and there are several, or the archive is damaged.
+    /// If there is no such array, none is named and there are several, or the archive is damaged.
     pub fn member(&mut self, key: Option<&str>) -> Result<Member<'_, R>, NpzError> {
         let members = self.members();
         let there = || members.iter().map(|(key, _)| key.clone()).collect();
@@ -128,7 +128,7 @@ impl<'a, R: Read> Member<'a, R> {
     /// Reads the member to its end, where its checksum is compared.
     ///
     /// # Errors
-    /// Where it cannot be read or the checksum is wrong.
+    /// If it cannot be read or the checksum is wrong.
     pub fn verify(mut self) -> std::io::Result<()> {
         std::io::copy(&mut self.file, &mut std::io::sink()).map(drop)
     }
@@ -157,7 +157,7 @@ impl<W: Write + Seek> Writer<W> {
     /// Ends the array before, if there is one, and begins another of elements `descr`, such as `<f8`, in C order.
     ///
     /// # Errors
-    /// Where there is an array of that name already, or it cannot be written.
+    /// If there is an array of that name already, or it cannot be written.
     pub fn begin(&mut self, key: &str, descr: &str, shape: &[usize]) -> std::io::Result<()> {
         // Lets a single array pass 4 GiB, as numpy does.
         let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(true);
@@ -168,7 +168,7 @@ impl<W: Write + Seek> Writer<W> {
     /// Ends the archive and gives back what it was written into, flushed.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn finish(self) -> std::io::Result<W> {
         let mut writer = self.zip.finish()?;
         writer.flush()?;

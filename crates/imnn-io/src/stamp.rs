@@ -14,7 +14,7 @@ impl Stamp {
     /// That of an open file.
     ///
     /// # Errors
-    /// Where the system does not say.
+    /// If the system does not say.
     pub fn of(file: &File) -> std::io::Result<Self> {
         Ok(Self::of_metadata(&file.metadata()?))
     }

@@ -51,13 +51,13 @@ pub trait RowWriter<E: Real> {
     /// Writes the next values, row-major.
     ///
     /// # Errors
-    /// Where they cannot be written, or are more than the shape has.
+    /// If they cannot be written, or are more than the shape has.
     fn write(&mut self, values: &[E]) -> Result<(), DataError>;
 
     /// Ends the array, which is then to be put in its place.
     ///
     /// # Errors
-    /// Where it cannot be written, or there were fewer values than the shape has.
+    /// If it cannot be written, or there were fewer values than the shape has.
     fn finish(self: Box<Self>) -> Result<Written, DataError>;
 }
 

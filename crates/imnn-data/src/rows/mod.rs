@@ -55,7 +55,7 @@ pub trait RowArray<E: Real>: Send + Sync {
     /// Values are as in the file, NaN and infinities included; whoever hands them on checks them.
     ///
     /// # Errors
-    /// Where the file cannot be read, is not what it was when it was opened, or holds a finite value beyond the range of
+    /// If the file cannot be read, is not what it was when it was opened, or holds a finite value beyond the range of
     /// `E`.
     ///
     /// # Panics

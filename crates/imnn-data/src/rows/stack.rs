@@ -37,7 +37,7 @@ impl<E: Real> StackedRows<E> {
     /// The arrays below and above for each parameter; `n_d` is how many rows are asked for, where that is said.
     ///
     /// # Errors
-    /// Where there are not as many below as above, their rows differ in shape, or some have rows that others have not and
+    /// If there are not as many below as above, their rows differ in shape, or some have rows that others have not and
     /// `n_d` does not ask for fewer.
     pub fn new(
         below: Vec<Box<dyn RowArray<E>>>,

@@ -48,7 +48,7 @@ impl<E: Real> Arrays<E> {
     /// * `derivative`: `(n_d, *input, n_params)`, row i belonging to row i of `fiducial`; `n_d <= n_s`
     ///
     /// # Errors
-    /// Where the shapes do not fit or a value is not finite.
+    /// If the shapes do not fit or a value is not finite.
     pub fn exact(fiducial: ArrayD<E>, derivative: ArrayD<E>) -> Result<Self, DataError> {
         Self::exact_labelled(fiducial, derivative, Labels::default())
     }
@@ -63,7 +63,7 @@ impl<E: Real> Arrays<E> {
     ///   `n_d <= n_s`
     ///
     /// # Errors
-    /// Where the shapes do not fit, a value is not finite, or a width is not positive.
+    /// If the shapes do not fit, a value is not finite, or a width is not positive.
     pub fn numerical(fiducial: ArrayD<E>, derivative: ArrayD<E>, widths: Vec<f64>) -> Result<Self, DataError> {
         Self::numerical_labelled(fiducial, derivative, &ParameterSteps::of_widths(widths)?, Labels::default())
     }
@@ -85,7 +85,7 @@ impl<E: Real> Arrays<E> {
     /// Data without derivatives, `(n_s, *input)`: what is only to be summarised. There are no parameters.
     ///
     /// # Errors
-    /// Where the shape is not that of simulations or a value is not finite.
+    /// If the shape is not that of simulations or a value is not finite.
     pub fn data(data: ArrayD<E>, label: impl Into<String>) -> Result<Self, DataError> {
         let labels = Labels { fiducial: label.into(), ..Labels::default() };
         let spec = DatasetSpec::data(labels, data.shape())?;

@@ -44,7 +44,7 @@ impl<S: Simulator> OnTheFly<S> {
     /// `n_s` simulations at `theta_fid`, the first `n_d` with derivatives; `n_d` may be 0 for data alone.
     ///
     /// # Errors
-    /// Where the simulator refuses `theta_fid` or makes data without values, `n_s` is 0, or `n_d > n_s`.
+    /// If the simulator refuses `theta_fid` or makes data without values, `n_s` is 0, or `n_d > n_s`.
     pub fn new(simulator: S, theta_fid: &[f64], n_s: usize, n_d: usize) -> Result<Self, DataError> {
         check_theta(&simulator, theta_fid)?;
         let input_shape = simulator.data_shape();
@@ -89,7 +89,7 @@ impl<S: Simulator> OnTheFly<S> {
     /// ```
     ///
     /// # Errors
-    /// As [`new`](Self::new), at the parameter values below and above too, and where a width is not positive and finite, is
+    /// As [`new`](Self::new), at the parameter values below and above too, and if a width is not positive and finite, is
     /// lost in the rounding of its parameter, or there are not as many as parameters.
     pub fn numerical(
         simulator: S,

@@ -33,7 +33,7 @@ impl Header {
     /// Reads a header of format version 1, 2 or 3 and leaves the reader where the data start.
     ///
     /// # Errors
-    /// Where the bytes do not start as those of an array, the header is malformed or too long, or its elements are not real
+    /// If the bytes do not start as those of an array, the header is malformed or too long, or its elements are not real
     /// numbers.
     pub fn read(reader: &mut impl Read) -> Result<Self, NpyError> {
         let magic = take(reader, 6)?;

@@ -88,7 +88,7 @@ impl<R: Read> Reader<R> {
     /// Returns the bytes of data that there were up to there.
     ///
     /// # Errors
-    /// Where reading fails, and for finite values beyond the range of `E`.
+    /// If reading fails, and for finite values beyond the range of `E`.
     pub fn some<E: Float>(
         &mut self,
         header: &Header,
@@ -132,7 +132,7 @@ impl<R: Read> Reader<R> {
     /// Refuses bytes behind the data; reading on to the end makes an archive compare its checksum.
     ///
     /// # Errors
-    /// Where there are more bytes, or the checksum of an archive is wrong.
+    /// If there are more bytes, or the checksum of an archive is wrong.
     pub fn end(&mut self, header: &Header) -> Result<(), NpyError> {
         match fill(&mut self.reader, &mut [0])? {
             0 => Ok(()),

@@ -117,7 +117,7 @@ impl Conversion {
     /// Copies an array.
     ///
     /// # Errors
-    /// Where it cannot be read or written, holds values that the type asked for cannot, or does not read back as it was
+    /// If it cannot be read or written, holds values that the type asked for cannot, or does not read back as it was
     /// written.
     pub fn run(&self, from: &ArrayPath, to: &ArrayPath) -> Result<Converted, DataError> {
         let (job, element) = self.job(from, to)?;

@@ -35,7 +35,7 @@ const NAMED: usize = 5;
 /// What the files of a pattern are.
 ///
 /// # Errors
-/// Where there are none, or the first cannot be read.
+/// If there are none, or the first cannot be read.
 pub fn numbered(path: &ArrayPath) -> Result<Numbered, DataError> {
     let no_pattern = || DataError::Pattern {
         pattern: path.to_string(),

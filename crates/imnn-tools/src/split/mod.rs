@@ -103,7 +103,7 @@ impl Split {
     /// Writes both parts into a new folder, which appears whole or not at all.
     ///
     /// # Errors
-    /// Where the files cannot be read, a part would be left without simulations or derivatives, or the folder is there
+    /// If the files cannot be read, a part would be left without simulations or derivatives, or the folder is there
     /// already and not to be replaced, or holds anything else.
     pub fn write(&self, files: &Files, folder: impl AsRef<Path>) -> Result<Parts, DataError> {
         let folder = folder.as_ref();

@@ -47,7 +47,7 @@ impl TfRecords {
     /// Each row is flat: `(n, values)`, or `(n, 2, n_params, values)` where the records are a numerical derivative.
     ///
     /// # Errors
-    /// Where there is no such file or no record in it, where records are damaged, not alike, there twice or missing.
+    /// If there is no such file or no record in it, where records are damaged, not alike, there twice or missing.
     pub fn open(path: &ArrayPath) -> Result<Self, DataError> {
         let label = path.to_string();
         Self::of_files(label, &expanded(path.file())?)
@@ -75,7 +75,7 @@ impl TfRecords {
     /// The same with simulations of this shape: `(n, *input)` or `(n, 2, n_params, *input)`.
     ///
     /// # Errors
-    /// Where the records have another number of values.
+    /// If the records have another number of values.
     pub fn with_input_shape(mut self, input: &[usize]) -> Result<Self, DataError> {
         if saturating_product(input) != self.index.len {
             return Err(self.other_shape(format!(
@@ -92,7 +92,7 @@ impl TfRecords {
     /// The same as exact derivatives of simulations of this shape: `(n, *input, n_params)`.
     ///
     /// # Errors
-    /// Where the records are a numerical derivative, or their number of values is no multiple of the input's.
+    /// If the records are a numerical derivative, or their number of values is no multiple of the input's.
     pub fn with_exact_shape(mut self, input: &[usize]) -> Result<Self, DataError> {
         if let Some(n_params) = self.index.n_params {
             let reason = format!(

@@ -43,7 +43,7 @@ impl TfRecordWriter {
     /// Files whose names begin with `stem`.
     ///
     /// # Errors
-    /// Where there is such a file already: what was left of an earlier set would be read as part of this one.
+    /// If there is such a file already: what was left of an earlier set would be read as part of this one.
     pub fn new(stem: impl Into<PathBuf>, options: TfRecordOptions) -> Result<Self, DataError> {
         let stem = stem.into();
         let writer = Self { stem, options, open: None, files: vec![] };
@@ -60,7 +60,7 @@ impl TfRecordWriter {
     /// Writes a simulation, or its exact derivative `(*input, n_params)`.
     ///
     /// # Errors
-    /// [`DataError::Io`] where the folder cannot be written to or the disk is full.
+    /// [`DataError::Io`] if the folder cannot be written to or the disk is full.
     pub fn write(&mut self, seed: u64, data: &[f32]) -> Result<(), DataError> {
         let seed = self.number(seed)?;
         self.example(&Example::new(data, &[("seed", seed)]))

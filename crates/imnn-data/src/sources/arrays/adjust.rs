@@ -14,7 +14,7 @@ impl<E: Real> Arrays<E> {
     /// Where `n_s` is given without `n_d`, derivatives of simulations no longer there go too.
     ///
     /// # Errors
-    /// Where there are fewer, none is asked for, or `n_d > n_s`.
+    /// If there are fewer, none is asked for, or `n_d > n_s`.
     pub fn take(mut self, n_s: Option<usize>, n_d: Option<usize>) -> Result<Self, DataError> {
         self.spec.take(n_s, n_d)?;
         self.identity = Identity::constant();
@@ -26,7 +26,7 @@ impl<E: Real> Arrays<E> {
     /// Views each simulation with another shape of as many values, for instance `(32, 32)` as `(32, 32, 1)`.
     ///
     /// # Errors
-    /// Where the number of values differs.
+    /// If the number of values differs.
     pub fn reshape_input(mut self, shape: &[usize]) -> Result<Self, DataError> {
         self.spec.reshape_input(shape)?;
         Ok(self)

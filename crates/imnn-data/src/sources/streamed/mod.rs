@@ -56,7 +56,7 @@ impl<E: Real> Streamed<E> {
     /// Where both have seeds, rows are matched by these, and those with derivatives come first.
     ///
     /// # Errors
-    /// Where the shapes do not fit, or a seed of the derivatives is not among the simulations.
+    /// If the shapes do not fit, or a seed of the derivatives is not among the simulations.
     pub fn exact(fiducial: Box<dyn RowArray<E>>, derivative: Box<dyn RowArray<E>>) -> Result<Self, DataError> {
         Self::first_exact(fiducial, derivative, (None, None))
     }
@@ -83,7 +83,7 @@ impl<E: Real> Streamed<E> {
     /// Where both have seeds, rows are matched by these, and those with derivatives come first.
     ///
     /// # Errors
-    /// Where the shapes do not fit, or a seed of the derivatives is not among the simulations.
+    /// If the shapes do not fit, or a seed of the derivatives is not among the simulations.
     pub fn numerical(
         fiducial: Box<dyn RowArray<E>>,
         derivative: Box<dyn RowArray<E>>,
@@ -108,7 +108,7 @@ impl<E: Real> Streamed<E> {
     /// Data without derivatives, `(n_s, *input)`: what is only to be summarised. There are no parameters.
     ///
     /// # Errors
-    /// Where the shape is not that of simulations.
+    /// If the shape is not that of simulations.
     pub fn data(data: Box<dyn RowArray<E>>) -> Result<Self, DataError> {
         let labels = Labels { fiducial: data.label().to_owned(), ..Labels::default() };
         let spec = DatasetSpec::data(labels, data.shape())?;
@@ -170,7 +170,7 @@ impl<E: Real> Streamed<E> {
     /// Where `n_s` is given without `n_d`, derivatives of simulations no longer there go too.
     ///
     /// # Errors
-    /// Where there are fewer, none is asked for, or `n_d > n_s`.
+    /// If there are fewer, none is asked for, or `n_d > n_s`.
     pub fn take(mut self, n_s: Option<usize>, n_d: Option<usize>) -> Result<Self, DataError> {
         self.spec.take(n_s, n_d)?;
         self.identity = Identity::constant();
@@ -180,7 +180,7 @@ impl<E: Real> Streamed<E> {
     /// Views each simulation with another shape of as many values, for instance `(32, 32)` as `(32, 32, 1)`.
     ///
     /// # Errors
-    /// Where the number of values differs.
+    /// If the number of values differs.
     pub fn reshape_input(mut self, shape: &[usize]) -> Result<Self, DataError> {
         self.spec.reshape_input(shape)?;
         Ok(self)

@@ -66,7 +66,7 @@ impl<Src> Augmented<Src> {
     /// Augments over the spatial axes: all but the last, or the only one.
     ///
     /// # Errors
-    /// Where transposes are asked for and the spatial axes are fewer than two or differ in length.
+    /// If transposes are asked for and the spatial axes are fewer than two or differ in length.
     pub fn new<E: Real>(source: Src, augmentation: Augmentation) -> Result<Self, DataError>
     where
         Src: Source<E>,
@@ -78,7 +78,7 @@ impl<Src> Augmented<Src> {
     /// Augments over the axes given, in place of the spatial ones.
     ///
     /// # Errors
-    /// Where an axis is not there or is given twice, or as for [`new`](Self::new).
+    /// If an axis is not there or is given twice, or as for [`new`](Self::new).
     pub fn with_axes<E: Real>(source: Src, augmentation: Augmentation, axes: &[usize]) -> Result<Self, DataError>
     where
         Src: Source<E>,

@@ -66,7 +66,7 @@ impl<E: Real> Noise<E> {
     /// * `bank`: `(n_noise, *input)`
     ///
     /// # Errors
-    /// Where the bank has no samples. Values are checked whenever they are read.
+    /// If the bank has no samples. Values are checked whenever they are read.
     pub fn bank(bank: impl RowArray<E> + 'static) -> Result<Self, DataError> {
         let shape = bank.shape();
         if shape.is_empty() || shape[1..].contains(&0) {
@@ -123,7 +123,7 @@ impl<E: Real> Noise<E> {
     /// Noise that is made by a simulator at `theta`, new whenever it is drawn.
     ///
     /// # Errors
-    /// Where the simulator refuses `theta`.
+    /// If the simulator refuses `theta`.
     pub fn simulated(simulator: impl Simulator + 'static, theta: &[f64]) -> Result<Self, DataError> {
         check_theta(&simulator, theta)?;
         let shape = simulator.data_shape();
@@ -137,7 +137,7 @@ impl<E: Real> Noise<E> {
     /// Multiplies the noise by a factor; 1 by default.
     ///
     /// # Errors
-    /// Where it is not positive and finite.
+    /// If it is not positive and finite.
     pub fn with_scale(mut self, scale: f64) -> Result<Self, DataError> {
         if !(scale.is_finite() && scale > 0.0) {
             return Err(DataError::Scale { label: self.label().to_owned(), value: scale });
@@ -152,7 +152,7 @@ impl<E: Real> Noise<E> {
     /// [`Augmented`](crate::Augmented).
     ///
     /// # Errors
-    /// Where transposes are asked for and the spatial axes are fewer than two or differ in length.
+    /// If transposes are asked for and the spatial axes are fewer than two or differ in length.
     pub fn with_symmetries(mut self, augmentation: Augmentation) -> Result<Self, DataError> {
         self.symmetries = match augmentation.any() {
             true => Some(Symmetries::spatial(&self.shape, augmentation)?),
@@ -164,7 +164,7 @@ impl<E: Real> Noise<E> {
     /// Views each sample with another shape of as many values, for instance `(32, 32)` as `(32, 32, 1)`.
     ///
     /// # Errors
-    /// Where the number of values differs, or the symmetries do not fit the shape.
+    /// If the number of values differs, or the symmetries do not fit the shape.
     pub fn reshape(mut self, shape: &[usize]) -> Result<Self, DataError> {
         let len = shape.iter().try_fold(1usize, |len, &axis| len.checked_mul(axis));
         if len != Some(self.shape.iter().product()) || shape.is_empty() {

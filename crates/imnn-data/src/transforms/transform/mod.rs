@@ -125,7 +125,7 @@ impl<Src, T> Transformed<Src, T> {
     /// Changes the simulations of `source`.
     ///
     /// # Errors
-    /// Where the transform does not fit the shape of the simulations.
+    /// If the transform does not fit the shape of the simulations.
     pub fn new<E: Real>(source: Src, transform: T) -> Result<Self, DataError>
     where
         Src: Source<E>,
