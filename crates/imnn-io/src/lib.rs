@@ -6,6 +6,8 @@
 //! - [`nearest`]: "did you mean".
 //! - [`npy`], [`npz`]: numpy's files, read and written; [`stamp`]: whether a file is still what it was.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod atomic;
 pub mod config;
 pub mod nearest;
