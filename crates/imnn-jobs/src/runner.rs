@@ -208,7 +208,7 @@ impl Run<'_> {
         };
         let fault = fault.or_else(|| check(&out).and_then(|found| self.fits(&found, true)).err());
         let Some(fault) = fault else {
-            put(&out, &self.set.file(job.vector, job.seed))?;
+            put(&out, self.set.file(job.vector, job.seed))?;
             remove_folder(&folder);
             return Ok(Came::Done);
         };

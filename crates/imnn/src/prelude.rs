@@ -15,5 +15,6 @@ pub use imnn_models::{
 #[cfg(feature = "plot")]
 pub use imnn_plot::{HistoryPlot, plot_history};
 pub use imnn_sim::built_in::*;
+pub use imnn_sim::num_dual::DualNum;
 pub use imnn_sim::{DualSimulator, FiniteDifferences, ForwardMode, Key, Simulator};
 pub use imnn_stats::Statistics;
