@@ -194,7 +194,7 @@ fn check<E: Element>(file: &str, name: &str, t: Tolerance) {
     let bias = &used[used.len() - n_summaries..];
     let ours = imnn.weights(which).unwrap().clone();
     statistics_agree(&mut runs, imnn.statistics().unwrap(), &ours, bias, t, file);
-    let estimate = imnn.estimate(&runs[0].real::<E>("target")).unwrap();
+    let estimate = imnn.estimate(runs[0].real::<E>("target")).unwrap();
     let worst = nearest(&estimate, &mut runs, "estimate");
     assert!(worst <= t.estimate, "{file} estimate: {worst:e}");
 }
@@ -219,7 +219,7 @@ fn check_without_validation<E: Element>(runs: &mut [Golden; 2], mut imnn: Imnn<E
     let statistics = theirs.set_statistics(Weights::Final, On::Training).unwrap().clone();
     assert!(statistics.det_f < measured, "{file}: one update late is no longer the best");
     let weights = theirs.weights(Weights::Final).unwrap().clone();
-    let estimate = theirs.estimate(&golden.real::<E>("target")).unwrap();
+    let estimate = theirs.estimate(golden.real::<E>("target")).unwrap();
     statistics_agree(runs, &statistics, &weights, &late[late.len() - n_summaries..], t, file);
     assert!(nearest(&estimate, runs, "estimate") <= t.estimate, "{file} estimate");
 }

@@ -64,7 +64,7 @@ fn settings_out_of_range() {
         let message = imnn.fit(&settings).unwrap_err().to_string();
         assert!(message.contains(word), "{message}");
     }
-    assert!(matches!(imnn.estimate(&ArrayD::<f32>::zeros(vec![10])), Err(FitError::NoStatistics)));
+    assert!(matches!(imnn.estimate(ArrayD::<f32>::zeros(vec![10])), Err(FitError::NoStatistics)));
     assert!(matches!(imnn.weights(Weights::Best), Err(FitError::NoBestWeights)));
 }
 
@@ -72,7 +72,7 @@ fn settings_out_of_range() {
 fn data_that_do_not_fit_the_network() {
     let mut imnn = imnn::<f32>(Kind::Exact, 1);
     imnn.fit(&settings(1)).unwrap();
-    let message = imnn.estimate(&ArrayD::<f32>::zeros(vec![4, 9])).unwrap_err().to_string();
+    let message = imnn.estimate(ArrayD::<f32>::zeros(vec![4, 9])).unwrap_err().to_string();
     assert!(message.contains("[4, 9]") && message.contains("[n, 10]"), "{message}");
     let mut data = ArrayD::zeros(vec![4, 10]);
     data[[2, 7]] = f32::NAN;

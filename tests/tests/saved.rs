@@ -29,7 +29,7 @@ fn a_saved_run_estimates_as_the_one_in_memory() {
     assert_eq!(&History::load(path.join("history.npz")).unwrap(), imnn.history());
     assert_eq!(Description::load(&path).unwrap().precision, "f32");
     // One data set gives what it gives among others, up to rounding: a product with one row is summed in another order.
-    let one = loaded.estimate(&data.index_axis(Axis(0), 3).to_owned()).unwrap();
+    let one = loaded.estimate(data.index_axis(Axis(0), 3).to_owned()).unwrap();
     let among = loaded.estimate(&data).unwrap();
     approx::assert_relative_eq!(one.row(0), among.row(3), epsilon = 1e-5);
 }
