@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Rows, inner size and columns: what a leaf of the dense network multiplies, more rows at once, and a large square.
+/// Rows, inner size and columns: what a microbatch of the dense network multiplies, more rows at once, and a large square.
 const SHAPES: [[usize; 3]; 3] = [[384, 128, 128], [1024, 128, 128], [1024, 1024, 1024]];
 
 /// Operations per second of the best of several shapes, every thread with matrices of its own for `turn` in all.

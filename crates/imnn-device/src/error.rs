@@ -57,7 +57,7 @@ pub enum DeviceError {
     /// The source returned something else than it promised.
     #[error(
         "reading simulations {start}..{end} gave {} numbers of them and {} of their derivatives, expected {} and {}; the \
-         source's `read` must fill the leaf as its `input_shape`, `n_params` and `derivatives` say",
+         source's `read` must fill the microbatch as its `input_shape`, `n_params` and `derivatives` say",
         found[0], found[1], expected[0], expected[1]
     )]
     Microbatch {

@@ -17,9 +17,9 @@ pub(crate) struct Metered<'a, E> {
 impl<E: Element> Source<E> for Metered<'_, E> {
     pass_on!(E, self => self.source; shape, n_transforms, identity);
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Microbatch<E>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, microbatch: &mut Microbatch<E>) -> Result<(), DataError> {
         let clock = Instant::now();
-        let result = self.source.read(rows, key, leaf);
+        let result = self.source.read(rows, key, microbatch);
         let nanoseconds = u64::try_from(clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.reading.fetch_add(nanoseconds, Ordering::Relaxed);
         result

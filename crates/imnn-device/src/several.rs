@@ -148,9 +148,9 @@ impl<E: Element> Source<E> for Part<'_, E> {
 
     pass_on!(E, self => self.source; n_params, input_shape, derivatives, n_transforms, identity);
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Microbatch<E>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, microbatch: &mut Microbatch<E>) -> Result<(), DataError> {
         check_rows(&rows, self.n_s(), self.n_d())?;
         let start = self.row(rows.start);
-        self.source.read(start..start + rows.len(), key, leaf)
+        self.source.read(start..start + rows.len(), key, microbatch)
     }
 }

@@ -164,11 +164,11 @@ impl Source<f32> for Sick {
         self.inner.derivatives()
     }
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Microbatch<f32>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, microbatch: &mut Microbatch<f32>) -> Result<(), DataError> {
         std::thread::sleep(self.pause);
         match self.bad {
             Some(bad) if rows.contains(&bad) => Err(DataError::NoRows { name: "the bad row" }),
-            _ => self.inner.read(rows, key, leaf),
+            _ => self.inner.read(rows, key, microbatch),
         }
     }
 }
@@ -232,7 +232,7 @@ impl Source<f32> for Waiting {
         self.inner.derivatives()
     }
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Microbatch<f32>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, microbatch: &mut Microbatch<f32>) -> Result<(), DataError> {
         let mut read = self.read.lock().unwrap();
         if rows.contains(&0) {
             // Whoever is given nothing of what others leave waits for ever; a minute is enough to say so.
@@ -246,7 +246,7 @@ impl Source<f32> for Waiting {
         *read += 1;
         self.more_read.notify_all();
         drop(read);
-        self.inner.read(rows, key, leaf)
+        self.inner.read(rows, key, microbatch)
     }
 }
 

@@ -75,7 +75,7 @@ fn a_session_takes_one_set_of_simulations_after_the_other() {
     }
 }
 
-/// Simulations whose last leaf cannot be read, or has too few numbers.
+/// Simulations whose last microbatch cannot be read, or has too few numbers.
 struct Broken {
     inner: Arrays<f32>,
     fails: bool,
@@ -102,13 +102,13 @@ impl Source<f32> for Broken {
         self.inner.derivatives()
     }
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Microbatch<f32>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, microbatch: &mut Microbatch<f32>) -> Result<(), DataError> {
         let last = rows.end == self.n_s();
-        self.inner.read(rows, key, leaf)?;
+        self.inner.read(rows, key, microbatch)?;
         match (last, self.fails) {
             (false, _) => Ok(()),
             (true, false) => {
-                leaf.values.pop();
+                microbatch.values.pop();
                 Ok(())
             }
             (true, true) => Err(DataError::NoRows { name: "rows" }),

@@ -49,8 +49,8 @@ pub struct Device {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub devices: Option<Vec<usize>>,
     /// Simulations that a GPU, or a thread of the CPU, is handed at once at most; chosen by the device by default. They
-    /// go in leaves of up to 64, cut by the size of the network, and results do not depend on any value of at least a
-    /// leaf. A smaller one cuts the leaves: results may then differ in their last digits.
+    /// go in microbatches of up to 64, cut by the size of the network, and results do not depend on any value of at least a
+    /// microbatch. A smaller one cuts the microbatches: results may then differ in their last digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_per_device: Option<usize>,
     /// Bytes for what is kept between forward and backward pass, and of simulations that are streamed from files, in the

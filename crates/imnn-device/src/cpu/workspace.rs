@@ -12,7 +12,7 @@ use ndarray::ArrayView2;
 /// The memory of one worker.
 #[derive(Default)]
 pub(crate) struct Workspace<E> {
-    leaf: Microbatch<E>,
+    microbatch: Microbatch<E>,
     scratch: AlignedVec<E>,
     /// What the program returns.
     summaries: Vec<E>,
@@ -66,11 +66,11 @@ impl<E: Element> Workspace<E> {
     }
 
     fn read(&mut self, Work { program, task, shape }: &Work<'_, E>, k: usize, saved: &mut Saved<E>) -> Result<()> {
-        let (simulations, leaf) = (shape.microbatches.rows(k), &mut self.leaf);
-        task.source.read(simulations.clone(), task.key, leaf)?;
+        let (simulations, microbatch) = (shape.microbatches.rows(k), &mut self.microbatch);
+        task.source.read(simulations.clone(), task.key, microbatch)?;
         let expected = [1, shape.tangent_rows(k)].map(|per| simulations.len() * per * shape.input);
-        let found = [leaf.values.len(), leaf.derivatives.len()];
-        if leaf.n != simulations.len() || found != expected {
+        let found = [microbatch.values.len(), microbatch.derivatives.len()];
+        if microbatch.n != simulations.len() || found != expected {
             let (start, end) = (simulations.start, simulations.end);
             return Err(DeviceError::Microbatch { start, end, expected, found });
         }
@@ -78,8 +78,8 @@ impl<E: Element> Workspace<E> {
         saved.numbers.resize(numbers);
         saved.indices.resize(indices, 0);
         let (values, rest) = saved.numbers.split_at_mut(found[0]);
-        values.copy_from_slice(&leaf.values);
-        rest[..found[1]].copy_from_slice(&leaf.derivatives);
+        values.copy_from_slice(&microbatch.values);
+        rest[..found[1]].copy_from_slice(&microbatch.derivatives);
         Ok(())
     }
 }

@@ -128,7 +128,7 @@ impl<S: Source<f64>> Source<f64> for Watched<S> {
         }
     }
 
-    fn read(&self, rows: Range<usize>, key: Key, leaf: &mut Microbatch<f64>) -> Result<(), DataError> {
+    fn read(&self, rows: Range<usize>, key: Key, microbatch: &mut Microbatch<f64>) -> Result<(), DataError> {
         self.rows.fetch_add(rows.len(), Ordering::Relaxed);
         if self.broken.load(Ordering::Relaxed) {
             return Err(DataError::NoRows { name: "broken" });
@@ -137,7 +137,7 @@ impl<S: Source<f64>> Source<f64> for Watched<S> {
             std::thread::sleep(*time);
             idle.store(*value, Ordering::Relaxed);
         }
-        self.inner.read(rows, key, leaf)
+        self.inner.read(rows, key, microbatch)
     }
 }
 

@@ -28,27 +28,30 @@ pub(crate) fn read<E: Element>(
     let (rows, tangent_rows, input) = (shape.microbatches.rows(k), shape.tangent_rows(k), shape.input);
     let every = rows.len().div_ceil(PIECE).div_ceil(CALLS).max(1);
     let (values, others) = to.split_at_mut(rows.len() * input);
-    let piece = |leaf: &mut Microbatch<E>, number: usize, values: &mut [E], others: &mut [E]| {
+    let piece = |microbatch: &mut Microbatch<E>, number: usize, values: &mut [E], others: &mut [E]| {
         if number.is_multiple_of(every) {
             meanwhile();
         }
         let start = rows.start + number * PIECE;
         let rows = start..(start + PIECE).min(rows.end);
-        task.source.read(rows.clone(), task.key, leaf)?;
-        let (expected, found) = ([values.len(), others.len()], [leaf.values.len(), leaf.derivatives.len()]);
-        if leaf.n != rows.len() || found != expected {
+        task.source.read(rows.clone(), task.key, microbatch)?;
+        let (expected, found) = ([values.len(), others.len()], [microbatch.values.len(), microbatch.derivatives.len()]);
+        if microbatch.n != rows.len() || found != expected {
             return Err(DeviceError::Microbatch { start: rows.start, end: rows.end, expected, found });
         }
-        values.copy_from_slice(&leaf.values);
-        others.copy_from_slice(&leaf.derivatives);
+        values.copy_from_slice(&microbatch.values);
+        others.copy_from_slice(&microbatch.derivatives);
         Ok(())
     };
     let values = values.par_chunks_mut(PIECE * input.max(1)).enumerate();
     if tangent_rows == 0 {
-        return values
-            .try_for_each_init(Microbatch::new, |leaf, (number, values)| piece(leaf, number, values, &mut []));
+        return values.try_for_each_init(Microbatch::new, |microbatch, (number, values)| {
+            piece(microbatch, number, values, &mut [])
+        });
     }
     values
         .zip(others.par_chunks_mut(PIECE * tangent_rows * input.max(1)))
-        .try_for_each_init(Microbatch::new, |leaf, ((number, values), others)| piece(leaf, number, values, others))
+        .try_for_each_init(Microbatch::new, |microbatch, ((number, values), others)| {
+            piece(microbatch, number, values, others)
+        })
 }

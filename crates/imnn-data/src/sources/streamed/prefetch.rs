@@ -45,7 +45,7 @@ struct State<E> {
     /// What was read last, the latest first.
     recent: VecDeque<Range<usize>>,
     jobs: Vec<Job<E>>,
-    /// Leaves whose memory is used again.
+    /// Microbatches whose memory is used again.
     spare: Vec<Microbatch<E>>,
     /// How long reading a byte takes, in nanoseconds, averaged over the last reads.
     pace: f64,

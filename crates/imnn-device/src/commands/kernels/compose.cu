@@ -1,4 +1,4 @@
-// Weights of two linear layers in one, and their gradients; see fused/compose.rs. The first layer has c channels in and f
+// Weights of two linear layers in one, and their gradients; see imnn-engine/src/steps/compose.rs. The first layer has c channels in and f
 // out, the second f in and g out for each tap of its windows: taps (n_outputs, n_taps) as everywhere.
 
 // W'[k] = W1 W2[k], and through[k] = b1 W2[k]. A thread for each number: rows 0 .. c of a tap are W'[k], row c is through[k].
