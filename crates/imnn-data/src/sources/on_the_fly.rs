@@ -15,8 +15,6 @@ use crate::{DataError, Derivatives, Identity, Microbatch, Source, check_rows};
 /// simulator, exact or by seed-matched differences; or, with [`numerical`](Self::numerical), simulations below and above.
 /// For rows from `n_d` on no derivatives are made.
 ///
-/// A GPU makes the simulations of the built-in simulators itself ([`Source::simulated`]); all others run on the host.
-///
 /// ```
 /// use imnn_data::{Microbatch, OnTheFly, Source};
 /// use imnn_sim::{GaussianMeanVariance, Key};
