@@ -1,6 +1,6 @@
 """A PyTorch IMNN written for speed: hand-propagated tangents where the layers allow it (batch-stacked), oneDNN convolutions.
 usage: peer_torch.py {mlp|cnn} {grad|num} n_s [N filters]
-PEER_TF32=0 keeps products on a GPU exact in f32, 1 rounds them; PEER_MEMORY is the part of a GPU's memory it may use.
+PEER_TF32=0 keeps products on a GPU exact in f32, 1 rounds them.
 Prints a line of JSON after the first iteration, then one for each line of standard input, a number of iterations."""
 import os, sys, time, math, json
 import torch, torch.nn as nn, torch.nn.functional as Fn
@@ -9,7 +9,6 @@ N = int(sys.argv[4]) if len(sys.argv) > 4 else 32; fs = int(sys.argv[5]) if len(
 dev = "cuda" if torch.cuda.is_available() else "cpu"; torch.manual_seed(0)
 if dev == "cuda" and "PEER_TF32" in os.environ:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = os.environ["PEER_TF32"] == "1"
-if dev == "cuda" and "PEER_MEMORY" in os.environ: torch.cuda.set_per_process_memory_fraction(float(os.environ["PEER_MEMORY"]))
 class Incept(nn.Module):
     def __init__(s, cin, f, st, full=True):
         super().__init__(); s.st = st

@@ -66,7 +66,7 @@ fn run_cuda(arguments: &Arguments) -> Outcome {
     let mut report = card::Report { machine: Machine::this(), card, effort, records: vec![] };
     for (k, workload) in workloads.iter().enumerate() {
         eprintln!("{}/{} {}", k + 1, workloads.len(), workload.name());
-        report.records.push(card::measure(workload, &report.card, &peers, arguments.tf32, effort)?);
+        report.records.push(card::measure(workload, &peers, arguments.tf32, effort)?);
     }
     match arguments.json {
         true => println!("{}", report.json()?),

@@ -167,6 +167,6 @@ fn start_ours(workload: &Workload, threads: usize, effort: Effort) -> Outcome<Pr
 }
 
 /// Lets the threads of whoever ran last, which may spin for a while, fall asleep.
-pub(crate) fn rest() {
+fn rest() {
     sleep(Duration::from_millis(30));
 }

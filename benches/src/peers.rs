@@ -53,12 +53,18 @@ impl Peer {
                 return otherwise.then(|| ours(&self.executable, &Workload { spread, ..*workload }, threads()));
             }
         };
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
+        let path = folder().join(script);
         let mut command = Command::new(&self.executable);
         // Neither compiled files beside the sources nor what TensorFlow says when it is imported.
         command.arg(path).args(arguments).env("PYTHONDONTWRITEBYTECODE", "1").env("TF_CPP_MIN_LOG_LEVEL", "3");
         Some(command)
     }
+}
+
+/// Where the programs in Python are: `IMNN_PEERS`, or beside the sources of this crate.
+fn folder() -> PathBuf {
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
+    std::env::var_os("IMNN_PEERS").map_or_else(own, PathBuf::from)
 }
 
 /// The process of `workload` in our own program.

@@ -9,9 +9,10 @@ use serde_json::Value;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// The folder of golden files.
+/// The folder of golden files: `IMNN_GOLDEN`, or the one beside the sources of this crate.
 pub fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    std::env::var_os("IMNN_GOLDEN").map_or_else(own, PathBuf::from)
 }
 
 /// The device that training runs are tested on: the CPU, or the first GPU where `IMNN_DEVICE` is `cuda`.

@@ -126,36 +126,11 @@ fn path(folders: &[PathBuf]) -> Option<OsString> {
     std::env::join_paths(folders.iter().cloned().chain(old)).ok()
 }
 
-/// Where packages are put, and where they are looked for.
-pub fn place() -> PathBuf {
-    workspace::target().join("cuda").join("packages")
-}
-
 /// Gets packages by pip, into a folder below the target folder: nothing else of the machine is changed.
 pub fn fetch(packages: &[String], folder: &Path) -> Outcome {
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--upgrade", "--target"]);
     run(pip.arg(folder).args(packages))
-}
-
-/// The folders below one that hold a file whose name begins so.
-pub fn folders_with(below: &Path, start: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut left = vec![below.to_owned()];
-    while let Some(folder) = left.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-        for entry in entries.flatten() {
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => left.push(entry.path()),
-                _ if entry.file_name().to_string_lossy().starts_with(start) && !found.contains(&folder) => {
-                    found.push(folder.clone());
-                }
-                _ => {}
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 #[cfg(test)]
@@ -192,17 +167,5 @@ mod tests {
         assert!(path.to_string_lossy().starts_with("/first:/second"));
         let mut untouched = Command::new("true");
         assert_eq!(with_libraries(&mut untouched, &[]).get_envs().count(), 0);
-    }
-
-    #[test]
-    fn files_are_found_however_deep() {
-        let folder = std::env::temp_dir().join(format!("xtask-folders-{}", std::process::id()));
-        let deep = folder.join("nvidia/cu13/lib");
-        std::fs::create_dir_all(&deep).unwrap();
-        std::fs::write(deep.join("libnvrtc.so.13"), "").unwrap();
-        std::fs::write(deep.join("libnvrtc-builtins.so.13.0"), "").unwrap();
-        assert_eq!(folders_with(&folder, "libnvrtc.so"), [deep]);
-        assert_eq!(folders_with(&folder, "libcublas"), Vec::<PathBuf>::new());
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

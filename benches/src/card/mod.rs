@@ -1,13 +1,14 @@
 //! Turns on a GPU: ours and the peers on the same card, beside what the card does at best.
 //!
-//! All programs of a workload are alive at the same time, so that they can take turns; each may use an equal share of the
-//! card's memory, and cuts its work where that is not enough. Precision is the same on both sides: products in f32 without
-//! rounding, or in TF32 for all.
+//! Each program has the whole card while it is timed, and cuts its work where its memory is not enough; what the card does
+//! at best is measured before, between and after them, which shows whether it was as fast for all. Precision is the same on
+//! both sides: products in f32 without rounding, or in TF32 for all.
 
 mod report;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use imnn::device::{CudaReport, roofline};
 use serde::Serialize;
@@ -16,7 +17,7 @@ pub use self::report::Report;
 
 use crate::Outcome;
 use crate::machine::threads;
-use crate::measure::{Effort, Measured, Program, rest};
+use crate::measure::{Effort, Measured, Program};
 use crate::peers::{Peer, ours};
 use crate::process::Process;
 use crate::series::Series;
@@ -60,11 +61,11 @@ pub struct Record {
     pub of: Workload,
     /// Operations of an iteration, done plainly.
     pub flops: u64,
-    /// Operations per second of large products in f32 on this card, before and after the turns.
+    /// Operations per second of large products in f32 on this card, before, between and after the programs.
     pub products: Series,
     /// The same in TF32, where that is asked for.
     pub products_tf32: Series,
-    /// Bytes per second of large copies on this card, before and after the turns.
+    /// Bytes per second of large copies on this card, likewise.
     pub bandwidth: Series,
     /// Ours, then the peers.
     pub programs: Vec<OnCard>,
@@ -124,7 +125,7 @@ pub fn check_peers(peers: &[Peer]) -> Outcome {
 ///
 /// # Errors
 /// If the card or our program fails, or a peer does not run on a GPU.
-pub fn measure(workload: &Workload, card: &Card, peers: &[Peer], tf32: bool, effort: Effort) -> Outcome<Record> {
+pub fn measure(workload: &Workload, peers: &[Peer], tf32: bool, effort: Effort) -> Outcome<Record> {
     let precisions: &[bool] = if tf32 { &[false, true] } else { &[false] };
     let mut record = Record {
         workload: workload.name(),
@@ -137,91 +138,40 @@ pub fn measure(workload: &Workload, card: &Card, peers: &[Peer], tf32: bool, eff
         failed: vec![],
     };
     record.gauge(tf32)?;
-    let peers: Vec<_> = peers.iter().filter(|peer| peer.command(workload).is_some()).collect();
-    let share = Share::of(card, precisions.len() * (1 + peers.len()));
-    let mut programs: Vec<(bool, bool, Program)> = Vec::new();
-    for &tf32 in precisions {
-        let label = format!("{}{}", workload.name(), precision(tf32));
+    for &rounded in precisions {
         let mut command = ours(&std::env::current_exe()?, workload, threads());
-        command.args(["--cuda", "--memory", &share.bytes.to_string()]);
-        if tf32 {
-            command.arg("--tf32");
-        }
-        let mut process = Process::start(&label, &mut command)?;
-        on_gpu(&label, process.device())?;
-        process.tune(effort.turn())?;
-        programs.push((true, tf32, Program::new(process, None)));
-        rest();
-    }
-    for &tf32 in precisions {
-        for peer in &peers {
-            let label = format!("{} by {:?}{}", workload.name(), peer.program, precision(tf32));
-            match start_peer(&label, peer, workload, tf32, &share, effort) {
-                Ok(Some(program)) => {
-                    // Not a number to print with a note: it would be one of another machine.
-                    on_gpu(&label, program.process.device())?;
-                    programs.push((false, tf32, program));
+        command.arg("--cuda").args(rounded.then_some("--tf32"));
+        let (measured, moved) = alone(&format!("{}{}", workload.name(), precision(rounded)), &mut command, effort)?;
+        record.programs.push(OnCard { ours: true, tf32: rounded, measured, moved });
+        for peer in peers {
+            let Some(mut command) = peer.command(workload) else { continue };
+            let label = format!("{} by {:?}{}", workload.name(), peer.program, precision(rounded));
+            command.env("PEER_TF32", if rounded { "1" } else { "0" }).env("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.9");
+            match alone(&label, &mut command, effort) {
+                Ok((mut measured, _)) => {
+                    measured.program.push_str(precision(rounded));
+                    record.programs.push(OnCard { ours: false, tf32: rounded, measured, moved: None });
                 }
-                Ok(None) => {}
                 Err(failure) => record.failed.push(failure.to_string()),
             }
-            rest();
         }
+        record.gauge(tf32)?;
     }
-    for _ in 0..effort.rounds {
-        for (_, _, program) in &mut programs {
-            rest();
-            let ms = program.process.sample()?;
-            program.measured.ms.push(ms);
-        }
-    }
-    record.programs = programs
-        .into_iter()
-        .map(|(ours, tf32, program)| {
-            let moved = if ours { program.process.moved() } else { None };
-            let mut measured = program.end();
-            if !ours {
-                measured.program.push_str(precision(tf32));
-            }
-            OnCard { ours, tf32, measured, moved }
-        })
-        .collect();
-    record.gauge(tf32)?;
     Ok(record)
 }
 
-fn start_peer(
-    label: &str,
-    peer: &Peer,
-    workload: &Workload,
-    tf32: bool,
-    share: &Share,
-    effort: Effort,
-) -> Outcome<Option<Program>> {
-    let Some(mut command) = peer.command(workload) else { return Ok(None) };
-    command.env("PEER_TF32", if tf32 { "1" } else { "0" }).env("PEER_MEMORY", format!("{:.3}", share.part));
-    command
-        .env("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-        .env("XLA_PYTHON_CLIENT_MEM_FRACTION", format!("{:.3}", share.part));
-    let mut process = Process::start(label, &mut command)?;
-    if on_gpu(label, process.device()).is_ok() {
-        process.tune(effort.turn() * peer.patience())?;
+/// The turns of a program that has the card to itself, and the bytes that an iteration moves, where it counts them.
+fn alone(label: &str, command: &mut Command, effort: Effort) -> Outcome<(Measured, Option<u64>)> {
+    let mut process = Process::start(label, command)?;
+    on_gpu(label, process.device())?;
+    process.tune(effort.turn())?;
+    let mut program = Program::new(process, None);
+    for _ in 0..effort.rounds {
+        let ms = program.process.sample()?;
+        program.measured.ms.push(ms);
     }
-    Ok(Some(Program::new(process, None)))
-}
-
-/// What each of the programs that are alive may use of a card's memory.
-struct Share {
-    part: f64,
-    bytes: usize,
-}
-
-impl Share {
-    /// Equal parts of nine tenths.
-    fn of(card: &Card, programs: usize) -> Self {
-        let part = 0.9 / programs.max(1) as f64;
-        Share { part, bytes: (part * card.memory as f64) as usize }
-    }
+    let moved = program.process.moved();
+    Ok((program.end(), moved))
 }
 
 /// Refuses a program that does not say that it runs on a GPU.
@@ -269,18 +219,6 @@ mod tests {
         assert_eq!(driver(&folder, Some("for CUDA 13.0")), "580.65.06 for CUDA 13.0");
         fs::remove_file(&folder).unwrap();
         assert_eq!(driver(&folder, Some("for CUDA 13.0")), "for CUDA 13.0");
-    }
-
-    #[test]
-    fn memory_is_shared_evenly() {
-        let card = Card {
-            name: "abacus".into(),
-            capability: (9, 0),
-            memory: 80_000,
-            driver: String::new(),
-            nvrtc: String::new(),
-        };
-        assert_eq!(Share::of(&card, 2).bytes, 36_000);
     }
 
     #[test]
