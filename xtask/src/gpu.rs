@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::process::{Failure, Outcome, output, run, succeeds};
-use crate::workspace;
 
 /// Asks the driver and looks for libraries as our programs do. Each line of its output is a word and a value.
 const PROBE: &str = r#"
