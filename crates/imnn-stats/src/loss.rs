@@ -67,7 +67,7 @@ impl Loss {
     /// A covariance so far from the identity that f64 cannot hold the loss.
     pub fn value(&self, statistics: &Statistics) -> Result<(f64, Record)> {
         let record = Record::new(statistics, &self.regularisation);
-        let value = -statistics.log_det_f + record.r * record.lambda2;
+        let value = -statistics.log_det_f + record.penalty();
         check::in_range("the loss", [&value])?;
         Ok((value, record))
     }
@@ -102,7 +102,7 @@ impl Loss {
         let dloss_ddx = &weighted * (-2.0 / n_d as f64);
 
         let mut g_c = weighted.dot(&score.t());
-        let slope = self.regularisation.term_derivative(record.lambda2);
+        let slope = record.penalty_slope(&self.regularisation);
         if slope != 0.0 {
             g_c.scaled_add(slope, &departure_derivative(c.view(), inv_c.view()));
         }

@@ -78,6 +78,16 @@ impl Record {
             r: regularisation.strength(lambda2),
         }
     }
+
+    /// The second term of the loss, `r L2`.
+    pub(crate) fn penalty(&self) -> f64 {
+        self.r * self.lambda2
+    }
+
+    /// Its derivative with respect to `L2`, through `r` as well.
+    pub(crate) fn penalty_slope(&self, regularisation: &Regularisation) -> f64 {
+        regularisation.term_derivative(self.lambda2)
+    }
 }
 
 impl Trace {
