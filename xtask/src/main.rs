@@ -96,7 +96,12 @@ fn run(arguments: &[String]) -> Outcome {
         print!("{}", entry(command));
         return Ok(());
     }
-    (command.run)(rest)
+    match rest.first() {
+        Some(argument) if command.arguments.is_empty() => {
+            Err(Failure::usage(format!("{name} takes no arguments, found `{argument}`")))
+        }
+        _ => (command.run)(rest),
+    }
 }
 
 fn help() -> String {
@@ -137,5 +142,7 @@ mod tests {
         assert!(
             failure.to_string().contains("unknown command `tidi`") && failure.to_string().contains("cargo xtask tidy")
         );
+        let failure = run(&["tidy".into(), "it".into()]).unwrap_err();
+        assert_eq!((failure.status, failure.to_string().as_str()), (2, "tidy takes no arguments, found `it`"));
     }
 }

@@ -4,7 +4,6 @@
 //! instructions of this machine: what lies outside an allocation, or was freed, ends the test. An access beyond a slice
 //! but inside its allocation is not seen, hence there are tests whose slices end with their memory.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use crate::process::{Failure, Outcome, cargo, output, run as run_command};
@@ -26,7 +25,7 @@ fn tests(target: &str, arguments: &[String]) -> Command {
     command
         .args(CRATES.iter().flat_map(|name| ["--package", name]))
         .arg("--target-dir")
-        .arg(folder())
+        .arg(workspace::target().join("sanitise"))
         .arg("--")
         .args(arguments)
         // The sanitiser comes with stable compilers too, but its flag is not stable.
@@ -35,11 +34,6 @@ fn tests(target: &str, arguments: &[String]) -> Command {
         // Leaks are no matter of unsafe code, and looking for them needs rights that containers may not give.
         .env("ASAN_OPTIONS", "detect_leaks=0");
     command
-}
-
-fn folder() -> PathBuf {
-    let target = workspace::target();
-    target.join("sanitise")
 }
 
 /// The machine's own target in what `cargo --version --verbose` prints. Named, it keeps the sanitiser out of build scripts
