@@ -79,10 +79,14 @@ fn read_truth(path: &ArrayPath, data: &ArrayPath, (n, n_params): (usize, usize))
     let found = truth.shape().to_vec();
     let vector = found.len() == 1 && (n == 1 || n_params == 1) && found[0] == n * n_params;
     if found != [n, n_params] && !vector {
-        return Err(CliError::Truth { label: path.to_string(), found, data: data.to_string(), n, n_params });
+        return Err(CliError::Refused(format!(
+            "{path} has shape {found:?}, expected [{n}, {n_params}]: a row of {n_params} parameters for each of the {n} \
+             data sets of {data}"
+        )));
     }
     if let Some((index, value)) = truth.iter().enumerate().find(|(_, value)| !value.is_finite()) {
-        return Err(CliError::TruthNonFinite { label: path.to_string(), row: index / n_params, value: *value });
+        let row = index / n_params;
+        return Err(CliError::Refused(format!("{path}: row {row} has {value}; true parameters are finite")));
     }
     // The number of values was checked just now.
     Ok(Array2::from_shape_vec((n, n_params), truth.iter().copied().collect()).unwrap_or_default())

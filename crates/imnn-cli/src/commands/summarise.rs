@@ -44,11 +44,12 @@ fn summarise_in<E: Element>(arguments: &SummariseArguments) -> Result<Compressed
     let found = derivative.shape().last().copied().unwrap_or(0);
     let data = arrays::read::<E>(&arguments.data)?;
     let made = compressor.summaries_with_derivatives(&data, &derivative);
-    let label = format!("{}, {path}", arguments.data);
-    let Summaries { x, dx } = made.map_err(|source| CliError::Of { label, source: source.into() })?;
+    let Summaries { x, dx } = made.map_err(CliError::at(format!("{}, {path}", arguments.data)))?;
     if found != names.len() {
-        let names = names.join(", ");
-        return Err(CliError::DerivativeParameters { label: path.to_string(), found, names });
+        return Err(CliError::Refused(format!(
+            "{path} has derivatives with respect to {found} parameters (its last axis), the run is about {}",
+            names.join(", ")
+        )));
     }
     Ok(Compressed { x: x.into_dyn(), dx: Some(dx.into_dyn()), names })
 }

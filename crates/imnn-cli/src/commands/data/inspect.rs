@@ -49,7 +49,7 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<String, CliError> 
     let text = if arguments.json { json_line(&Value::Array(values)) } else { text };
     if unusable > 0 {
         output::print(&text)?;
-        return Err(CliError::Unusable { files: unusable });
+        return Err(CliError::Refused(format!("{unusable} of the files above cannot be used")));
     }
     Ok(text)
 }
