@@ -11,7 +11,6 @@ use crate::workload::{Feed, Net, Spread, Workload};
 pub enum Program {
     /// One compiled step in JAX.
     Jax,
-    /// PyTorch.
     Torch,
     /// The classes of the original package.
     Original,
@@ -24,7 +23,6 @@ pub enum Program {
 /// A program with what runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// The program.
     pub program: Program,
     /// A Python that has what it needs; for a program of ours, that program.
     pub executable: PathBuf,
