@@ -5,7 +5,6 @@ use std::path::Path;
 use crate::PlotError;
 use crate::axis::Axis;
 use crate::font::text_width;
-use crate::output::{Format, format};
 use crate::panel::{self, Area, Curve, Panel};
 use crate::picture::{Align, Lettering, Picture};
 use crate::raster::png;
@@ -51,14 +50,12 @@ impl Default for HistoryPlot {
 /// be written. A file that was there before stays as it is then.
 pub fn plot_history(history: &History, settings: &HistoryPlot, path: impl AsRef<Path>) -> Result<(), PlotError> {
     let path = path.as_ref();
-    let format = format(path)?;
-    check(history, settings)?;
-    let picture = drawn(history, settings);
-    let bytes = match format {
-        Format::Png => {
-            png(&picture, settings.pixel_ratio).map_err(|error| PlotError::Draw { reason: error.to_string() })?
-        }
-        Format::Svg => svg(&picture).into_bytes(),
+    let extension = path.extension().map(|extension| extension.to_string_lossy().into_owned()).unwrap_or_default();
+    let drawn = || check(history, settings).map(|()| drawn(history, settings));
+    let bytes = match extension.to_ascii_lowercase().as_str() {
+        "png" => png(&drawn()?, settings.pixel_ratio).map_err(|error| PlotError::Draw { reason: error.to_string() })?,
+        "svg" => svg(&drawn()?).into_bytes(),
+        _ => return Err(PlotError::Format { path: path.to_owned(), extension }),
     };
     Ok(imnn_io::atomic::write(path, &bytes)?)
 }
@@ -157,13 +154,12 @@ fn fisher<'a>(history: &'a History, settings: &HistoryPlot, count: usize) -> Pan
     Panel {
         label: vec![("det F".to_owned(), INK)],
         axis: Axis::suited(values, count),
-        second_label: Vec::new(),
-        second_axis: None,
         reference: settings
             .expected_det_f
             .map(|value| (value, format!("expected, {}", number(value)), Stroke::solid(INK, 1.2).dashed(LONG_DASHED))),
         marker: best.map(|(i, value)| (i, value, format!("best, {} at {}", number(value), grouped(i as u64)), colour)),
         curves,
+        ..Panel::default()
     }
 }
 
@@ -173,11 +169,8 @@ fn covariance(history: &History, count: usize) -> Panel<'_> {
     Panel {
         label: vec![("det C,  ".to_owned(), GREEN), ("det C⁻¹".to_owned(), PURPLE)],
         axis: Axis::logarithmic(curves.iter().flat_map(|curve| curve.values).copied(), count),
-        second_label: Vec::new(),
-        second_axis: None,
         curves,
-        reference: None,
-        marker: None,
+        ..Panel::default()
     }
 }
 
@@ -191,8 +184,7 @@ fn regularisation(history: &History, count: usize) -> Panel<'_> {
         second_label: vec![("r".to_owned(), VERMILION)],
         second_axis: Axis::linear(values(true), count),
         curves,
-        reference: None,
-        marker: None,
+        ..Panel::default()
     }
 }
 
@@ -409,6 +401,18 @@ mod tests {
             History { training: trace(100_000), validation: Some(trace(100_000)), best_iteration: Some(99_000) };
         let (_, _, svg) = check(&history, &settings());
         assert!(svg.len() < 500_000, "{} bytes", svg.len());
+    }
+
+    #[test]
+    fn the_extension_decides() {
+        let history = History { training: trace(5), ..History::default() };
+        let message = |path: &str| plot_history(&history, &settings(), path).unwrap_err().to_string();
+        assert_eq!(message("b.pdf"), "b.pdf: plots cannot be written as .pdf; use .png or .svg");
+        assert_eq!(message("plot"), "plot: plots cannot be written without an extension; use .png or .svg");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b.PNG");
+        plot_history(&history, &settings(), &path).unwrap();
+        assert!(fs::read(path).unwrap().starts_with(b"\x89PNG"));
     }
 
     #[test]

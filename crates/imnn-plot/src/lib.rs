@@ -28,7 +28,6 @@ mod decimate;
 mod error;
 mod font;
 mod history;
-mod output;
 mod panel;
 mod picture;
 mod raster;

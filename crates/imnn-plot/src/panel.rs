@@ -23,6 +23,7 @@ pub(crate) struct Curve<'a> {
 pub(crate) type Label = Vec<(String, Rgb)>;
 
 /// What one panel shows.
+#[derive(Default)]
 pub(crate) struct Panel<'a> {
     pub(crate) label: Label,
     pub(crate) axis: Option<Axis>,

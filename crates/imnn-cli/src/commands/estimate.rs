@@ -109,20 +109,18 @@ impl Estimates {
     }
 
     fn json(&self) -> String {
-        let of = |array: &Array2<f64>| output::array(array.view().into_dyn());
-        let of_vector = |array: &Array1<f64>| output::array(array.view().into_dyn());
         let mut value = json!({
             "parameters": self.names,
-            "theta_fid": of_vector(&self.theta_fid),
-            "estimates": of(&self.estimates),
-            "errors": of_vector(&self.errors),
-            "covariance": of(&self.covariance),
+            "theta_fid": output::array(&self.theta_fid),
+            "estimates": output::array(&self.estimates),
+            "errors": output::array(&self.errors),
+            "covariance": output::array(&self.covariance),
         });
         if let Some(compared) = &self.compared {
-            value["truth"] = of(&compared.truth);
-            value["pulls"] = of(&compared.pulls);
-            value["pull_mean"] = of_vector(&compared.mean());
-            value["pull_rms"] = of_vector(&compared.rms());
+            value["truth"] = output::array(&compared.truth);
+            value["pulls"] = output::array(&compared.pulls);
+            value["pull_mean"] = output::array(&compared.mean());
+            value["pull_rms"] = output::array(&compared.rms());
         }
         output::json_line(&value)
     }

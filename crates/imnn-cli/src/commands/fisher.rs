@@ -80,16 +80,16 @@ fn as_json(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) -> S
         "n_d": n_d,
         "n_summaries": s.n_summaries(),
         "n_params": s.n_params(),
-        "F": output::array(s.f.view().into_dyn()),
-        "invF": output::array(s.inv_f.view().into_dyn()),
-        "C": output::array(s.c.view().into_dyn()),
-        "invC": output::array(s.inv_c.view().into_dyn()),
-        "mu": output::array(s.mu.view().into_dyn()),
-        "dmu_dtheta": output::array(s.dmu_dtheta.view().into_dyn()),
+        "F": output::array(&s.f),
+        "invF": output::array(&s.inv_f),
+        "C": output::array(&s.c),
+        "invC": output::array(&s.inv_c),
+        "mu": output::array(&s.mu),
+        "dmu_dtheta": output::array(&s.dmu_dtheta),
         "alpha": json_number(alpha),
         "loss": json_number(evaluation.value),
         "lndetF": json_number(s.log_det_f),
-        "errors": output::array(s.errors().view().into_dyn()),
+        "errors": output::array(&s.errors()),
     });
     for (name, value) in Record::NAMES.iter().zip(evaluation.record.to_array()) {
         json[*name] = json_number(value);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use imnn::data::arrays;
 use imnn::fit::{Compressor, FitError, Summaries};
+use imnn::io::text::unravel;
 use imnn::models::Element;
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use serde_json::json;
@@ -88,9 +89,9 @@ impl Compressed {
     }
 
     fn json(&self) -> String {
-        let mut value = json!({ "parameters": self.names, "x": output::array(self.x.view()) });
+        let mut value = json!({ "parameters": self.names, "x": output::array(&self.x) });
         if let Some(dx) = &self.dx {
-            value["dx"] = output::array(dx.view());
+            value["dx"] = output::array(dx);
         }
         output::json_line(&value)
     }
@@ -122,12 +123,7 @@ fn rows(head: Vec<String>, values: ArrayViewD<'_, f64>) -> String {
     let front = &values.shape()[..values.ndim().saturating_sub(1)];
     let mut table = Table::default().row(head);
     for (i, row) in values.lanes(Axis(values.ndim().saturating_sub(1))).into_iter().enumerate() {
-        let mut rest = i;
-        let mut index: Vec<String> = vec![];
-        for &length in front.iter().rev() {
-            index.insert(0, (rest % length).to_string());
-            rest /= length;
-        }
+        let index: Vec<String> = unravel(i, front, false).iter().map(usize::to_string).collect();
         table = table.row(std::iter::once(index.join(" ")).chain(row.iter().map(|&value| number(value))));
     }
     table.to_string()

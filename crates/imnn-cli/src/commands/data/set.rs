@@ -48,7 +48,7 @@ pub(super) fn sets(arguments: &SetArguments) -> Result<Sets, CliError> {
         input_shape: input_shape.clone(),
     };
     let validation = match &simulations.validation {
-        Some(Validation::Files { files, n_s, n_d, .. }) => Some(of(files, *n_s, *n_d)),
+        Some(Validation { files: Some(files), n_s, n_d, .. }) => Some(of(files, *n_s, *n_d)),
         _ => None,
     };
     Ok(Sets { training: of(paths, simulations.n_s, simulations.n_d), validation, steps_known: true })
