@@ -56,8 +56,8 @@ tests of the crates with unsafe code under AddressSanitizer; minutes, all is com
 kernels for GPUs: get NVIDIA's compiler (or take it from FOLDER), compile for all cards;
 test the GPU engine on a stand-in for the libraries" },
     Command { name: "gpu-check", arguments: "[--pack FOLDER]", run: gpu_check::run, what: "\
-what can only be seen on a GPU; --pack puts it into a folder for a machine without Rust and
-network, where run.sh does it" },
+what can only be seen on a GPU; --pack puts it into a folder for a machine without
+Rust and network, where run.sh does it" },
     Command { name: "golden", arguments: "[--check]", run: golden::run, what: "\
 how the golden numbers are made; --check verifies the files" },
     Command { name: "python", arguments: "[FLAG]", run: python::run, what: "\
