@@ -117,9 +117,6 @@ pub struct Streaming {
 
 impl Arguments {
     /// The workloads that are asked for.
-    ///
-    /// # Errors
-    /// If a name fits none of them.
     pub fn workloads(&self) -> Outcome<Vec<Workload>> {
         let all = match (self.memory, self.cuda) {
             (true, _) => LIMITED,
@@ -144,9 +141,6 @@ impl Arguments {
     }
 
     /// The programs to time beside ours.
-    ///
-    /// # Errors
-    /// If the system does not say where this program is.
     pub fn peers(&self) -> Outcome<Vec<Peer>> {
         let ours = std::env::current_exe()?;
         let pairs = [
@@ -154,6 +148,8 @@ impl Arguments {
             (Program::Spread(Spread::Plain), self.spread.then_some(&ours)),
             (Program::Spread(Spread::Recomputed), self.spread.then_some(&ours)),
             (Program::Jax, self.peers.as_ref()),
+            // A GPU waits for Python between short steps.
+            (Program::JaxLoop, self.peers.as_ref().filter(|_| self.cuda)),
             (Program::Torch, self.torch.as_ref()),
             (Program::Original, self.original.as_ref()),
         ];

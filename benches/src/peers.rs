@@ -11,7 +11,8 @@ use crate::workload::{Feed, Net, Spread, Workload};
 pub enum Program {
     /// One compiled step in JAX.
     Jax,
-    /// PyTorch.
+    /// The same, with all iterations of a turn in one compiled loop; where iterations are short.
+    JaxLoop,
     Torch,
     /// The classes of the original package.
     Original,
@@ -24,7 +25,6 @@ pub enum Program {
 /// A program with what runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// The program.
     pub program: Program,
     /// A Python that has what it needs; for a program of ours, that program.
     pub executable: PathBuf,
@@ -39,7 +39,8 @@ impl Peer {
     /// What to run for `workload`; `None` where the program has nothing of the kind.
     pub fn command(&self, workload: &Workload) -> Option<Command> {
         let (script, arguments) = match self.program {
-            Program::Jax => ("peer_jax.py", modern(workload, &["sim", "grad", "num"])?),
+            Program::JaxLoop if workload.net != Net::Dense => return None,
+            Program::Jax | Program::JaxLoop => ("peer_jax.py", modern(workload, &["sim", "grad", "num"])?),
             Program::Torch if workload.feed != Feed::Fly => ("peer_torch.py", modern(workload, &["", "grad", "num"])?),
             Program::Torch => return None,
             Program::Original => ("original_dense.py", original(workload)?),
@@ -57,6 +58,7 @@ impl Peer {
         let mut command = Command::new(&self.executable);
         // Neither compiled files beside the sources nor what TensorFlow says when it is imported.
         command.arg(path).args(arguments).env("PYTHONDONTWRITEBYTECODE", "1").env("TF_CPP_MIN_LOG_LEVEL", "3");
+        command.env("PEER_LOOP", if self.program == Program::JaxLoop { "1" } else { "0" });
         Some(command)
     }
 }
