@@ -20,6 +20,8 @@ const TRAINING: [&str; 3] =
 
 /// Threads of a block.
 pub(crate) const BLOCK: u32 = 256;
+/// Neighbouring numbers that a thread makes where it can.
+pub(crate) const LONGEST_RUN: usize = 4;
 /// More summaries than this are evaluated on the host: one thread of the card works out the loss.
 pub(crate) const MOST_SUMMARIES: usize = 16;
 
@@ -54,7 +56,9 @@ fn constants() -> String {
     let doubles =
         [("SMALLEST_DIAGONAL", imnn_stats::SMALLEST_DIAGONAL), ("LARGEST_CONDITION", imnn_stats::LARGEST_CONDITION)];
     let doubles: String = doubles.iter().map(|(name, value)| format!("#define {name} {value:e}\n")).collect();
-    format!("{limits}{record}{doubles}#define MOST {MOST_SUMMARIES}\n#define BLOCK {BLOCK}\n")
+    let counts = [("MOST", MOST_SUMMARIES), ("BLOCK", BLOCK as usize), ("LONGEST_RUN", LONGEST_RUN)];
+    let counts: String = counts.iter().map(|(name, value)| format!("#define {name} {value}\n")).collect();
+    format!("{limits}{record}{doubles}{counts}")
 }
 
 /// The C name of the type with so many bytes.

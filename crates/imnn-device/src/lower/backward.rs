@@ -1,7 +1,7 @@
 //! The backward pass of a batch as commands; see [`super`].
 
 use super::{
-    Argument, Chain, Command, Factor, Lowering, Sums, accumulate_flag, activation_code, chunk, chunks, count, patch_row,
+    Argument, Chain, Command, Factor, Lowering, Sums, accumulate_flag, activation_code, chunk, chunks, count, patch_row, run,
 };
 use crate::commands::Span;
 use imnn_engine::plan::{CotangentRows, Gather, LinearStep, MaxPool, Pointwise, Slot, Step, StepOp};
@@ -92,10 +92,11 @@ impl<E: Element> Lowering<'_, E> {
                     count(size),
                     count(n_own),
                     count(per),
+                    count(run(channels, [gx; 2])),
                     Argument::Numbers(gx),
                     add,
                 ];
-                self.launch("select_back", gx.len, &arguments);
+                self.launch("select_back", gx.len / run(channels, [gx; 2]), &arguments);
             }
             StepOp::MeanPool(windows) => {
                 let arguments = [
@@ -159,9 +160,10 @@ impl<E: Element> Lowering<'_, E> {
             count(size),
             Argument::Numbers(self.spans.values),
             Argument::Numbers(self.spans.tangents),
+            count(run(size, [x, left])),
             Argument::Numbers(left),
         ];
-        self.launch("combine", left.len, &arguments);
+        self.launch("combine", left.len / run(size, [x, left]), &arguments);
     }
 
     fn bias_gradient(&mut self, linear: &LinearStep, step: &Step, gy: Span, per_summary: bool) {
@@ -212,10 +214,11 @@ impl<E: Element> Lowering<'_, E> {
                 count(windows.taps.len()),
                 count(from.shape.channels),
                 count(size),
+                count(run(from.shape.channels, [patches, gx])),
                 Argument::Numbers(gx),
                 accumulate_flag(step.accumulate),
             ];
-            self.launch("scatter", gx.len, &arguments);
+            self.launch("scatter", gx.len / run(from.shape.channels, [patches, gx]), &arguments);
         }
     }
 

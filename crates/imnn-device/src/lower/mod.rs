@@ -19,6 +19,7 @@ use dense::Chain;
 pub(crate) use derive::{WeightSpans, derive, fold, n_weights, taps};
 use windows::Table;
 
+use crate::commands::kernels::LONGEST_RUN;
 use crate::commands::{Argument, Command, Factor, Product, Span, count, launch};
 use imnn_engine::Rows;
 use imnn_engine::plan::{CotangentRows, Gather, LinearStep, MaxPool, Plan, Pointwise, Slot, Step, StepOp, View};
@@ -305,15 +306,18 @@ impl<'a, E: Element> Lowering<'a, E> {
         let (per_row, size) = (patch_row(linear, step), self.plan.buffers[step.input.buffer].size);
         for rows in chunks(total, chunk(per_row, self.patches)) {
             let patches = self.spans.patches.part(0..per_row * rows.len());
+            let x = x.part(rows.start * size..rows.end * size);
+            let run = run(step.input.shape.channels, [x, patches]);
             let arguments = [
-                Argument::Numbers(x.part(rows.start * size..rows.end * size)),
+                Argument::Numbers(x),
                 Argument::Indices(self.tables[k].taps),
                 count(windows.taps.len()),
                 count(step.input.shape.channels),
                 count(size),
+                count(run),
                 Argument::Numbers(patches),
             ];
-            self.launch("gather", patches.len, &arguments);
+            self.launch("gather", patches.len / run, &arguments);
             multiply(self, Factor { span: patches, ld, transposed: false }, rows);
         }
     }
@@ -363,6 +367,12 @@ impl<'a, E: Element> Lowering<'a, E> {
 /// Runs of `size` rows.
 fn chunks(total: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
     (0..total).step_by(size).map(move |start| start..(start + size).min(total))
+}
+
+/// How many neighbouring numbers of so many a thread makes: as many as a card moves at once, if they lie so in these spans.
+fn run(len: usize, spans: [Span; 2]) -> usize {
+    let together = |n: usize| n % LONGEST_RUN == 0;
+    if together(len) && spans.iter().all(|span| together(span.start)) { LONGEST_RUN } else { 1 }
 }
 
 /// Whether a kernel adds to what is there.

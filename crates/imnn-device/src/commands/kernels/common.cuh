@@ -31,6 +31,26 @@
     if (i >= (n))                                                                                                       \
     return
 
+// N neighbouring numbers, which a card moves at once: a thread works out only once where they lie.
+template <unsigned N> struct alignas(N * sizeof(REAL)) Run {
+    REAL of[N];
+};
+#ifndef EMULATED
+template <unsigned N> INLINE Run<N> read(const REAL *from, unsigned at) { return *(const Run<N> *)(from + at); }
+template <unsigned N> INLINE void write(OUT(REAL) to, unsigned at, Run<N> run) { *(Run<N> *)(to + at) = run; }
+#else
+template <unsigned N, class From> INLINE Run<N> read(From from, unsigned at) {
+    Run<N> run;
+    for (unsigned j = 0; j < N; j++)
+        run.of[j] = from[at + j];
+    return run;
+}
+template <unsigned N> INLINE void write(OUT(REAL) to, unsigned at, Run<N> run) {
+    for (unsigned j = 0; j < N; j++)
+        to[at + j] = run.of[j];
+}
+#endif
+
 // A tap beyond the edge.
 #define OUTSIDE 0xffffffffu
 
@@ -42,4 +62,13 @@ INLINE void put(OUT(REAL) to, unsigned at, REAL value, unsigned add) {
         to[at] = (REAL)to[at] + value;
     else
         to[at] = value;
+}
+
+template <unsigned N> INLINE void put_run(OUT(REAL) to, unsigned at, Run<N> run, unsigned add) {
+    if (add) {
+        Run<N> sum = read<N>(to, at);
+        for (unsigned j = 0; j < N; j++)
+            run.of[j] += sum.of[j];
+    }
+    write<N>(to, at, run);
 }

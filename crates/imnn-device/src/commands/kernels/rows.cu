@@ -30,16 +30,33 @@ KERNEL seed_rows(unsigned n, OUT(REAL) seeds, IN(REAL) values, unsigned n_values
         seeds[i] = tangents[(i - n_values) % n_tangents];
 }
 
-// left[i, s] = g[i, s] h[i] + sum_a G[a, s] t[i, a]. A thread for each number of left (n, q, size).
-KERNEL combine(unsigned n, IN(REAL) x, unsigned n_values, unsigned p, unsigned q, unsigned size, IN(REAL) values,
-               IN(REAL) tangents, OUT(REAL) left) {
-    THREAD(i, n);
-    unsigned c = i % size, row = i / size, s = row % q, simulation = row / q;
-    REAL sum = values[row] * x[simulation * size + c];
+// left[i, s] = g[i, s] h[i] + sum_a G[a, s] t[i, a], for left (n, q, size).
+template <unsigned N>
+INLINE void combine_run(unsigned thread, IN(REAL) x, unsigned n_values, unsigned p, unsigned q, unsigned size,
+                        IN(REAL) values, IN(REAL) tangents, OUT(REAL) left) {
+    unsigned i = thread * N, c = i % size, row = i / size, s = row % q, simulation = row / q;
+    REAL value = values[row];
+    Run<N> sum = read<N>(x, simulation * size + c);
+    for (unsigned j = 0; j < N; j++)
+        sum.of[j] *= value;
     unsigned at = n_values + simulation * p * size + c;
-    for (unsigned a = 0; a < p; a++, at += size)
-        sum += tangents[a * q + s] * x[at];
-    left[i] = sum;
+    for (unsigned a = 0; a < p; a++, at += size) {
+        Run<N> t = read<N>(x, at);
+        REAL tangent = tangents[a * q + s];
+        for (unsigned j = 0; j < N; j++)
+            sum.of[j] += tangent * t.of[j];
+    }
+    write<N>(left, i, sum);
+}
+
+// A thread for `run` numbers of left.
+KERNEL combine(unsigned n, IN(REAL) x, unsigned n_values, unsigned p, unsigned q, unsigned size, IN(REAL) values,
+               IN(REAL) tangents, unsigned run, OUT(REAL) left) {
+    THREAD(i, n);
+    if (run == 1)
+        combine_run<1>(i, x, n_values, p, q, size, values, tangents, left);
+    else
+        combine_run<LONGEST_RUN>(i, x, n_values, p, q, size, values, tangents, left);
 }
 
 // Sums over parts of the rows: column j of part k is partial[k, j]. Rows are `columns` numbers of gy, `channels` at a
