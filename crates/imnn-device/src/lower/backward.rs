@@ -1,7 +1,8 @@
 //! The backward pass of a batch as commands; see [`super`].
 
 use super::{
-    Argument, Chain, Command, Factor, Lowering, Sums, accumulate_flag, activation_code, chunk, chunks, count, patch_row, run,
+    Argument, Chain, Command, Factor, Lowering, Sums, accumulate_flag, activation_code, chunk, chunks, count,
+    patch_row, run,
 };
 use crate::commands::Span;
 use imnn_engine::plan::{CotangentRows, Gather, LinearStep, MaxPool, Pointwise, Slot, Step, StepOp};

@@ -10,11 +10,13 @@
 #ifndef EMULATED
 #define KERNEL extern "C" __global__ void
 #define INLINE static __device__ __forceinline__
+#define INLINE_METHOD __device__ __forceinline__
 #define TABLE static __device__ const double
 #define IN(type) const type *__restrict__
 #define OUT(type) type *
 // Before a loop whose numbers are read one after the other: many of them are on their way at a time.
 #define READ_AHEAD _Pragma("unroll 16")
+#define UNROLL _Pragma("unroll")
 #define TOGETHER
 // What follows is done by each thread.
 #define PHASE for (bool once = true; once; once = false, __syncthreads())

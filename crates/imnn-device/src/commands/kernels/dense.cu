@@ -10,14 +10,39 @@
 #define DEPTH (unsigned)(128 / sizeof(REAL))
 #define LEFT (ROWS + 4)
 #define RIGHT (COLUMNS + 2)
+// Tangents that are read together.
+#define MOST_AT_ONCE 2
 static_assert(BLOCK * 8 == ROWS * COLUMNS, "each thread makes eight numbers of a tile");
 
 // sums[2 i + j] of a thread: row 4 (thread / 32) + i and column 2 (thread % 32) + j of the tile.
 INLINE unsigned sum_row() { return threadIdx.x / 32 * 4; }
 INLINE unsigned sum_column() { return threadIdx.x % 32 * 2; }
 
+// A tile of a factor, read by all threads: what one of them reads is on its way before any of it is put to its place, which is
+// to[l * LD + edge]. `edge` is the side of the tile along which numbers lie side by side in memory where ADJACENT, else l is.
+template <bool ADJACENT, unsigned EDGE, unsigned LD> struct Tile {
+    REAL numbers[DEPTH * EDGE / BLOCK];
+
+    template <class F> INLINE_METHOD void read(unsigned start, unsigned depth, F f) {
+        UNROLL for (unsigned k = 0; k < DEPTH * EDGE / BLOCK; k++) {
+            unsigned i = threadIdx.x + k * BLOCK;
+            unsigned edge = ADJACENT ? i % EDGE : i / DEPTH, l = start + (ADJACENT ? i / EDGE : i % DEPTH);
+            // Beyond the depth the last number stands for nothing.
+            REAL value = f(edge, l < depth ? l : depth - 1);
+            numbers[k] = l < depth ? value : (REAL)0;
+        }
+    }
+
+    INLINE_METHOD void put(REAL *to) {
+        UNROLL for (unsigned k = 0; k < DEPTH * EDGE / BLOCK; k++) {
+            unsigned i = threadIdx.x + k * BLOCK;
+            to[(ADJACENT ? i / EDGE : i % DEPTH) * LD + (ADJACENT ? i % EDGE : i / DEPTH)] = numbers[k];
+        }
+    }
+};
+
 // Sums over l < depth of a(row, l) b(l, column). In memory, the rows of a or else its l lie side by side, and the columns of b
-// or else its l: neighbouring threads read neighbours.
+// or else its l. Neither has branches: a number outside is read from a place inside, and made zero.
 template <bool ROWS_ADJACENT, bool COLUMNS_ADJACENT, class A, class B>
 INLINE void multiply_tile(unsigned depth, A a, B b, REAL (*sums)[8]) {
     SHARES(REAL, left, DEPTH * LEFT);
@@ -28,14 +53,12 @@ INLINE void multiply_tile(unsigned depth, A a, B b, REAL (*sums)[8]) {
     }
     for (unsigned start = 0; start < depth; start += DEPTH) {
         PHASE {
-            for (unsigned i = threadIdx.x; i < DEPTH * ROWS; i += BLOCK) {
-                unsigned r = ROWS_ADJACENT ? i % ROWS : i / DEPTH, l = ROWS_ADJACENT ? i / ROWS : i % DEPTH;
-                left[l * LEFT + r] = start + l < depth ? a(r, start + l) : (REAL)0;
-            }
-            for (unsigned i = threadIdx.x; i < DEPTH * COLUMNS; i += BLOCK) {
-                unsigned c = COLUMNS_ADJACENT ? i % COLUMNS : i / DEPTH, l = COLUMNS_ADJACENT ? i / COLUMNS : i % DEPTH;
-                right[l * RIGHT + c] = start + l < depth ? b(start + l, c) : (REAL)0;
-            }
+            Tile<ROWS_ADJACENT, ROWS, LEFT> rows;
+            Tile<COLUMNS_ADJACENT, COLUMNS, RIGHT> columns;
+            rows.read(start, depth, a);
+            columns.read(start, depth, [&](unsigned c, unsigned l) { return b(l, c); });
+            rows.put(left);
+            columns.put(right);
         }
         PHASE {
             for (unsigned l = 0; l < DEPTH; l++)
@@ -64,6 +87,14 @@ INLINE unsigned row_of(Simulations s, unsigned r) {
     return which == 0 ? s.first + simulation : s.n + (s.first + simulation) * s.p + which - 1;
 }
 
+// w[l, c] of w (depth, columns), or of its transpose; zero beyond the columns.
+template <bool TRANSPOSED>
+INLINE REAL weight_at(IN(REAL) w, unsigned depth, unsigned columns, unsigned l, unsigned c) {
+    unsigned inside = c < columns ? c : columns - 1;
+    REAL value = TRANSPOSED ? w[inside * depth + l] : w[l * columns + inside];
+    return c < columns ? value : (REAL)0;
+}
+
 // `product` (ROWS, COLUMNS): the tile of the product of x (rows, depth) and columns of w (depth, columns), or of its transpose.
 template <bool TRANSPOSED>
 INLINE void multiply_simulations(Simulations s, IN(REAL) x, unsigned depth, IN(REAL) w, unsigned columns, unsigned column,
@@ -71,13 +102,10 @@ INLINE void multiply_simulations(Simulations s, IN(REAL) x, unsigned depth, IN(R
     OWNS(REAL, sums, 8);
     auto a = [&](unsigned r, unsigned l) -> REAL {
         unsigned row = row_of(s, r);
-        return row == OUTSIDE ? (REAL)0 : x[row * depth + l];
+        REAL value = x[(row == OUTSIDE ? 0 : row) * depth + l];
+        return row == OUTSIDE ? (REAL)0 : value;
     };
-    auto b = [&](unsigned l, unsigned c) -> REAL {
-        if (column + c >= columns)
-            return 0;
-        return TRANSPOSED ? w[(column + c) * depth + l] : w[l * columns + column + c];
-    };
+    auto b = [&](unsigned l, unsigned c) -> REAL { return weight_at<TRANSPOSED>(w, depth, columns, l, column + c); };
     multiply_tile<false, !TRANSPOSED>(depth, a, b, sums);
     PHASE {
         for (unsigned i = 0; i < 4; i++)
@@ -142,16 +170,26 @@ KERNEL dense_backward(unsigned, IN(REAL) g, unsigned depth, unsigned rows, IN(RE
     OWNS(REAL, sums, 8);
     unsigned tiles = (columns + COLUMNS - 1) / COLUMNS, column = blockIdx.x % tiles * COLUMNS;
     unsigned first = blockIdx.x / tiles * ROWS;
-    auto a = [&](unsigned r, unsigned l) -> REAL { return first + r < rows ? g[(first + r) * depth + l] : (REAL)0; };
-    auto b = [&](unsigned l, unsigned c) -> REAL { return column + c < columns ? w[(column + c) * depth + l] : (REAL)0; };
+    auto a = [&](unsigned r, unsigned l) -> REAL {
+        REAL value = g[(first + r < rows ? first + r : rows - 1) * depth + l];
+        return first + r < rows ? value : (REAL)0;
+    };
+    auto b = [&](unsigned l, unsigned c) -> REAL { return weight_at<true>(w, depth, columns, l, column + c); };
     multiply_tile<false, false>(depth, a, b, sums);
     PHASE {
-        for (unsigned i = 0; i < 4; i++)
-            for (unsigned j = 0; j < 2; j++) {
-                unsigned row = first + sum_row() + i, c = column + sum_column() + j;
-                if (row < rows && c < columns)
-                    gx[row * columns + c] = sums[ME][2 * i + j] * kink_slope(f, y[value_row(row, n_own, per) * columns + c]);
-            }
+        // The sign of y tells the slope.
+        REAL above = kink_slope(f, 1), at_zero = kink_slope(f, 0), below = kink_slope(f, -1);
+        REAL slopes[8];
+        UNROLL for (unsigned k = 0; k < 8; k++) {
+            unsigned row = first + sum_row() + k / 2, c = column + sum_column() + k % 2;
+            REAL sign = y[value_row(row < rows ? row : rows - 1, n_own, per) * columns + (c < columns ? c : columns - 1)];
+            slopes[k] = sign > 0 ? above : sign < 0 ? below : at_zero;
+        }
+        UNROLL for (unsigned k = 0; k < 8; k++) {
+            unsigned row = first + sum_row() + k / 2, c = column + sum_column() + k % 2;
+            if (row < rows && c < columns)
+                gx[row * columns + c] = sums[ME][k] * slopes[k];
+        }
     }
 }
 
@@ -193,22 +231,25 @@ KERNEL dense_gradient(unsigned, IN(REAL) x, unsigned depth, unsigned n, unsigned
     unsigned column = blockIdx.x % tiles * COLUMNS, first = blockIdx.x / tiles % bands * ROWS;
     unsigned part = blockIdx.x / tiles / bands, begin = part * rows_per_part;
     unsigned len = rows - begin < rows_per_part ? rows - begin : rows_per_part;
+    // The row behind those of w is that of the bias.
     auto a = [&](unsigned r, unsigned l) -> REAL {
-        unsigned feature = first + r, row = begin + l;
-        if (feature > depth)
-            return 0;
-        if (q == 0)
-            return feature < depth ? (REAL)x[row * depth + feature] : (REAL)(row < n ? 1 : 0);
-        REAL value = values[row];
-        if (feature == depth)
-            return value;
-        unsigned simulation = row / q, at = (n + simulation * p) * depth + feature;
-        REAL sum = value * x[simulation * depth + feature];
-        for (unsigned t = 0; t < p; t++, at += depth)
-            sum += tangents[t * q + row % q] * x[at];
-        return sum;
+        unsigned feature = first + r, row = begin + l, at = feature < depth ? feature : 0;
+        REAL bias, value;
+        if (q == 0) {
+            bias = row < n ? 1 : 0;
+            value = x[row * depth + at];
+        } else {
+            unsigned simulation = row / q;
+            bias = values[row];
+            value = bias * x[simulation * depth + at];
+            UNROLL for (unsigned t = 0; t < MOST_AT_ONCE; t++)
+                value += t < p ? tangents[t * q + row % q] * x[(n + simulation * p + t) * depth + at] : (REAL)0;
+            for (unsigned t = MOST_AT_ONCE; t < p; t++)
+                value += tangents[t * q + row % q] * x[(n + simulation * p + t) * depth + at];
+        }
+        return feature < depth ? value : feature == depth ? bias : (REAL)0;
     };
-    auto b = [&](unsigned l, unsigned c) -> REAL { return column + c < columns ? g[(begin + l) * columns + column + c] : (REAL)0; };
+    auto b = [&](unsigned l, unsigned c) -> REAL { return weight_at<false>(g, rows, columns, begin + l, column + c); };
     multiply_tile<true, true>(len, a, b, sums);
     PHASE {
         for (unsigned i = 0; i < 4; i++)

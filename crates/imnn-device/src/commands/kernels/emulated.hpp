@@ -101,10 +101,12 @@ template <class T> struct Output : Pointer<T> {
 #define EMULATED
 #define KERNEL static void
 #define INLINE static inline
+#define INLINE_METHOD inline
 #define TABLE static const double
 #define IN(type) Input<type>
 #define OUT(type) Output<type>
 #define READ_AHEAD
+#define UNROLL
 
 // Goes on as the next thread of the block, if there is one.
 static inline bool enter(unsigned turn) {

@@ -250,6 +250,32 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
 
 #define MOST_PARTS 15
 
+// The sum of two numbers, or the larger one, or NaN.
+INLINE double both(double one, double other, bool sum) {
+    return sum ? one + other : other > one || other != other ? other : one;
+}
+
+// Of each column of parts (columns, BLOCK) the sum, or for those from n_sums on the largest.
+INLINE void add_up(double *parts, unsigned columns, unsigned n_sums, double *to) {
+    const unsigned LANES = 32;
+    PHASE {
+        for (unsigned i = threadIdx.x; i < columns * LANES; i += BLOCK) {
+            double *column = parts + i / LANES * BLOCK + i % LANES, total = column[0];
+            UNROLL for (unsigned k = LANES; k < BLOCK; k += LANES)
+                total = both(total, column[k], i / LANES < n_sums);
+            column[0] = total;
+        }
+    }
+    PHASE {
+        if (threadIdx.x < columns) {
+            double *column = parts + threadIdx.x * BLOCK, total = column[0];
+            UNROLL for (unsigned k = 1; k < LANES; k++)
+                total = both(total, column[k], threadIdx.x < n_sums);
+            to[threadIdx.x] = total;
+        }
+    }
+}
+
 // All of it for one batch with as many summaries as parameters, N, by one block: moments, loss and cotangents. The summaries x
 // lie as in the kernels of moments.cu, with `beside` rows of each simulation behind the values; of the cotangents there are n_to.
 template <unsigned N>
@@ -278,14 +304,10 @@ INLINE void whole(IN(REAL) x, unsigned rows, unsigned beside, IN(double) setting
         for (unsigned j = 0; j < FIRST; j++)
             parts[j * BLOCK + threadIdx.x] = sums[j];
     }
-    for (unsigned half = BLOCK / 2; half > 0; half /= 2)
-        PHASE {
-            for (unsigned j = 0; j < FIRST && threadIdx.x < half; j++)
-                parts[j * BLOCK + threadIdx.x] += parts[j * BLOCK + threadIdx.x + half];
-        }
+    add_up(parts, FIRST, FIRST, mean);
     PHASE {
         if (threadIdx.x < FIRST)
-            mean[threadIdx.x] = parts[threadIdx.x * BLOCK] / rows;
+            mean[threadIdx.x] /= rows;
     }
     PHASE {
         double sums[SECOND] = {};
@@ -301,17 +323,8 @@ INLINE void whole(IN(REAL) x, unsigned rows, unsigned beside, IN(double) setting
         for (unsigned j = 0; j < SECOND; j++)
             parts[j * BLOCK + threadIdx.x] = sums[j];
     }
-    for (unsigned half = BLOCK / 2; half > 0; half /= 2)
-        PHASE {
-            for (unsigned j = 0; j < SECOND && threadIdx.x < half; j++) {
-                double one = parts[j * BLOCK + threadIdx.x], other = parts[j * BLOCK + threadIdx.x + half];
-                bool largest = j >= N + N * N;
-                parts[j * BLOCK + threadIdx.x] = !largest ? one + other : other > one || other != other ? other : one;
-            }
-        }
+    add_up(parts, SECOND, N + N * N, totals);
     PHASE {
-        if (threadIdx.x < SECOND)
-            totals[threadIdx.x] = parts[threadIdx.x * BLOCK];
         if (threadIdx.x < FIRST)
             gradient[threadIdx.x] = 0;
         if (threadIdx.x < SIDES)
