@@ -130,16 +130,3 @@ mod tests {
         assert_eq!(defined("LARGEST_CONDITION"), Some(1e13));
     }
 }
-#[cfg(test)]
-mod zz {
-    #[test]
-    fn zz_print() {
-        for (r, f) in [("float", "/tmp/k32.cu"), ("double", "/tmp/k64.cu")] {
-            let mut t = super::source(r);
-            std::fs::write(f, &t).unwrap();
-            t = format!("{}{}", include_str!("kernels/emulated.hpp"), t);
-            super::names().for_each(|name| t.push_str(&format!("LAUNCHER({name})\n")));
-            std::fs::write(format!("{f}.cpp"), t).unwrap();
-        }
-    }
-}
