@@ -1,8 +1,8 @@
 """A present-day JAX IMNN, written for speed: one jitted step, forward-mode tangents, no history arrays.
-usage: peer_jax.py {mlp|cnn} {sim|grad|num} n_s [N filters parts]
-Work that does not fit into a GPU's memory is done in parts, the fewest that fit, each run again for its gradient; given,
-here or as PEER_PARTS, parts is their number. PEER_TF32=0 keeps products on a GPU exact in f32, where JAX by itself may round
-them; 1 rounds them. PEER_LOOP=1 compiles all iterations of a turn into one loop, which Python does not see.
+usage: peer_jax.py {mlp|cnn} {sim|grad|num} n_s [N filters]
+Work that does not fit into a GPU's memory is done in parts, the fewest that fit, each run again for its gradient; PEER_PARTS
+is the number to begin with. PEER_TF32=0 keeps products on a GPU exact in f32, where JAX by itself may round them; 1 rounds
+them. PEER_DEVICE=gpu refuses a CPU. PEER_LOOP=1 compiles all iterations of a turn into one loop, which Python does not see.
 Prints a line of JSON after the first iteration, then one for each line of standard input, a number of iterations."""
 import os, sys, time, functools, json
 import jax, jax.numpy as jnp
@@ -10,7 +10,8 @@ from jax.example_libraries import stax, optimizers
 net, kind, n_s = sys.argv[1], sys.argv[2], int(sys.argv[3])
 N = int(sys.argv[4]) if len(sys.argv) > 4 else 32
 fs = int(sys.argv[5]) if len(sys.argv) > 5 else 16
-parts = sys.argv[6] if len(sys.argv) > 6 else os.environ.get("PEER_PARTS")
+if os.environ.get("PEER_DEVICE") == "gpu" and jax.devices()[0].platform == "cpu": sys.exit("JAX finds no GPU")
+parts = int(os.environ.get("PEER_PARTS", 1))
 if "PEER_TF32" in os.environ and jax.devices()[0].platform != "cpu":
     jax.config.update("jax_default_matmul_precision", "tensorfloat32" if os.environ["PEER_TF32"] == "1" else "float32")
 key = jax.random.PRNGKey(0)
@@ -84,7 +85,7 @@ else:
     MP = jax.vmap(lambda k: jnp.stack([jax.vmap(lambda t: simulate(k, t))(lo), jax.vmap(lambda t: simulate(k, t))(hi)]))(ks)
     def step(parts, i, st, k): g, F = jax.grad(num_loss, has_aux=True)(get(st), D, MP, parts); return opt_update(i, g, st), F
 st = opt_init(w); first = None
-for n in [int(parts)] if parts else [n for n in range(1, n_s + 1) if n_s % n == 0]:
+for n in [n for n in range(parts, n_s + 1) if n_s % n == 0]:
     try:
         one = jax.jit(functools.partial(step, n)); first = jax.block_until_ready(one(0, st, key)); break
     except jax.errors.JaxRuntimeError as error:

@@ -1,12 +1,13 @@
 """A PyTorch IMNN written for speed: hand-propagated tangents where the layers allow it (batch-stacked), oneDNN convolutions.
 usage: peer_torch.py {mlp|cnn} {grad|num} n_s [N filters]
-PEER_TF32=0 keeps products on a GPU exact in f32, 1 rounds them.
+PEER_TF32=0 keeps products on a GPU exact in f32, 1 rounds them; PEER_DEVICE=gpu refuses a CPU.
 Prints a line of JSON after the first iteration, then one for each line of standard input, a number of iterations."""
 import os, sys, time, math, json
 import torch, torch.nn as nn, torch.nn.functional as Fn
 net, kind, n_s = sys.argv[1], sys.argv[2], int(sys.argv[3])
 N = int(sys.argv[4]) if len(sys.argv) > 4 else 32; fs = int(sys.argv[5]) if len(sys.argv) > 5 else 16
 dev = "cuda" if torch.cuda.is_available() else "cpu"; torch.manual_seed(0)
+if os.environ.get("PEER_DEVICE") == "gpu" and dev == "cpu": sys.exit("PyTorch finds no GPU")
 if dev == "cuda" and "PEER_TF32" in os.environ:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = os.environ["PEER_TF32"] == "1"
 class Incept(nn.Module):

@@ -37,7 +37,7 @@ pub struct Arguments {
     /// Time ours on the first GPU, beside peers that use it, too, and what the GPU does at best
     #[arg(long, conflicts_with_all = ["memory", "scaling", "stream", "original", "dfdx", "spread"])]
     pub cuda: bool,
-    /// With --cuda: time ours and the peers also with products rounded to TF32
+    /// With --cuda: all products rounded to TF32, also those of the peers
     #[arg(long, requires = "cuda")]
     pub tf32: bool,
     /// Compare simulations streamed from files with the same in memory

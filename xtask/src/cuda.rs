@@ -2,14 +2,12 @@
 //!
 //! The compiler is a library, NVRTC, which pip has; it is put into the target folder, and nothing else of the machine is
 //! changed. Version 12.9 knows all cards from Volta (sm_70) to Blackwell.
-//!
-//! Then the card itself is tested on a stand-in for NVIDIA's libraries (`standin.rs`).
 
 use std::path::{Path, PathBuf};
 
 use crate::gpu::{self, with_libraries};
 use crate::process::{Failure, Outcome, cargo, run as run_command};
-use crate::{setup, standin, workspace};
+use crate::{setup, workspace};
 
 /// The version that CI compiles with.
 const PACKAGE: &str = "nvidia-cuda-nvrtc-cu12==12.9.86";
@@ -27,8 +25,7 @@ pub fn run(arguments: &[String]) -> Outcome {
     }
     setup::run()?;
     let mut tests = cargo(&["test", "-p", "imnn-device", "--features", "cuda", "--lib", "--", "cuda::"]);
-    run_command(with_libraries(&mut tests, &[folder]).env("IMNN_NVRTC", "1"))?;
-    standin::run()
+    run_command(with_libraries(&mut tests, &[folder]).env("IMNN_NVRTC", "1"))
 }
 
 fn has_compiler(folder: &Path) -> bool {

@@ -1,7 +1,7 @@
 //! Turns on a GPU: ours and the peers on the same card, beside what the card does at best.
 //!
 //! Each program has the whole card while it is timed, and cuts its work where its memory is not enough; what the card does
-//! at best is measured before, between and after them, which shows whether it was as fast for all. Precision is the same on
+//! at best is measured before and after them, which shows whether it was as fast for all. Precision is the same on
 //! both sides: products in f32 without rounding, or in TF32 for all.
 
 mod report;
@@ -18,10 +18,10 @@ pub use self::report::Report;
 use crate::Outcome;
 use crate::machine::threads;
 use crate::measure::{Effort, Measured, Program};
-use crate::peers::{self, Peer, ours};
+use crate::peers::{Peer, ours};
 use crate::process::Process;
 use crate::series::Series;
-use crate::workload::{ON_CARD, Workload};
+use crate::workload::Workload;
 
 /// The first GPU of this machine.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -43,8 +43,6 @@ pub struct Card {
 pub struct OnCard {
     /// Whether it is ours.
     pub ours: bool,
-    /// Whether its products are rounded.
-    pub tf32: bool,
     /// Its times.
     #[serde(flatten)]
     pub measured: Measured,
@@ -61,10 +59,8 @@ pub struct Record {
     pub of: Workload,
     /// Operations of an iteration, done plainly.
     pub flops: u64,
-    /// Operations per second of large products in f32 on this card, before, between and after the programs.
+    /// Operations per second of large products in the same precision on this card, before and after the programs.
     pub products: Series,
-    /// The same in TF32, where that is asked for.
-    pub products_tf32: Series,
     /// Bytes per second of large copies on this card, likewise.
     pub bandwidth: Series,
     /// Ours, then the peers.
@@ -106,57 +102,39 @@ pub fn precision(tf32: bool) -> &'static str {
     if tf32 { ", TF32" } else { ", f32" }
 }
 
-/// Whether all peers run on a GPU, seen on something small: some workloads would take a CPU hours.
+/// Measures a workload on the card, ours and the peers that have it, with products in f32 or rounded to TF32.
 ///
 /// # Errors
-/// If one does not.
-pub fn check_peers(peers: &[Peer]) -> Outcome {
-    let small = ON_CARD[0];
-    for peer in peers.iter().filter(|peer| peer.program != peers::Program::JaxLoop) {
-        if let Some(mut command) = peer.command(&small) {
-            let label = format!("{:?}", peer.program);
-            on_gpu(&label, Process::start(&label, &mut command)?.device())?;
-        }
-    }
-    Ok(())
-}
-
-/// Measures a workload on the card, ours and the peers that have it; with `tf32` each also in that precision.
-///
-/// # Errors
-/// If the card or our program fails, or a peer does not run on a GPU.
+/// If the card or our program fails.
 pub fn measure(workload: &Workload, peers: &[Peer], tf32: bool, effort: Effort) -> Outcome<Record> {
-    let precisions: &[bool] = if tf32 { &[false, true] } else { &[false] };
     let mut record = Record {
         workload: workload.name(),
         of: *workload,
         flops: workload.flops()?,
         products: Series::default(),
-        products_tf32: Series::default(),
         bandwidth: Series::default(),
         programs: vec![],
         failed: vec![],
     };
     record.gauge(tf32)?;
-    for &rounded in precisions {
-        let mut command = ours(&std::env::current_exe()?, workload, threads());
-        command.arg("--cuda").args(rounded.then_some("--tf32"));
-        let (measured, moved) = alone(&format!("{}{}", workload.name(), precision(rounded)), &mut command, effort)?;
-        record.programs.push(OnCard { ours: true, tf32: rounded, measured, moved });
-        for peer in peers {
-            let Some(mut command) = peer.command(workload) else { continue };
-            let label = format!("{} by {:?}{}", workload.name(), peer.program, precision(rounded));
-            command.env("PEER_TF32", if rounded { "1" } else { "0" }).env("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.9");
-            match alone(&label, &mut command, effort) {
-                Ok((mut measured, _)) => {
-                    measured.program.push_str(precision(rounded));
-                    record.programs.push(OnCard { ours: false, tf32: rounded, measured, moved: None });
-                }
-                Err(failure) => record.failed.push(failure.to_string()),
+    let mut command = ours(&std::env::current_exe()?, workload, threads());
+    command.arg("--cuda").args(tf32.then_some("--tf32"));
+    let (measured, moved) = alone(&format!("{}{}", workload.name(), precision(tf32)), &mut command, effort)?;
+    record.programs.push(OnCard { ours: true, measured, moved });
+    for peer in peers {
+        let Some(mut command) = peer.command(workload) else { continue };
+        let label = format!("{} by {:?}{}", workload.name(), peer.program, precision(tf32));
+        command.env("PEER_DEVICE", "gpu").env("PEER_TF32", if tf32 { "1" } else { "0" });
+        command.env("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.9");
+        match alone(&label, &mut command, effort) {
+            Ok((mut measured, _)) => {
+                measured.program.push_str(precision(tf32));
+                record.programs.push(OnCard { ours: false, measured, moved: None });
             }
+            Err(failure) => record.failed.push(failure.to_string()),
         }
-        record.gauge(tf32)?;
     }
+    record.gauge(tf32)?;
     Ok(record)
 }
 
@@ -189,10 +167,7 @@ fn on_gpu(label: &str, device: Option<&str>) -> Outcome {
 impl Record {
     /// What the card does at best, now.
     fn gauge(&mut self, tf32: bool) -> Outcome {
-        self.products.push(roofline::product_rate(0, false)?);
-        if tf32 {
-            self.products_tf32.push(roofline::product_rate(0, true)?);
-        }
+        self.products.push(roofline::product_rate(0, tf32)?);
         self.bandwidth.push(roofline::bandwidth(0)?);
         Ok(())
     }

@@ -28,10 +28,9 @@ impl OnCard {
         record.flops as f64 / self.seconds()
     }
 
-    /// Which share of the rate of large products of the same precision that is.
+    /// Which share of the rate of large products that is.
     fn share(&self, record: &Record) -> f64 {
-        let products = if self.tf32 { &record.products_tf32 } else { &record.products };
-        self.rate(record) / products.median()
+        self.rate(record) / record.products.median()
     }
 
     /// Bytes per second, and which share of the bandwidth that is.
@@ -46,14 +45,9 @@ impl OnCard {
 }
 
 impl Record {
-    /// Ours in the precision of a program.
-    fn ours(&self, tf32: bool) -> Option<&OnCard> {
-        self.programs.iter().find(|program| program.ours && program.tf32 == tf32)
-    }
-
-    /// How much longer than ours in the same precision a peer takes.
+    /// How much longer than ours a peer takes.
     fn ratio(&self, program: &OnCard) -> Option<f64> {
-        let ours = self.ours(program.tf32).filter(|_| !program.ours)?;
+        let ours = self.programs.iter().find(|other| other.ours && !program.ours)?;
         Some(times(&program.measured, &ours.measured))
     }
 }
@@ -115,10 +109,7 @@ impl Report {
         for record in &self.records {
             table.push(vec![record.workload.clone()]);
             let best = |name: &str, rate: f64| vec![format!("· {name}"), String::new(), String::new(), giga(rate)];
-            table.push(best("large products, f32", record.products.median()));
-            if record.products_tf32.median().is_finite() {
-                table.push(best("large products, TF32", record.products_tf32.median()));
-            }
+            table.push(best("large products", record.products.median()));
             let mut copies = vec![String::new(); 6];
             (copies[0], copies[5]) = ("· large copies".into(), giga(record.bandwidth.median()));
             table.push(copies);
@@ -169,7 +160,7 @@ mod tests {
     use crate::series::Series;
     use crate::workload::ON_CARD;
 
-    fn program(name: &str, ours: bool, tf32: bool, ms: f64) -> OnCard {
+    fn program(name: &str, ours: bool, ms: f64) -> OnCard {
         let measured = Measured {
             program: name.into(),
             threads: None,
@@ -177,7 +168,7 @@ mod tests {
             peak_bytes: None,
             first_iteration_s: [0.05].into_iter().collect(),
         };
-        OnCard { ours, tf32, measured, moved: ours.then_some(100_000_000) }
+        OnCard { ours, measured, moved: ours.then_some(100_000_000) }
     }
 
     fn report() -> Report {
@@ -187,14 +178,8 @@ mod tests {
             of: ON_CARD[0],
             flops: 600_000_000,
             products: series(3e12),
-            products_tf32: series(12e12),
             bandwidth: series(1e12),
-            programs: vec![
-                program("imnn, f32", true, false, 2.0),
-                program("imnn, TF32", true, true, 1.0),
-                program("JAX, f32", false, false, 5.0),
-                program("JAX, TF32", false, true, 4.0),
-            ],
+            programs: vec![program("imnn, f32", true, 2.0), program("JAX, f32", false, 5.0)],
             failed: vec![],
         };
         let card = Card {
@@ -214,20 +199,18 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_of_the_same_precision_and_ratios_too() {
+    fn shares_are_of_what_the_card_does_and_ratios_of_ours() {
         let report = report();
         assert!(
             report.head().starts_with("abacus, compute capability 9.0, 80.0 GiB; driver 580.65.06 for CUDA 13.0; ")
         );
         let table = report.table();
         assert_eq!(cells(&table, 2)[0], "dense-exact-1000");
-        assert_eq!(cells(&table, 4)[..4], ["· large products, TF32", "", "", "12000.0"]);
-        assert_eq!(cells(&table, 5)[..6], ["· large copies", "", "", "", "", "1000.0"]);
+        assert_eq!(cells(&table, 3)[..4], ["· large products", "", "", "3000.0"]);
+        assert_eq!(cells(&table, 4)[..6], ["· large copies", "", "", "", "", "1000.0"]);
         let ours = ["· imnn, f32", "2.00", "1.00-4.00", "300.0", "10 %", "50.0", "5 %", "50 ms", ""];
-        assert_eq!(cells(&table, 6), ours);
-        assert_eq!(cells(&table, 7)[3..7], ["600.0", "5 %", "100.0", "10 %"]);
-        assert_eq!(cells(&table, 8), ["· JAX, f32", "5.00", "2.50-10.0", "120.0", "4 %", "", "", "50 ms", "2.50"]);
-        assert_eq!(cells(&table, 9)[8], "4.00");
+        assert_eq!(cells(&table, 5), ours);
+        assert_eq!(cells(&table, 6), ["· JAX, f32", "5.00", "2.50-10.0", "120.0", "4 %", "", "", "50 ms", "2.50"]);
     }
 
     #[test]
@@ -237,7 +220,7 @@ mod tests {
         assert_eq!((&json["card"]["name"], &programs[0]["program"]), (&"abacus".into(), &"imnn, f32".into()));
         let close = |value: &serde_json::Value, expected: f64| (value.as_f64().unwrap() - expected).abs() < 1e-9;
         assert!(close(&programs[0]["share_of_products"], 0.1) && close(&programs[0]["share_of_bandwidth"], 0.05));
-        assert!(close(&programs[3]["times_ours"], 4.0) && programs[0]["times_ours"].is_null());
+        assert!(close(&programs[1]["times_ours"], 2.5) && programs[0]["times_ours"].is_null());
     }
 
     #[test]

@@ -1,15 +1,12 @@
-//! The card itself: on the GPU of this machine, or on the stand-in for NVIDIA's libraries (`standin/README.md`).
+//! The card itself, on the GPU of this machine.
 
 use super::card::Card;
-use super::session::{CardSession, Limits};
 use crate::commands::{Argument, Backend, Command, Factor, Product, Span};
 use crate::{Cotangents, Cuda, CudaReport, Device, DeviceError, Session, Task};
 use imnn_data::{Arrays, simulate_exact};
 use imnn_models::{Element, Model, dense, gelu, relu, serial};
 use imnn_sim::{GaussianMeanVariance, Key};
-use libloading::Library;
 use ndarray::Array2;
-use std::ffi::{c_int, c_long};
 
 /// What is here; `None` where nothing can be tested, which is no answer if IMNN_GPU is set.
 fn found() -> Option<CudaReport> {
@@ -24,41 +21,6 @@ fn found() -> Option<CudaReport> {
 
 fn card(size: usize) -> Option<Card> {
     found().map(|_| Card::new(0, size, false).unwrap())
-}
-
-/// The stand-in's library, for what only it can be asked.
-#[allow(unsafe_code)]
-fn standin() -> Option<Library> {
-    found()?;
-    // SAFETY: the library is loaded already.
-    let library = unsafe { Library::new("libcuda.so.1") }.ok()?;
-    // SAFETY: only asked for; the signature is that of `driver.cpp`.
-    let known = unsafe { library.get::<unsafe extern "C" fn(c_long, c_int)>(b"standin_fail") }.is_ok();
-    if !known {
-        eprintln!("SKIPPED: only the stand-in for NVIDIA's libraries can be made to fail");
-    }
-    known.then_some(library)
-}
-
-/// Makes the call of the card's libraries so many calls from now fail on this thread; none where `calls` is below 0.
-#[allow(unsafe_code)]
-fn fail(standin: &Library, calls: c_long) {
-    // SAFETY: the signature is that of `driver.cpp`. 719 is CUDA_ERROR_LAUNCH_FAILED.
-    unsafe { standin.get::<unsafe extern "C" fn(c_long, c_int)>(b"standin_fail").unwrap()(calls, 719) };
-}
-
-/// Whether the failure is still to come.
-#[allow(unsafe_code)]
-fn fails(standin: &Library) -> bool {
-    // SAFETY: the signature is that of `driver.cpp`.
-    unsafe { standin.get::<unsafe extern "C" fn() -> c_int>(b"standin_fails").unwrap()() != 0 }
-}
-
-/// Lets this thread have so many more bytes at most, whatever is shown as free.
-#[allow(unsafe_code)]
-fn allow(standin: &Library, bytes: usize) {
-    // SAFETY: the signature is that of `driver.cpp`.
-    unsafe { standin.get::<unsafe extern "C" fn(usize)>(b"standin_allow").unwrap()(bytes) };
 }
 
 fn bytes<E: Element>(values: &[f64]) -> Vec<u8> {
@@ -361,66 +323,4 @@ fn all_cards_together_are_one() {
             assert_eq!(pass(session.as_mut(), &model, &source).unwrap(), first);
         }
     }
-}
-
-#[test]
-fn batches_get_smaller_where_memory_runs_out() {
-    let Some(standin) = standin() else { return };
-    let (model, source) = (model(), source());
-    let session = || CardSession::<f64, _>::new(&model, card(8).unwrap(), Limits::default()).unwrap();
-    let expected = pass(&mut session(), &model, &source).unwrap();
-    let mut little = session();
-    allow(&standin, 60_000);
-    let found = pass(&mut little, &model, &source).unwrap();
-    assert_close(&found, &expected);
-    assert!(little.note().unwrap().contains("out of memory"), "{:?}", little.note());
-    assert_eq!(pass(&mut little, &model, &source).unwrap(), found);
-    allow(&standin, usize::MAX);
-    let mut least = session();
-    allow(&standin, 1000);
-    let error = pass(&mut least, &model, &source).unwrap_err();
-    assert!(matches!(error, DeviceError::OutOfMemory { device: 0, .. }), "{error}");
-    allow(&standin, usize::MAX);
-    assert_eq!(pass(&mut least, &model, &source).unwrap(), expected);
-}
-
-/// Each call of the driver and of cuBLAS fails once: that is an error, nothing is lost, and where the session lives on it
-/// gives the same numbers as before.
-#[test]
-fn any_call_may_fail() {
-    let Some(standin) = standin() else { return };
-    let (model, source) = (model(), source());
-    let limits = Limits { n: Some(20), ..Limits::default() };
-    let session = || -> Result<_, DeviceError> { CardSession::<f64, _>::new(&model, Card::new(0, 8, false)?, limits) };
-    let expected = pass(&mut session().unwrap(), &model, &source).unwrap();
-    let (mut refused, mut recovered) = (0, 0);
-    for calls in 0.. {
-        fail(&standin, calls);
-        let mut failed = false;
-        match session() {
-            Err(_) => refused += 1,
-            Ok(mut session) => {
-                // The second pass captures, the third replays.
-                for _ in 0..3 {
-                    match pass(&mut session, &model, &source) {
-                        Ok(found) => assert_eq!(found, expected, "call {calls}"),
-                        Err(error) => {
-                            assert!(!failed && matches!(error, DeviceError::Gpu { .. }), "call {calls}: {error}");
-                            failed = true;
-                        }
-                    }
-                }
-                recovered += usize::from(failed);
-                if failed {
-                    assert_eq!(pass(&mut session, &model, &source).unwrap(), expected, "after call {calls}");
-                }
-            }
-        }
-        let over = fails(&standin);
-        fail(&standin, -1);
-        if over {
-            break;
-        }
-    }
-    assert!(refused > 20 && recovered > 100, "{refused} times no session, {recovered} times an error in a pass");
 }
