@@ -4,10 +4,9 @@ use imnn_sim::Real;
 use ndarray::ArrayD;
 
 use crate::arrays::{read, read_rows};
-use crate::formats::{RowShape, has_seeds, open_shaped};
-use crate::rows::RowArray;
+use crate::formats::has_seeds;
 use crate::spec::Labels;
-use crate::{ArrayPath, Arrays, DataError, ParameterSteps, RowOptions, StackedRows, Streamed, Streaming};
+use crate::{ArrayPath, ArraySet, Arrays, DataError, ParameterSteps, RowOptions, Streamed, Streaming};
 
 /// Where the simulations are, before they are read.
 ///
@@ -87,17 +86,13 @@ impl Files {
             DerivativeFiles::Array(path) if !has_seeds(path)? && !has_seeds(&self.fiducial)? => path,
             _ => {
                 let options = RowOptions { memory: usize::MAX, ..RowOptions::default() };
-                return self.rows(&options)?.load();
+                return Streamed::of(ArraySet::open(self, &options)?).load();
             }
         };
         let labels = Labels { fiducial: self.fiducial.to_string(), derivative: derivative.to_string() };
         let fiducial = rows("n_s", self.n_s, self.n_s, &self.fiducial)?;
         let derivative = rows("n_d", self.n_d, self.n_d.or(self.n_s), derivative)?;
-        let arrays = match &self.kind {
-            FilesKind::Exact => Arrays::exact_labelled(fiducial, derivative, labels)?,
-            FilesKind::Numerical(steps) => Arrays::numerical_labelled(fiducial, derivative, steps, labels)?,
-        };
-        let arrays = arrays.take(self.n_s, self.n_d)?;
+        let arrays = Arrays::labelled(fiducial, derivative, &self.kind, labels)?.take(self.n_s, self.n_d)?;
         match &self.input_shape {
             Some(shape) => arrays.reshape_input(shape),
             None => Ok(arrays),
@@ -127,46 +122,7 @@ impl Files {
     /// # Errors
     /// Whatever is wrong with the files or the shapes, and with the values of the rows that are kept in memory.
     pub fn open<E: Real>(&self, streaming: &Streaming) -> Result<Streamed<E>, DataError> {
-        self.rows(&streaming.rows)?.with(streaming)
-    }
-
-    fn rows<E: Real>(&self, options: &RowOptions) -> Result<Streamed<E>, DataError> {
-        for (name, asked) in [("n_s", self.n_s), ("n_d", self.n_d)] {
-            if asked == Some(0) {
-                return Err(DataError::NoRows { name });
-            }
-        }
-        let row = self.input_shape.as_deref().map_or(RowShape::AsStored, RowShape::Input);
-        let fiducial = open_shaped::<E>(&self.fiducial, row, options)?;
-        // Records do not say what shape they have: that of the simulations they belong to.
-        let input = fiducial.shape().get(1..).unwrap_or_default().to_vec();
-        let open = |path: &ArrayPath| open_shaped::<E>(path, RowShape::Input(&input), options);
-        let derivative: Box<dyn RowArray<E>> = match (&self.derivative, &self.kind) {
-            (DerivativeFiles::Array(path), FilesKind::Exact) => open_shaped(path, RowShape::Exact(&input), options)?,
-            (DerivativeFiles::Array(path), FilesKind::Numerical(_)) => open(path)?,
-            (DerivativeFiles::Sides { below, above }, FilesKind::Numerical(_)) => {
-                if let Some(same) = below.iter().zip(above).find_map(|(low, high)| (low == high).then_some(low)) {
-                    let reason = format!("{same} is given as both below and above: its derivative would be 0");
-                    return Err(DataError::Seeds { reason });
-                }
-                let all = |paths: &[ArrayPath]| paths.iter().map(open).collect::<Result<Vec<_>, _>>();
-                Box::new(StackedRows::new(all(below)?, all(above)?, self.n_d)?)
-            }
-            (DerivativeFiles::Sides { .. }, FilesKind::Exact) => {
-                let reason = "simulations below and above give numerical derivatives; use kind = \"numerical\"";
-                return Err(DataError::Sides { reason: reason.to_owned() });
-            }
-        };
-        let source = match &self.kind {
-            FilesKind::Exact => Streamed::first_exact(fiducial, derivative, (self.n_s, self.n_d))?,
-            FilesKind::Numerical(steps) => {
-                Streamed::first_numerical(fiducial, derivative, steps, (self.n_s, self.n_d))?
-            }
-        };
-        match &self.input_shape {
-            Some(shape) => source.reshape_input(shape),
-            None => Ok(source),
-        }
+        Streamed::of(ArraySet::open(self, &streaming.rows)?).with(streaming)
     }
 }
 

@@ -157,17 +157,6 @@ impl<E: Real> FileSource<E> {
         }
     }
 
-    /// Checks that there are as many parameters as `other` (for instance `theta_fid`) has.
-    ///
-    /// # Errors
-    /// [`DataError::NParams`] naming both.
-    pub fn check_n_params(&self, other: &str, expected: usize) -> Result<(), DataError> {
-        match self {
-            Self::Loaded(source) => source.check_n_params(other, expected),
-            Self::Streamed(source) => source.check_n_params(other, expected),
-        }
-    }
-
     /// The source, whichever it is.
     pub fn boxed(self) -> Box<dyn Source<E>> {
         match self {

@@ -2,9 +2,10 @@
 
 use imnn_sim::Real;
 
+use crate::formats::{RowShape, open_shaped};
 use crate::rows::matched;
 use crate::spec::{DatasetSpec, Labels};
-use crate::{DataError, DerivativeFiles, Files, FilesKind, RowArray, RowOptions, StackedRows, open_rows};
+use crate::{ArrayPath, DataError, DerivativeFiles, Files, FilesKind, RowArray, RowOptions, StackedRows};
 
 /// Simulations and derivatives, row i belonging to row i.
 pub struct ArraySet<E> {
@@ -26,39 +27,68 @@ impl<E: Real> ArraySet<E> {
     /// # Errors
     /// Whatever is wrong with the files or the shapes.
     pub fn open(files: &Files, options: &RowOptions) -> Result<Self, DataError> {
-        let open = |path: &crate::ArrayPath| open_rows::<E>(path, options);
-        let fiducial = open(&files.fiducial)?;
-        let derivative: Box<dyn RowArray<E>> = match &files.derivative {
-            DerivativeFiles::Array(path) => open(path)?,
-            DerivativeFiles::Sides { below, above } => {
-                let all = |paths: &[crate::ArrayPath]| paths.iter().map(open).collect::<Result<Vec<_>, _>>();
+        let row = files.input_shape.as_deref().map_or(RowShape::AsStored, RowShape::Input);
+        let fiducial = open_shaped::<E>(&files.fiducial, row, options)?;
+        // Records do not say what shape they have: that of the simulations they belong to.
+        let input = fiducial.shape().get(1..).unwrap_or_default().to_vec();
+        let open = |path: &ArrayPath| open_shaped::<E>(path, RowShape::Input(&input), options);
+        let derivative: Box<dyn RowArray<E>> = match (&files.derivative, &files.kind) {
+            (DerivativeFiles::Array(path), FilesKind::Exact) => open_shaped(path, RowShape::Exact(&input), options)?,
+            (DerivativeFiles::Array(path), FilesKind::Numerical(_)) => open(path)?,
+            (DerivativeFiles::Sides { below, above }, FilesKind::Numerical(_)) => {
+                if let Some(same) = below.iter().zip(above).find_map(|(low, high)| (low == high).then_some(low)) {
+                    let reason = format!("{same} is given as both below and above: its derivative would be 0");
+                    return Err(DataError::Seeds { reason });
+                }
+                let all = |paths: &[ArrayPath]| paths.iter().map(open).collect::<Result<Vec<_>, _>>();
                 Box::new(StackedRows::new(all(below)?, all(above)?, files.n_d)?)
             }
+            (DerivativeFiles::Sides { .. }, FilesKind::Exact) => {
+                let reason = "simulations below and above give numerical derivatives; use kind = \"numerical\"";
+                return Err(DataError::Sides { reason: reason.to_owned() });
+            }
         };
+        let mut set = Self::matched(fiducial, derivative, &files.kind, (files.n_s, files.n_d))?;
+        if let Some(shape) = &files.input_shape {
+            set.spec.reshape_input(shape)?;
+        }
+        Ok(set)
+    }
+
+    /// Matches the rows of both arrays, of which the first `n_s` and `n_d` are used where these are given.
+    pub(crate) fn matched(
+        fiducial: Box<dyn RowArray<E>>,
+        derivative: Box<dyn RowArray<E>>,
+        kind: &FilesKind,
+        (n_s, n_d): (Option<usize>, Option<usize>),
+    ) -> Result<Self, DataError> {
         let dtypes = [fiducial.dtype().to_owned(), derivative.dtype().to_owned()];
         let seeds = ordered_seeds(&*fiducial, &*derivative);
-        let (fiducial, derivative) = matched(fiducial, derivative, files.n_d)?;
+        let (fiducial, derivative) = matched(fiducial, derivative, n_d)?;
         let labels = Labels { fiducial: fiducial.label().to_owned(), derivative: derivative.label().to_owned() };
-        let first = |array: &dyn RowArray<E>, n: Option<usize>| {
-            let mut shape = array.shape().to_vec();
-            if let Some(rows) = shape.first_mut() {
-                *rows = n.unwrap_or(*rows).min(*rows);
-            }
-            shape
-        };
-        // More simulations or derivatives than there are is for `take` to refuse.
-        let n_d = files.n_d.or(files.n_s);
-        let shapes = (fiducial.shape().to_vec(), first(&*derivative, n_d));
-        let mut spec = match &files.kind {
-            FilesKind::Exact => DatasetSpec::exact(labels, &shapes.0, &shapes.1)?,
-            FilesKind::Numerical(steps) => DatasetSpec::numerical(labels, &shapes.0, &shapes.1, steps)?,
-        };
-        spec.take(files.n_s, files.n_d)?;
-        if let Some(shape) = &files.input_shape {
-            spec.reshape_input(shape)?;
-        }
+        let simulations = first_rows("n_s", n_s, n_s, &*fiducial)?;
+        let derivatives = first_rows("n_d", n_d, n_d.or(n_s), &*derivative)?;
+        let mut spec = DatasetSpec::of_shapes(labels, &simulations, &derivatives, kind)?;
+        spec.take(n_s, n_d)?;
         Ok(Self { fiducial, derivative, seeds, spec, dtypes })
     }
+}
+
+/// The shape of the first `n_rows` rows, of which `asked` have to be there.
+fn first_rows<E: Real>(
+    name: &'static str,
+    asked: Option<usize>,
+    n_rows: Option<usize>,
+    array: &dyn RowArray<E>,
+) -> Result<Vec<usize>, DataError> {
+    let mut shape = array.shape().to_vec();
+    let Some(available) = shape.first_mut() else { return Ok(shape) };
+    if let Some(asked) = asked.filter(|&asked| asked > *available) {
+        let (label, available) = (array.label().to_owned(), *available);
+        return Err(DataError::TooFewRows { name, label, asked, available });
+    }
+    *available = n_rows.unwrap_or(*available).min(*available);
+    Ok(shape)
 }
 
 /// The seeds in the order in which the rows are matched: those with derivatives first.

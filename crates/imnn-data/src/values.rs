@@ -5,6 +5,7 @@ use imnn_sim::Real;
 use ndarray::ArrayD;
 
 use crate::DataError;
+use crate::scratch::{NUMBERS, first, lend};
 
 /// The values in row-major order.
 pub(crate) fn row_major<E: Real>(array: ArrayD<E>) -> Vec<E> {
@@ -50,17 +51,21 @@ pub(crate) fn all_finite<E: Real>(values: &[E]) -> bool {
 }
 
 /// Turns rows of `(len, n_params)` into rows of `(n_params, len)`.
-pub(crate) fn parameters_first<E: Real>(values: Vec<E>, n_params: usize, len: usize) -> Vec<E> {
-    if n_params == 1 || len == 1 {
-        return values;
+pub(crate) fn parameters_first<E: Real>(values: &mut [E], n_params: usize, len: usize) {
+    if n_params <= 1 || len <= 1 {
+        return;
     }
-    let mut turned = Vec::with_capacity(values.len());
-    for row in values.chunks_exact((n_params * len).max(1)) {
-        for a in 0..n_params {
-            turned.extend(row[a..].iter().step_by(n_params));
+    lend(&NUMBERS, |numbers| {
+        let row = first(numbers, n_params * len);
+        for values in values.chunks_exact_mut(n_params * len) {
+            // To f64 and back is exact, and the one buffer serves both precisions.
+            row.iter_mut().zip(&*values).for_each(|(to, value)| *to = value.f64());
+            for (a, values) in values.chunks_exact_mut(len).enumerate() {
+                let of_parameter = row[a..].iter().step_by(n_params);
+                values.iter_mut().zip(of_parameter).for_each(|(to, value)| *to = E::of(*value));
+            }
         }
-    }
-    turned
+    });
 }
 
 #[cfg(test)]
@@ -97,10 +102,12 @@ mod tests {
 
     #[test]
     fn parameters_move_before_the_data() {
-        let values = vec![0.0, 10.0, 1.0, 11.0, 2.0, 12.0, 100.0, 110.0, 101.0, 111.0, 102.0, 112.0];
-        let turned = parameters_first(values.clone(), 2, 3);
+        let values = [0.0, 10.0, 1.0, 11.0, 2.0, 12.0, 100.0, 110.0, 101.0, 111.0, 102.0, 112.0];
+        let mut turned = values;
+        parameters_first(&mut turned, 2, 3);
         assert_eq!(turned[..6], [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]);
         assert_eq!(turned[6..], [100.0, 101.0, 102.0, 110.0, 111.0, 112.0]);
-        assert_eq!(parameters_first(turned, 3, 2), values);
+        parameters_first(&mut turned, 3, 2);
+        assert_eq!(turned, values);
     }
 }

@@ -117,9 +117,10 @@ impl RunFile {
         let (fiducial, derivative) = (paths.fiducial.clone(), paths.derivative.clone());
         let files = Files { fiducial, derivative, kind, n_s, n_d, input_shape };
         let source = budget.memory.open::<E>(&files, &paths.loading)?;
-        source.check_n_params("theta_fid", self.theta_fid.len())?;
         budget.streamed.extend(source.streamed().cloned());
-        Ok(source.boxed())
+        let source = source.boxed();
+        source.spec().check_n_params("theta_fid", self.theta_fid.len())?;
+        Ok(source)
     }
 
     fn simulator<E: Real>(

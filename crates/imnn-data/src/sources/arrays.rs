@@ -9,7 +9,7 @@ use ndarray::ArrayD;
 
 use crate::spec::{DatasetSpec, Labels};
 use crate::values::{finite, parameters_first};
-use crate::{DataError, Derivatives, Identity, Microbatch, ParameterSteps, Source, check_rows};
+use crate::{DataError, FilesKind, Identity, Microbatch, ParameterSteps, Source, check_rows};
 
 /// Simulations in memory, checked when they are put in: shapes that fit, nothing that is not finite.
 ///
@@ -50,7 +50,7 @@ impl<E: Real> Arrays<E> {
     /// # Errors
     /// If the shapes do not fit or a value is not finite.
     pub fn exact(fiducial: ArrayD<E>, derivative: ArrayD<E>) -> Result<Self, DataError> {
-        Self::exact_labelled(fiducial, derivative, Labels::default())
+        Self::labelled(fiducial, derivative, &FilesKind::Exact, Labels::default())
     }
 
     /// Simulations with others below and above the fiducial in each parameter, of the same random seed.
@@ -65,7 +65,8 @@ impl<E: Real> Arrays<E> {
     /// # Errors
     /// If the shapes do not fit, a value is not finite, or a width is not positive.
     pub fn numerical(fiducial: ArrayD<E>, derivative: ArrayD<E>, widths: Vec<f64>) -> Result<Self, DataError> {
-        Self::numerical_labelled(fiducial, derivative, &ParameterSteps::of_widths(widths)?, Labels::default())
+        let kind = FilesKind::Numerical(ParameterSteps::of_widths(widths)?);
+        Self::labelled(fiducial, derivative, &kind, Labels::default())
     }
 
     /// As [`numerical`](Self::numerical), with the parameter values below and above in place of their distance.
@@ -78,8 +79,8 @@ impl<E: Real> Arrays<E> {
         below: Vec<f64>,
         above: Vec<f64>,
     ) -> Result<Self, DataError> {
-        let steps = ParameterSteps::between(below, above)?;
-        Self::numerical_labelled(fiducial, derivative, &steps, Labels::default())
+        let kind = FilesKind::Numerical(ParameterSteps::between(below, above)?);
+        Self::labelled(fiducial, derivative, &kind, Labels::default())
     }
 
     /// Data without derivatives, `(n_s, *input)`: what is only to be summarised. There are no parameters.
@@ -98,62 +99,25 @@ impl<E: Real> Arrays<E> {
         Self { spec, values, changes, identity: Identity::constant() }
     }
 
-    pub(crate) fn exact_labelled(
+    pub(crate) fn labelled(
         fiducial: ArrayD<E>,
         derivative: ArrayD<E>,
+        kind: &FilesKind,
         labels: Labels,
     ) -> Result<Self, DataError> {
-        let spec = DatasetSpec::exact(labels, fiducial.shape(), derivative.shape())?;
-        let derivative = finite(&spec.labels.derivative, derivative)?;
-        let changes = parameters_first(derivative, spec.n_params, spec.row_len());
+        let spec = DatasetSpec::of_shapes(labels, fiducial.shape(), derivative.shape(), kind)?;
+        let mut changes = finite(&spec.labels.derivative, derivative)?;
+        if *kind == FilesKind::Exact {
+            parameters_first(&mut changes, spec.n_params, spec.row_len());
+        }
         let values = finite(&spec.labels.fiducial, fiducial)?;
         Ok(Self::of_spec(spec, values, changes))
-    }
-
-    pub(crate) fn numerical_labelled(
-        fiducial: ArrayD<E>,
-        derivative: ArrayD<E>,
-        steps: &ParameterSteps,
-        labels: Labels,
-    ) -> Result<Self, DataError> {
-        let spec = DatasetSpec::numerical(labels, fiducial.shape(), derivative.shape(), steps)?;
-        let changes = finite(&spec.labels.derivative, derivative)?;
-        let values = finite(&spec.labels.fiducial, fiducial)?;
-        Ok(Self::of_spec(spec, values, changes))
-    }
-
-    /// Puts together what was simulated and checked row by row.
-    pub(crate) fn from_rows(
-        input_shape: Vec<usize>,
-        (n_s, n_d, n_params): (usize, usize, usize),
-        values: Vec<E>,
-        changes: Vec<E>,
-        derivatives: Derivatives,
-    ) -> Self {
-        let spec = DatasetSpec { labels: Labels::default(), input_shape, n_s, n_d, n_params, derivatives };
-        Self::of_spec(spec, values, changes)
     }
 }
 
 impl<E: Real> Source<E> for Arrays<E> {
-    fn n_s(&self) -> usize {
-        self.spec.n_s
-    }
-
-    fn n_d(&self) -> usize {
-        self.spec.n_d
-    }
-
-    fn n_params(&self) -> usize {
-        self.spec.n_params
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        &self.spec.input_shape
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        &self.spec.derivatives
+    fn spec(&self) -> &DatasetSpec {
+        &self.spec
     }
 
     fn identity(&self) -> Identity {

@@ -32,14 +32,6 @@ impl<E: Real> Arrays<E> {
         Ok(self)
     }
 
-    /// Checks that there are as many parameters as `other` (for instance `theta_fid`) has.
-    ///
-    /// # Errors
-    /// [`DataError::NParams`] naming both.
-    pub fn check_n_params(&self, other: &str, expected: usize) -> Result<(), DataError> {
-        self.spec.check_n_params(other, expected)
-    }
-
     /// The simulations, `(n_s, *input)`.
     pub fn fiducial(&self) -> ArrayViewD<'_, E> {
         let shape = [&[self.spec.n_s], &self.spec.input_shape[..]].concat();
@@ -52,13 +44,14 @@ impl<E: Real> Arrays<E> {
     pub fn derivative(&self) -> ArrayD<E> {
         let DatasetSpec { n_d, n_params, input_shape, derivatives, .. } = &self.spec;
         let (n_d, n_params, input) = (*n_d, *n_params, &input_shape[..]);
-        let (shape, changes) = match derivatives {
+        let mut changes = self.changes.clone();
+        let shape = match derivatives {
             Derivatives::Exact => {
                 // Back again: transposing a (p, F) block is the same work as a (F, p) block with the sizes exchanged.
-                let last = parameters_first(self.changes.clone(), self.spec.row_len(), n_params);
-                ([&[n_d], input, &[n_params]].concat(), last)
+                parameters_first(&mut changes, self.spec.row_len(), n_params);
+                [&[n_d], input, &[n_params]].concat()
             }
-            Derivatives::Numerical { .. } => ([&[n_d, 2, n_params], input].concat(), self.changes.clone()),
+            Derivatives::Numerical { .. } => [&[n_d, 2, n_params], input].concat(),
         };
         // As for `fiducial`.
         ArrayD::from_shape_vec(IxDyn(&shape), changes).expect("changes fill their shape")

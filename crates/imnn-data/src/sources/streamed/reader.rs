@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use imnn_sim::Real;
 
 use crate::rows::{RowArray, read_finite};
-use crate::scratch::{NUMBERS, first, lend};
-use crate::spec::DatasetSpec;
-use crate::{DataError, Derivatives, Microbatch};
+use crate::values::parameters_first;
+use crate::{DataError, DatasetSpec, Derivatives, Microbatch};
 
 /// The arrays, with the rows that are kept in memory.
 pub(super) struct Reader<E: Real> {
@@ -134,26 +133,8 @@ impl<E: Real> Reader<E> {
         let Some(derivative) = &self.derivative else { return Ok(()) };
         read_finite(derivative, rows, to)?;
         if self.exact {
-            parameters_first_in_place(to, self.n_params, self.row_len);
+            parameters_first(to, self.n_params, self.row_len);
         }
         Ok(())
     }
-}
-
-/// Turns rows of `(len, n_params)` into rows of `(n_params, len)`.
-fn parameters_first_in_place<E: Real>(values: &mut [E], n_params: usize, len: usize) {
-    if n_params == 1 || len == 1 {
-        return;
-    }
-    lend(&NUMBERS, |numbers| {
-        let row = first(numbers, n_params * len);
-        for values in values.chunks_exact_mut(n_params * len) {
-            // To f64 and back is exact, and the one buffer serves both precisions.
-            row.iter_mut().zip(&*values).for_each(|(to, value)| *to = value.f64());
-            for (a, values) in values.chunks_exact_mut(len).enumerate() {
-                let of_parameter = row[a..].iter().step_by(n_params);
-                values.iter_mut().zip(of_parameter).for_each(|(to, value)| *to = E::of(*value));
-            }
-        }
-    });
 }
