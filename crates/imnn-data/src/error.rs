@@ -105,14 +105,6 @@ pub enum DataError {
         /// The array: its file and key.
         label: String,
     },
-    /// A path with a pattern names no files, or not clearly.
-    #[error("{pattern}: {reason}")]
-    Pattern {
-        /// The pattern.
-        pattern: String,
-        /// What is wrong and what to do.
-        reason: String,
-    },
     /// Files of one pattern hold elements of different types.
     #[error(
         "{label} has elements of type {found}, expected {expected} as {first} has; the files of a pattern have to be alike"
@@ -127,10 +119,10 @@ pub enum DataError {
         /// The type of that.
         expected: String,
     },
-    /// Rows of several arrays cannot be matched by their random seeds.
+    /// Simulations and those below and above do not belong together, by their number or their random seeds.
     #[error("{reason}")]
-    Seeds {
-        /// Which seed is where and where not, and what to do.
+    Unmatched {
+        /// What is where and where not, and what to do.
         reason: String,
     },
     /// An array that can only be read as a whole does not fit the memory.
@@ -189,18 +181,10 @@ pub enum DataError {
         /// What is wrong and what to do.
         reason: String,
     },
-    /// The records of TFRecord files do not make up an array.
+    /// A path names no files, or what is in them is not an array that can be read or written.
     #[error("{label}: {reason}")]
-    Records {
-        /// The files, as they were given.
-        label: String,
-        /// What is wrong and what to do.
-        reason: String,
-    },
-    /// An HDF5 file cannot be read or written.
-    #[error("{label}: {reason}")]
-    Hdf5 {
-        /// The file and the dataset.
+    Unusable {
+        /// The files as they were given: a pattern, or a file with the key of the array.
         label: String,
         /// What is wrong and what to do.
         reason: String,
@@ -223,12 +207,6 @@ pub enum DataError {
     /// contradict each other.
     #[error(transparent)]
     Parameters(#[from] SimError),
-    /// Simulations below and above are not given as they are needed.
-    #[error("{reason}")]
-    Sides {
-        /// What is wrong and what to do.
-        reason: String,
-    },
     /// More rows were asked for than there are.
     #[error("{name} = {asked}, but {label} has {}; lower {name} or leave it out", plural(*available, "row"))]
     TooFewRows {
@@ -367,6 +345,11 @@ impl DataError {
         Self::Target { path: path.to_string(), reason: reason.into() }
     }
 
+    /// What `label` names cannot be used.
+    pub fn unusable(label: impl ToString, reason: impl Into<String>) -> Self {
+        Self::Unusable { label: label.to_string(), reason: reason.into() }
+    }
+
     /// The operating system refused to read `label`.
     pub fn read(label: impl ToString, source: std::io::Error) -> Self {
         Self::Io { action: "read", label: label.to_string(), source }
@@ -401,7 +384,7 @@ impl DataError {
             Hdf5Error::MissingKey { key, there } => Self::MissingKey { path, key, there },
             Hdf5Error::KeyNeeded { there } => Self::KeyNeeded { path, there },
             Hdf5Error::Overflow { index, value, precision } => Self::Overflow { label, index, value, precision },
-            other => Self::Hdf5 { label, reason: other.to_string() },
+            other => Self::Unusable { label, reason: other.to_string() },
         }
     }
 }

@@ -38,14 +38,14 @@ impl<E: Real> ArraySet<E> {
             (DerivativeFiles::Sides { below, above }, FilesKind::Numerical(_)) => {
                 if let Some(same) = below.iter().zip(above).find_map(|(low, high)| (low == high).then_some(low)) {
                     let reason = format!("{same} is given as both below and above: its derivative would be 0");
-                    return Err(DataError::Seeds { reason });
+                    return Err(DataError::Unmatched { reason });
                 }
                 let all = |paths: &[ArrayPath]| paths.iter().map(open).collect::<Result<Vec<_>, _>>();
                 Box::new(StackedRows::new(all(below)?, all(above)?, files.n_d)?)
             }
             (DerivativeFiles::Sides { .. }, FilesKind::Exact) => {
                 let reason = "simulations below and above give numerical derivatives; use kind = \"numerical\"";
-                return Err(DataError::Sides { reason: reason.to_owned() });
+                return Err(DataError::Unmatched { reason: reason.to_owned() });
             }
         };
         let mut set = Self::matched(fiducial, derivative, &files.kind, (files.n_s, files.n_d))?;

@@ -120,14 +120,7 @@ impl DatasetSpec {
 
     /// Another shape of each simulation, of as many values.
     pub(crate) fn reshape_input(&mut self, shape: &[usize]) -> Result<(), DataError> {
-        let len = shape.iter().try_fold(1usize, |len, &axis| len.checked_mul(axis));
-        if len != Some(self.row_len()) || shape.is_empty() {
-            return Err(DataError::Reshape {
-                label: self.labels.fiducial.clone(),
-                found: self.input_shape.clone(),
-                asked: shape.to_vec(),
-            });
-        }
+        layout::check_view(&self.labels.fiducial, &self.input_shape, shape)?;
         self.input_shape = shape.to_vec();
         Ok(())
     }

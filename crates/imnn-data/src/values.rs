@@ -44,6 +44,18 @@ pub(crate) fn check_finite<E: Real>(
     Err(DataError::NotFinite { what: what(first), value: values[first].f64(), count, len: values.len(), note })
 }
 
+/// So many zeros for the values of `label`, if the memory has room for them.
+pub(crate) fn zeros<E: Real>(label: &str, len: usize) -> Result<Vec<E>, DataError> {
+    let mut zeros = vec![];
+    let full = |_| {
+        let (label, source) = (label.to_owned(), std::io::ErrorKind::OutOfMemory.into());
+        DataError::Io { action: "hold in memory", label, source }
+    };
+    zeros.try_reserve_exact(len).map_err(full)?;
+    zeros.resize(len, E::zero());
+    Ok(zeros)
+}
+
 /// Whether all values are finite.
 pub(crate) fn all_finite<E: Real>(values: &[E]) -> bool {
     // Without a branch for each value the compiler takes many at once.

@@ -42,7 +42,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "imnn-jobs",
-        uses: &["imnn-data", "imnn-io"],
+        uses: &["imnn-data", "imnn-io", "imnn-sim"],
         never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
     },
     Layer {

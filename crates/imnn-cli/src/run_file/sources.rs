@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use imnn::data::{
-    Augmented, DataError, Files, FilesKind, MemoryBudget, Noise, OnTheFly, Source, Streamed, Transformed,
+    Augmented, DataError, FileSource, Files, FilesKind, MemoryBudget, Noise, OnTheFly, Source, Streamed, Transformed,
 };
 use imnn::sim::{BuiltIn, FiniteDifferences, Key, Real, Simulator};
 
@@ -116,9 +116,8 @@ impl RunFile {
         let input_shape = self.simulations.input_shape.clone();
         let (fiducial, derivative) = (paths.fiducial.clone(), paths.derivative.clone());
         let files = Files { fiducial, derivative, kind, n_s, n_d, input_shape };
-        let source = budget.memory.open::<E>(&files, &paths.loading)?;
-        budget.streamed.extend(source.streamed().cloned());
-        let source = source.boxed();
+        let FileSource { source, streamed } = budget.memory.open::<E>(&files, &paths.loading)?;
+        budget.streamed.extend(streamed);
         source.spec().check_n_params("theta_fid", self.theta_fid.len())?;
         Ok(source)
     }

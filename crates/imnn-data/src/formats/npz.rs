@@ -11,7 +11,7 @@ use imnn_io::stamp::Stamp;
 use imnn_sim::Real;
 use ndarray::ArrayD;
 
-use super::format::{ArrayInfo, Format, Location, Member, Opened, RowOptions, RowShape, Visit};
+use super::format::{ArrayInfo, Created, Format, Location, Member, Opened, RowOptions, RowShape, Visit};
 use super::npy::{NpyRows, info};
 use super::writing::{Progress, RowWriter, WriteOptions, Written, io};
 use crate::file::open;
@@ -87,11 +87,7 @@ impl Format for Npz {
         if member.compressed().is_none() { Ok(false) } else { unpacked(member, at.path, visit) }
     }
 
-    fn create<E: Real>(
-        path: &ArrayPath,
-        shape: &[usize],
-        options: &WriteOptions,
-    ) -> Result<Box<dyn RowWriter<E> + Send>, DataError> {
+    fn create<E: Real>(path: &ArrayPath, shape: &[usize], options: &WriteOptions) -> Created<E> {
         let mut archive = ArchiveWriter::create(path.file(), options.replace)?;
         archive.begin::<E>(path.key().unwrap_or("data"), shape)?;
         Ok(Box::new(archive))

@@ -132,8 +132,20 @@ impl Report {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 
-    fn add(&mut self, severity: Severity, message: impl Into<String>) {
-        self.findings.push(Finding { severity, message: message.into() });
+    fn add(&mut self, severity: Severity, message: String) {
+        self.findings.push(Finding { severity, message });
+    }
+
+    fn error(&mut self, message: String) {
+        self.add(Severity::Error, message);
+    }
+
+    fn warn(&mut self, message: String) {
+        self.add(Severity::Warning, message);
+    }
+
+    fn note(&mut self, message: String) {
+        self.add(Severity::Note, message);
     }
 }
 
@@ -147,7 +159,7 @@ pub fn check(training: &Files, validation: Option<&Files>, options: &CheckOption
         let Some(files) = files else { continue };
         match ArraySet::open(files, &options.options) {
             Ok(set) => opened.push((name, set)),
-            Err(error) => report.add(Severity::Error, error.to_string()),
+            Err(error) => report.error(error.to_string()),
         }
     }
     let mut hashes = vec![];
@@ -157,7 +169,7 @@ pub fn check(training: &Files, validation: Option<&Files>, options: &CheckOption
                 report.sets.push(of_set);
                 hashes.append(&mut of_rows);
             }
-            Err(error) => report.add(Severity::Error, error.to_string()),
+            Err(error) => report.error(error.to_string()),
         }
     }
     scan::duplicates(&opened, hashes, &mut report);
@@ -187,16 +199,13 @@ fn one(
     let numerical = spec.derivatives.sides() == 2;
     if n_s < spec.n_params + 2 {
         let least = spec.n_params + 2;
-        report.add(
-            Severity::Error,
-            format!(
-                "{name}: {n_s} simulations give no covariance of {} summaries; at least {least} are needed",
-                spec.n_params
-            ),
-        );
+        report.error(format!(
+            "{name}: {n_s} simulations give no covariance of {} summaries; at least {least} are needed",
+            spec.n_params
+        ));
     }
     if n_d < n_s {
-        report.add(Severity::Note, format!("{name}: the first {n_d} of {n_s} simulations have derivatives"));
+        report.note(format!("{name}: the first {n_d} of {n_s} simulations have derivatives"));
     }
     let [of_rows, of_sample] = options.key.split();
     let shared = options.bytes / 8 / 2;
@@ -234,7 +243,7 @@ fn alike(training: &ArraySet<f64>, validation: &ArraySet<f64>, report: &mut Repo
     ] {
         if found != expected {
             let message = format!("validation: the {what} is {found}, where that of training is {expected}");
-            report.add(Severity::Error, message);
+            report.error(message);
         }
     }
     let [a, b] = &report.sets[..] else { return };
@@ -244,13 +253,10 @@ fn alike(training: &ArraySet<f64>, validation: &ArraySet<f64>, report: &mut Repo
     if a.std() > 0.0 && (!(0.5..=2.0).contains(&ratio) || apart > 3.0 * a.std()) {
         let numbers =
             |of: &crate::inspect::Statistics| format!("mean {:.4e}, standard deviation {:.4e}", of.mean, of.std());
-        report.add(
-            Severity::Warning,
-            format!(
-                "validation has {}, training {}: are they in the same units, and transformed alike?",
-                numbers(&b),
-                numbers(&a)
-            ),
-        );
+        report.warn(format!(
+            "validation has {}, training {}: are they in the same units, and transformed alike?",
+            numbers(&b),
+            numbers(&a)
+        ));
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn scan(
         let are = if n == 1 { "value is" } else { "values are" };
         let rows = plural(bad_rows, "row");
         let message = format!("{element} is {value}: {n} {are} not finite, in {rows}; remove or replace them");
-        report.add(Severity::Error, message);
+        report.error(message);
     }
     if simulations && of.looked_at > 1 {
         of.constant = same.iter().filter(|same| **same).count();
@@ -87,7 +87,7 @@ pub(super) fn scan(
     }
     if of.looked_at < of.n_rows && rows.len() > 1 {
         let message = format!("{}: {} of {} rows were looked at, drawn by the seed", of.label, of.looked_at, of.n_rows);
-        report.add(Severity::Note, message);
+        report.note(message);
     }
     Ok((of, hashes))
 }
@@ -96,7 +96,7 @@ fn constant(name: &str, of: &Scanned, same: &[bool], array: &dyn RowArray<f64>, 
     let Some(at) = same.iter().position(|same| *same) else { return };
     if of.constant == same.len() {
         let message = format!("{}: all {} {name} simulations looked at are the same", of.label, of.looked_at);
-        return report.add(Severity::Error, message);
+        return report.error(message);
     }
     let index = unravel(at, &array.shape()[1..], false);
     let severity = if 2 * of.constant > same.len() { Severity::Warning } else { Severity::Note };

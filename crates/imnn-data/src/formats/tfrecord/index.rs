@@ -108,7 +108,7 @@ impl Index {
             }
             files.push(shard);
         }
-        let refuse = |reason: String| Err(DataError::Records { label: label.to_owned(), reason });
+        let refuse = |reason: String| Err(DataError::unusable(label, reason));
         let Some(len) = len else {
             let reason = format!("no records in {}; were the simulations written?", plural(paths.len(), "file"));
             return refuse(reason);

@@ -52,7 +52,7 @@ impl TfRecordWriter {
             && let Some(file) = there.first()
         {
             let reason = format!("{} is there already; remove the old files, or choose another name", file.display());
-            return Err(DataError::Records { label: pattern.display().to_string(), reason });
+            return Err(DataError::unusable(pattern.display(), reason));
         }
         Ok(writer)
     }
@@ -120,10 +120,8 @@ impl TfRecordWriter {
     }
 
     fn number(&self, number: u64) -> Result<i64, DataError> {
-        i64::try_from(number).map_err(|_| DataError::Records {
-            label: self.named("*").display().to_string(),
-            reason: format!("{number} is beyond the range of int64, in which records hold it"),
-        })
+        let reason = || format!("{number} is beyond the range of int64, in which records hold it");
+        i64::try_from(number).map_err(|_| DataError::unusable(self.named("*").display(), reason()))
     }
 
     fn io(&self, source: std::io::Error) -> DataError {

@@ -32,7 +32,7 @@ impl<E: Real> Origin<E> {
         match self {
             Self::Bank(bank) => {
                 let sample = below(&mut key.rng(), self.n_samples().unwrap_or_default());
-                read_finite(bank, sample..sample + 1, noise)
+                read_finite(&**bank, sample..sample + 1, noise)
             }
             Self::Simulated { simulator, theta } => lend(&NUMBERS, |numbers| {
                 let numbers = first(numbers, noise.len());
