@@ -1,7 +1,8 @@
 """A present-day JAX IMNN, written for speed: one jitted step, forward-mode tangents, no history arrays.
 usage: peer_jax.py {mlp|cnn} {sim|grad|num} n_s [N filters parts]
 Work that does not fit into a GPU's memory is done in parts, the fewest that fit, each run again for its gradient; given,
-here or as PEER_PARTS, parts is their number. PEER_TF32=0 keeps products on a GPU exact in f32, where JAX by itself may round them; 1 rounds them.
+here or as PEER_PARTS, parts is their number. PEER_TF32=0 keeps products on a GPU exact in f32, where JAX by itself may round
+them; 1 rounds them. PEER_LOOP=1 compiles all iterations of a turn into one loop, which Python does not see.
 Prints a line of JSON after the first iteration, then one for each line of standard input, a number of iterations."""
 import os, sys, time, functools, json
 import jax, jax.numpy as jnp
@@ -89,11 +90,16 @@ for n in [int(parts)] if parts else [n for n in range(1, n_s + 1) if n_s % n == 
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error): raise
 if first is None: sys.exit("not even one simulation at a time fits into memory")
-step, first = one, None
-many = "" if n == 1 else f" in {n} parts"
+step, first, loop = one, None, os.environ.get("PEER_LOOP") == "1"
+@jax.jit
+def turn(m, st, F): return jax.lax.fori_loop(0, m, lambda i, c: one(i, c[0], jax.random.fold_in(key, i)), (st, F))
+if loop: st, F = jax.block_until_ready(turn(1, *one(0, st, key)))
+many = ("" if n == 1 else f" in {n} parts") + (", one loop" if loop else "")
 print(json.dumps({"name": f"JAX {jax.__version__}{many}", "device": jax.devices()[0].platform}), flush=True)
 for line in sys.stdin:
     t0 = time.perf_counter()
-    for i in range(int(line)): st, F = step(i, st, jax.random.fold_in(key, i))
+    if loop: st, F = turn(int(line), st, F)
+    else:
+        for i in range(int(line)): st, F = step(i, st, jax.random.fold_in(key, i))
     jax.block_until_ready((st, F)); seconds = time.perf_counter() - t0
     print(json.dumps({"seconds": seconds, "det_f": float(jnp.linalg.det(F))}), flush=True)

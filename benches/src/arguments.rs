@@ -154,6 +154,8 @@ impl Arguments {
             (Program::Spread(Spread::Plain), self.spread.then_some(&ours)),
             (Program::Spread(Spread::Recomputed), self.spread.then_some(&ours)),
             (Program::Jax, self.peers.as_ref()),
+            // A GPU waits for Python between short steps.
+            (Program::JaxLoop, self.peers.as_ref().filter(|_| self.cuda)),
             (Program::Torch, self.torch.as_ref()),
             (Program::Original, self.original.as_ref()),
         ];

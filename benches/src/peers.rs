@@ -11,6 +11,8 @@ use crate::workload::{Feed, Net, Spread, Workload};
 pub enum Program {
     /// One compiled step in JAX.
     Jax,
+    /// The same, with all iterations of a turn in one compiled loop; where iterations are short.
+    JaxLoop,
     /// PyTorch.
     Torch,
     /// The classes of the original package.
@@ -39,7 +41,8 @@ impl Peer {
     /// What to run for `workload`; `None` where the program has nothing of the kind.
     pub fn command(&self, workload: &Workload) -> Option<Command> {
         let (script, arguments) = match self.program {
-            Program::Jax => ("peer_jax.py", modern(workload, &["sim", "grad", "num"])?),
+            Program::JaxLoop if workload.net != Net::Dense => return None,
+            Program::Jax | Program::JaxLoop => ("peer_jax.py", modern(workload, &["sim", "grad", "num"])?),
             Program::Torch if workload.feed != Feed::Fly => ("peer_torch.py", modern(workload, &["", "grad", "num"])?),
             Program::Torch => return None,
             Program::Original => ("original_dense.py", original(workload)?),
@@ -57,6 +60,7 @@ impl Peer {
         let mut command = Command::new(&self.executable);
         // Neither compiled files beside the sources nor what TensorFlow says when it is imported.
         command.arg(path).args(arguments).env("PYTHONDONTWRITEBYTECODE", "1").env("TF_CPP_MIN_LOG_LEVEL", "3");
+        command.env("PEER_LOOP", if self.program == Program::JaxLoop { "1" } else { "0" });
         Some(command)
     }
 }

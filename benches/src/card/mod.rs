@@ -18,7 +18,7 @@ pub use self::report::Report;
 use crate::Outcome;
 use crate::machine::threads;
 use crate::measure::{Effort, Measured, Program};
-use crate::peers::{Peer, ours};
+use crate::peers::{self, Peer, ours};
 use crate::process::Process;
 use crate::series::Series;
 use crate::workload::{ON_CARD, Workload};
@@ -112,7 +112,7 @@ pub fn precision(tf32: bool) -> &'static str {
 /// If one does not.
 pub fn check_peers(peers: &[Peer]) -> Outcome {
     let small = ON_CARD[0];
-    for peer in peers {
+    for peer in peers.iter().filter(|peer| peer.program != peers::Program::JaxLoop) {
         if let Some(mut command) = peer.command(&small) {
             let label = format!("{:?}", peer.program);
             on_gpu(&label, Process::start(&label, &mut command)?.device())?;

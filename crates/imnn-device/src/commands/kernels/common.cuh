@@ -11,6 +11,8 @@
 #define TABLE static __device__ const double
 #define IN(type) const type *__restrict__
 #define OUT(type) type *
+// Before a loop whose numbers are read one after the other: many of them are on their way at a time.
+#define READ_AHEAD _Pragma("unroll 16")
 #endif
 
 // The number i of this thread, of which n have work.

@@ -102,6 +102,7 @@ template <class T> struct Output : Pointer<T> {
 #define TABLE static const double
 #define IN(type) Input<type>
 #define OUT(type) Output<type>
+#define READ_AHEAD
 
 template <class... A, size_t... I>
 static void call(void (*f)(A...), void **arguments, std::index_sequence<I...>) {

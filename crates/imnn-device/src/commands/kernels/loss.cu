@@ -1,17 +1,25 @@
 // The loss and its gradient with respect to mean, covariance and mean derivative, in double precision: what imnn-stats
 // works out on the host, formula by formula, refusals included. One thread does it; q is small.
+//
+// Template argument N: the size of the matrices where it is known to the compiler, which then keeps them in registers, or 0.
 
 // Why there is no loss.
 enum { FINE, COVARIANCE, FISHER, RANGE };
 
 INLINE bool is_number(double v) { return v - v == 0; }
 
-// A symmetric matrix a (n, n), scaled by powers of two to a diagonal near one: its Cholesky factor and inverse.
-struct Positive {
-    double scale[MOST], lower[MOST * MOST], inverse[MOST * MOST];
+// The room for a matrix.
+template <unsigned N> struct Room {
+    static const unsigned SIDE = N > 0 ? N : MOST, ALL = SIDE * SIDE;
 };
 
-INLINE double one_norm(const double *a, unsigned n) {
+// A symmetric matrix a (n, n), scaled by powers of two to a diagonal near one: its Cholesky factor and inverse.
+template <unsigned N> struct Positive {
+    double scale[Room<N>::SIDE], lower[Room<N>::ALL], inverse[Room<N>::ALL];
+};
+
+template <unsigned N> INLINE double one_norm(const double *a, unsigned n) {
+    n = N > 0 ? N : n;
     double most = 0;
     for (unsigned j = 0; j < n; j++) {
         double sum = 0;
@@ -23,8 +31,9 @@ INLINE double one_norm(const double *a, unsigned n) {
 }
 
 // Whether a is positive definite, and not too near to what is not.
-INLINE bool factorise(const double *a, unsigned n, Positive *to) {
-    double scaled[MOST * MOST], inverse_lower[MOST * MOST];
+template <unsigned N> INLINE bool factorise(const double *a, unsigned n, Positive<N> *to) {
+    n = N > 0 ? N : n;
+    double scaled[Room<N>::ALL], inverse_lower[Room<N>::ALL];
     for (unsigned i = 0; i < n; i++) {
         double diagonal = a[i * n + i];
         if (!(diagonal >= SMALLEST_DIAGONAL) || !is_number(diagonal))
@@ -59,7 +68,7 @@ INLINE bool factorise(const double *a, unsigned n, Positive *to) {
                 sum += inverse_lower[k * n + i] * inverse_lower[k * n + j];
             to->inverse[i * n + j] = to->inverse[j * n + i] = sum;
         }
-    double condition = one_norm(scaled, n) * one_norm(to->inverse, n);
+    double condition = one_norm<N>(scaled, n) * one_norm<N>(to->inverse, n);
     if (!(condition <= LARGEST_CONDITION))
         return false;
     for (unsigned i = 0; i < n * n; i++) {
@@ -71,7 +80,9 @@ INLINE bool factorise(const double *a, unsigned n, Positive *to) {
 }
 
 // to (m, n) = a (m, k) b (k, n).
+template <unsigned N>
 INLINE void multiply(const double *a, const double *b, unsigned m, unsigned k, unsigned n, double *to) {
+    m = N > 0 ? N : m, k = N > 0 ? N : k, n = N > 0 ? N : n;
     for (unsigned i = 0; i < m; i++)
         for (unsigned j = 0; j < n; j++) {
             double sum = 0;
@@ -82,7 +93,8 @@ INLINE void multiply(const double *a, const double *b, unsigned m, unsigned k, u
 }
 
 // The norm of a - I, and (a - I) over it, or zeros.
-INLINE double departure(const double *a, unsigned n, double *direction) {
+template <unsigned N> INLINE double departure(const double *a, unsigned n, double *direction) {
+    n = N > 0 ? N : n;
     double largest = 0, sum = 0;
     for (unsigned i = 0; i < n * n; i++) {
         direction[i] = a[i] - (i / n == i % n ? 1 : 0);
@@ -114,17 +126,14 @@ INLINE void strength(double l, double lambda, double alpha, double *r, double *s
     *slope = *r + l * derivative;
 }
 
-// From the means (q, then q p) and the second totals (q, q q, q):
-// record: the status and the columns of the history (RECORD_..., from imnn-stats); these are NaN where there is no loss.
-// gradient: mu (q), 2 / (n_s - 1) G_C (q, q). tangent_rows: what all simulations with derivatives get, for tangents (p, q), for
-// those below and above (2, p, q).
-KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned p, unsigned n_s, unsigned n_d,
-            IN(double) settings, IN(double) widths, unsigned sides, OUT(double) record, OUT(double) gradient,
-            OUT(REAL) tangent_rows) {
-    THREAD(thread, n);
-    double c[MOST * MOST], f[MOST * MOST] = {}, d[MOST * MOST], weighted[MOST * MOST], g[MOST * MOST];
-    double direction[MOST * MOST], product[MOST * MOST];
-    Positive covariance, fisher;
+template <unsigned N>
+INLINE void evaluate(IN(double) mean, IN(double) totals, unsigned q, unsigned p, unsigned n_s, unsigned n_d,
+                     IN(double) settings, IN(double) widths, unsigned sides, OUT(double) record, OUT(double) gradient,
+                     OUT(REAL) tangent_rows) {
+    q = N > 0 ? N : q, p = N > 0 ? N : p;
+    const unsigned ALL = Room<N>::ALL;
+    double c[ALL], f[ALL] = {}, d[ALL], weighted[ALL], g[ALL], direction[ALL], product[ALL];
+    Positive<N> covariance, fisher;
     double lambda = settings[0], alpha = settings[1];
     record[RECORD_STATUS] = COVARIANCE;
     for (unsigned k = RECORD_STATUS + 1; k < RECORD_LEN; k++)
@@ -141,7 +150,7 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
     for (unsigned a = 0; a < q; a++)
         if (!(sqrt(c[a * q + a]) > 4 * 2.220446049250313e-16 * totals[q + q * q + a]))
             return;
-    if (!factorise(c, q, &covariance))
+    if (!factorise<N>(c, q, &covariance))
         return;
 
     // F = (L^-1 dmu)^T (L^-1 dmu), which cannot lose its sign to rounding.
@@ -160,7 +169,7 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
                 sum += d[i * p + a] * d[i * p + b];
             f[a * p + b] = sum;
         }
-    if (!factorise(f, p, &fisher))
+    if (!factorise<N>(f, p, &fisher))
         return;
 
     double log_det = 0, det_f = 1, det_c = 1, det_inverse = 1;
@@ -178,8 +187,8 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
     // C^-1 dmu F^-1, and G_C.
     for (unsigned i = 0; i < q * p; i++)
         product[i] = mean[q + i];
-    multiply(covariance.inverse, product, q, q, p, d);
-    multiply(d, fisher.inverse, q, p, p, weighted);
+    multiply<N>(covariance.inverse, product, q, q, p, d);
+    multiply<N>(d, fisher.inverse, q, p, p, weighted);
     for (unsigned i = 0; i < q; i++)
         for (unsigned j = 0; j < q; j++) {
             double sum = 0;
@@ -188,14 +197,14 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
             g[i * q + j] = sum;
         }
     double r, slope;
-    double lambda2 = departure(c, q, direction) + departure(covariance.inverse, q, product);
+    double lambda2 = departure<N>(c, q, direction) + departure<N>(covariance.inverse, q, product);
     strength(lambda2, lambda, alpha, &r, &slope);
     if (slope != 0) {
         // dL2/dC = (C - I) / |C - I| - C^-1 (C^-1 - I) C^-1 / |C^-1 - I|
         for (unsigned i = 0; i < q * q; i++)
             g[i] += slope * direction[i];
-        multiply(covariance.inverse, product, q, q, q, direction);
-        multiply(direction, covariance.inverse, q, q, q, product);
+        multiply<N>(covariance.inverse, product, q, q, q, direction);
+        multiply<N>(direction, covariance.inverse, q, q, q, product);
         for (unsigned i = 0; i < q * q; i++)
             g[i] -= slope * product[i];
     }
@@ -227,4 +236,25 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
     record[RECORD_DETINVC] = det_inverse;
     record[RECORD_LAMBDA2] = lambda2;
     record[RECORD_R] = r;
+}
+
+// From the means (q, then q p) and the second totals (q, q q, q):
+// record: the status and the columns of the history (RECORD_..., from imnn-stats); these are NaN where there is no loss.
+// gradient: mu (q), 2 / (n_s - 1) G_C (q, q). tangent_rows: what all simulations with derivatives get, for tangents (p, q), for
+// those below and above (2, p, q).
+KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned p, unsigned n_s, unsigned n_d,
+            IN(double) settings, IN(double) widths, unsigned sides, OUT(double) record, OUT(double) gradient,
+            OUT(REAL) tangent_rows) {
+    THREAD(thread, n);
+#define EVALUATE(N) evaluate<N>(mean, totals, q, p, n_s, n_d, settings, widths, sides, record, gradient, tangent_rows)
+    switch (p == q ? q : 0) {
+    case 1:
+        return EVALUATE(1);
+    case 2:
+        return EVALUATE(2);
+    case 3:
+        return EVALUATE(3);
+    default:
+        return EVALUATE(0);
+    }
 }

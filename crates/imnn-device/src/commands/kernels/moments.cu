@@ -12,10 +12,12 @@ KERNEL first_sums(unsigned n, IN(REAL) x, unsigned rows, unsigned rows_per_part,
     unsigned end = begin + rows_per_part < rows ? begin + rows_per_part : rows;
     double sum = 0;
     if (j < q) {
+        READ_AHEAD
         for (unsigned r = begin; r < end; r++)
             sum += x[r * q + j];
     } else if (tangent_rows > 0) {
         unsigned s = (j - q) / p, a = (j - q) % p;
+        READ_AHEAD
         for (unsigned r = begin; r < end; r++) {
             unsigned at = rows * q + (r * tangent_rows + a) * q + s;
             if (tangent_rows == p)
@@ -32,6 +34,7 @@ KERNEL first_means(unsigned n, IN(double) parts, unsigned n_parts, unsigned q, u
                    OUT(double) mean) {
     THREAD(j, n);
     double sum = 0;
+    READ_AHEAD
     for (unsigned k = 0; k < n_parts; k++)
         sum += parts[k * n + j];
     mean[j] = sum / (j < q ? n_s : n_d);
@@ -46,14 +49,17 @@ KERNEL second_sums(unsigned n, IN(REAL) x, unsigned rows, unsigned rows_per_part
     unsigned end = begin + rows_per_part < rows ? begin + rows_per_part : rows;
     double sum = 0;
     if (j < q) {
+        READ_AHEAD
         for (unsigned r = begin; r < end; r++)
             sum += (double)x[r * q + j] - mean[j];
     } else if (j < q + q * q) {
         unsigned a = (j - q) / q, b = (j - q) % q;
+        READ_AHEAD
         for (unsigned r = begin; r < end; r++)
             sum += ((double)x[r * q + a] - mean[a]) * ((double)x[r * q + b] - mean[b]);
     } else {
         unsigned a = j - q - q * q;
+        READ_AHEAD
         for (unsigned r = begin; r < end; r++) {
             double size = fabs((double)x[r * q + a]);
             sum = size > sum || size != size ? size : sum;
@@ -66,6 +72,7 @@ KERNEL second_sums(unsigned n, IN(REAL) x, unsigned rows, unsigned rows_per_part
 KERNEL second_totals(unsigned n, IN(double) parts, unsigned n_parts, unsigned q, OUT(double) totals) {
     THREAD(j, n);
     double total = 0;
+    READ_AHEAD
     for (unsigned k = 0; k < n_parts; k++) {
         double part = parts[k * n + j];
         if (j < n - q)

@@ -52,6 +52,7 @@ KERNEL column_sums(unsigned n, IN(REAL) gy, unsigned ld, unsigned channels, unsi
     unsigned end = begin + rows_per_part < rows ? begin + rows_per_part : rows;
     unsigned positions = columns / channels;
     REAL sum = 0;
+    READ_AHEAD
     for (unsigned r = begin; r < end; r++) {
         REAL g = gy[(r * positions + j / channels) * ld + j % channels];
         sum += per_weight > 0 ? weights[r / per_weight] * g : g;
@@ -63,6 +64,7 @@ KERNEL column_sums(unsigned n, IN(REAL) gy, unsigned ld, unsigned channels, unsi
 KERNEL add_parts(unsigned n, IN(REAL) partial, unsigned parts, OUT(REAL) sum) {
     THREAD(j, n);
     REAL total = 0;
+    READ_AHEAD
     for (unsigned k = 0; k < parts; k++)
         total += partial[k * n + j];
     sum[j] = (REAL)sum[j] + total;
