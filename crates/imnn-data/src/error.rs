@@ -30,16 +30,6 @@ pub enum DataError {
         /// The path that was asked for.
         path: PathBuf,
     },
-    /// The operating system refused to read or write.
-    #[error("cannot {action} {label}: {source}")]
-    Io {
-        /// `"read"` or `"write"`.
-        action: &'static str,
-        /// The file, with the key of the array.
-        label: String,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
     /// The bytes are not those of a `.npy` file that can be read.
     #[error("{label}: {source}")]
     Npy {
@@ -48,7 +38,7 @@ pub enum DataError {
         /// What is wrong with the bytes, and what to do.
         source: NpyError,
     },
-    /// A file or folder could not be written whole.
+    /// The operating system refused to read or write, or what is there is not to be replaced.
     #[error(transparent)]
     File(#[from] FileError),
     /// A finite value of the file is beyond the range of the precision it is read in.
@@ -136,16 +126,6 @@ pub enum DataError {
         needed: usize,
         /// The bytes that are allowed.
         allowed: usize,
-    },
-    /// An array to be written cannot be stored under that name.
-    #[error("cannot write an array named `{key}` into {}: {reason}", path.display())]
-    WriteKey {
-        /// The archive.
-        path: PathBuf,
-        /// The name.
-        key: String,
-        /// What is wrong with it.
-        reason: &'static str,
     },
     /// An array has the wrong rank or shape.
     #[error("{label} has shape {}, expected {expected}: {advice}", tuple(found))]
@@ -350,16 +330,21 @@ impl DataError {
         Self::Unusable { label: label.to_string(), reason: reason.into() }
     }
 
+    /// The operating system refused to do something with `label`.
+    pub(crate) fn io(action: &'static str, label: impl ToString, source: std::io::Error) -> Self {
+        FileError::of(action, label.to_string())(source).into()
+    }
+
     /// The operating system refused to read `label`.
     pub fn read(label: impl ToString, source: std::io::Error) -> Self {
-        Self::Io { action: "read", label: label.to_string(), source }
+        Self::io("read", label, source)
     }
 
     /// What is wrong with the bytes of the array `label`.
     pub(crate) fn npy(label: impl ToString, error: NpyError) -> Self {
         let label = label.to_string();
         match error {
-            NpyError::Io(source) => Self::Io { action: "read", label, source },
+            NpyError::Io(source) => Self::read(label, source),
             NpyError::Overflow { index, value, precision } => Self::Overflow { label, index, value, precision },
             source => Self::Npy { label, source },
         }
@@ -379,7 +364,7 @@ impl DataError {
     pub(crate) fn hdf5(path: &Path, label: &str, error: Hdf5Error) -> Self {
         let (path, label) = (path.to_owned(), label.to_owned());
         match error {
-            Hdf5Error::Io(source) => Self::Io { action: "read", label, source },
+            Hdf5Error::Io(source) => Self::read(label, source),
             Hdf5Error::Changed => Self::Changed { label },
             Hdf5Error::MissingKey { key, there } => Self::MissingKey { path, key, there },
             Hdf5Error::KeyNeeded { there } => Self::KeyNeeded { path, there },

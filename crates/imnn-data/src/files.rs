@@ -3,9 +3,8 @@
 use imnn_sim::Real;
 use ndarray::ArrayD;
 
-use crate::arrays::{read, read_rows};
-use crate::formats::has_seeds;
-use crate::spec::Labels;
+use crate::formats::{has_seeds, read};
+use crate::spec::{Labels, check_asked};
 use crate::{ArrayPath, ArraySet, Arrays, DataError, ParameterSteps, RowOptions, Streamed, Streaming};
 
 /// Where the simulations are, before they are read.
@@ -133,17 +132,9 @@ fn rows<E: Real>(
     n_rows: Option<usize>,
     path: &ArrayPath,
 ) -> Result<ArrayD<E>, DataError> {
-    if asked == Some(0) {
-        return Err(DataError::NoRows { name });
+    let array = read(path, n_rows)?;
+    if let Some(&available) = array.shape().first() {
+        check_asked(name, asked, available, &path.to_string())?;
     }
-    let array = match n_rows {
-        Some(n_rows) => read_rows(path, n_rows)?,
-        None => read(path)?,
-    };
-    match (asked, array.shape().first()) {
-        (Some(asked), Some(&available)) if available < asked => {
-            Err(DataError::TooFewRows { name, label: path.to_string(), asked, available })
-        }
-        _ => Ok(array),
-    }
+    Ok(array)
 }

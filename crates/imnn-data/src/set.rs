@@ -4,7 +4,7 @@ use imnn_sim::Real;
 
 use crate::formats::{RowShape, open_shaped};
 use crate::rows::matched;
-use crate::spec::{DatasetSpec, Labels};
+use crate::spec::{DatasetSpec, Labels, check_asked};
 use crate::{ArrayPath, DataError, DerivativeFiles, Files, FilesKind, RowArray, RowOptions, StackedRows};
 
 /// Simulations and derivatives, row i belonging to row i.
@@ -82,12 +82,10 @@ fn first_rows<E: Real>(
     array: &dyn RowArray<E>,
 ) -> Result<Vec<usize>, DataError> {
     let mut shape = array.shape().to_vec();
-    let Some(available) = shape.first_mut() else { return Ok(shape) };
-    if let Some(asked) = asked.filter(|&asked| asked > *available) {
-        let (label, available) = (array.label().to_owned(), *available);
-        return Err(DataError::TooFewRows { name, label, asked, available });
+    if let Some(available) = shape.first_mut() {
+        check_asked(name, asked, *available, array.label())?;
+        *available = n_rows.unwrap_or(*available).min(*available);
     }
-    *available = n_rows.unwrap_or(*available).min(*available);
     Ok(shape)
 }
 

@@ -98,19 +98,10 @@ impl DatasetSpec {
 
     /// The first `n_s` simulations and the first `n_d` with derivatives.
     pub(crate) fn take(&mut self, n_s: Option<usize>, n_d: Option<usize>) -> Result<(), DataError> {
-        let fewer = |name, asked: Option<usize>, available: usize, label: &String| match asked {
-            Some(asked) if asked > available => {
-                Err(DataError::TooFewRows { name, label: label.clone(), asked, available })
-            }
-            Some(0) => Err(DataError::NoRows { name }),
-            Some(asked) => Ok(asked),
-            None => Ok(available),
-        };
-        let rows = fewer("n_s", n_s, self.n_s, &self.labels.fiducial)?;
-        let with_derivatives = match n_d {
-            Some(_) => fewer("n_d", n_d, self.n_d, &self.labels.derivative)?,
-            None => self.n_d.min(rows),
-        };
+        check_asked("n_s", n_s, self.n_s, &self.labels.fiducial)?;
+        check_asked("n_d", n_d, self.n_d, &self.labels.derivative)?;
+        let rows = n_s.unwrap_or(self.n_s);
+        let with_derivatives = n_d.unwrap_or(self.n_d.min(rows));
         if with_derivatives > rows {
             return Err(self.labels.more_derivatives(with_derivatives, rows));
         }
@@ -156,5 +147,21 @@ impl Labels {
     fn more_derivatives(&self, n_d: usize, n_s: usize) -> DataError {
         let (derivative, fiducial) = (self.derivative.clone(), self.fiducial.clone());
         DataError::MoreDerivatives { derivative, fiducial, n_d, n_s }
+    }
+}
+
+/// Refuses to use more rows of an array than there are, or none.
+pub(crate) fn check_asked(
+    name: &'static str,
+    asked: Option<usize>,
+    available: usize,
+    label: &str,
+) -> Result<(), DataError> {
+    match asked {
+        Some(0) => Err(DataError::NoRows { name }),
+        Some(asked) if asked > available => {
+            Err(DataError::TooFewRows { name, label: label.to_owned(), asked, available })
+        }
+        _ => Ok(()),
     }
 }

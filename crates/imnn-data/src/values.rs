@@ -47,16 +47,12 @@ pub(crate) fn check_finite<E: Real>(
 /// So many zeros for the values of `label`, if the memory has room for them.
 pub(crate) fn zeros<E: Real>(label: &str, len: usize) -> Result<Vec<E>, DataError> {
     let mut zeros = vec![];
-    let full = |_| {
-        let (label, source) = (label.to_owned(), std::io::ErrorKind::OutOfMemory.into());
-        DataError::Io { action: "hold in memory", label, source }
-    };
+    let full = |_| DataError::io("hold in memory", label, std::io::ErrorKind::OutOfMemory.into());
     zeros.try_reserve_exact(len).map_err(full)?;
     zeros.resize(len, E::zero());
     Ok(zeros)
 }
 
-/// Whether all values are finite.
 pub(crate) fn all_finite<E: Real>(values: &[E]) -> bool {
     // Without a branch for each value the compiler takes many at once.
     values.chunks(1024).all(|chunk| chunk.iter().fold(true, |finite, value| finite & value.is_finite()))

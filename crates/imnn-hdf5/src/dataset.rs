@@ -108,7 +108,6 @@ impl Dataset {
         self.unchanged()
     }
 
-    /// The number of elements in a row.
     fn row_len(&self) -> usize {
         self.shape().iter().skip(1).product()
     }

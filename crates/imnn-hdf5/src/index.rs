@@ -7,7 +7,6 @@ use crate::describe::Index;
 use crate::heap::records;
 use imnn_io::text::unravel;
 
-/// Where a chunk is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Chunk {
     /// From the superblock, in bytes.

@@ -66,7 +66,6 @@ pub(crate) type Created<E> = Result<Box<dyn RowWriter<E> + Send>, DataError>;
 /// What is done with a few rows: it takes the number of the first and the values.
 pub type Visit<'a, E> = dyn FnMut(usize, &[E]) -> Result<(), DataError> + 'a;
 
-/// Where an array is.
 pub(crate) struct Location<'a> {
     /// As it was given, which is what messages call it.
     pub(crate) path: &'a ArrayPath,

@@ -18,7 +18,6 @@ use crate::file::open;
 use crate::rows::{RowArray, RowSpec};
 use crate::{ArrayPath, DataError};
 
-/// HDF5 files.
 pub(crate) struct Hdf5;
 
 impl Format for Hdf5 {
@@ -61,7 +60,6 @@ impl Format for Hdf5 {
     }
 }
 
-/// The rows of a dataset.
 struct Hdf5Rows {
     file: PathBuf,
     spec: RowSpec,

@@ -143,7 +143,6 @@ pub(crate) fn open_shaped<E: Real>(path: &ArrayPath, row: RowShape<'_>, options:
     }
 }
 
-/// Opens an array in one file.
 fn open_file<E: Real>(path: &ArrayPath, row: RowShape<'_>, options: &RowOptions) -> Opened<E> {
     let (kind, at) = Kind::of(path);
     kind.rows(&at, row, options)

@@ -22,7 +22,6 @@ use crate::rows::{RowArray, RowSpec, check_read, row_len};
 use crate::scratch::lend;
 use crate::{ArrayPath, DataError};
 
-/// `.npy` files.
 pub(crate) struct Npy;
 
 impl Format for Npy {
@@ -103,7 +102,7 @@ impl NpyRows {
             if source.kind() != ErrorKind::UnexpectedEof {
                 return self.io(source);
             }
-            DataError::npy(&self.spec.label, self.header.truncated(metadata.len().saturating_sub(self.start)))
+            DataError::npy(&self.spec.label, self.header.wrong_length(metadata.len().saturating_sub(self.start)))
         })
     }
 

@@ -83,7 +83,6 @@ pub trait RowArray<E: Real>: Send + Sync {
     fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError>;
 }
 
-/// The number of values in a row.
 pub(crate) fn row_len(shape: &[usize]) -> usize {
     shape.iter().skip(1).product()
 }
@@ -110,7 +109,8 @@ pub(crate) fn read_finite<E: Real>(array: &dyn RowArray<E>, rows: Range<usize>, 
 /// The bytes read at once, or one row where that is longer.
 const AT_ONCE: usize = 4 << 20;
 
-/// The rows that are read at once where all are read one after the other.
-pub fn rows_at_once<E>(row_len: usize) -> usize {
-    (AT_ONCE / (row_len * size_of::<E>()).max(1)).max(1)
+/// The pieces in which `rows` of so many values are read where all are read one after the other.
+pub fn pieces<E>(rows: Range<usize>, row_len: usize) -> impl Iterator<Item = Range<usize>> {
+    let at_once = (AT_ONCE / (row_len * size_of::<E>()).max(1)).max(1);
+    rows.clone().step_by(at_once).map(move |first| first..rows.end.min(first + at_once))
 }

@@ -45,15 +45,8 @@ impl<R: Read> Reader<R> {
     /// As [`read`](Self::read).
     pub fn header(&mut self) -> Result<Header, NpyError> {
         let header = Header::read(&mut self.reader)?;
-        let expected = header.n_bytes();
         let found = self.len.saturating_sub(header.data_offset);
-        if found < expected {
-            return Err(header.truncated(found));
-        }
-        if found > expected {
-            return Err(header.trailing(found));
-        }
-        Ok(header)
+        if found == header.n_bytes() { Ok(header) } else { Err(header.wrong_length(found)) }
     }
 
     /// Reads the data behind the header.
@@ -73,7 +66,7 @@ impl<R: Read> Reader<R> {
         values.try_reserve_exact(in_advance).map_err(|_| NpyError::Io(ErrorKind::OutOfMemory.into()))?;
         let found = self.append(header, &shape, 0, len, &mut values)?;
         if values.len() < len {
-            return Err(header.truncated(found));
+            return Err(header.wrong_length(found));
         }
         if shape == header.shape {
             self.end(header)?;
@@ -137,7 +130,7 @@ impl<R: Read> Reader<R> {
     pub fn end(&mut self, header: &Header) -> Result<(), NpyError> {
         match self.reader.by_ref().take(1).read_to_end(&mut vec![])? {
             0 => Ok(()),
-            _ => Err(header.trailing(header.n_bytes() + 1)),
+            _ => Err(header.wrong_length(header.n_bytes() + 1)),
         }
     }
 }

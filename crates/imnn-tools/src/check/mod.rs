@@ -35,8 +35,7 @@ use imnn_sim::Key;
 pub use pairs::Pairing;
 pub use scan::Scanned;
 
-use imnn_data::ArraySet;
-use imnn_data::{Files, RowOptions};
+use imnn_data::{ArraySet, DatasetSpec, Files, RowOptions};
 
 /// How much is looked at.
 #[derive(Clone, Debug)]
@@ -94,14 +93,8 @@ pub struct Report {
 pub struct SetReport {
     /// `"training"` or `"validation"`.
     pub name: &'static str,
-    /// The simulations.
-    pub n_s: usize,
-    /// Those with derivatives.
-    pub n_d: usize,
-    /// The shape of one.
-    pub input_shape: Vec<usize>,
-    /// Whether the derivatives are simulations below and above.
-    pub numerical: bool,
+    /// The shapes and counts.
+    pub spec: DatasetSpec,
     /// What was seen of the simulations.
     pub fiducial: Scanned,
     /// What was seen of the derivatives.
@@ -196,7 +189,6 @@ fn one(
 ) -> Result<Checked, imnn_data::DataError> {
     let spec = &set.spec;
     let (n_s, n_d) = (spec.n_s, spec.n_d);
-    let numerical = spec.derivatives.sides() == 2;
     if n_s < spec.n_params + 2 {
         let least = spec.n_params + 2;
         report.error(format!(
@@ -213,20 +205,10 @@ fn one(
     let (fiducial, hashes) = scan::scan(name, &*set.fiducial, &rows, true, report)?;
     let rows = sample::rows(n_d, spec.change_len(), shared, of_rows);
     let (derivative, _) = scan::scan(name, &*set.derivative, &rows, false, report)?;
-    let mut of_set = SetReport {
-        name,
-        n_s,
-        n_d,
-        input_shape: spec.input_shape.clone(),
-        numerical,
-        fiducial,
-        derivative,
-        compared: 0,
-        parameters: vec![],
-    };
+    let mut of_set = SetReport { name, spec: spec.clone(), fiducial, derivative, compared: 0, parameters: vec![] };
     let sample = sample::gather(set, options.rows, of_sample)?;
     of_set.compared = sample.rows.len();
-    if numerical {
+    if spec.derivatives.sides() == 2 {
         seeds::numerical(&mut of_set, set, files, &sample, report);
     } else {
         seeds::exact(&mut of_set, set, &sample, report);

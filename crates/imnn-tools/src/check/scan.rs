@@ -5,9 +5,7 @@ use std::ops::Range;
 
 use super::{Report, Severity};
 use crate::inspect::Statistics;
-use imnn_data::ArraySet;
-use imnn_data::rows_at_once;
-use imnn_data::{DataError, RowArray};
+use imnn_data::{ArraySet, DataError, RowArray, pieces};
 use imnn_io::text::{plural, unravel};
 
 /// What was seen of an array.
@@ -42,7 +40,6 @@ pub(super) fn scan(
     report: &mut Report,
 ) -> Result<(Scanned, Vec<RowHash>), DataError> {
     let len: usize = array.shape().iter().skip(1).product();
-    let at_once = rows_at_once::<f64>(len);
     let mut of = Scanned { label: array.label().to_owned(), ..Scanned::default() };
     of.n_rows = array.shape()[0];
     let mut hashes = vec![];
@@ -52,8 +49,7 @@ pub(super) fn scan(
     let mut bad: Option<(String, f64)> = None;
     let mut bad_rows = 0;
     for run in rows {
-        for start in run.clone().step_by(at_once) {
-            let now = start..run.end.min(start + at_once);
+        for now in pieces::<f64>(run.clone(), len) {
             values.resize(now.len() * len, 0.0);
             array.read(now.clone(), &mut values)?;
             of.statistics.add(&values);

@@ -2,8 +2,8 @@
 
 mod shape;
 
-use imnn_data::writing::{ArchiveWriter, WriteOptions, create_rows};
-use imnn_data::{ArrayPath, DataError, RowOptions, Visit, arrays, for_each_rows, has_seeds, open_rows, rows_at_once};
+use imnn_data::writing::{ArchiveWriter, RowWriter, WriteOptions, create_rows};
+use imnn_data::{ArrayPath, DataError, RowOptions, Visit, arrays, for_each_rows, has_seeds, open_rows, pieces};
 use imnn_sim::Real;
 
 use crate::inspect;
@@ -186,17 +186,16 @@ impl Conversion {
             return if a.iter().zip(&b).all(|(a, b)| same(*a, *b)) { Ok(()) } else { Err(unlike(0)) };
         };
         let len: usize = written.shape()[1..].iter().product();
-        let at_once = rows_at_once::<E>(len);
         let (mut back, mut seen) = (vec![], 0);
         for_each_rows::<E>(from, &self.rows, &mut |first, values| {
             let n = values.len().checked_div(len).unwrap_or(0);
             if first + n > n_rows || n * len != values.len() {
                 return Err(unlike(n_rows));
             }
-            for start in (first..first + n).step_by(at_once) {
-                let rows = start..(start + at_once).min(first + n);
+            for rows in pieces::<E>(first..first + n, len) {
+                let start = rows.start;
                 back.resize(rows.len() * len, E::zero());
-                written.read(rows.clone(), &mut back)?;
+                written.read(rows, &mut back)?;
                 let values = &values[(start - first) * len..][..back.len()];
                 if let Some(at) = values.iter().zip(&back).position(|(a, b)| !same(*a, *b)) {
                     return Err(unlike(start + at / len));
@@ -225,7 +224,7 @@ impl Job<'_> {
 
     fn add<E: Real>(&self, archive: &mut ArchiveWriter, key: &str) -> Result<(), DataError> {
         archive.begin::<E>(key, &self.shape)?;
-        self.each::<E>(&mut |_, values| archive.values(values))
+        self.each::<E>(&mut |_, values| archive.write(values))
     }
 
     /// Goes through the array; whole numbers that would be rounded are refused.

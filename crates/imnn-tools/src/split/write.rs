@@ -6,11 +6,9 @@ use imnn_sim::Real;
 
 use super::SplitFormat;
 use crate::inspect::fits_single;
-use imnn_data::ArraySet;
 use imnn_data::arrays::{AnyArray, write_npy};
-use imnn_data::rows_at_once;
-use imnn_data::writing::{ArchiveWriter, WriteOptions, create_rows};
-use imnn_data::{ArrayPath, DataError, RowArray};
+use imnn_data::writing::{ArchiveWriter, RowWriter, WriteOptions, create_rows};
+use imnn_data::{ArrayPath, ArraySet, DataError, RowArray, pieces};
 use imnn_io::FileError;
 
 /// The paths of the arrays of a part.
@@ -74,7 +72,7 @@ fn add<E: Real>(
     rows: &[usize],
 ) -> Result<(), DataError> {
     archive.begin::<E>(path.key().unwrap_or_default(), &shape(array, rows))?;
-    each_run(array, rows, &mut |values: &[E]| archive.values(values))
+    each_run(array, rows, &mut |values: &[E]| archive.write(values))
 }
 
 fn shape(array: &dyn RowArray<f64>, rows: &[usize]) -> Vec<usize> {
@@ -88,11 +86,11 @@ fn each_run<E: Real>(
     visit: &mut dyn FnMut(&[E]) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     let len: usize = array.shape().iter().skip(1).product();
-    let at_once = rows_at_once::<f64>(len);
     let (mut values, mut narrow) = (vec![], vec![]);
-    for run in rows.chunk_by(|a, b| a + 1 == *b).flat_map(|run| run.chunks(at_once)) {
-        values.resize(run.len() * len, 0.0);
-        array.read(run[0]..run[0] + run.len(), &mut values)?;
+    let runs = rows.chunk_by(|a, b| a + 1 == *b).map(|run| run[0]..run[0] + run.len());
+    for rows in runs.flat_map(|run| pieces::<f64>(run, len)) {
+        values.resize(rows.len() * len, 0.0);
+        array.read(rows, &mut values)?;
         narrow.clear();
         // Exact: single precision is chosen where it was single precision, or less, in the file.
         narrow.extend(values.iter().map(|&value| E::of(value)));

@@ -9,6 +9,7 @@ use prost::Message;
 
 use super::example::Example;
 use super::frame::framed;
+use crate::formats::writing::io;
 use crate::DataError;
 
 /// How records are divided into files.
@@ -60,7 +61,7 @@ impl TfRecordWriter {
     /// Writes a simulation, or its exact derivative `(*input, n_params)`.
     ///
     /// # Errors
-    /// [`DataError::Io`] if the folder cannot be written to or the disk is full.
+    /// [`DataError::File`] if the folder cannot be written to or the disk is full.
     pub fn write(&mut self, seed: u64, data: &[f32]) -> Result<(), DataError> {
         let seed = self.number(seed)?;
         self.example(&Example::new(data, &[("seed", seed)]))
@@ -125,6 +126,6 @@ impl TfRecordWriter {
     }
 
     fn io(&self, source: std::io::Error) -> DataError {
-        DataError::Io { action: "write", label: self.named("*").display().to_string(), source }
+        io(self.named("*").display(), source)
     }
 }

@@ -10,7 +10,6 @@ use crate::sources::on_the_fly::Place;
 use crate::transforms::augment::below;
 use crate::{DataError, RowArray};
 
-/// Where samples come from.
 pub(super) enum Origin<E: Real> {
     /// The rows of an array.
     Bank(Box<dyn RowArray<E>>),
