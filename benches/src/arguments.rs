@@ -117,9 +117,6 @@ pub struct Streaming {
 
 impl Arguments {
     /// The workloads that are asked for.
-    ///
-    /// # Errors
-    /// If a name fits none of them.
     pub fn workloads(&self) -> Outcome<Vec<Workload>> {
         let all = match (self.memory, self.cuda) {
             (true, _) => LIMITED,
@@ -144,9 +141,6 @@ impl Arguments {
     }
 
     /// The programs to time beside ours.
-    ///
-    /// # Errors
-    /// If the system does not say where this program is.
     pub fn peers(&self) -> Outcome<Vec<Peer>> {
         let ours = std::env::current_exe()?;
         let pairs = [

@@ -1,27 +1,32 @@
 //! Benchmarks of whole training iterations: `cargo xtask bench`.
 //!
-//! A workload is an IMNN with its simulations. It runs in a process of its own, a [`worker`], through the trainer that users
-//! have: simulation, network, loss, update. The parent process gives turns of some iterations to our worker, to the same
-//! workload in other programs ([`peers`]) and to a plain matrix product ([`sgemm`]), one after the other, several rounds;
-//! medians of these are compared; on a GPU, too ([`card`]). Work is counted as that of the plain algorithm ([`flops`]), however it is done.
+//! A workload is an IMNN with its simulations. It runs in a process of its own (`worker.rs`), through the trainer that
+//! users have: simulation, network, loss, update. The parent process gives turns of some iterations to our worker, to the
+//! same workload in other programs (`peers.rs`) and to a plain matrix product (`sgemm.rs`), one after the other, several
+//! rounds; medians of these are compared; on a GPU, too (`card/`). Work is counted as that of the plain algorithm
+//! ([`flops`]), however it is done.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod arguments;
-pub mod card;
+mod arguments;
+mod card;
 pub mod flops;
-pub mod machine;
-pub mod measure;
+mod machine;
+mod measure;
+mod modes;
 pub mod networks;
-pub mod peers;
-pub mod process;
-pub mod report;
-pub mod series;
-pub mod sgemm;
-pub mod stream;
-pub mod table;
-pub mod worker;
-pub mod workload;
+mod peers;
+mod process;
+mod report;
+mod series;
+mod sgemm;
+mod stream;
+mod table;
+mod worker;
+mod workload;
+
+pub use arguments::Arguments;
+pub use modes::run;
 
 /// An error with its message: a benchmark that goes wrong ends.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -3,19 +3,15 @@
 use serde::Serialize;
 use std::fs;
 
-/// The machine that the numbers belong to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Machine {
-    /// The processor, as it names itself.
     pub processor: String,
-    /// How many threads it runs at once.
     pub threads: usize,
     /// Memory in bytes, where the system says it.
     pub memory: Option<u64>,
 }
 
 impl Machine {
-    /// This machine.
     pub fn this() -> Self {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let name = cpuinfo.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split(": ").nth(1));
@@ -27,7 +23,6 @@ impl Machine {
     }
 }
 
-/// How many threads this machine runs at once.
 pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -15,7 +15,6 @@ use crate::{Outcome, sgemm};
 /// How long and how often is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Effort {
-    /// How many rounds of turns.
     pub rounds: usize,
     /// Seconds of a turn; one iteration at least.
     pub turn_seconds: f64,
@@ -32,7 +31,6 @@ pub struct Measured {
     pub threads: Option<usize>,
     /// Milliseconds per iteration, one value per turn.
     pub ms: Series,
-    /// Its peak memory in bytes.
     pub peak_bytes: Option<u64>,
     /// Seconds from the start of the process to the end of the first iteration, one value per start.
     pub first_iteration_s: Series,
@@ -41,9 +39,7 @@ pub struct Measured {
 /// What was measured of one workload, in one run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Record {
-    /// Its name.
     pub workload: String,
-    /// What it is.
     pub of: Workload,
     /// Operations of an iteration, done plainly.
     pub flops: u64,
@@ -51,7 +47,6 @@ pub struct Record {
     pub sgemm: Vec<Series>,
     /// Ours: one entry per number of threads.
     pub ours: Vec<Measured>,
-    /// The other programs.
     pub peers: Vec<Measured>,
 }
 
@@ -81,9 +76,6 @@ impl Record {
 }
 
 /// Measures a workload on each of these numbers of threads, and by the peers that have it.
-///
-/// # Errors
-/// If a program fails.
 pub fn measure(workload: &Workload, thread_counts: &[usize], peers: &[Peer], effort: Effort) -> Outcome<Record> {
     // Each starts on an idle machine: those before it wait for their input.
     let mut programs = Vec::new();
@@ -135,13 +127,12 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn new(process: Process, threads: Option<usize>) -> Self {
-        let first_iteration_s = [process.first_iteration()].into_iter().collect();
-        let program = process.name().to_owned();
+        let first_iteration_s = [process.first_iteration].into_iter().collect();
+        let program = process.name.clone();
         let measured = Measured { program, threads, ms: Series::default(), peak_bytes: None, first_iteration_s };
         Program { process, measured }
     }
 
-    /// Ends the process.
     pub(crate) fn end(self) -> Measured {
         Measured { peak_bytes: self.process.peak_memory(), ..self.measured }
     }
@@ -153,14 +144,14 @@ fn start_ours(workload: &Workload, threads: usize, effort: Effort) -> Outcome<Pr
     let mut command = ours(&std::env::current_exe()?, workload, threads);
     let mut program = Program::new(Process::start(&label, &mut command)?, Some(threads));
     for _ in 1..effort.starts {
-        if program.process.first_iteration() > 1.0 {
+        if program.process.first_iteration > 1.0 {
             break;
         }
         let mut first = std::mem::take(&mut program.measured.first_iteration_s);
         drop(program);
         rest();
         program = Program::new(Process::start(&label, &mut command)?, Some(threads));
-        first.push(program.process.first_iteration());
+        first.push(program.process.first_iteration);
         program.measured.first_iteration_s = first;
     }
     Ok(program)

@@ -1,6 +1,6 @@
 //! The networks that are timed: the same as in `peers/*.py`, and one in three dimensions.
 
-use imnn::models::{Network, Padding, concat, conv, dense, flatten, leaky_relu, max_pool, serial};
+use imnn::models::{Network, Padding, concat, conv, dense, flatten, leaky_relu, max_pool, reshape, serial};
 
 /// Filters of each branch of an inception block, where nothing else is said.
 pub const FILTERS: usize = 16;
@@ -41,7 +41,8 @@ pub fn inception(side: usize, filters: usize) -> Network {
 /// Four 3 x 3 x 3 convolutions of stride 2, from 16^3 to one position, then a dense layer to two summaries.
 pub fn volume() -> Network {
     let down = |filters| [conv(filters, &[3, 3, 3], &[2, 2, 2], Padding::Same), leaky_relu()];
-    let mut layers: Vec<_> = [16, 32, 32, 32].into_iter().flat_map(down).collect();
+    let mut layers = vec![reshape(&[16, 16, 16, 1])];
+    layers.extend([16, 32, 32, 32].into_iter().flat_map(down));
     layers.extend([flatten(), dense(2)]);
     serial(layers)
 }
@@ -65,7 +66,7 @@ mod tests {
             (dense_128(), vec![10]),
             (inception(32, FILTERS), vec![32, 32, 1]),
             (inception(128, 64), vec![128, 128, 1]),
-            (volume(), vec![16, 16, 16, 1]),
+            (volume(), vec![16 * 16 * 16]),
         ] {
             assert_eq!(Model::new(network, &shape).unwrap().output_shape(), [2]);
         }

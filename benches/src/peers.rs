@@ -13,7 +13,6 @@ pub enum Program {
     Jax,
     /// The same, with all iterations of a turn in one compiled loop; where iterations are short.
     JaxLoop,
-    /// PyTorch.
     Torch,
     /// The classes of the original package.
     Original,
@@ -26,7 +25,6 @@ pub enum Program {
 /// A program with what runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// The program.
     pub program: Program,
     /// A Python that has what it needs; for a program of ours, that program.
     pub executable: PathBuf,

@@ -11,13 +11,15 @@ use crate::{Failure, Outcome};
 
 /// A running program. It is ended when this is dropped.
 pub struct Process {
-    name: String,
+    /// What it calls itself.
+    pub name: String,
     device: Option<String>,
     label: String,
     child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
-    first_iteration: f64,
+    /// Seconds from before the start of the process until its first iteration was done.
+    pub first_iteration: f64,
     turn: usize,
     moved: Option<u64>,
 }
@@ -39,9 +41,6 @@ struct Answer {
 
 impl Process {
     /// Starts a program and waits until its first iteration is done. `label` names it in messages.
-    ///
-    /// # Errors
-    /// If it does not start, or ends before it has said its name.
     pub fn start(label: &str, command: &mut Command) -> Outcome<Self> {
         let clock = Instant::now();
         let mut child =
@@ -62,11 +61,6 @@ impl Process {
         Ok(process)
     }
 
-    /// What it calls itself.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// What it says that it runs on.
     pub fn device(&self) -> Option<&str> {
         self.device.as_deref()
@@ -77,29 +71,12 @@ impl Process {
         self.moved
     }
 
-    /// Seconds from before the start of the process until its first iteration was done.
-    pub fn first_iteration(&self) -> f64 {
-        self.first_iteration
-    }
-
-    /// The most memory it has had so far, in bytes.
     pub fn peak_memory(&self) -> Option<u64> {
         peak_memory(self.child.id())
     }
 
-    /// Runs some iterations; returns their seconds.
-    ///
-    /// # Errors
-    /// If the program ends or answers something else.
-    pub fn run(&mut self, iterations: usize) -> Outcome<f64> {
-        self.run_to(iterations).map(|(seconds, _)| seconds)
-    }
-
-    /// As [`Process::run`], with det F after the last of the iterations, where the program says it.
-    ///
-    /// # Errors
-    /// As [`Process::run`].
-    pub fn run_to(&mut self, iterations: usize) -> Outcome<(f64, Option<f64>)> {
+    /// Runs some iterations; returns their seconds, and det F after the last of them, where the program says it.
+    pub fn run(&mut self, iterations: usize) -> Outcome<(f64, Option<f64>)> {
         let written = writeln!(self.input, "{iterations}").and_then(|()| self.input.flush());
         if written.is_err() {
             return Err(self.ended());
@@ -111,16 +88,13 @@ impl Process {
     }
 
     /// Finds how many iterations last as long as `turn`, warming up on the way.
-    ///
-    /// # Errors
-    /// As [`Process::run`].
     pub fn tune(&mut self, turn: Duration) -> Outcome {
         let turn = turn.as_secs_f64();
         // Two turns at least: the first is of one iteration, which may still be a cold one.
         let mut iterations = 1;
         for _ in 0..8 {
             // A program whose time is a difference can answer something negative while turns are short.
-            let seconds = self.run(iterations)?.max(1e-3 * turn);
+            let seconds = self.run(iterations)?.0.max(1e-3 * turn);
             self.turn = ((iterations as f64 * turn / seconds).round() as usize).max(1);
             if seconds > 0.5 * turn {
                 break;
@@ -131,11 +105,8 @@ impl Process {
     }
 
     /// Milliseconds per iteration over one turn.
-    ///
-    /// # Errors
-    /// As [`Process::run`].
     pub fn sample(&mut self) -> Outcome<f64> {
-        Ok(self.run(self.turn)? / self.turn as f64 * 1e3)
+        Ok(self.run(self.turn)?.0 / self.turn as f64 * 1e3)
     }
 
     fn line(&mut self) -> Outcome<String> {
@@ -179,8 +150,8 @@ mod tests {
         // Ten milliseconds per iteration, as it claims.
         let script = r#"echo '{"name": "sleepy"}'; while read n; do echo "{\"seconds\": $n.0e-2, \"det_f\": 1}"; done"#;
         let mut process = shell(script).unwrap();
-        assert_eq!(process.name(), "sleepy");
-        assert!(process.first_iteration() < 10.0);
+        assert_eq!(process.name, "sleepy");
+        assert!(process.first_iteration < 10.0);
         process.tune(Duration::from_millis(500)).unwrap();
         assert_eq!((process.turn, process.device(), process.moved()), (50, None, None));
         assert!((process.sample().unwrap() - 10.0).abs() < 1e-9);

@@ -8,22 +8,15 @@ use crate::measure::{Effort, Measured, Record};
 use crate::series::Series;
 use crate::table::Table;
 
-/// A run of the benchmarks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
-    /// Where.
     pub machine: Machine,
-    /// How long and how often.
     pub effort: Effort,
-    /// What was found.
     pub records: Vec<Record>,
 }
 
 impl Report {
     /// Everything, for machines. Rates and ratios are added to what was measured.
-    ///
-    /// # Errors
-    /// If a number cannot be written.
     pub fn json(&self) -> Outcome<String> {
         let mut report = serde_json::to_value(self)?;
         for (record, value) in self.records.iter().zip(report["records"].as_array_mut().into_iter().flatten()) {

@@ -10,7 +10,6 @@ pub struct Series {
 }
 
 impl Series {
-    /// Adds a measurement.
     pub fn push(&mut self, value: f64) {
         self.values.push(value);
     }
@@ -25,7 +24,6 @@ impl Series {
         }
     }
 
-    /// The smallest and the largest.
     pub fn range(&self) -> (f64, f64) {
         let sorted = self.sorted();
         (sorted.first().copied().unwrap_or(f64::NAN), sorted.last().copied().unwrap_or(f64::NAN))

@@ -9,7 +9,6 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table with these heads of columns.
     pub fn new(heads: &[&str]) -> Self {
         Table { rows: vec![heads.iter().map(|head| (*head).to_owned()).collect()] }
     }

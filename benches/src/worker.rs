@@ -14,9 +14,6 @@ use serde_json::json;
 use crate::{Failure, Outcome};
 
 /// Trains for as long as there is input, on a device of this kind; `how` ends the name.
-///
-/// # Errors
-/// Those of the training, and if the input is not as it should be.
 pub fn run(mut imnn: Imnn<f32>, device: &'static str, how: &str) -> Outcome {
     let endless = FitSettings {
         max_iterations: usize::MAX,

@@ -20,12 +20,7 @@ pub enum Net {
     /// 3 x 128 with leaky ReLU, on the mean and variance of ten draws.
     Dense,
     /// Inception blocks, on Gaussian fields with a power-law spectrum.
-    Inception {
-        /// Pixels along a side.
-        side: usize,
-        /// Filters of each branch of a block.
-        filters: usize,
-    },
+    Inception { side: usize, filters: usize },
     /// Convolutions in three dimensions, on the mean and variance of 16^3 voxels.
     Volume,
 }
@@ -57,9 +52,7 @@ pub enum Spread {
 /// An IMNN to train.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Workload {
-    /// The network.
     pub net: Net,
-    /// The kind of simulations.
     pub feed: Feed,
     /// How many, all with derivatives.
     pub n_s: usize,
@@ -74,6 +67,8 @@ pub struct Workload {
 }
 
 const MEBIBYTE: usize = 1 << 20;
+/// Independent Gaussian voxels in a box, of which the parameters are mean and variance.
+const N_VOXELS: usize = 16 * 16 * 16;
 /// What aggregated workloads hand to a device at once.
 const N_PER_DEVICE: usize = 100;
 
@@ -182,7 +177,6 @@ impl Workload {
         }
     }
 
-    /// The workload of this name.
     pub fn named(name: &str) -> Option<Self> {
         TIMED.iter().chain(LIMITED).chain(ON_CARD).find(|workload| workload.name() == name).copied()
     }
@@ -198,22 +192,16 @@ impl Workload {
     }
 
     /// The operations of one iteration, done plainly.
-    ///
-    /// # Errors
-    /// If network and data do not fit.
     pub fn flops(&self) -> Outcome<u64> {
         let shape = match self.net {
             Net::Dense => vec![10],
             Net::Inception { side, .. } => vec![side, side, 1],
-            Net::Volume => VOLUME.to_vec(),
+            Net::Volume => vec![N_VOXELS],
         };
         Ok(Flops::of(&Model::new(self.network(), &shape)?).per_iteration(self.rows()))
     }
 
     /// The IMNN, with its simulations made, on this many threads; with `dfdx` each layer by its definition.
-    ///
-    /// # Errors
-    /// Those of its parts.
     pub fn imnn(&self, threads: usize, dfdx: bool) -> Outcome<Imnn<f32>> {
         let cpu = |threads| -> Outcome<Cpu<f32>> {
             let mut cpu = Cpu::new(threads)?;
@@ -236,9 +224,6 @@ impl Workload {
     }
 
     /// The IMNN on the first GPU, which may keep so many bytes; with `tf32` its products are rounded.
-    ///
-    /// # Errors
-    /// Those of its parts, and if there is no GPU.
     pub fn on_card(&self, tf32: bool, memory: Option<usize>) -> Outcome<Imnn<f32>> {
         let mut cuda = Cuda::new(0)?.with_tf32(tf32);
         if let Some(bytes) = memory {
@@ -251,7 +236,7 @@ impl Workload {
         match self.net {
             Net::Dense => self.with(GaussianMeanVariance { n_data: 10 }, [0.0, 1.0], device),
             Net::Inception { side, .. } => self.with(Arc::new(PowerLawField::new(side)?), [1.0, 0.5], device),
-            Net::Volume => self.with(Voxels, [0.0, 1.0], device),
+            Net::Volume => self.with(GaussianMeanVariance { n_data: N_VOXELS }, [0.0, 1.0], device),
         }
     }
 
@@ -289,34 +274,6 @@ impl Workload {
             };
         }
         Ok(builder.build()?)
-    }
-}
-
-const VOLUME: [usize; 4] = [16, 16, 16, 1];
-
-/// Independent Gaussian voxels in a box; the parameters are their mean and variance.
-#[derive(Clone, Copy, Debug)]
-struct Voxels;
-
-impl Voxels {
-    const DRAWS: GaussianMeanVariance = GaussianMeanVariance { n_data: 16 * 16 * 16 };
-}
-
-impl Simulator for Voxels {
-    fn n_params(&self) -> usize {
-        2
-    }
-
-    fn data_shape(&self) -> Vec<usize> {
-        VOLUME.to_vec()
-    }
-
-    fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]) {
-        Voxels::DRAWS.simulate(key, theta, data);
-    }
-
-    fn simulate_with_derivative(&self, key: Key, theta: &[f64], data: &mut [f64], derivative: &mut [f64]) {
-        Voxels::DRAWS.simulate_with_derivative(key, theta, data, derivative);
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
-use crate::process::{Failure, Outcome, cargo, run as run_command};
+use crate::process::{Outcome, cargo, run as run_command};
 use crate::{setup, workspace};
 
 /// The additions, as `git diff` shows them, and the name of the activation among them.
@@ -19,10 +19,7 @@ pub fn patches() -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-pub fn run(arguments: &[String]) -> Outcome {
-    if let Some(argument) = arguments.first() {
-        return Err(Failure::usage(format!("addition takes no arguments, found `{argument}`")));
-    }
+pub fn run(_: &[String]) -> Outcome {
     setup::run()?;
     let folder = absolute(&workspace::target())?.join("addition");
     let (patched, sources) = (folder.join("patched"), folder.join("sources"));

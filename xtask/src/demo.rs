@@ -2,16 +2,13 @@
 
 use std::time::Instant;
 
-use crate::process::{Failure, Outcome, cargo, run as run_command};
+use crate::process::{Outcome, cargo, run as run_command};
 use crate::{setup, workspace};
 
 /// Where the example writes, relative to the root.
 const OUT: &str = "target/demo";
 
-pub fn run(arguments: &[String]) -> Outcome {
-    if let Some(argument) = arguments.first() {
-        return Err(Failure::usage(format!("demo takes no arguments, found `{argument}`")));
-    }
+pub fn run(_: &[String]) -> Outcome {
     setup::run()?;
     let package = ["-p", "imnn-examples", "--example", "mean_variance"];
     eprintln!("compiling (some minutes the first time)");

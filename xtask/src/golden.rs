@@ -35,7 +35,7 @@ pub fn run(arguments: &[String]) -> Outcome {
 /// Runs the independent calculation, if Python can.
 fn recompute() -> Outcome {
     let python = env::var("PYTHON").unwrap_or_else(|_| "python3".into());
-    if !succeeds(Command::new(&python).args(["-c", "import numpy"]), "") {
+    if !succeeds(Command::new(&python).args(["-c", "import numpy"])) {
         println!("{python} has no numpy: the numbers were not recomputed (set PYTHON to one that has)");
         return Ok(());
     }

@@ -56,7 +56,7 @@ tests of the crates with unsafe code under AddressSanitizer; minutes, all is com
 kernels for GPUs: get NVIDIA's compiler (or take it from FOLDER), compile for all cards;
 test the GPU engine on a stand-in for the libraries" },
     Command { name: "gpu-check", arguments: "[--pack FOLDER]", run: gpu_check::run, what: "\
-everything that can only be seen on a GPU; --pack puts it into a folder for a machine without
+what can only be seen on a GPU; --pack puts it into a folder for a machine without
 Rust and network, where run.sh does it" },
     Command { name: "golden", arguments: "[--check]", run: golden::run, what: "\
 how the golden numbers are made; --check verifies the files" },
@@ -96,7 +96,12 @@ fn run(arguments: &[String]) -> Outcome {
         print!("{}", entry(command));
         return Ok(());
     }
-    (command.run)(rest)
+    match rest.first() {
+        Some(argument) if command.arguments.is_empty() => {
+            Err(Failure::usage(format!("{name} takes no arguments, found `{argument}`")))
+        }
+        _ => (command.run)(rest),
+    }
 }
 
 fn help() -> String {
@@ -137,5 +142,7 @@ mod tests {
         assert!(
             failure.to_string().contains("unknown command `tidi`") && failure.to_string().contains("cargo xtask tidy")
         );
+        let failure = run(&["tidy".into(), "it".into()]).unwrap_err();
+        assert_eq!((failure.status, failure.to_string().as_str()), (2, "tidy takes no arguments, found `it`"));
     }
 }

@@ -60,7 +60,7 @@ fn interpreter() -> Outcome<PathBuf> {
     }
     let folder = workspace::root().join("target/python");
     let python = folder.join("bin/python");
-    if !succeeds(Command::new(&python).args(["-c", "import tensorflow, h5py, hdf5plugin"]), "") {
+    if !succeeds(Command::new(&python).args(["-c", "import tensorflow, h5py, hdf5plugin"])) {
         run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
         let requirements = workspace::root().join("crates/imnn-data/tests/python/requirements.txt");
         let pip = || {

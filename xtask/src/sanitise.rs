@@ -4,9 +4,6 @@
 //! instructions of this machine: what lies outside an allocation, or was freed, ends the test. An access beyond a slice
 //! but inside its allocation is not seen, hence there are tests whose slices end with their memory.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use crate::process::{Failure, Outcome, cargo, output, run as run_command};
 use crate::{setup, workspace};
 
@@ -17,16 +14,11 @@ const CRATES: [&str; 2] = ["imnn-compute", "imnn-device"];
 pub fn run(arguments: &[String]) -> Outcome {
     setup::run()?;
     let target = target(&output(&mut cargo(&["--version", "--verbose"]))?)?;
-    run_command(&mut tests(&target, arguments))
-}
-
-/// The tests of the library and all that it depends on, compiled to a folder of their own.
-fn tests(target: &str, arguments: &[String]) -> Command {
-    let mut command = cargo(&["test", "--lib", "--target", target]);
-    command
+    let mut tests = cargo(&["test", "--lib", "--target", &target]);
+    tests
         .args(CRATES.iter().flat_map(|name| ["--package", name]))
         .arg("--target-dir")
-        .arg(folder())
+        .arg(workspace::target().join("sanitise"))
         .arg("--")
         .args(arguments)
         // The sanitiser comes with stable compilers too, but its flag is not stable.
@@ -34,12 +26,7 @@ fn tests(target: &str, arguments: &[String]) -> Command {
         .env("RUSTFLAGS", "-Zsanitizer=address")
         // Leaks are no matter of unsafe code, and looking for them needs rights that containers may not give.
         .env("ASAN_OPTIONS", "detect_leaks=0");
-    command
-}
-
-fn folder() -> PathBuf {
-    let target = workspace::target();
-    target.join("sanitise")
+    run_command(&mut tests)
 }
 
 /// The machine's own target in what `cargo --version --verbose` prints. Named, it keeps the sanitiser out of build scripts

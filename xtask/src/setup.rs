@@ -13,21 +13,11 @@ mod probe;
 
 use probe::{OPENBLAS, exists, links};
 
-/// How one package manager is asked for what we need.
-struct Manager {
-    program: &'static str,
-    /// Command lines, all run as root.
-    commands: &'static [&'static [&'static str]],
-}
-
-/// Debian and Ubuntu: the ones that we run ourselves.
-const APT: Manager = Manager {
-    program: "apt-get",
-    commands: &[
-        &["apt-get", "update", "--quiet"],
-        &["apt-get", "install", "--yes", "--no-install-recommends", "g++", "libc6-dev", "libopenblas-dev"],
-    ],
-};
+/// What we run ourselves, as root, on Debian and Ubuntu.
+const APT: [&[&str]; 2] = [
+    &["apt-get", "update", "--quiet"],
+    &["apt-get", "install", "--yes", "--no-install-recommends", "g++", "libc6-dev", "libopenblas-dev"],
+];
 
 /// Installs the packages that are missing, or says how to.
 pub fn run() -> Outcome {
@@ -36,18 +26,17 @@ pub fn run() -> Outcome {
         return Ok(());
     }
     eprintln!("missing: {}", missing.join(", "));
-    if !exists(APT.program) {
+    if !exists("apt-get") {
         return Err(Failure::new(by_hand()));
     }
-    let prefix = as_root().ok_or_else(|| {
-        Failure::new(format!("root rights are needed; as root, run\n    {}", shown(APT.commands, &[])))
-    })?;
-    for command in APT.commands {
+    let prefix =
+        as_root().ok_or_else(|| Failure::new(format!("root rights are needed; as root, run\n    {}", shown(&[]))))?;
+    for command in APT {
         let words = [&prefix[..], command].concat();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive");
         process::run(&mut command)
-            .map_err(|failure| Failure::new(format!("{failure}; run\n    {}", shown(APT.commands, &["sudo"]))))?;
+            .map_err(|failure| Failure::new(format!("{failure}; run\n    {}", shown(&["sudo"]))))?;
     }
     let missing = self::missing();
     if missing.is_empty() {
@@ -93,9 +82,8 @@ fn by_hand() -> String {
     )
 }
 
-fn shown(commands: &[&[&str]], prefix: &[&str]) -> String {
-    let lines: Vec<String> = commands.iter().map(|words| [prefix, words].concat().join(" ")).collect();
-    lines.join(" && ")
+fn shown(prefix: &[&str]) -> String {
+    APT.map(|words| [prefix, words].concat().join(" ")).join(" && ")
 }
 
 #[cfg(test)]
@@ -111,7 +99,7 @@ mod tests {
 
     #[test]
     fn commands_to_type_are_complete() {
-        let shown = shown(APT.commands, &["sudo"]);
+        let shown = shown(&["sudo"]);
         assert!(shown.starts_with("sudo apt-get update --quiet && sudo apt-get install"), "{shown}");
         assert!(shown.ends_with("libopenblas-dev"), "{shown}");
     }

@@ -5,6 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use imnn::data::{Arrays, Files, FilesKind, ParameterSteps, simulate_numerical};
+use imnn::io::npy;
 use imnn::sim::{Key, PowerLawField};
 
 use crate::Outcome;
@@ -12,7 +13,6 @@ use crate::machine::threads;
 
 /// Pixels along a side of the fields.
 const SIDE: usize = 64;
-/// The fiducial parameters.
 pub const THETA: [f64; 2] = [1.0, 0.5];
 const WIDTHS: [f64; 2] = [0.1, 0.1];
 /// Simulations that a thread makes at a time.
@@ -27,9 +27,6 @@ pub struct DataSet {
 
 impl DataSet {
     /// The set of about this many bytes in a folder, written if it is not there already.
-    ///
-    /// # Errors
-    /// If the folder cannot be written to.
     pub fn of_size(folder: &Path, bytes: f64) -> Outcome<Self> {
         let n = ((bytes / Self::row_bytes() as f64).ceil() as usize).max(2 * BATCH);
         let set = DataSet { folder: folder.to_owned(), n };
@@ -46,9 +43,6 @@ impl DataSet {
     }
 
     /// The set that a folder has.
-    ///
-    /// # Errors
-    /// If there is none, or a part of one.
     pub fn within(folder: &Path) -> Outcome<Self> {
         let at = |n: usize| DataSet { folder: folder.to_owned(), n };
         let len = |path: &Path| -> Outcome<usize> { Ok(usize::try_from(path.metadata()?.len())?) };
@@ -60,17 +54,14 @@ impl DataSet {
         Ok(set)
     }
 
-    /// How many simulations there are, all with derivatives.
     pub fn n(&self) -> usize {
         self.n
     }
 
-    /// The bytes of the numbers.
     pub fn bytes(&self) -> usize {
         self.n * Self::row_bytes()
     }
 
-    /// Where it is.
     pub fn files(&self) -> Outcome<Files> {
         let kind = FilesKind::Numerical(ParameterSteps::of_widths(WIDTHS)?);
         Ok(Files::new(self.fiducial(), self.derivative(), kind))
@@ -115,8 +106,8 @@ impl DataSet {
             });
             for arrays in made {
                 let arrays = arrays?;
-                put(&mut fiducial, arrays.fiducial().iter())?;
-                put(&mut derivative, arrays.derivative().iter())?;
+                npy::write_values(arrays.fiducial().iter(), &mut fiducial)?;
+                npy::write_values(arrays.derivative().iter(), &mut derivative)?;
             }
         }
         fiducial.flush()?;
@@ -130,21 +121,9 @@ const HEADER: usize = 128;
 
 /// A `.npy` file of single precision whose numbers follow.
 fn create(path: &Path, shape: &[usize]) -> Outcome<BufWriter<File>> {
-    let shape: Vec<String> = shape.iter().map(usize::to_string).collect();
-    let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", shape.join(", "));
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    let len = HEADER - 10;
-    file.write_all(b"\x93NUMPY\x01\x00")?;
-    file.write_all(&u16::try_from(len)?.to_le_bytes())?;
-    writeln!(file, "{text:<width$}", width = len - 1)?;
+    file.write_all(&npy::header(npy::descr::<f32>(), shape))?;
     Ok(file)
-}
-
-fn put<'a>(file: &mut BufWriter<File>, values: impl Iterator<Item = &'a f32>) -> Outcome {
-    for value in values {
-        file.write_all(&value.to_le_bytes())?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -55,7 +55,6 @@ impl From {
     }
 }
 
-/// What was measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     machine: Machine,
@@ -75,9 +74,6 @@ struct Record {
 }
 
 /// The IMNN that is trained: three small convolutions, so that reading is a good part of the work.
-///
-/// # Errors
-/// Those of its parts.
 pub fn imnn(set: &DataSet, threads: usize, source: From) -> Outcome<Imnn<f32>> {
     let convolve =
         |filters, kernel: usize, stride: usize| conv(filters, &[kernel, kernel], &[stride, stride], Padding::Circular);
@@ -106,9 +102,6 @@ pub fn imnn(set: &DataSet, threads: usize, source: From) -> Outcome<Imnn<f32>> {
 }
 
 /// Writes the data set, trains on it in turns, and removes it.
-///
-/// # Errors
-/// If there is no room for it, a process fails, or they do not agree.
 pub fn measure(options: &Options, quick: bool) -> Outcome<Report> {
     if !(options.size.is_finite() && options.size > 0.0) {
         return Err(format!("--size {}: a size in GiB is needed, as 8", options.size).into());
@@ -160,7 +153,7 @@ fn measure_set(set: &DataSet, options: &Options, quick: bool) -> Outcome<Report>
 fn run(programs: &mut [(Process, From, Series)], iterations: usize) -> Outcome<Vec<(f64, Option<f64>)>> {
     let mut answers = vec![];
     for (process, source, _) in programs {
-        let answer = process.run_to(iterations)?;
+        let answer = process.run(iterations)?;
         let (_, expected) = *answers.first().unwrap_or(&answer);
         if answer.1.map(f64::to_bits) != expected.map(f64::to_bits) {
             let (found, name) = (answer.1, source.name());
@@ -173,9 +166,6 @@ fn run(programs: &mut [(Process, From, Series)], iterations: usize) -> Outcome<V
 
 impl Report {
     /// Everything, for machines, with speeds as parts of that in memory.
-    ///
-    /// # Errors
-    /// If a number cannot be written.
     pub fn json(&self) -> Outcome<String> {
         let mut report = serde_json::to_value(self)?;
         for (record, value) in self.records.iter().zip(report["records"].as_array_mut().into_iter().flatten()) {

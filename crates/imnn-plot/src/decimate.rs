@@ -10,23 +10,15 @@ pub(crate) fn pieces(values: &[f64], columns: usize, keep: impl Fn(f64) -> bool)
     let columns = columns.max(1);
     let mut pieces = Vec::new();
     let mut piece: Vec<(usize, f64)> = Vec::new();
-    if n <= 2 * columns {
-        for (i, &value) in values.iter().enumerate() {
-            if keep(value) {
-                piece.push((i, value));
-            } else if !piece.is_empty() {
-                pieces.push(std::mem::take(&mut piece));
-            }
-        }
-    } else {
-        for column in 0..columns {
-            let range = column * n / columns..(column + 1) * n / columns;
-            let outline = outline(range.map(|i| (i, values[i])).filter(|&(_, value)| keep(value)));
-            if !outline.is_empty() {
-                piece.extend(outline);
-            } else if !piece.is_empty() {
-                pieces.push(std::mem::take(&mut piece));
-            }
+    // A short curve has a column for each of its values.
+    let columns = if n <= 2 * columns { n } else { columns };
+    for column in 0..columns {
+        let range = column * n / columns..(column + 1) * n / columns;
+        let outline = outline(range.map(|i| (i, values[i])).filter(|&(_, value)| keep(value)));
+        if !outline.is_empty() {
+            piece.extend(outline);
+        } else if !piece.is_empty() {
+            pieces.push(std::mem::take(&mut piece));
         }
     }
     if !piece.is_empty() {

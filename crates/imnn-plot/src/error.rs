@@ -40,10 +40,10 @@ pub enum PlotError {
     /// The file could not be written.
     #[error(transparent)]
     Write(#[from] imnn_io::FileError),
-    /// The drawing backend or the encoder refused.
+    /// The encoder of the image refused.
     #[error("the plot could not be drawn: {reason}")]
     Draw {
-        /// What the backend says.
+        /// What it says.
         reason: String,
     },
 }

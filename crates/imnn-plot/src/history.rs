@@ -2,21 +2,19 @@
 
 use std::path::Path;
 
-use imnn_fit::{History, Trace};
-use plotters_backend::DrawingBackend;
-
 use crate::PlotError;
 use crate::axis::Axis;
-use crate::canvas::{Align, Canvas, Lettering, UNITS};
 use crate::font::text_width;
-use crate::output::{Format, format};
 use crate::panel::{self, Area, Curve, Panel};
-use crate::raster::Raster;
+use crate::picture::{Align, Lettering, Picture};
+use crate::raster::png;
 use crate::style::{
     BAND_OPACITY, BAND_WIDTH, BLUE, CURVE_WIDTH, DOTTED, GREEN, INK, LABEL_SIZE, LONG_DASHED, MUTED, PURPLE, Rgb,
-    Stroke, TICK_SIZE, TITLE_SIZE, VERMILION, WHITE, light,
+    Stroke, TICK_SIZE, TITLE_SIZE, VERMILION, light,
 };
+use crate::svg::svg;
 use crate::ticks::{grouped, number};
+use imnn_fit::{History, Trace};
 
 /// How the history is plotted.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,38 +50,14 @@ impl Default for HistoryPlot {
 /// be written. A file that was there before stays as it is then.
 pub fn plot_history(history: &History, settings: &HistoryPlot, path: impl AsRef<Path>) -> Result<(), PlotError> {
     let path = path.as_ref();
-    let format = format(path)?;
-    check(history, settings)?;
-    let bytes = match format {
-        Format::Png => png(history, settings)?,
-        Format::Svg => svg(history, settings)?.into_bytes(),
+    let extension = path.extension().map(|extension| extension.to_string_lossy().into_owned()).unwrap_or_default();
+    let drawn = || check(history, settings).map(|()| drawn(history, settings));
+    let bytes = match extension.to_ascii_lowercase().as_str() {
+        "png" => png(&drawn()?, settings.pixel_ratio).map_err(|error| PlotError::Draw { reason: error.to_string() })?,
+        "svg" => svg(&drawn()?).into_bytes(),
+        _ => return Err(PlotError::Format { path: path.to_owned(), extension }),
     };
     Ok(imnn_io::atomic::write(path, &bytes)?)
-}
-
-fn png(history: &History, settings: &HistoryPlot) -> Result<Vec<u8>, PlotError> {
-    let mut raster = Raster::new(settings.width, settings.height, settings.pixel_ratio);
-    draw(&mut Canvas::new(&mut raster), history, settings)?;
-    raster.png().map_err(|reason| PlotError::Draw { reason: reason.to_string() })
-}
-
-fn svg(history: &History, settings: &HistoryPlot) -> Result<String, PlotError> {
-    let (width, height) = (settings.width * UNITS as u32, settings.height * UNITS as u32);
-    let mut text = String::new();
-    {
-        let mut backend = plotters_svg::SVGBackend::with_string(&mut text, (width, height));
-        draw(&mut Canvas::new(&mut backend), history, settings)?;
-        backend.present().map_err(|reason| PlotError::Draw { reason: reason.to_string() })?;
-    }
-    // The backend draws in sixteenths of a pixel; the picture is to be shown at its logical size.
-    let (fine, logical) = (
-        format!("<svg width=\"{width}\" height=\"{height}\""),
-        format!(
-            "<svg width=\"{}\" height=\"{}\" stroke-linejoin=\"round\" stroke-linecap=\"round\"",
-            settings.width, settings.height
-        ),
-    );
-    Ok(text.replacen(&fine, &logical, 1))
 }
 
 fn check(history: &History, settings: &HistoryPlot) -> Result<(), PlotError> {
@@ -111,13 +85,9 @@ fn n_iterations(history: &History) -> usize {
     traces.map(Trace::len).max().unwrap_or(0)
 }
 
-fn draw<B: DrawingBackend>(
-    canvas: &mut Canvas<'_, B>,
-    history: &History,
-    settings: &HistoryPlot,
-) -> Result<(), PlotError> {
+fn drawn(history: &History, settings: &HistoryPlot) -> Picture {
+    let mut picture = Picture { width: settings.width, height: settings.height, shapes: vec![] };
     let (width, height) = (f64::from(settings.width), f64::from(settings.height));
-    canvas.rectangle((0.0, 0.0), (width, height), WHITE)?;
 
     let top = if settings.title.is_some() { 46.0 } else { 24.0 };
     let (gap, foot) = (24.0, 50.0);
@@ -144,39 +114,34 @@ fn draw<B: DrawingBackend>(
     for (k, panel) in panels.iter().enumerate() {
         let top = top + k as f64 * (panel_height + gap);
         let area = Area { left, top, right, bottom: top + panel_height };
-        best_line(canvas, history, area, &iterations)?;
-        panel::draw(canvas, panel, area, &iterations, legend_left, columns)?;
+        best_line(&mut picture, history, area, &iterations);
+        panel::draw(&mut picture, panel, area, &iterations, legend_left, columns);
         let middle = 0.5 * (area.top + area.bottom);
-        panel::axis_label(canvas, &panel.label, (14.0 + LABEL_SIZE, middle))?;
-        panel::axis_label(canvas, &panel.second_label, (right + 6.0 + second_labels + 12.0 + LABEL_SIZE, middle))?;
+        panel::axis_label(&mut picture, &panel.label, (14.0 + LABEL_SIZE, middle));
+        panel::axis_label(&mut picture, &panel.second_label, (right + 6.0 + second_labels + 12.0 + LABEL_SIZE, middle));
     }
 
     let bottom = top + 3.0 * panel_height + 2.0 * gap;
     for tick in &iterations.ticks {
         let x = left + iterations.place(tick.value) * (right - left);
         if let Some(label) = &tick.label {
-            canvas.text((x, bottom + 6.0 + TICK_SIZE), label, Lettering::new(TICK_SIZE, INK, Align::Centre))?;
+            picture.text((x, bottom + 6.0 + TICK_SIZE), label, Lettering::new(TICK_SIZE, INK, Align::Centre));
         }
     }
     let centre = 0.5 * (left + right);
-    canvas.text((centre, bottom + 40.0), "iteration", Lettering::new(LABEL_SIZE, INK, Align::Centre))?;
+    picture.text((centre, bottom + 40.0), "iteration", Lettering::new(LABEL_SIZE, INK, Align::Centre));
     if let Some(title) = &settings.title {
         let title = fitted(title, width - left - 14.0);
-        canvas.text((left, 24.0), &title, Lettering::new(TITLE_SIZE, INK, Align::Left))?;
+        picture.text((left, 24.0), &title, Lettering::new(TITLE_SIZE, INK, Align::Left));
     }
-    Ok(())
+    picture
 }
 
 /// A dotted line at the best iteration, through all panels.
-fn best_line<B: DrawingBackend>(
-    canvas: &mut Canvas<'_, B>,
-    history: &History,
-    area: Area,
-    iterations: &Axis,
-) -> Result<(), PlotError> {
-    let Some(best) = history.best_iteration.filter(|&best| best < n_iterations(history)) else { return Ok(()) };
+fn best_line(picture: &mut Picture, history: &History, area: Area, iterations: &Axis) {
+    let Some(best) = history.best_iteration.filter(|&best| best < n_iterations(history)) else { return };
     let x = area.left + iterations.place(best as f64) * (area.right - area.left);
-    canvas.line(&[(x, area.top), (x, area.bottom)], Stroke::solid(MUTED, 1.0).dashed(DOTTED))
+    picture.line(&[(x, area.top), (x, area.bottom)], Stroke::solid(MUTED, 1.0).dashed(DOTTED));
 }
 
 fn fisher<'a>(history: &'a History, settings: &HistoryPlot, count: usize) -> Panel<'a> {
@@ -189,13 +154,12 @@ fn fisher<'a>(history: &'a History, settings: &HistoryPlot, count: usize) -> Pan
     Panel {
         label: vec![("det F".to_owned(), INK)],
         axis: Axis::suited(values, count),
-        second_label: Vec::new(),
-        second_axis: None,
         reference: settings
             .expected_det_f
             .map(|value| (value, format!("expected, {}", number(value)), Stroke::solid(INK, 1.2).dashed(LONG_DASHED))),
         marker: best.map(|(i, value)| (i, value, format!("best, {} at {}", number(value), grouped(i as u64)), colour)),
         curves,
+        ..Panel::default()
     }
 }
 
@@ -205,11 +169,8 @@ fn covariance(history: &History, count: usize) -> Panel<'_> {
     Panel {
         label: vec![("det C,  ".to_owned(), GREEN), ("det C⁻¹".to_owned(), PURPLE)],
         axis: Axis::logarithmic(curves.iter().flat_map(|curve| curve.values).copied(), count),
-        second_label: Vec::new(),
-        second_axis: None,
         curves,
-        reference: None,
-        marker: None,
+        ..Panel::default()
     }
 }
 
@@ -223,8 +184,7 @@ fn regularisation(history: &History, count: usize) -> Panel<'_> {
         second_label: vec![("r".to_owned(), VERMILION)],
         second_axis: Axis::linear(values(true), count),
         curves,
-        reference: None,
-        marker: None,
+        ..Panel::default()
     }
 }
 
@@ -441,6 +401,18 @@ mod tests {
             History { training: trace(100_000), validation: Some(trace(100_000)), best_iteration: Some(99_000) };
         let (_, _, svg) = check(&history, &settings());
         assert!(svg.len() < 500_000, "{} bytes", svg.len());
+    }
+
+    #[test]
+    fn the_extension_decides() {
+        let history = History { training: trace(5), ..History::default() };
+        let message = |path: &str| plot_history(&history, &settings(), path).unwrap_err().to_string();
+        assert_eq!(message("b.pdf"), "b.pdf: plots cannot be written as .pdf; use .png or .svg");
+        assert_eq!(message("plot"), "plot: plots cannot be written without an extension; use .png or .svg");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b.PNG");
+        plot_history(&history, &settings(), &path).unwrap();
+        assert!(fs::read(path).unwrap().starts_with(b"\x89PNG"));
     }
 
     #[test]

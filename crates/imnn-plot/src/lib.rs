@@ -19,22 +19,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Nothing is asked of the machine: the font is part of the crate, and so is the rasteriser. Everything is drawn through
-//! the drawing interface of the plotters family (`plotters-backend`), by its own backend for SVG and by a smooth one of
-//! this crate for PNG.
+//! Nothing is asked of the machine: the font is part of the crate, and so is the rasteriser.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod axis;
-mod canvas;
 mod decimate;
 mod error;
 mod font;
 mod history;
-mod output;
 mod panel;
+mod picture;
 mod raster;
 mod style;
+mod svg;
 mod ticks;
 
 pub use error::PlotError;

@@ -1,12 +1,9 @@
 //! One panel: a frame with one or two vertical axes, curves, and a legend at its right.
 
-use plotters_backend::DrawingBackend;
-
-use crate::PlotError;
 use crate::axis::Axis;
-use crate::canvas::{Align, Canvas, Lettering};
 use crate::decimate::pieces;
 use crate::font::text_width;
+use crate::picture::{Align, Lettering, Picture};
 use crate::style::{
     CURVE_WIDTH, FRAME_WIDTH, GRID, INK, LABEL_SIZE, LEGEND_SIZE, MAJOR_TICK, MARKER_RADIUS, MINOR_TICK, MUTED, Rgb,
     Stroke, TICK_SIZE, WHITE,
@@ -26,6 +23,7 @@ pub(crate) struct Curve<'a> {
 pub(crate) type Label = Vec<(String, Rgb)>;
 
 /// What one panel shows.
+#[derive(Default)]
 pub(crate) struct Panel<'a> {
     pub(crate) label: Label,
     pub(crate) axis: Option<Axis>,
@@ -71,15 +69,15 @@ pub(crate) fn legend_width(panel: &Panel<'_>) -> f64 {
 }
 
 /// Draws a panel into `area`; its legend begins at `legend_left`. `columns` is the resolution for long curves.
-pub(crate) fn draw<B: DrawingBackend>(
-    canvas: &mut Canvas<'_, B>,
+pub(crate) fn draw(
+    picture: &mut Picture,
     panel: &Panel<'_>,
     area: Area,
     iterations: &Axis,
     legend_left: f64,
     columns: usize,
-) -> Result<(), PlotError> {
-    grid(canvas, panel, area, iterations)?;
+) {
+    grid(picture, panel, area, iterations);
     for curve in &panel.curves {
         let axis = if curve.second { &panel.second_axis } else { &panel.axis };
         let Some(axis) = axis else { continue };
@@ -88,8 +86,8 @@ pub(crate) fn draw<B: DrawingBackend>(
                 piece.iter().map(|&(i, value)| (area.x(iterations, i as f64), area.y(axis, value))).collect();
             match points[..] {
                 // A single value between gaps is no line, but it is there.
-                [point] => canvas.disc(point, 1.4 * CURVE_WIDTH, curve.stroke.colour)?,
-                _ => canvas.line(&points, curve.stroke)?,
+                [point] => picture.disc(point, 1.4 * CURVE_WIDTH, curve.stroke.colour),
+                _ => picture.line(&points, curve.stroke),
             }
         }
     }
@@ -98,51 +96,45 @@ pub(crate) fn draw<B: DrawingBackend>(
         && let Some(axis) = panel.axis.as_ref().filter(|axis| axis.holds(*value))
     {
         let y = area.y(axis, *value);
-        canvas.line(&[(area.left, y), (area.right, y)], *stroke)?;
+        picture.line(&[(area.left, y), (area.right, y)], *stroke);
     }
     if let Some((iteration, value, _, colour)) = &panel.marker
         && let Some(axis) = panel.axis.as_ref().filter(|axis| axis.holds(*value))
     {
-        marker(canvas, (area.x(iterations, *iteration as f64), area.y(axis, *value)), *colour)?;
+        marker(picture, (area.x(iterations, *iteration as f64), area.y(axis, *value)), *colour);
     }
-    frame(canvas, panel, area, iterations)?;
+    frame(picture, panel, area, iterations);
     if panel.axis.is_none() && panel.second_axis.is_none() {
         let centre = (0.5 * (area.left + area.right), 0.5 * (area.top + area.bottom));
-        canvas.text(centre, "no value that can be shown", Lettering::new(LABEL_SIZE, MUTED, Align::Centre))?;
+        picture.text(centre, "no value that can be shown", Lettering::new(LABEL_SIZE, MUTED, Align::Centre));
     }
     let mut y = area.top + 0.5 * LEGEND_LINE;
     for (sample, text) in legend(panel) {
         match sample {
-            Sample::Line(stroke) => canvas.line(&[(legend_left, y), (legend_left + SAMPLE, y)], stroke)?,
-            Sample::Marker(colour) => marker(canvas, (legend_left + 0.5 * SAMPLE, y), colour)?,
+            Sample::Line(stroke) => picture.line(&[(legend_left, y), (legend_left + SAMPLE, y)], stroke),
+            Sample::Marker(colour) => marker(picture, (legend_left + 0.5 * SAMPLE, y), colour),
         }
         let at = (legend_left + SAMPLE + 8.0, y + 0.36 * LEGEND_SIZE);
-        canvas.text(at, &text, Lettering::new(LEGEND_SIZE, INK, Align::Left))?;
+        picture.text(at, &text, Lettering::new(LEGEND_SIZE, INK, Align::Left));
         y += LEGEND_LINE;
     }
-    Ok(())
 }
 
 /// Draws the label of a vertical axis, centred at `y`: a symbol as it is, a longer text upright with its baseline at `x`.
-pub(crate) fn axis_label<B: DrawingBackend>(
-    canvas: &mut Canvas<'_, B>,
-    label: &Label,
-    (x, y): (f64, f64),
-) -> Result<(), PlotError> {
+pub(crate) fn axis_label(picture: &mut Picture, label: &Label, (x, y): (f64, f64)) {
     if let [(symbol, colour)] = &label[..]
         && symbol.chars().count() <= 2
     {
         let at = (x - 0.4 * LABEL_SIZE, y + 0.36 * LABEL_SIZE);
-        return canvas.text(at, symbol, Lettering::new(LABEL_SIZE + 1.0, *colour, Align::Centre));
+        return picture.text(at, symbol, Lettering::new(LABEL_SIZE + 1.0, *colour, Align::Centre));
     }
     let width: f64 = label.iter().map(|(text, _)| text_width(text, LABEL_SIZE)).sum();
     let mut pen = y + 0.5 * width;
     for (text, colour) in label {
         let lettering = Lettering { upright: true, ..Lettering::new(LABEL_SIZE, *colour, Align::Left) };
-        canvas.text((x, pen), text.trim_end(), lettering)?;
+        picture.text((x, pen), text.trim_end(), lettering);
         pen -= text_width(text, LABEL_SIZE);
     }
-    Ok(())
 }
 
 const SAMPLE: f64 = 28.0;
@@ -164,43 +156,32 @@ fn legend(panel: &Panel<'_>) -> Vec<(Sample, String)> {
     curves.chain(reference).chain(marker).collect()
 }
 
-fn marker<B: DrawingBackend>(canvas: &mut Canvas<'_, B>, at: (f64, f64), colour: Rgb) -> Result<(), PlotError> {
-    canvas.disc(at, MARKER_RADIUS + 1.5, WHITE)?;
-    canvas.disc(at, MARKER_RADIUS, colour)
+fn marker(picture: &mut Picture, at: (f64, f64), colour: Rgb) {
+    picture.disc(at, MARKER_RADIUS + 1.5, WHITE);
+    picture.disc(at, MARKER_RADIUS, colour);
 }
 
-fn grid<B: DrawingBackend>(
-    canvas: &mut Canvas<'_, B>,
-    panel: &Panel<'_>,
-    area: Area,
-    iterations: &Axis,
-) -> Result<(), PlotError> {
+fn grid(picture: &mut Picture, panel: &Panel<'_>, area: Area, iterations: &Axis) {
     let stroke = Stroke::solid(GRID, FRAME_WIDTH);
     for tick in panel.axis.iter().flat_map(|axis| &axis.ticks).filter(|tick| tick.label.is_some()) {
         if let Some(axis) = &panel.axis {
             let y = area.y(axis, tick.value).round();
-            canvas.line(&[(area.left, y), (area.right, y)], stroke)?;
+            picture.line(&[(area.left, y), (area.right, y)], stroke);
         }
     }
     for tick in &iterations.ticks {
         let x = area.x(iterations, tick.value).round();
-        canvas.line(&[(x, area.top), (x, area.bottom)], stroke)?;
+        picture.line(&[(x, area.top), (x, area.bottom)], stroke);
     }
-    Ok(())
 }
 
-fn frame<B: DrawingBackend>(
-    canvas: &mut Canvas<'_, B>,
-    panel: &Panel<'_>,
-    area: Area,
-    iterations: &Axis,
-) -> Result<(), PlotError> {
+fn frame(picture: &mut Picture, panel: &Panel<'_>, area: Area, iterations: &Axis) {
     let stroke = Stroke::solid(INK, FRAME_WIDTH);
     let Area { left, top, right, bottom } = area;
-    canvas.line(&[(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], stroke)?;
+    picture.line(&[(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], stroke);
     for tick in &iterations.ticks {
         let x = area.x(iterations, tick.value).round();
-        canvas.line(&[(x, bottom), (x, bottom - MAJOR_TICK)], stroke)?;
+        picture.line(&[(x, bottom), (x, bottom - MAJOR_TICK)], stroke);
     }
     for (axis, x, inwards, align) in
         [(&panel.axis, left, 1.0, Align::Right), (&panel.second_axis, right, -1.0, Align::Left)]
@@ -209,17 +190,16 @@ fn frame<B: DrawingBackend>(
         for tick in &axis.ticks {
             let y = area.y(axis, tick.value).round();
             let length = if tick.label.is_some() { MAJOR_TICK } else { MINOR_TICK };
-            canvas.line(&[(x, y), (x + inwards * length, y)], stroke)?;
+            picture.line(&[(x, y), (x + inwards * length, y)], stroke);
             if let Some(label) = &tick.label {
                 let at = (x - inwards * 6.0, y + 0.36 * TICK_SIZE);
-                canvas.text(at, label, Lettering::new(TICK_SIZE, INK, align))?;
+                picture.text(at, label, Lettering::new(TICK_SIZE, INK, align));
             }
         }
         if axis.power != 0 {
             let align = if inwards > 0.0 { Align::Left } else { Align::Right };
             let text = format!("×10{}", superscript(axis.power));
-            canvas.text((x, top - 5.0), &text, Lettering::new(TICK_SIZE, INK, align))?;
+            picture.text((x, top - 5.0), &text, Lettering::new(TICK_SIZE, INK, align));
         }
     }
-    Ok(())
 }

@@ -4,26 +4,22 @@
 use std::fs;
 
 use crate::addition::patches;
-use crate::process::Outcome;
+use crate::process::{Failure, Outcome};
 use crate::workspace::{self, Member, keys, string};
 
 pub fn faults() -> Outcome<Vec<String>> {
     let manifest = workspace::root_manifest()?;
     let members = workspace::members()?;
     let mut faults = Vec::new();
-    match fs::read_to_string(workspace::root().join("ARCHITECTURE.md")) {
-        Ok(text) => faults.extend(architecture(&text, &manifest, &members)),
-        Err(_) => faults.push("ARCHITECTURE.md is missing".into()),
-    }
-    match fs::read_to_string(workspace::root().join("README.md")) {
-        Ok(text) => faults.extend(readme(&text, &manifest)),
-        Err(_) => faults.push("README.md is missing".into()),
-    }
-    let read = |name: &str| fs::read_to_string(workspace::root().join(name)).unwrap_or_default();
-    faults.extend(citation(&read("CITATION.cff"), &manifest));
+    let read = |name: &str| {
+        fs::read_to_string(workspace::root().join(name)).map_err(|error| Failure::new(format!("{name}: {error}")))
+    };
+    faults.extend(architecture(&read("ARCHITECTURE.md")?, &manifest, &members));
+    faults.extend(readme(&read("README.md")?, &manifest));
+    faults.extend(citation(&read("CITATION.cff")?, &manifest));
     for patch in patches()? {
         let name = workspace::shown(&patch);
-        faults.extend(contributing(&read("docs/contributing.md"), &name, &read(&name)));
+        faults.extend(contributing(&read("docs/contributing.md")?, &name, &read(&name)?));
     }
     Ok(faults)
 }
@@ -31,9 +27,10 @@ pub fn faults() -> Outcome<Vec<String>> {
 /// Every crate in the section "Code map", by its name or its folder, every third-party dependency with words beside it.
 fn architecture(text: &str, manifest: &str, members: &[Member]) -> Vec<String> {
     let mut faults = Vec::new();
-    let Some(map) = section(text, "code map") else {
+    let Some((_, map)) = text.split_once("\n## Code map\n") else {
         return vec!["ARCHITECTURE.md has no section `Code map`".into()];
     };
+    let map = map.split("\n## ").next().unwrap_or_default();
     for Member { name, folder, .. } in members {
         if ![name, &workspace::shown(folder)].iter().any(|name| map.contains(&format!("`{name}`"))) {
             faults.push(format!("ARCHITECTURE.md: the code map does not mention `{name}`"));
@@ -67,26 +64,6 @@ fn contributing(text: &str, name: &str, patch: &str) -> Option<String> {
 fn gives_reason(line: &str, name: &str) -> bool {
     let is_word = |word: &&str| word.chars().filter(|c| c.is_alphabetic()).count() > 1 && !word.contains('`');
     line.contains(&format!("`{name}`")) && line.split_whitespace().filter(is_word).count() >= 4
-}
-
-/// The text under a heading, down to the next heading of the same or a higher level.
-fn section<'a>(text: &'a str, title: &str) -> Option<&'a str> {
-    let mut found: Option<(usize, usize)> = None;
-    let mut at = 0;
-    let mut in_code = false;
-    for line in text.split_inclusive('\n') {
-        in_code ^= line.starts_with("```");
-        let level = line.chars().take_while(|&c| c == '#').count();
-        if level > 0 && !in_code {
-            match found {
-                Some((start, own)) if level <= own => return Some(&text[start..at]),
-                None if line[level..].trim().eq_ignore_ascii_case(title) => found = Some((at, level)),
-                _ => {}
-            }
-        }
-        at += line.len();
-    }
-    found.map(|(start, _)| &text[start..])
 }
 
 /// Versions that README.md mentions are those of the manifest.
@@ -154,14 +131,6 @@ mod tests {
         let patch = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n context\n-old\n+new\n";
         assert_eq!(contributing("text\n```diff\n--- a/x\n+++ b/x\n-old\n+new\n```\n", "a.patch", patch), None);
         assert!(contributing("--- a/x\n+++ b/x\n-old\n", "a.patch", patch).unwrap().ends_with("a.patch: +new"));
-    }
-
-    #[test]
-    fn sections_end_at_the_next_heading_of_their_level() {
-        let text = "# A\n## Map\none\n### Deeper\n```text\n# no heading\n```\ntwo\n## Next\nthree\n";
-        let found = section(text, "map").unwrap();
-        assert!(found.contains("one") && found.contains("two") && !found.contains("three"), "{found}");
-        assert_eq!(section(text, "absent"), None);
     }
 
     #[test]

@@ -15,79 +15,39 @@ struct Layer {
 const FILES: &[&str] = &["memmap2", "ndarray-npy", "safetensors", "serde_json", "toml", "zip"];
 const NETWORKS: &[&str] = &["cudarc", "dfdx", "gemm"];
 const TERMINAL: &[&str] = &["clap", "indicatif"];
-const PLOTS: &[&str] = &["plotters", "plotters-backend", "plotters-svg"];
+const PLOTS: &[&str] = &["ab_glyph", "imnn-plot", "png"];
 const LINEAR_ALGEBRA: &[&str] = &["lax", "ndarray-linalg", "openblas-src"];
 const THREADS: &[&str] = &["rayon"];
 
 /// The agreed shape; ARCHITECTURE.md explains it.
+#[rustfmt::skip]
 const LAYERS: &[Layer] = &[
     Layer { name: "imnn-lapack", uses: &[], never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-io", uses: &["imnn-lapack"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-hdf5", uses: &["imnn-io"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-stats", uses: &["imnn-lapack"], never: &[FILES, NETWORKS, TERMINAL, PLOTS, THREADS] },
-    Layer {
-        name: "imnn-sim",
-        uses: &["imnn-lapack"],
-        never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
-    },
-    Layer {
-        name: "imnn-data",
-        uses: &["imnn-hdf5", "imnn-io", "imnn-sim"],
-        never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA],
-    },
-    Layer {
-        name: "imnn-tools",
-        uses: &["imnn-data", "imnn-io", "imnn-sim"],
-        never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA],
-    },
-    Layer {
-        name: "imnn-jobs",
-        uses: &["imnn-data", "imnn-io", "imnn-sim"],
-        never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
-    },
-    Layer {
-        name: "imnn-compute",
-        uses: &["imnn-sim"],
-        never: &[FILES, &["cudarc", "dfdx"], TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS],
-    },
-    Layer {
-        name: "imnn-models",
-        uses: &["imnn-compute", "imnn-io", "imnn-sim"],
-        never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA],
-    },
-    Layer {
-        name: "imnn-engine",
-        uses: &["imnn-compute", "imnn-models"],
-        never: &[&["cudarc"], TERMINAL, PLOTS, LINEAR_ALGEBRA],
-    },
-    Layer {
-        name: "imnn-device",
-        uses: &["imnn-compute", "imnn-data", "imnn-engine", "imnn-io", "imnn-models", "imnn-sim", "imnn-stats"],
-        never: &[TERMINAL, PLOTS],
-    },
-    Layer {
-        name: "imnn-fit",
-        uses: &["imnn-data", "imnn-device", "imnn-io", "imnn-models", "imnn-sim", "imnn-stats"],
-        never: &[&["clap"], PLOTS],
-    },
+    Layer { name: "imnn-sim", uses: &["imnn-lapack"],
+        never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer { name: "imnn-data", uses: &["imnn-hdf5", "imnn-io", "imnn-sim"],
+        never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA] },
+    Layer { name: "imnn-tools", uses: &["imnn-data", "imnn-io", "imnn-sim"],
+        never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA] },
+    Layer { name: "imnn-jobs", uses: &["imnn-data", "imnn-io", "imnn-sim"],
+        never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer { name: "imnn-compute", uses: &["imnn-sim"],
+        never: &[FILES, &["cudarc", "dfdx"], TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer { name: "imnn-models", uses: &["imnn-compute", "imnn-io", "imnn-sim"],
+        never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA] },
+    Layer { name: "imnn-engine", uses: &["imnn-compute", "imnn-models"],
+        never: &[&["cudarc"], TERMINAL, PLOTS, LINEAR_ALGEBRA] },
+    Layer { name: "imnn-device", never: &[TERMINAL, PLOTS],
+        uses: &["imnn-compute", "imnn-data", "imnn-engine", "imnn-io", "imnn-models", "imnn-sim", "imnn-stats"] },
+    Layer { name: "imnn-fit", never: &[&["clap"], PLOTS],
+        uses: &["imnn-data", "imnn-device", "imnn-io", "imnn-models", "imnn-sim", "imnn-stats"] },
     Layer { name: "imnn-plot", uses: &["imnn-fit", "imnn-io"], never: &[&["clap"]] },
-    Layer {
-        name: "imnn",
-        uses: &[
-            "imnn-data",
-            "imnn-device",
-            "imnn-fit",
-            "imnn-hdf5",
-            "imnn-io",
-            "imnn-jobs",
-            "imnn-models",
-            "imnn-plot",
-            "imnn-sim",
-            "imnn-stats",
-            "imnn-tools",
-        ],
-        never: &[&["clap"]],
-    },
+    Layer { name: "imnn", never: &[&["clap"]],
+        uses: &["imnn-data", "imnn-device", "imnn-fit", "imnn-hdf5", "imnn-io", "imnn-jobs", "imnn-models",
+            "imnn-plot", "imnn-sim", "imnn-stats", "imnn-tools"] },
     Layer { name: "imnn-cli", uses: &["imnn"], never: &[] },
     Layer { name: "imnn-benches", uses: &["imnn"], never: &[] },
     Layer { name: "imnn-examples", uses: &["imnn"], never: &[] },

@@ -10,10 +10,7 @@ mod manifests;
 mod rooms;
 mod sources;
 
-pub fn run(arguments: &[String]) -> Outcome {
-    if let Some(argument) = arguments.first() {
-        return Err(Failure::usage(format!("tidy takes no arguments, found `{argument}`")));
-    }
+pub fn run(_: &[String]) -> Outcome {
     let (rooms, faults) = faults()?;
     print!("{rooms}");
     if faults.is_empty() {

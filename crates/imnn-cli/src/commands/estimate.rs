@@ -79,10 +79,14 @@ fn read_truth(path: &ArrayPath, data: &ArrayPath, (n, n_params): (usize, usize))
     let found = truth.shape().to_vec();
     let vector = found.len() == 1 && (n == 1 || n_params == 1) && found[0] == n * n_params;
     if found != [n, n_params] && !vector {
-        return Err(CliError::Truth { label: path.to_string(), found, data: data.to_string(), n, n_params });
+        return Err(CliError::Refused(format!(
+            "{path} has shape {found:?}, expected [{n}, {n_params}]: a row of {n_params} parameters for each of the {n} \
+             data sets of {data}"
+        )));
     }
     if let Some((index, value)) = truth.iter().enumerate().find(|(_, value)| !value.is_finite()) {
-        return Err(CliError::TruthNonFinite { label: path.to_string(), row: index / n_params, value: *value });
+        let row = index / n_params;
+        return Err(CliError::Refused(format!("{path}: row {row} has {value}; true parameters are finite")));
     }
     // The number of values was checked just now.
     Ok(Array2::from_shape_vec((n, n_params), truth.iter().copied().collect()).unwrap_or_default())
@@ -105,20 +109,18 @@ impl Estimates {
     }
 
     fn json(&self) -> String {
-        let of = |array: &Array2<f64>| output::array(array.view().into_dyn());
-        let of_vector = |array: &Array1<f64>| output::array(array.view().into_dyn());
         let mut value = json!({
             "parameters": self.names,
-            "theta_fid": of_vector(&self.theta_fid),
-            "estimates": of(&self.estimates),
-            "errors": of_vector(&self.errors),
-            "covariance": of(&self.covariance),
+            "theta_fid": output::array(&self.theta_fid),
+            "estimates": output::array(&self.estimates),
+            "errors": output::array(&self.errors),
+            "covariance": output::array(&self.covariance),
         });
         if let Some(compared) = &self.compared {
-            value["truth"] = of(&compared.truth);
-            value["pulls"] = of(&compared.pulls);
-            value["pull_mean"] = of_vector(&compared.mean());
-            value["pull_rms"] = of_vector(&compared.rms());
+            value["truth"] = output::array(&compared.truth);
+            value["pulls"] = output::array(&compared.pulls);
+            value["pull_mean"] = output::array(&compared.mean());
+            value["pull_rms"] = output::array(&compared.rms());
         }
         output::json_line(&value)
     }

@@ -11,18 +11,16 @@ use crate::{CliError, FisherArguments, WidthsArgument};
 pub(crate) fn fisher(arguments: &FisherArguments) -> Result<String, CliError> {
     let x = read(&arguments.summaries, "n_s, n_summaries", "a single summary is saved as x[:, None]")?;
     let Derivatives { dx, delta_theta, files } = read_derivatives(arguments)?;
-    let stats = |source| CliError::Stats { place: format!("{}, {files}", arguments.summaries), source };
-    let loss = Loss::new(arguments.lambda, arguments.epsilon).map_err(|source| CliError::Stats {
-        place: format!("--lambda {} --epsilon {}", arguments.lambda, arguments.epsilon),
-        source,
-    })?;
-    let evaluation = loss.evaluate(x.view(), dx.view()).map_err(stats)?;
+    let place = format!("{}, {files}", arguments.summaries);
+    let (lambda, epsilon) = (arguments.lambda, arguments.epsilon);
+    let loss = Loss::new(lambda, epsilon).map_err(CliError::at(format!("--lambda {lambda} --epsilon {epsilon}")))?;
+    let evaluation = loss.evaluate(x.view(), dx.view()).map_err(CliError::at(&place))?;
 
     let (n_s, n_d) = (x.nrows(), dx.dim().0);
     if let Some(path) = &arguments.gradients {
         let per_simulation = match &delta_theta {
             None => evaluation.dloss_ddx.clone().into_dyn(),
-            Some(widths) => evaluation.dloss_dx_mp(widths.view()).map_err(stats)?.into_dyn(),
+            Some(widths) => evaluation.dloss_dx_mp(widths.view()).map_err(CliError::at(&place))?.into_dyn(),
         };
         let name = if delta_theta.is_none() { "dloss_ddx" } else { "dloss_dx_mp" };
         let shape: Vec<usize> = std::iter::once(n_d).chain(per_simulation.shape().iter().copied()).collect();
@@ -52,7 +50,8 @@ fn read_derivatives(arguments: &FisherArguments) -> Result<Derivatives, CliError
     }
     // The command line asks for one or the other, and for both of these together.
     let (Some(path), Some(widths)) = (&arguments.below_above, &arguments.delta_theta) else {
-        return Err(CliError::NoDerivatives);
+        let message = "no derivatives: give --derivatives, or --below-above with --delta-theta";
+        return Err(CliError::Refused(message.to_owned()));
     };
     let axes = "n_d, 2, n_params, n_summaries";
     let x_mp = read(path, axes, "index 0 of the second axis is below the fiducial, index 1 above")?;
@@ -61,15 +60,17 @@ fn read_derivatives(arguments: &FisherArguments) -> Result<Derivatives, CliError
         WidthsArgument::File(path) => arrays::read_vector::<f64>(path)?,
     });
     let files = format!("{path}, {widths}");
-    let dx = numerical_derivative(x_mp.view(), delta_theta.view())
-        .map_err(|source| CliError::Stats { place: files.clone(), source })?;
+    let dx = numerical_derivative(x_mp.view(), delta_theta.view()).map_err(CliError::at(&files))?;
     Ok(Derivatives { dx, delta_theta: Some(delta_theta), files })
 }
 
-fn read<D: Dimension>(path: &ArrayPath, axes: &'static str, advice: &'static str) -> Result<Array<f64, D>, CliError> {
+fn read<D: Dimension>(path: &ArrayPath, axes: &str, advice: &str) -> Result<Array<f64, D>, CliError> {
     let array = arrays::read::<f64>(path)?;
     let found = array.shape().to_vec();
-    array.into_dimensionality().map_err(|_| CliError::Axes { label: path.to_string(), found, axes, advice })
+    let n_axes = axes.split(", ").count();
+    array
+        .into_dimensionality()
+        .map_err(|_| CliError::Refused(format!("{path} has shape {found:?}, expected {n_axes} axes, {axes}: {advice}")))
 }
 
 fn as_json(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) -> String {
@@ -79,16 +80,16 @@ fn as_json(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) -> S
         "n_d": n_d,
         "n_summaries": s.n_summaries(),
         "n_params": s.n_params(),
-        "F": output::array(s.f.view().into_dyn()),
-        "invF": output::array(s.inv_f.view().into_dyn()),
-        "C": output::array(s.c.view().into_dyn()),
-        "invC": output::array(s.inv_c.view().into_dyn()),
-        "mu": output::array(s.mu.view().into_dyn()),
-        "dmu_dtheta": output::array(s.dmu_dtheta.view().into_dyn()),
+        "F": output::array(&s.f),
+        "invF": output::array(&s.inv_f),
+        "C": output::array(&s.c),
+        "invC": output::array(&s.inv_c),
+        "mu": output::array(&s.mu),
+        "dmu_dtheta": output::array(&s.dmu_dtheta),
         "alpha": json_number(alpha),
         "loss": json_number(evaluation.value),
         "lndetF": json_number(s.log_det_f),
-        "errors": output::array(s.errors().view().into_dyn()),
+        "errors": output::array(&s.errors()),
     });
     for (name, value) in Record::NAMES.iter().zip(evaluation.record.to_array()) {
         json[*name] = json_number(value);

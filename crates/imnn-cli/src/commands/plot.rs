@@ -13,7 +13,8 @@ use crate::{CliError, PlotArguments};
 pub(crate) fn plot(arguments: &PlotArguments) -> Result<String, CliError> {
     let file = if arguments.run.is_dir() { arguments.run.join("history.npz") } else { arguments.run.clone() };
     if !file.is_file() {
-        return Err(CliError::NoHistory { path: file });
+        let advice = "no training history; give the folder that `imnn fit` wrote, or its history.npz";
+        return Err(CliError::Refused(format!("{}: {advice}", file.display())));
     }
     let history = read_history(&file)?;
     let out = arguments.out.clone().unwrap_or_else(|| file.with_file_name("plot.png"));

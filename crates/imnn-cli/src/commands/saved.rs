@@ -14,13 +14,17 @@ use crate::run_file::Precision;
 /// The numbers in which the network of a saved run works.
 pub(super) fn precision(run: &Path, data: &ArrayPath) -> Result<Precision, CliError> {
     if run.is_file() && data.file().join("model.toml").is_file() {
-        return Err(CliError::Exchanged { run: data.file().to_owned(), data: run.to_owned() });
+        let (data, run) = (run.display(), data.file().display());
+        return Err(CliError::Refused(format!("the folder of the run comes first, then the data: {run} {data}")));
     }
     let Description { precision, .. } = Description::load(run)?;
     match precision.as_str() {
         "f32" => Ok(Precision::F32),
         "f64" => Ok(Precision::F64),
-        _ => Err(CliError::Precision { path: run.join("model.toml"), precision }),
+        _ => Err(CliError::Refused(format!(
+            "{}: precision is \"{precision}\", expected \"f32\" or \"f64\"",
+            run.join("model.toml").display()
+        ))),
     }
 }
 
@@ -28,7 +32,11 @@ pub(super) fn precision(run: &Path, data: &ArrayPath) -> Result<Precision, CliEr
 pub(super) fn compressor<E: Element>(run: &Path) -> Result<Compressor<E>, CliError> {
     let weights = run.join("weights.safetensors");
     if !weights.exists() {
-        return Err(CliError::NotTrained { path: weights });
+        return Err(CliError::Refused(format!(
+            "{}: no such file; give the folder that `imnn fit` wrote (a run that broke off has no statistics to estimate \
+             with)",
+            weights.display()
+        )));
     }
     Ok(Compressor::load(run, Cpu::<E>::all().map_err(FitError::from)?)?)
 }
@@ -38,8 +46,7 @@ pub(super) fn of_file<E: Element, T>(
     path: &ArrayPath,
     compress: impl FnOnce(ArrayD<E>) -> Result<T, Box<FitError>>,
 ) -> Result<T, CliError> {
-    let data = arrays::read(path)?;
-    compress(data).map_err(|source| CliError::Of { label: path.to_string(), source })
+    compress(arrays::read(path)?).map_err(CliError::at(path))
 }
 
 /// A line above the plot of a run: its name and what it is about.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use imnn::data::arrays;
 use imnn::fit::{Compressor, FitError, Summaries};
+use imnn::io::text::unravel;
 use imnn::models::Element;
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use serde_json::json;
@@ -44,11 +45,12 @@ fn summarise_in<E: Element>(arguments: &SummariseArguments) -> Result<Compressed
     let found = derivative.shape().last().copied().unwrap_or(0);
     let data = arrays::read::<E>(&arguments.data)?;
     let made = compressor.summaries_with_derivatives(&data, &derivative);
-    let label = format!("{}, {path}", arguments.data);
-    let Summaries { x, dx } = made.map_err(|source| CliError::Of { label, source: source.into() })?;
+    let Summaries { x, dx } = made.map_err(CliError::at(format!("{}, {path}", arguments.data)))?;
     if found != names.len() {
-        let names = names.join(", ");
-        return Err(CliError::DerivativeParameters { label: path.to_string(), found, names });
+        return Err(CliError::Refused(format!(
+            "{path} has derivatives with respect to {found} parameters (its last axis), the run is about {}",
+            names.join(", ")
+        )));
     }
     Ok(Compressed { x: x.into_dyn(), dx: Some(dx.into_dyn()), names })
 }
@@ -87,9 +89,9 @@ impl Compressed {
     }
 
     fn json(&self) -> String {
-        let mut value = json!({ "parameters": self.names, "x": output::array(self.x.view()) });
+        let mut value = json!({ "parameters": self.names, "x": output::array(&self.x) });
         if let Some(dx) = &self.dx {
-            value["dx"] = output::array(dx.view());
+            value["dx"] = output::array(dx);
         }
         output::json_line(&value)
     }
@@ -121,12 +123,7 @@ fn rows(head: Vec<String>, values: ArrayViewD<'_, f64>) -> String {
     let front = &values.shape()[..values.ndim().saturating_sub(1)];
     let mut table = Table::default().row(head);
     for (i, row) in values.lanes(Axis(values.ndim().saturating_sub(1))).into_iter().enumerate() {
-        let mut rest = i;
-        let mut index: Vec<String> = vec![];
-        for &length in front.iter().rev() {
-            index.insert(0, (rest % length).to_string());
-            rest /= length;
-        }
+        let index: Vec<String> = unravel(i, front, false).iter().map(usize::to_string).collect();
         table = table.row(std::iter::once(index.join(" ")).chain(row.iter().map(|&value| number(value))));
     }
     table.to_string()

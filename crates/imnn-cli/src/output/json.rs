@@ -1,6 +1,6 @@
 //! Numbers and arrays as JSON, in full precision.
 
-use ndarray::{ArrayViewD, Axis};
+use ndarray::{ArrayRef, ArrayViewD, Axis, Dimension};
 use serde_json::Value;
 
 /// A number, or `null` where it is not finite: JSON has no other way to write that.
@@ -9,10 +9,14 @@ pub(crate) fn number(value: f64) -> Value {
 }
 
 /// An array as nested lists.
-pub(crate) fn array(array: ArrayViewD<'_, f64>) -> Value {
+pub(crate) fn array<D: Dimension>(array: &ArrayRef<f64, D>) -> Value {
+    nested(array.view().into_dyn())
+}
+
+fn nested(array: ArrayViewD<'_, f64>) -> Value {
     match array.ndim() {
         0 => array.iter().next().map_or(Value::Null, |&value| number(value)),
-        _ => array.axis_iter(Axis(0)).map(self::array).collect(),
+        _ => array.axis_iter(Axis(0)).map(nested).collect(),
     }
 }
 
@@ -24,10 +28,9 @@ mod tests {
 
     #[test]
     fn arrays_are_nested_and_exact() {
-        let text = |a: ArrayViewD<'_, f64>| array(a).to_string();
-        assert_eq!(text(arr2(&[[1.0, 0.1], [1e300, -2.0]]).view().into_dyn()), "[[1.0,0.1],[1e+300,-2.0]]");
-        assert_eq!(text(arr1(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY]).view().into_dyn()), "[null,null,null]");
-        assert_eq!(text(arr0(0.25).view().into_dyn()), "0.25");
+        assert_eq!(array(&arr2(&[[1.0, 0.1], [1e300, -2.0]])).to_string(), "[[1.0,0.1],[1e+300,-2.0]]");
+        assert_eq!(array(&arr1(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY])).to_string(), "[null,null,null]");
+        assert_eq!(array(&arr0(0.25)).to_string(), "0.25");
         let value = 0.1 + 0.2;
         assert_eq!(number(value).to_string().parse::<f64>().unwrap(), value);
     }

@@ -86,36 +86,21 @@ pub enum SimulatorDerivative {
 
 /// Simulations for validation, of the same kind as those for training.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
 #[non_exhaustive]
-pub enum Validation {
-    /// From files; steps of the parameters are those of the training files.
-    Files {
-        /// As for training.
-        #[serde(flatten)]
-        files: FilePaths,
-        /// As for training.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        n_s: Option<usize>,
-        /// As for training.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        n_d: Option<usize>,
-        /// That of training by default.
-        #[serde(skip_serializing_if = "ValidationNoise::is_as_training")]
-        noise: ValidationNoise,
-    },
-    /// From the same simulator, with a key of their own.
-    Simulated {
-        /// The number to make; that of training by default.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        n_s: Option<usize>,
-        /// How many of them with derivatives.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        n_d: Option<usize>,
-        /// As for files.
-        #[serde(skip_serializing_if = "ValidationNoise::is_as_training")]
-        noise: ValidationNoise,
-    },
+pub struct Validation {
+    /// The files; steps of the parameters are those of the training files. None for a simulator, which is that of training
+    /// with a key of its own.
+    #[serde(flatten)]
+    pub files: Option<FilePaths>,
+    /// The rows to use, all by default; for a simulator the number to make, that of training by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_s: Option<usize>,
+    /// How many of them with derivatives; as many as there are by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_d: Option<usize>,
+    /// That of training by default.
+    #[serde(skip_serializing_if = "ValidationNoise::is_as_training")]
+    pub noise: ValidationNoise,
 }
 
 impl Simulations {
@@ -127,13 +112,9 @@ impl Simulations {
         if let Some(noise) = &mut self.noise {
             noise.resolve(base);
         }
-        match &mut self.validation {
-            Some(Validation::Files { files, noise, .. }) => {
-                files.resolve(base);
-                noise.resolve(base);
-            }
-            Some(Validation::Simulated { noise, .. }) => noise.resolve(base),
-            None => {}
+        if let Some(Validation { files, noise, .. }) = &mut self.validation {
+            files.iter_mut().for_each(|files| files.resolve(base));
+            noise.resolve(base);
         }
     }
 }
@@ -233,7 +214,6 @@ fn read_validation(
     n_params: usize,
     base: &Path,
 ) -> Result<Validation, ConfigError> {
-    let numerical = matches!(kind, Kind::Numerical { .. });
     let rows: &[&str] = &["n_s", "n_d", "noise"];
     section.only(&match kind {
         Kind::Simulator { .. } => rows.to_vec(),
@@ -242,18 +222,19 @@ fn read_validation(
     })?;
     let (n_s, n_d) = read_rows(section)?;
     let noise = noise::read_validation(section, base)?;
-    if matches!(kind, Kind::Simulator { .. }) {
-        return Ok(Validation::Simulated { n_s, n_d, noise });
-    }
-    let files = files::read(section, base, "as that for training", n_params, numerical)?;
-    Ok(Validation::Files { files, n_s, n_d, noise })
+    let files = match kind {
+        Kind::Simulator { .. } => None,
+        Kind::Exact { .. } => Some(files::read(section, base, "as that for training", n_params, false)?),
+        Kind::Numerical { .. } => Some(files::read(section, base, "as that for training", n_params, true)?),
+    };
+    Ok(Validation { files, n_s, n_d, noise })
 }
 
 fn read_rows(section: &Section<'_>) -> Result<(Option<usize>, Option<usize>), ConfigError> {
     let (n_s, n_d): (Option<usize>, Option<usize>) = (section.optional("n_s")?, section.optional("n_d")?);
     for (key, value, least) in [("n_s", n_s, 2), ("n_d", n_d, 1)] {
-        if let Some(value) = value {
-            at_least(section, key, value, least)?;
+        if let Some(value) = value.filter(|&value| value < least) {
+            return Err(section.invalid(key, format!("{value} is too few, at least {least}")));
         }
     }
     if let (Some(n_s), Some(n_d)) = (n_s, n_d)
@@ -263,13 +244,6 @@ fn read_rows(section: &Section<'_>) -> Result<(Option<usize>, Option<usize>), Co
         return Err(section.invalid("n_d", reason));
     }
     Ok((n_s, n_d))
-}
-
-fn at_least(section: &Section<'_>, key: &str, value: usize, least: usize) -> Result<usize, ConfigError> {
-    if value < least {
-        return Err(section.invalid(key, format!("{value} is too few, at least {least}")));
-    }
-    Ok(value)
 }
 
 fn only(section: &Section<'_>, keys: &[&str]) -> Result<(), ConfigError> {

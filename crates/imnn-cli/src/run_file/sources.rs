@@ -72,10 +72,11 @@ impl RunFile {
         budget: &mut Budget<E>,
     ) -> Result<Option<AnySource<E>>, DataError> {
         let simulations = &self.simulations;
-        let (source, noise) = match (&simulations.validation, &simulations.kind) {
-            (Some(Validation::Files { files, n_s, n_d, noise }), _) => (self.files(files, *n_s, *n_d, budget)?, noise),
-            (Some(Validation::Simulated { n_s, n_d, noise }), Kind::Simulator { simulator, derivative }) => {
-                (self.simulator(simulator, derivative, n_s.or(simulations.n_s), *n_d)?, noise)
+        let Some(Validation { files, n_s, n_d, noise }) = &simulations.validation else { return Ok(None) };
+        let source = match (files, &simulations.kind) {
+            (Some(files), _) => self.files(files, *n_s, *n_d, budget)?,
+            (None, Kind::Simulator { simulator, derivative }) => {
+                self.simulator(simulator, derivative, n_s.or(simulations.n_s), *n_d)?
             }
             _ => return Ok(None),
         };

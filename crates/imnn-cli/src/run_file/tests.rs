@@ -81,7 +81,7 @@ fn every_key_is_read() {
     assert_eq!((run.simulations.n_s, run.simulations.n_d), (Some(1000), Some(500)));
     assert_eq!(run.simulations.input_shape.as_deref(), Some(&[32, 32, 1][..]));
     assert_eq!(run.simulations.augment, Augmentation { shift: true, flip: true, transpose: false });
-    let Some(Validation::Files { files, .. }) = &run.simulations.validation else { panic!() };
+    let Some(Validation { files: Some(files), .. }) = &run.simulations.validation else { panic!() };
     assert_eq!(files.fiducial, ArrayPath::from("/data/fiducial.npy"));
     assert_eq!(files.loading, Loading { load: Load::Auto, cache: 0, prefetch: Prefetch::Auto });
     let below = vec!["runs/m/{seed}.npy".into(), ArrayPath::with_key("runs/m.npz", "b")];
@@ -149,10 +149,7 @@ fn noise_is_read() {
     assert_eq!(noise.bank, ArrayPath::with_key("runs/noise.npz", "b"));
     assert_eq!((noise.scale, noise.load), (0.5, Load::Stream));
     assert_eq!(noise.symmetries, Augmentation { shift: true, ..Augmentation::default() });
-    let of_validation = |text: &str| match parse(text).unwrap().simulations.validation {
-        Some(Validation::Files { noise, .. } | Validation::Simulated { noise, .. }) => noise,
-        None => panic!("there is validation"),
-    };
+    let of_validation = |text: &str| parse(text).unwrap().simulations.validation.unwrap().noise;
     assert_eq!(of_validation(&text), ValidationNoise::AsTraining);
     assert_eq!(
         of_validation(&text.replace("[network]", "[simulations.validation.noise]\nbank = \"v.npy\"\n[network]")),

@@ -2,7 +2,7 @@
 
 use imnn::data::DerivativeFiles;
 use imnn::data::check::{CheckOptions, Pairing, ParameterReport, Report, SetReport, Severity, check as check_sets};
-use imnn::io::text::tuple;
+use imnn::io::text::{plural, tuple};
 use imnn::sim::Key;
 use serde_json::{Value, json};
 
@@ -28,7 +28,8 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<String, CliError> {
         0 => Ok(text),
         errors => {
             output::print(&text)?;
-            Err(CliError::Unsound { errors })
+            let errors = plural(errors, "error");
+            Err(CliError::Refused(format!("these simulations cannot be used for training: {errors}, listed above")))
         }
     }
 }
@@ -48,8 +49,7 @@ fn as_text(report: &Report) -> String {
     }
     let count = |severity, name: &str| match report.count(severity) {
         0 => format!("no {name}s"),
-        1 => format!("1 {name}"),
-        n => format!("{n} {name}s"),
+        n => plural(n, name),
     };
     text.push_str(&format!("{}, {}\n", count(Severity::Error, "error"), count(Severity::Warning, "warning")));
     text

@@ -12,12 +12,14 @@ use super::arguments::InspectArguments;
 use crate::CliError;
 use crate::output::{self, facts, json_line, json_number, number};
 
-/// What a file turned out to be.
+/// What there is under a path.
 enum Found {
     /// A run of `imnn fit`.
-    Run(ArrayPath, Description),
-    /// Arrays.
-    Arrays(ArrayPath, Vec<Contents>),
+    Run(Description),
+    Array(ArrayInfo),
+    Numbered(Numbered),
+    /// What cannot be used, and why.
+    Other(ArrayPath, String),
 }
 
 pub(super) fn inspect(arguments: &InspectArguments) -> Result<String, CliError> {
@@ -25,65 +27,66 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<String, CliError> 
     let mut unusable = 0;
     for path in &arguments.files {
         match look(path) {
-            Ok(of_path) => found.push(of_path),
+            Ok(of_path) => found.push((path, of_path)),
             // The others are shown all the same.
             Err(error) if arguments.files.len() > 1 => {
                 unusable += 1;
-                let member = Member::Other { path: path.clone(), reason: error.to_string() };
-                found.push(Found::Arrays(path.clone(), vec![Contents::Members(vec![member])]));
+                found.push((path, vec![Found::Other(path.clone(), error.to_string())]));
             }
             Err(error) => return Err(error),
         }
     }
-    let all: Vec<ArrayInfo> = found.iter().flat_map(infos).collect();
-    let mut text = String::new();
-    let mut values = vec![];
-    for (k, found) in found.iter().enumerate() {
-        if k > 0 {
-            text.push('\n');
+    let all: Vec<ArrayInfo> = found.iter().flat_map(|(_, found)| found).filter_map(info).cloned().collect();
+    let (mut texts, mut values) = (vec![], vec![]);
+    for (path, found) in &found {
+        let (of_texts, of_json): (Vec<String>, Vec<Value>) =
+            found.iter().map(|found| describe(path, found, &all, arguments.values)).collect::<Result<_, _>>()?;
+        texts.extend(of_texts);
+        match &found[..] {
+            [Found::Run(_)] => values.extend(of_json),
+            _ => values.push(json!({ "path": path.to_string(), "kind": "arrays", "arrays": of_json })),
         }
-        let (of_text, of_json) = describe(found, &all, arguments.values)?;
-        text.push_str(&of_text);
-        values.push(of_json);
     }
-    let text = if arguments.json { json_line(&Value::Array(values)) } else { text };
+    let text = if arguments.json { json_line(&Value::Array(values)) } else { texts.join("\n") };
     if unusable > 0 {
         output::print(&text)?;
-        return Err(CliError::Unusable { files: unusable });
+        return Err(CliError::Refused(format!("{unusable} of the files above cannot be used")));
     }
     Ok(text)
 }
 
-fn look(path: &ArrayPath) -> Result<Found, CliError> {
+fn look(path: &ArrayPath) -> Result<Vec<Found>, CliError> {
     if path.key().is_none() && path.file().join("model.toml").is_file() {
-        return Ok(Found::Run(path.clone(), Description::load(path.file())?));
+        return Ok(vec![Found::Run(Description::load(path.file())?)]);
     }
-    let arrays = match contents(path)? {
-        Contents::Folder(parts) => parts,
-        other => vec![other],
-    };
-    Ok(Found::Arrays(path.clone(), arrays))
+    Ok(flat(contents(path)?))
 }
 
-fn infos(found: &Found) -> Vec<ArrayInfo> {
-    let Found::Arrays(_, arrays) = found else { return vec![] };
-    let of_one = |contents: &Contents| match contents {
-        Contents::Members(members) => members
-            .iter()
-            .filter_map(|member| match member {
-                Member::Array(info) => Some(info.clone()),
-                _ => None,
-            })
-            .collect(),
-        Contents::Numbered(numbered) => vec![numbered.info.clone()],
+fn flat(contents: Contents) -> Vec<Found> {
+    let of_member = |member| match member {
+        Member::Array(info) => Some(Found::Array(info)),
+        Member::Other { path, reason } => Some(Found::Other(path, reason)),
+        _ => None,
+    };
+    match contents {
+        Contents::Members(members) => members.into_iter().filter_map(of_member).collect(),
+        Contents::Numbered(numbered) => vec![Found::Numbered(numbered)],
+        Contents::Folder(parts) => parts.into_iter().flat_map(flat).collect(),
         _ => vec![],
-    };
-    arrays.iter().flat_map(of_one).collect()
+    }
 }
 
-fn describe(found: &Found, all: &[ArrayInfo], values: bool) -> Result<(String, Value), CliError> {
+fn info(found: &Found) -> Option<&ArrayInfo> {
     match found {
-        Found::Run(path, run) => {
+        Found::Array(info) | Found::Numbered(Numbered { info, .. }) => Some(info),
+        _ => None,
+    }
+}
+
+/// The text and the JSON of one of them.
+fn describe(path: &ArrayPath, found: &Found, all: &[ArrayInfo], values: bool) -> Result<(String, Value), CliError> {
+    match found {
+        Found::Run(run) => {
             let rows = [
                 ("precision", run.precision.clone()),
                 ("input", tuple(&run.input_shape)),
@@ -97,38 +100,11 @@ fn describe(found: &Found, all: &[ArrayInfo], values: bool) -> Result<(String, V
             });
             Ok((format!("{path}: a run of imnn fit\n{}", listed(&rows)), value))
         }
-        Found::Arrays(path, arrays) => {
-            let (mut texts, mut of_json) = (vec![], vec![]);
-            for contents in arrays {
-                match contents {
-                    Contents::Numbered(numbered) => {
-                        push(of_array(&numbered.info, Some(numbered), all, values)?, &mut texts, &mut of_json);
-                    }
-                    Contents::Members(members) => {
-                        for member in members {
-                            push(of_member(member, all, values)?, &mut texts, &mut of_json);
-                        }
-                    }
-                    _ => {}
-                }
-            }
-            Ok((texts.join("\n"), json!({ "path": path.to_string(), "kind": "arrays", "arrays": of_json })))
-        }
-    }
-}
-
-fn push((text, value): (String, Value), texts: &mut Vec<String>, values: &mut Vec<Value>) {
-    texts.push(text);
-    values.push(value);
-}
-
-fn of_member(member: &Member, all: &[ArrayInfo], values: bool) -> Result<(String, Value), CliError> {
-    match member {
-        Member::Array(info) => of_array(info, None, all, values),
-        Member::Other { path, reason } => {
+        Found::Array(info) => of_array(info, None, all, values),
+        Found::Numbered(numbered) => of_array(&numbered.info, Some(numbered), all, values),
+        Found::Other(path, reason) => {
             Ok((format!("{path}\n  not usable  {reason}\n"), json!({ "path": path.to_string(), "error": reason })))
         }
-        _ => Ok((String::new(), Value::Null)),
     }
 }
 

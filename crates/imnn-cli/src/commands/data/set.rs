@@ -18,7 +18,9 @@ pub(super) struct Sets {
 pub(super) fn sets(arguments: &SetArguments) -> Result<Sets, CliError> {
     let Some(path) = &arguments.run else {
         // The command line asks for one or the other.
-        let Some(fiducial) = &arguments.fiducial else { return Err(CliError::NoSimulations { run: None }) };
+        let Some(fiducial) = &arguments.fiducial else {
+            return Err(CliError::Refused("no simulations: give a run file, or --fiducial".to_owned()));
+        };
         let derivative = match &arguments.derivative {
             Some(path) => DerivativeFiles::Array(path.clone()),
             None => DerivativeFiles::Sides { below: arguments.below.clone(), above: arguments.above.clone() },
@@ -31,7 +33,10 @@ pub(super) fn sets(arguments: &SetArguments) -> Result<Sets, CliError> {
     let (paths, kind) = match &simulations.kind {
         Kind::Numerical { files, steps } => (files, FilesKind::Numerical(steps.clone())),
         Kind::Exact { files } => (files, FilesKind::Exact),
-        _ => return Err(CliError::NoSimulations { run: Some(path.clone()) }),
+        _ => {
+            let reason = "the simulations are made by a simulator, there are no files to look at";
+            return Err(CliError::Refused(format!("{}: {reason}", path.display())));
+        }
     };
     let input_shape = &simulations.input_shape;
     let of = |paths: &FilePaths, n_s, n_d| Files {
@@ -43,7 +48,7 @@ pub(super) fn sets(arguments: &SetArguments) -> Result<Sets, CliError> {
         input_shape: input_shape.clone(),
     };
     let validation = match &simulations.validation {
-        Some(Validation::Files { files, n_s, n_d, .. }) => Some(of(files, *n_s, *n_d)),
+        Some(Validation { files: Some(files), n_s, n_d, .. }) => Some(of(files, *n_s, *n_d)),
         _ => None,
     };
     Ok(Sets { training: of(paths, simulations.n_s, simulations.n_d), validation, steps_known: true })

@@ -1,27 +1,27 @@
 //! `imnn fit`: trains what a run file describes and saves the run.
 
-mod folder;
 mod interrupt;
 mod report;
-mod watch;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use imnn::device::{self, Aggregator, Cpu, Cuda, DeviceError};
-use imnn::fit::{FitError, Imnn, On, Start, Weights};
+use imnn::fit::{Bar, FitError, Imnn, Observer, On, Progress, RunFolder, Silent, Start, Weights};
+use imnn::io::text::plural;
 use imnn::models::{Element, Model, Parameters};
 use imnn::plot::{HistoryPlot, plot_history};
 use imnn::sim::Key;
 
-use self::folder::OutputFolder;
 use self::report::Report;
-use self::watch::Watch;
 use super::saved::title;
 use crate::run_file::{AnySource, Device, DeviceKind, Precision, RunFile, Sources};
 use crate::{CliError, FitArguments};
 
 /// The weights that a run started from, beside its results.
 const INITIAL: &str = "initial.safetensors";
+
+const NOT_RESOLVED: &str = "the run file cannot be written out with all its settings";
 
 pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
     let run = RunFile::read(&arguments.run)?;
@@ -32,11 +32,11 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
 }
 
 fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, CliError> {
-    check_device::<E>(&run.device, &arguments.run)?;
+    let gpus = gpus::<E>(&run.device, &arguments.run)?;
     // A place that cannot be written is to be found out before hours of training, not after.
-    let folder = OutputFolder::create(&arguments.out, arguments.force)?;
+    let folder = folder(arguments)?;
     let Sources { training, validation, streamed, left } = run.sources::<E>()?;
-    let (device, runs_on) = self::device::<E>(&run.device, left)?;
+    let (device, runs_on) = self::device::<E>(gpus, &run.device, left)?;
     let initial = initial(&run, training.input_shape(), &arguments.run)?;
     let header = header(&run, &training, validation.as_ref(), !streamed.is_empty());
 
@@ -56,8 +56,7 @@ fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, 
     if let Some(weights) = &initial {
         builder = builder.start(Start::Parameters(weights.clone()));
     }
-    let of_run = |source: FitError| CliError::Run { path: arguments.run.clone(), source: source.into() };
-    let mut imnn = builder.build().map_err(of_run)?;
+    let mut imnn = builder.build().map_err(CliError::at(arguments.run.display()))?;
 
     let mut resolved = absolute(run.clone())?;
     if let Some(weights) = initial {
@@ -65,11 +64,11 @@ fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, 
         weights.save(folder.path().join(INITIAL)).map_err(FitError::from)?;
         resolved.network.initial = Some(INITIAL.into());
     }
-    let text = resolved.to_toml().map_err(|error| CliError::Resolved { reason: error.to_string() })?;
-    folder.write("run.toml", &text)?;
+    let text = resolved.to_toml().map_err(CliError::at(NOT_RESOLVED))?;
+    imnn::io::atomic::write(folder.path().join("run.toml"), &text)?;
 
     let shows = !arguments.quiet && !arguments.json;
-    folder.begin_training();
+    interrupt::ends_training();
     if shows {
         let weights = imnn.model().layout().len();
         eprintln!("{header}; {weights} weights in {}, {runs_on}; Ctrl-C ends training and saves the run", E::NAME);
@@ -79,7 +78,13 @@ fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, 
     }
     let read = || streamed.iter().map(|source| source.bytes_read()).sum::<u64>();
     let before = read();
-    let trained = imnn.fit_with(&run.fit, &mut Watch::new(shows));
+    let mut shown: Box<dyn Observer> = if shows { Box::new(Bar::new()) } else { Box::new(Silent) };
+    let trained = imnn.fit_with(&run.fit, &mut |progress: &Progress| {
+        shown.iteration(progress)?;
+        if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    // The last state is shown before the results.
+    drop(shown);
     let read_bytes = if streamed.is_empty() { None } else { Some(read() - before) };
     match trained {
         Ok(outcome) => {
@@ -88,13 +93,13 @@ fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, 
             let report = Report { imnn: &imnn, run: &run, outcome, out, expected, read_bytes };
             Ok(if arguments.json { report.json() } else { report.text() })
         }
-        Err(source) if imnn.history().is_empty() => Err(of_run(source)),
+        Err(source) if imnn.history().is_empty() => Err(CliError::at(arguments.run.display())(source)),
         Err(source) => Err(rescue(imnn, folder, arguments, source)),
     }
 }
 
 /// Saves what there is of a run that could not go on; the error says why and where it is.
-fn rescue<E: Element>(mut imnn: Imnn<E>, folder: OutputFolder, arguments: &FitArguments, source: FitError) -> CliError {
+fn rescue<E: Element>(mut imnn: Imnn<E>, folder: RunFolder, arguments: &FitArguments, source: FitError) -> CliError {
     // Statistics of the best weights make the run one for estimates; without them it is still worth keeping.
     let validates = imnn.history().validation.is_some();
     let on = if validates { On::Validation } else { On::Training };
@@ -105,26 +110,49 @@ fn rescue<E: Element>(mut imnn: Imnn<E>, folder: OutputFolder, arguments: &FitAr
     }
 }
 
-fn save<E: Element>(imnn: &Imnn<E>, folder: OutputFolder, arguments: &FitArguments) -> Result<(), CliError> {
-    imnn.save_into(folder.run())?;
+fn save<E: Element>(imnn: &Imnn<E>, folder: RunFolder, arguments: &FitArguments) -> Result<(), CliError> {
+    imnn.save_into(&folder)?;
     let plot = HistoryPlot {
         expected_det_f: arguments.expected,
         title: Some(title(&arguments.out, imnn.names())),
         ..HistoryPlot::default()
     };
     plot_history(imnn.history(), &plot, folder.path().join("plot.png"))?;
-    folder.finish()
+    // Between the two renames there is nothing to be removed and much to be lost.
+    interrupt::keep();
+    Ok(folder.finish()?)
 }
 
-/// Refuses a device that this program or this machine cannot use.
-fn check_device<E: Element>(device: &Device, path: &Path) -> Result<(), CliError> {
-    if device.kind == DeviceKind::Cuda {
-        cuda::<E>(device).map_err(|source| CliError::Gpu { path: path.to_owned(), source: source.into() })?;
+/// A place for the results, of which an interruption leaves nothing behind.
+fn folder(FitArguments { out, force, .. }: &FitArguments) -> Result<RunFolder, CliError> {
+    let folder = if *force { RunFolder::replacing(out) } else { RunFolder::create(out) };
+    let folder = folder.map_err(|error| match error {
+        FitError::Foreign { path, entry } => CliError::Refused(format!(
+            "{}: will not replace this folder, there is \"{entry}\" in it, which `imnn fit` does not write; move that \
+             away, or choose another folder",
+            path.display()
+        )),
+        FitError::Occupied { path } => CliError::Refused(format!(
+            "{} exists already and is not empty; choose another name, or replace the run in it (--force)",
+            path.display()
+        )),
+        other => other.into(),
+    })?;
+    interrupt::remove_on_exit(folder.path());
+    Ok(folder)
+}
+
+/// The GPUs of the run, if it is to run on any; an error if this program or this machine cannot use them.
+fn gpus<E: Element>(device: &Device, path: &Path) -> Result<Option<Cuda<E>>, CliError> {
+    if device.kind != DeviceKind::Cuda {
+        return Ok(None);
     }
-    Ok(())
+    cuda::<E>(device).map(Some).map_err(|error| {
+        let path = path.display();
+        CliError::Refused(format!("{path}: kind = \"cuda\" in [device]: {error}; or write kind = \"cpu\""))
+    })
 }
 
-/// The GPUs of the run.
 fn cuda<E: Element>(device: &Device) -> Result<Cuda<E>, DeviceError> {
     let mut cuda = Cuda::several(device.devices.as_deref().unwrap_or(&[0]))?.with_tf32(device.tf32);
     if let Some(n_per_device) = device.n_per_device {
@@ -137,9 +165,12 @@ fn cuda<E: Element>(device: &Device) -> Result<Cuda<E>, DeviceError> {
 }
 
 /// The device of the run, which keeps what the sources leave of the memory allowed; and what it is, for people.
-fn device<E: Element>(device: &Device, memory: u64) -> Result<(Box<dyn device::Device<E>>, String), CliError> {
-    if device.kind == DeviceKind::Cuda {
-        let cuda = cuda::<E>(device).map_err(FitError::from)?;
+fn device<E: Element>(
+    gpus: Option<Cuda<E>>,
+    device: &Device,
+    memory: u64,
+) -> Result<(Box<dyn device::Device<E>>, String), CliError> {
+    if let Some(cuda) = gpus {
         let name = format!("on GPU {}", cuda.devices().iter().map(usize::to_string).collect::<Vec<_>>().join(", "));
         return Ok((Box::new(cuda), name));
     }
@@ -153,24 +184,21 @@ fn device<E: Element>(device: &Device, memory: u64) -> Result<(Box<dyn device::D
         Some(n_per_device) => one.with_n_per_device(n_per_device).map_err(FitError::from)?,
         None => one,
     };
-    let threads = one.workers();
-    let name = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
-    Ok((Box::new(one), name))
+    let threads = plural(one.workers(), "thread");
+    Ok((Box::new(one), threads))
 }
 
 /// The weights that the run file gives to start from.
 fn initial<E: Element>(run: &RunFile, input: &[usize], path: &Path) -> Result<Option<Parameters<E>>, CliError> {
     let Some(file) = &run.network.initial else { return Ok(None) };
-    let model = Model::new(run.network.layers.clone(), input)
-        .map_err(|source| CliError::Run { path: path.to_owned(), source: FitError::from(source).into() })?;
+    let model = Model::new(run.network.layers.clone(), input).map_err(CliError::at(path.display()))?;
     let weights = Parameters::load(file, model.layout());
-    weights.map(Some).map_err(|source| CliError::Initial { path: path.to_owned(), source })
+    weights.map(Some).map_err(CliError::at(format!("network.initial of {}", path.display())))
 }
 
 /// The run with paths that are the same from anywhere.
 fn absolute(run: RunFile) -> Result<RunFile, CliError> {
-    let here = std::env::current_dir().map_err(|error| CliError::Resolved { reason: error.to_string() })?;
-    Ok(run.resolve(here))
+    Ok(run.resolve(std::env::current_dir().map_err(CliError::at(NOT_RESOLVED))?))
 }
 
 /// What is trained on, for people.

@@ -21,12 +21,13 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
     let file = SimulateFile::read(&arguments.file)?;
     // The folder would be taken for a pattern when the simulations are read again.
     if arguments.out.to_string_lossy().contains("{seed") {
-        return Err(CliError::SeedInFolder { path: arguments.out.clone() });
+        let reason = "{seed} stands for a number where simulations are read; choose a folder without it";
+        return Err(CliError::Refused(format!("{}: {reason}", arguments.out.display())));
     }
     let options = RunOptions {
         dir: std::path::absolute(&file.dir)
             .and_then(|dir| dir.canonicalize())
-            .map_err(|source| CliError::WorkingFolder { path: file.dir.clone(), source })?,
+            .map_err(CliError::at(format!("dir: the program cannot be started in {}", file.dir.display())))?,
         jobs: arguments.jobs.or(file.jobs).unwrap_or_else(processors).get(),
         timeout: file.timeout,
         retries: file.retries,
@@ -54,11 +55,17 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
     let missing = status.count(Mark::Missing);
     if missing > 0 && stop.load(Ordering::SeqCst) {
         output::print(&text)?;
-        return Err(CliError::Interrupted { missing });
+        return Err(CliError::Refused(format!(
+            "interrupted: {missing} simulations are missing; the same command goes on with them"
+        )));
     }
     if failed > 0 && !arguments.skip_failed {
         output::print(&text)?;
-        return Err(CliError::SimulationsFailed { failed, out: arguments.out.clone() });
+        return Err(CliError::Refused(format!(
+            "{failed} simulations failed; they are in {}, and are tried again with --retry-failed, or done without with \
+             --skip-failed",
+            arguments.out.join("failures.json").display()
+        )));
     }
     Ok(text)
 }
