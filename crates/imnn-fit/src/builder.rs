@@ -38,12 +38,6 @@ pub struct ImnnBuilder<E: Element> {
 impl<E: Element> Imnn<E> {
     /// Begins to put an IMNN together around `network`.
     pub fn builder(network: Network) -> ImnnBuilder<E> {
-        ImnnBuilder::new(network)
-    }
-}
-
-impl<E: Element> ImnnBuilder<E> {
-    fn new(network: Network) -> Self {
         ImnnBuilder {
             network,
             n_summaries: None,
@@ -58,7 +52,9 @@ impl<E: Element> ImnnBuilder<E> {
             resume: None,
         }
     }
+}
 
+impl<E: Element> ImnnBuilder<E> {
     /// The simulations to train on.
     pub fn training(mut self, source: impl Source<E> + 'static) -> Self {
         self.training = Some(Box::new(source));

@@ -11,7 +11,6 @@ use crate::measure::measure;
 use crate::observer::{Observer, Silent};
 use crate::settings::{CheckedSettings, FitSettings};
 use crate::state::TrainingState;
-use crate::whiten::whiten;
 use imnn_data::Source;
 use imnn_device::{Device, Session, Start};
 use imnn_models::{Element, Model, Optimiser, OptimiserState, Parameters};
@@ -256,12 +255,21 @@ impl<E: Element> Imnn<E> {
         iterations::run(&mut on_host, state, settings, validates, observer)
     }
 
-    /// Maps the last linear layer so that the first batch has covariance I.
+    /// Maps the last linear layer so that the summaries of the first batch get mean 0 and covariance I; false where the
+    /// network does not end in a linear layer.
+    ///
+    /// ```text
+    /// x' = (x - mu) A,   A A^T = C^-1   =>   cov(x') = A^T C A = I
+    /// ```
+    ///
+    /// An invertible linear map of the summaries carries the same information, and training need not spend its first
+    /// hundreds of iterations on scale alone.
     fn whiten(&mut self) -> Result<bool> {
         let Imnn { parts, session, state, .. } = self;
         let key = state.keys.of_iteration(0);
         let statistics = measure(session.as_mut(), &state.parameters, parts.training.as_ref(), key)?;
-        whiten(&parts.model, &mut state.parameters, &statistics)
+        let a: Vec<f64> = statistics.whitening()?.iter().copied().collect();
+        Ok(parts.model.whiten_last_linear(&mut state.parameters, &statistics.mu.to_vec(), &a)?)
     }
 }
 

@@ -17,7 +17,6 @@ mod observer;
 mod saved;
 mod settings;
 mod state;
-mod whiten;
 
 pub use bar::Bar;
 pub use builder::{ImnnBuilder, Start};

@@ -1,11 +1,10 @@
 //! How the layers of a network become primitives: shapes, weights and operations, layer by layer.
 
-use crate::activations::Activation;
 use crate::erased::ParameterSpec;
 use crate::error::{ModelError, Result};
 use crate::initialise::Initialiser;
 use crate::layout::{Layout, checked_size};
-use crate::primitive::{Affine, Join, Linear, Op, Primitive, Shape};
+use crate::primitive::{Affine, Op, Primitive, Shape};
 use crate::windows::{Padding, Windows};
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,7 +14,8 @@ use std::sync::Arc;
 pub(crate) struct Builder {
     layout: Layout,
     n_weighted: usize,
-    n_activations: usize,
+    /// Numbers that the layers make of one simulation, gathered windows included.
+    pub(crate) n_activations: usize,
     primitives: Vec<Primitive>,
     shape: Vec<usize>,
     /// The layer being built: its position, such as `layers[3]`, and its position and name.
@@ -100,14 +100,6 @@ impl Builder {
         Ok((std::mem::replace(&mut self.primitives, before), std::mem::replace(&mut self.shape, input)))
     }
 
-    /// Branches joined.
-    pub(crate) fn join(&mut self, branches: Vec<(Vec<Primitive>, Vec<usize>)>, join: Join) -> Result<(), String> {
-        let (branches, outputs): (Vec<_>, Vec<_>) = branches.into_iter().unzip();
-        let output = joined(&outputs, join)?;
-        self.push(Op::Parallel { branches, join }, output);
-        Ok(())
-    }
-
     /// The axes of one simulation at this point.
     pub(crate) fn shape(&self) -> &[usize] {
         &self.shape
@@ -164,37 +156,6 @@ impl Builder {
         Ok(Affine { weight: range(weight), bias: range(bias) })
     }
 
-    /// A linear map of the channels of each position to `n_out`.
-    pub(crate) fn map(&mut self, weights: Affine, n_out: usize) {
-        let mut output = self.shape.clone();
-        output.pop();
-        output.push(n_out);
-        self.push(Op::Linear(Linear::Map(weights)), output);
-    }
-
-    /// A linear map of each window to `n_out` channels.
-    pub(crate) fn convolve(&mut self, weights: Affine, windows: Arc<Windows>, n_out: usize) {
-        self.n_activations += windows.taps.len() * self.channels();
-        let output = [&windows.output[..], &[n_out]].concat();
-        let linear = if windows.is_identity() { Linear::Map(weights) } else { Linear::Windows { windows, weights } };
-        self.push(Op::Linear(linear), output);
-    }
-
-    /// The largest number of each window, per channel.
-    pub(crate) fn largest(&mut self, windows: Arc<Windows>) {
-        self.pool(Op::MaxPool, windows);
-    }
-
-    /// The mean of each window, per channel.
-    pub(crate) fn mean(&mut self, windows: Arc<Windows>) {
-        self.pool(Op::MeanPool, windows);
-    }
-
-    fn pool(&mut self, pool: impl FnOnce(Arc<Windows>) -> Op, windows: Arc<Windows>) {
-        let output = [&windows.output[..], &[self.channels()]].concat();
-        self.push(pool(windows), output);
-    }
-
     /// Weights of the user's own; the answer is their range in [`Layout::entries`].
     pub(crate) fn own_weights(&mut self, weights: Vec<ParameterSpec>) -> Result<Range<usize>, String> {
         let (k, first) = (self.n_weighted, self.layout.entries().len());
@@ -203,13 +164,6 @@ impl Builder {
             self.layout.push(k, &spec.name, spec.shape, spec.initialiser, (spec.fan_in, spec.fan_out))?;
         }
         Ok(first..self.layout.entries().len())
-    }
-
-    /// A function of each number.
-    pub(crate) fn pointwise(&mut self, activation: Activation) {
-        if activation != Activation::Identity {
-            self.push(Op::Pointwise(activation), self.shape.clone());
-        }
     }
 
     /// The same numbers in other axes of the same size.
@@ -230,21 +184,5 @@ impl Builder {
         let (from, to) = (Shape::of(&self.shape), Shape::of(&output));
         self.primitives.push(Primitive { op, input: from, output: to, label: self.label.clone() });
         self.shape = output;
-    }
-}
-
-/// The axes of joined branches.
-fn joined(outputs: &[Vec<usize>], join: Join) -> Result<Vec<usize>, String> {
-    let first = outputs.first().ok_or("it has no branches")?;
-    let last = first.len() - 1;
-    match join {
-        Join::Sum if outputs.iter().any(|other| other != first) => {
-            Err(format!("branches to be added must end in one shape, they end in {outputs:?}"))
-        }
-        Join::Sum => Ok(first.clone()),
-        Join::Concat if outputs.iter().any(|other| other.len() != first.len() || other[..last] != first[..last]) => {
-            Err(format!("branches to be concatenated must agree in all axes but the last, they end in {outputs:?}"))
-        }
-        Join::Concat => Ok([&first[..last], &[outputs.iter().map(|other| other[last]).sum()]].concat()),
     }
 }

@@ -1,7 +1,7 @@
 //! Initial weights.
 
 use crate::error::Result;
-use crate::settings::{Item, Setting, table};
+use crate::settings::{Item, Setting, table, word_for};
 use imnn_sim::{Key, KeyRng, Real};
 use rand::distr::{Distribution, StandardUniform};
 use rand_distr::StandardNormal;
@@ -140,10 +140,7 @@ impl Setting for Initialiser {
             Initialiser::Normal(deviation) => table([("normal", (*deviation).into())]),
             Initialiser::Constant(value) => table([("constant", (*value).into())]),
             Initialiser::Values(values) => table([("values", values.to_vec().into())]),
-            Initialiser::GlorotNormal => "glorot_normal".into(),
-            Initialiser::GlorotUniform => "glorot_uniform".into(),
-            Initialiser::HeNormal => "he_normal".into(),
-            Initialiser::LecunNormal => "lecun_normal".into(),
+            named => word_for(&named, &NAMED),
         }
     }
 }

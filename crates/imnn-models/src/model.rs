@@ -25,19 +25,15 @@ impl Model {
     /// # Errors
     /// If a layer cannot take the shape that reaches it; the message names the layer, the shape and what it needs.
     pub fn new(network: Network, input_shape: &[usize]) -> Result<Self> {
+        let refuse = |reason: &str| {
+            let (layer, input) = ("layers[0]".into(), input_shape.to_vec());
+            Err(ModelError::Shape { layer, input, reason: reason.into() })
+        };
         if input_shape.is_empty() || input_shape.contains(&0) {
-            return Err(ModelError::Shape {
-                layer: "layers[0]".into(),
-                input: input_shape.to_vec(),
-                reason: "a simulation needs at least one axis, and every axis at least one element".into(),
-            });
+            return refuse("a simulation needs at least one axis, and every axis at least one element");
         }
         if checked_size(input_shape).is_none_or(|size| size > isize::MAX as usize) {
-            return Err(ModelError::Shape {
-                layer: "layers[0]".into(),
-                input: input_shape.to_vec(),
-                reason: "a simulation of this shape is too large for any memory".into(),
-            });
+            return refuse("a simulation of this shape is too large for any memory");
         }
         let mut builder = Builder::new(input_shape);
         network.build(&mut builder, "layers")?;

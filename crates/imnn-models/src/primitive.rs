@@ -1,9 +1,10 @@
-//! What engines run: every layer is built of these few operations.
+//! What engines run: every layer is built of these few operations, by the methods of [`Builder`] that stand here.
 //!
 //! Data are positions with channels, the channels last: a row has `positions * channels` numbers. What only renames numbers
 //! (a reshape, the identity) is gone, and a convolution that sees one position at a time is a map of the channels.
 
 use crate::activations::Activation;
+use crate::builder::Builder;
 use crate::erased::ErasedLayer;
 use crate::windows::Windows;
 use std::ops::Range;
@@ -139,5 +140,70 @@ impl Op {
             | Op::MeanPool(windows) => Some(windows),
             Op::Linear(Linear::Map(_)) | Op::Pointwise(_) | Op::Parallel { .. } | Op::Custom { .. } => None,
         }
+    }
+}
+
+impl Builder {
+    /// A linear map of the channels of each position to `n_out`.
+    pub(crate) fn map(&mut self, weights: Affine, n_out: usize) {
+        let mut output = self.shape().to_vec();
+        output.pop();
+        output.push(n_out);
+        self.push(Op::Linear(Linear::Map(weights)), output);
+    }
+
+    /// A linear map of each window to `n_out` channels.
+    pub(crate) fn convolve(&mut self, weights: Affine, windows: Arc<Windows>, n_out: usize) {
+        self.n_activations += windows.taps.len() * self.channels();
+        let output = [&windows.output[..], &[n_out]].concat();
+        let linear = if windows.is_identity() { Linear::Map(weights) } else { Linear::Windows { windows, weights } };
+        self.push(Op::Linear(linear), output);
+    }
+
+    /// The largest number of each window, per channel.
+    pub(crate) fn largest(&mut self, windows: Arc<Windows>) {
+        self.pool(Op::MaxPool, windows);
+    }
+
+    /// The mean of each window, per channel.
+    pub(crate) fn mean(&mut self, windows: Arc<Windows>) {
+        self.pool(Op::MeanPool, windows);
+    }
+
+    fn pool(&mut self, pool: impl FnOnce(Arc<Windows>) -> Op, windows: Arc<Windows>) {
+        let output = [&windows.output[..], &[self.channels()]].concat();
+        self.push(pool(windows), output);
+    }
+
+    /// A function of each number.
+    pub(crate) fn pointwise(&mut self, activation: Activation) {
+        if activation != Activation::Identity {
+            let shape = self.shape().to_vec();
+            self.push(Op::Pointwise(activation), shape);
+        }
+    }
+
+    /// Branches joined.
+    pub(crate) fn join(&mut self, branches: Vec<(Vec<Primitive>, Vec<usize>)>, join: Join) -> Result<(), String> {
+        let (branches, outputs): (Vec<_>, Vec<_>) = branches.into_iter().unzip();
+        let output = joined(&outputs, join)?;
+        self.push(Op::Parallel { branches, join }, output);
+        Ok(())
+    }
+}
+
+/// The axes of joined branches.
+fn joined(outputs: &[Vec<usize>], join: Join) -> Result<Vec<usize>, String> {
+    let first = outputs.first().ok_or("it has no branches")?;
+    let last = first.len() - 1;
+    match join {
+        Join::Sum if outputs.iter().any(|other| other != first) => {
+            Err(format!("branches to be added must end in one shape, they end in {outputs:?}"))
+        }
+        Join::Sum => Ok(first.clone()),
+        Join::Concat if outputs.iter().any(|other| other.len() != first.len() || other[..last] != first[..last]) => {
+            Err(format!("branches to be concatenated must agree in all axes but the last, they end in {outputs:?}"))
+        }
+        Join::Concat => Ok([&first[..last], &[outputs.iter().map(|other| other[last]).sum()]].concat()),
     }
 }

@@ -72,6 +72,11 @@ pub(crate) fn suggestion(word: &str, candidates: &[&str]) -> String {
     format!("; {}", imnn_io::nearest::advice(word, candidates))
 }
 
+/// The word that stands for a value; the first, if the list has none.
+pub(crate) fn word_for<T: PartialEq>(value: &T, words: &[(&'static str, T)]) -> Value {
+    words.iter().find(|(_, meaning)| meaning == value).unwrap_or(&words[0]).0.into()
+}
+
 /// A table of these entries.
 pub(crate) fn table<const N: usize>(entries: [(&str, Value); N]) -> Value {
     Value::Table(entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect())

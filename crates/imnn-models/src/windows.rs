@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::layout::checked_size;
-use crate::settings::{Item, Setting};
+use crate::settings::{Item, Setting, word_for};
 use imnn_io::text::unravel;
 use toml::Value;
 
@@ -29,12 +29,7 @@ impl Setting for Padding {
     }
 
     fn write(&self) -> Value {
-        match self {
-            Padding::Same => "same",
-            Padding::Valid => "valid",
-            Padding::Circular => "circular",
-        }
-        .into()
+        word_for(self, &PADDINGS)
     }
 }
 

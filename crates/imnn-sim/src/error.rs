@@ -108,6 +108,12 @@ pub enum SimError {
     },
 }
 
+impl SimError {
+    pub(crate) fn setting(simulator: &'static str, setting: &'static str, value: f64, allowed: &'static str) -> Self {
+        SimError::Setting { simulator, setting, value, allowed }
+    }
+}
+
 impl fmt::Debug for SimError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -13,9 +13,6 @@ pub trait Real: num_traits::Float + Default + Debug + Display + Send + Sync + Su
     /// The nearest value to `x`.
     fn of(x: f64) -> Self;
 
-    /// `x`, exactly.
-    fn of_f32(x: f32) -> Self;
-
     /// This value as `f64`, exactly.
     fn f64(self) -> f64;
 }
@@ -25,10 +22,6 @@ impl Real for f32 {
 
     fn of(x: f64) -> Self {
         x as f32
-    }
-
-    fn of_f32(x: f32) -> Self {
-        x
     }
 
     fn f64(self) -> f64 {
@@ -41,10 +34,6 @@ impl Real for f64 {
 
     fn of(x: f64) -> Self {
         x
-    }
-
-    fn of_f32(x: f32) -> Self {
-        f64::from(x)
     }
 
     fn f64(self) -> f64 {
@@ -67,8 +56,6 @@ mod tests {
     fn conversions_are_nearest_and_exact() {
         assert_eq!(<f32 as Real>::of(0.1), 0.1_f32);
         assert_eq!(0.1_f32.f64(), 0.100_000_001_490_116_12);
-        assert_eq!(f64::of_f32(0.1), 0.100_000_001_490_116_12);
-        assert_eq!(f32::of_f32(0.1), 0.1);
         assert_eq!(<f64 as Real>::of(0.1).f64(), 0.1);
         assert_eq!((f32::NAME, f64::NAME), ("f32", "f64"));
     }

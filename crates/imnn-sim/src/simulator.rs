@@ -136,6 +136,14 @@ pub fn check_parameters(n_params: usize, theta: &[f64]) -> Result<(), SimError> 
     check_finite("theta", theta, None)
 }
 
+/// Refuses a parameter that is not above 0.
+pub(crate) fn check_positive(theta: &[f64], index: usize, name: &'static str) -> Result<(), SimError> {
+    let value = theta[index];
+    let refuse =
+        || SimError::ParameterOutOfRange { index, name: name.into(), value, allowed: "a value above 0".into() };
+    if value > 0.0 { Ok(()) } else { Err(refuse()) }
+}
+
 /// Refuses the first NaN or infinity in `values`, which a simulator returned at `theta`.
 pub(crate) fn check_finite(what: &'static str, values: &[f64], theta: Option<&[f64]>) -> Result<(), SimError> {
     match values.iter().position(|value| !value.is_finite()) {

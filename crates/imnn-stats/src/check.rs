@@ -11,10 +11,20 @@ pub(crate) fn shape<D: Dimension>(
     found: &ArrayView<'_, f64, D>,
     expected: &[usize],
 ) -> Result<()> {
-    if found.shape() == expected {
-        return Ok(());
+    if found.shape() == expected { Ok(()) } else { refuse_shape(array, format!("{expected:?}"), found.shape()) }
+}
+
+/// The error for an array that has not the shape that is `expected`.
+pub(crate) fn refuse_shape<T>(array: &'static str, expected: impl Into<String>, found: &[usize]) -> Result<T> {
+    Err(StatsError::Shape { array, expected: expected.into(), found: found.to_vec() })
+}
+
+/// Refuses results that f64 cannot hold.
+pub(crate) fn in_range<'a>(what: &'static str, values: impl IntoIterator<Item = &'a f64>) -> Result<()> {
+    match values.into_iter().all(|value| value.is_finite()) {
+        true => Ok(()),
+        false => Err(StatsError::OutOfRange { what }),
     }
-    Err(StatsError::Shape { array, expected: format!("{expected:?}"), found: found.shape().to_vec() })
 }
 
 /// Refuses NaN and infinity, naming the first entry and how many rows are affected.
@@ -28,32 +38,20 @@ pub(crate) fn finite<D: Dimension + RemoveAxis>(array: &'static str, values: &Ar
     }
     let bad = |row: &ArrayView<'_, f64, D::Smaller>| row.iter().any(|value| !value.is_finite());
     let bad_rows = values.axis_iter(Axis(0)).filter(bad).count();
-    let (position, &value) = values
-        .iter()
-        .enumerate()
-        .find(|(_, value)| !value.is_finite())
-        .expect("one of the entries was found not to be finite above");
-    let index = unravel(position, values.shape());
-    Err(StatsError::NonFinite { array, row: index[0], index, value, bad_rows, rows: values.len_of(Axis(0)) })
+    let entries = values.view().into_dyn();
+    let Some((index, &value)) = entries.indexed_iter().find(|(_, value)| !value.is_finite()) else { return Ok(()) };
+    let (row, index, rows) = (index[0], index.slice().to_vec(), values.len_of(Axis(0)));
+    Err(StatsError::NonFinite { array, row, index, value, bad_rows, rows })
 }
 
 /// Refuses summaries of which no covariance with full rank can be formed.
 pub(crate) fn summaries(x: &ArrayView2<'_, f64>) -> Result<()> {
     let (n_s, n_summaries) = x.dim();
     if n_summaries == 0 {
-        return Err(StatsError::Shape {
-            array: "x",
-            expected: "(n_s, n_summaries) with at least one summary".into(),
-            found: x.shape().to_vec(),
-        });
+        return refuse_shape("x", "(n_s, n_summaries) with at least one summary", x.shape());
     }
     if n_s < n_summaries + 1 {
-        return Err(StatsError::TooFewSimulations {
-            n_s,
-            n_summaries,
-            rank: n_s.saturating_sub(1),
-            needed: n_summaries + 1,
-        });
+        return Err(StatsError::TooFewSimulations { n_s, n_summaries, needed: n_summaries + 1 });
     }
     finite("x", x)
 }
@@ -62,11 +60,8 @@ pub(crate) fn summaries(x: &ArrayView2<'_, f64>) -> Result<()> {
 pub(crate) fn derivatives(dx: &ArrayView3<'_, f64>, n_s: usize, n_summaries: usize) -> Result<()> {
     let (n_d, found, _) = dx.dim();
     if found != n_summaries {
-        return Err(StatsError::Shape {
-            array: "dx",
-            expected: format!("(n_d, n_summaries, n_params) with n_summaries = {n_summaries} as in x"),
-            found: dx.shape().to_vec(),
-        });
+        let expected = format!("(n_d, n_summaries, n_params) with n_summaries = {n_summaries} as in x");
+        return refuse_shape("dx", expected, dx.shape());
     }
     if n_d == 0 || n_d > n_s {
         return Err(StatsError::DerivativeCount { n_d, n_s });
@@ -78,26 +73,13 @@ pub(crate) fn derivatives(dx: &ArrayView3<'_, f64>, n_s: usize, n_summaries: usi
 pub(crate) fn mean_derivative(dmu_dtheta: &ArrayView2<'_, f64>, n_summaries: usize) -> Result<()> {
     let (found, n_params) = dmu_dtheta.dim();
     if found != n_summaries || n_params == 0 {
-        return Err(StatsError::Shape {
-            array: "dmu_dtheta",
-            expected: format!("({n_summaries}, n_params) with at least one parameter"),
-            found: dmu_dtheta.shape().to_vec(),
-        });
+        let expected = format!("({n_summaries}, n_params) with at least one parameter");
+        return refuse_shape("dmu_dtheta", expected, dmu_dtheta.shape());
     }
     if n_params > n_summaries {
         return Err(StatsError::TooFewSummaries { n_params, n_summaries });
     }
     finite("dmu_dtheta", dmu_dtheta)
-}
-
-/// The index of the entry at a row-major position.
-fn unravel(mut position: usize, shape: &[usize]) -> Vec<usize> {
-    let mut index = vec![0; shape.len()];
-    for axis in (0..shape.len()).rev() {
-        index[axis] = position % shape[axis];
-        position /= shape[axis];
-    }
-    index
 }
 
 #[cfg(test)]

@@ -18,14 +18,12 @@ use crate::{check, columns};
 /// No simulations, NaN or infinity.
 pub fn mean(x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
     if x.nrows() == 0 {
-        return Err(StatsError::Shape {
-            array: "x",
-            expected: "(n_s, n_summaries) with at least one simulation".into(),
-            found: x.shape().to_vec(),
-        });
+        return check::refuse_shape("x", "(n_s, n_summaries) with at least one simulation", x.shape());
     }
     check::finite("x", &x)?;
-    in_range("the mean of x", mean_of_finite(x))
+    let mu = mean_of_finite(x);
+    check::in_range("the mean of x", &mu)?;
+    Ok(mu)
 }
 
 /// Mean and covariance of the summaries, with divisor `n_s - 1`.
@@ -54,13 +52,12 @@ pub fn mean(x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
 /// ```
 pub fn covariance(x: ArrayView2<'_, f64>) -> Result<(Array1<f64>, Array2<f64>)> {
     check::summaries(&x)?;
-    let mu = in_range("the mean of x", mean_of_finite(x))?;
+    let mu = mean_of_finite(x);
+    check::in_range("the mean of x", &mu)?;
     let mut c = columns::gram(x, mu.view());
     c /= (x.nrows() - 1) as f64;
     symmetrise(&mut c);
-    if c.iter().any(|value| !value.is_finite()) {
-        return Err(StatsError::OutOfRange { what: "the covariance matrix C" });
-    }
+    check::in_range("the covariance matrix C", &c)?;
     constant_summary(x, &c)?;
     Ok((mu, c))
 }
@@ -93,14 +90,6 @@ fn constant_summary(x: ArrayView2<'_, f64>, c: &Array2<f64>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Refuses sums that overflowed.
-fn in_range(what: &'static str, values: Array1<f64>) -> Result<Array1<f64>> {
-    if values.iter().any(|value| !value.is_finite()) {
-        return Err(StatsError::OutOfRange { what });
-    }
-    Ok(values)
 }
 
 #[cfg(test)]

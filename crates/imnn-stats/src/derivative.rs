@@ -20,20 +20,13 @@ use crate::error::{Result, StatsError};
 pub fn mean_derivative(dx: ArrayView3<'_, f64>) -> Result<Array2<f64>> {
     let (n_d, n_summaries, n_params) = dx.dim();
     if dx.is_empty() {
-        return Err(StatsError::Shape {
-            array: "dx",
-            expected: "(n_d, n_summaries, n_params), each at least 1".into(),
-            found: dx.shape().to_vec(),
-        });
+        return check::refuse_shape("dx", "(n_d, n_summaries, n_params), each at least 1", dx.shape());
     }
     check::finite("dx", &dx)?;
-    let flat =
-        dx.to_shape((n_d, n_summaries * n_params)).map_err(|_| StatsError::OutOfRange { what: "the size of dx" })?;
-    let mean = mean_of_finite(flat.view());
-    if mean.iter().any(|value| !value.is_finite()) {
-        return Err(StatsError::OutOfRange { what: "the mean of dx" });
-    }
-    mean.into_shape_with_order((n_summaries, n_params)).map_err(|_| StatsError::OutOfRange { what: "the size of dx" })
+    let too_large = |_| StatsError::OutOfRange { what: "the size of dx" };
+    let mean = mean_of_finite(dx.to_shape((n_d, n_summaries * n_params)).map_err(too_large)?.view());
+    check::in_range("the mean of dx", &mean)?;
+    mean.into_shape_with_order((n_summaries, n_params)).map_err(too_large)
 }
 
 /// Derivative of the summaries from simulations below and above the fiducial parameters.
@@ -64,14 +57,11 @@ pub fn mean_derivative(dx: ArrayView3<'_, f64>) -> Result<Array2<f64>> {
 pub fn numerical_derivative(x_mp: ArrayView4<'_, f64>, delta_theta: ArrayView1<'_, f64>) -> Result<Array3<f64>> {
     let (n_d, sides, n_params, n_summaries) = x_mp.dim();
     if sides != 2 || n_params != delta_theta.len() {
-        return Err(StatsError::Shape {
-            array: "x_mp",
-            expected: format!(
-                "(n_d, 2, n_params, n_summaries) with n_params = {} as in delta_theta (axis 1 is below, above)",
-                delta_theta.len()
-            ),
-            found: x_mp.shape().to_vec(),
-        });
+        let expected = format!(
+            "(n_d, 2, n_params, n_summaries) with n_params = {} as in delta_theta (axis 1 is below, above)",
+            delta_theta.len()
+        );
+        return check::refuse_shape("x_mp", expected, x_mp.shape());
     }
     check_widths(delta_theta)?;
     check::finite("x_mp", &x_mp)?;
@@ -82,9 +72,7 @@ pub fn numerical_derivative(x_mp: ArrayView4<'_, f64>, delta_theta: ArrayView1<'
         let above = of_parameter.index_axis(Axis(1), 1);
         dx.index_axis_mut(Axis(2), parameter).assign(&((&above - &below) / width));
     }
-    if dx.iter().any(|value| !value.is_finite()) {
-        return Err(StatsError::OutOfRange { what: "(x_above - x_below) / delta_theta" });
-    }
+    check::in_range("(x_above - x_below) / delta_theta", &dx)?;
     Ok(dx)
 }
 

@@ -71,16 +71,15 @@ pub enum StatsError {
     /// The covariance of `n_s` simulations cannot have full rank.
     #[error(
         "n_s = {n_s} simulations are too few for n_summaries = {n_summaries}: the covariance matrix C has rank at most \
-         n_s - 1 = {rank} and no inverse; use at least {needed} simulations (many more for a good estimate) or fewer \
-         summaries"
+         n_s - 1 = {} and no inverse; use at least {needed} simulations (many more for a good estimate) or fewer \
+         summaries",
+        n_s.saturating_sub(1)
     )]
     TooFewSimulations {
         /// Simulations given.
         n_s: usize,
         /// Summaries of each.
         n_summaries: usize,
-        /// `n_s - 1`.
-        rank: usize,
         /// The least number of simulations.
         needed: usize,
     },

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use crate::check;
-use crate::error::{Result, StatsError};
+use crate::error::Result;
 use crate::fisher::Statistics;
 
 /// The linear map from summaries to quasi-maximum-likelihood estimates of the parameters.
@@ -85,11 +85,8 @@ impl ScoreCompression {
     /// A wrong number of summaries, NaN or infinity.
     pub fn estimates(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         if x.ncols() != self.mu.len() {
-            return Err(StatsError::Shape {
-                array: "x",
-                expected: format!("(n, {}): one row of summaries for each data set", self.mu.len()),
-                found: x.shape().to_vec(),
-            });
+            let expected = format!("(n, {}): one row of summaries for each data set", self.mu.len());
+            return check::refuse_shape("x", expected, x.shape());
         }
         check::finite("x", &x)?;
         Ok((&x - &self.mu).dot(&self.weights) + &self.theta_fid)

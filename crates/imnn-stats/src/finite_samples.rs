@@ -28,12 +28,7 @@ use crate::error::{Result, StatsError};
 /// ```
 pub fn hartlap_factor(n_s: usize, n_summaries: usize) -> Result<f64> {
     if n_s <= n_summaries + 2 {
-        return Err(StatsError::TooFewSimulations {
-            n_s,
-            n_summaries,
-            rank: n_s.saturating_sub(1),
-            needed: n_summaries + 3,
-        });
+        return Err(StatsError::TooFewSimulations { n_s, n_summaries, needed: n_summaries + 3 });
     }
     Ok((n_s - n_summaries - 2) as f64 / (n_s - 1) as f64)
 }
@@ -64,11 +59,7 @@ pub fn hartlap_factor(n_s: usize, n_summaries: usize) -> Result<f64> {
 pub fn derivative_noise(dx: ArrayView3<'_, f64>, inv_c: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
     let (n_d, n_summaries, n_params) = dx.dim();
     if n_d < 2 {
-        return Err(StatsError::Shape {
-            array: "dx",
-            expected: "(n_d, n_summaries, n_params) with n_d at least 2".into(),
-            found: dx.shape().to_vec(),
-        });
+        return check::refuse_shape("dx", "(n_d, n_summaries, n_params) with n_d at least 2", dx.shape());
     }
     check::shape("C^-1", &inv_c, &[n_summaries, n_summaries])?;
     check::finite("C^-1", &inv_c)?;

@@ -83,19 +83,6 @@ impl Statistics {
         Self::new(x, numerical_derivative(x_mp, delta_theta)?.view())
     }
 
-    /// Statistics of summaries whose mean derivative is known already.
-    ///
-    /// # Shapes
-    /// `x` `(n_s, n_summaries)`, `dmu_dtheta` `(n_summaries, n_params)`.
-    ///
-    /// # Errors
-    /// As [`Statistics::new`].
-    pub fn from_mean_derivative(x: ArrayView2<'_, f64>, dmu_dtheta: ArrayView2<'_, f64>) -> Result<Self> {
-        check::mean_derivative(&dmu_dtheta, x.ncols())?;
-        let (mu, c) = covariance(x)?;
-        Self::of(mu, c, dmu_dtheta.to_owned())
-    }
-
     /// Statistics from mean, covariance and mean derivative, as read from a saved run.
     ///
     /// # Shapes
@@ -172,9 +159,7 @@ impl Statistics {
         let whitened = covariance.whiten(dmu_dtheta.view());
         let mut f = whitened.t().dot(&whitened);
         symmetrise(&mut f);
-        if f.iter().any(|value| !value.is_finite()) {
-            return Err(StatsError::OutOfRange { what: "the Fisher matrix F" });
-        }
+        check::in_range("the Fisher matrix F", &f)?;
         let fisher = Positive::new(Matrix::Fisher, f.view())?;
         let (log_det_f, det_f) = (fisher.log_det(), fisher.det());
         let (det_c, det_inv_c) = (covariance.det(), covariance.det_of_inverse());

@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, OwnedRepr};
 use ndarray_linalg::cholesky::{CholeskyFactorized, FactorizeC, InverseC};
 use ndarray_linalg::{EigValsh, UPLO};
 
+use crate::check;
 use crate::covariance::symmetrise;
 use crate::error::{LARGEST_CONDITION, Matrix, Result, StatsError};
 
@@ -38,14 +39,11 @@ impl Positive {
             return Err(singular(condition));
         }
         let inverse = rescale(inverse, &scale, |value, scale| value / scale);
-        if inverse.iter().any(|value| !value.is_finite()) {
-            return Err(StatsError::OutOfRange {
-                what: match name {
-                    Matrix::Covariance => "the inverse of the covariance matrix C",
-                    Matrix::Fisher => "the inverse of the Fisher matrix F",
-                },
-            });
-        }
+        let what = match name {
+            Matrix::Covariance => "the inverse of the covariance matrix C",
+            Matrix::Fisher => "the inverse of the Fisher matrix F",
+        };
+        check::in_range(what, &inverse)?;
         Ok(Positive { scale, factor, inverse })
     }
 

@@ -1,7 +1,8 @@
 //! The loss and its exact gradients with respect to the summaries and their derivatives.
 
-use ndarray::{Array2, Array3, ArrayView1, ArrayView2, ArrayView3};
+use ndarray::{Array2, Array3, ArrayView1, ArrayView2, ArrayView3, Axis};
 
+use crate::check;
 use crate::columns::{all_finite, product};
 use crate::covariance::symmetrise;
 use crate::derivative::below_above_cotangents;
@@ -67,9 +68,7 @@ impl Loss {
     pub fn value(&self, statistics: &Statistics) -> Result<(f64, Record)> {
         let record = Record::new(statistics, &self.regularisation);
         let value = -statistics.log_det_f + record.penalty();
-        if !value.is_finite() {
-            return Err(StatsError::OutOfRange { what: "the loss" });
-        }
+        check::in_range("the loss", [&value])?;
         Ok((value, record))
     }
 
@@ -95,35 +94,7 @@ impl Loss {
         dx: ArrayView3<'_, f64>,
         dloss_dx: Array2<f64>,
     ) -> Result<Evaluation> {
-        self.with_gradients(x, Statistics::new(x, dx)?, dx.dim().0, dloss_dx)
-    }
-
-    /// The loss and its gradients, from summaries and the mean derivative of `n_d` of them.
-    ///
-    /// # Shapes
-    /// `x` `(n_s, n_summaries)`, `dmu_dtheta` `(n_summaries, n_params)`.
-    ///
-    /// # Errors
-    /// As [`Statistics::new`].
-    pub fn evaluate_mean(
-        &self,
-        x: ArrayView2<'_, f64>,
-        dmu_dtheta: ArrayView2<'_, f64>,
-        n_d: usize,
-    ) -> Result<Evaluation> {
-        if n_d == 0 || n_d > x.nrows() {
-            return Err(StatsError::DerivativeCount { n_d, n_s: x.nrows() });
-        }
-        self.with_gradients(x, Statistics::from_mean_derivative(x, dmu_dtheta)?, n_d, Array2::zeros((0, 0)))
-    }
-
-    fn with_gradients(
-        &self,
-        x: ArrayView2<'_, f64>,
-        statistics: Statistics,
-        n_d: usize,
-        dloss_dx: Array2<f64>,
-    ) -> Result<Evaluation> {
+        let (statistics, n_d) = (Statistics::new(x, dx)?, dx.len_of(Axis(0)));
         let (value, record) = self.value(&statistics)?;
         let Statistics { mu, c, inv_c, score, inv_f, .. } = &statistics;
 

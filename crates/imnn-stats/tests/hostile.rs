@@ -59,8 +59,6 @@ fn too_few_simulations_are_refused_with_numbers() {
 fn more_parameters_than_summaries_are_refused_with_the_reason() {
     let case = Case { x: Samples::new(1).normals((20, 2)), dx: Samples::new(2).normals((20, 2, 3)) };
     check(evaluate(&case), &["n_params = 3", "n_summaries = 2", "rank", "singular", "at least 3 outputs"]);
-    let dmu = Samples::new(2).normals((2, 3));
-    check(Statistics::from_mean_derivative(case.x.view(), dmu.view()), &["n_params = 3", "n_summaries = 2"]);
 }
 
 #[test]
@@ -70,10 +68,6 @@ fn counts_of_derivatives_are_checked() {
     check(evaluate(&none), &["n_d = 0", "between 1 and n_s = 10"]);
     let many = Case { x: plain.x.clone(), dx: Samples::new(1).normals((11, 2, 1)) };
     check(evaluate(&many), &["n_d = 11", "n_s = 10"]);
-    let loss = Loss::new(10.0, 0.1).unwrap();
-    let dmu = array![[1.0], [1.0]];
-    check(loss.evaluate_mean(plain.x.view(), dmu.view(), 0), &["n_d = 0"]);
-    check(loss.evaluate_mean(plain.x.view(), dmu.view(), 11), &["n_d = 11"]);
 }
 
 #[test]

@@ -117,8 +117,7 @@ fn information_of_a_known_gaussian_is_exact() {
     let hadamard = array![[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]];
     let mixing = array![[2.0, 1.0], [0.0, 3.0]];
     let x = hadamard.dot(&mixing);
-    let dmu = array![[1.0], [2.0]];
-    let statistics = Statistics::from_mean_derivative(x.view(), dmu.view()).unwrap();
+    let statistics = Statistics::new(x.view(), array![[[1.0], [2.0]]].view()).unwrap();
     // C = 4/3 M^T M = 4/3 [[4, 2], [2, 10]], det (M^T M) = 36, F = 3/4 (10 - 8 + 16) / 36 = 3/8.
     assert_relative_eq!(statistics.c, array![[4.0, 2.0], [2.0, 10.0]] * (4.0 / 3.0), epsilon = 1e-14);
     assert_relative_eq!(statistics.f, array![[0.375]], epsilon = 1e-15);

@@ -21,7 +21,7 @@ struct Thing {
 
 const THINGS: [Thing; 7] = [
     Thing { kind: "layer made of primitives", name: "globalmaxpool", most: 2 },
-    Thing { kind: "primitive", name: "meanpool", most: 8 },
+    Thing { kind: "primitive", name: "meanpool", most: 6 },
     Thing { kind: "activation", name: "softplus", most: 2 },
     Thing { kind: "optimiser", name: "rmsprop", most: 3 },
     Thing { kind: "simulator", name: "powerlawfield", most: 2 },

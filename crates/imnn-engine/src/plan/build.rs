@@ -1,14 +1,12 @@
-//! How the primitives of a network become a plan.
+//! The kinds of steps, and how the primitives of a network become steps.
 
-use super::arena::{Arena, Lifetime};
 use super::simplify::simplify;
-use super::{
-    Buffer, Composed, Gather, LinearStep, MaxPool, Plan, Pointwise, Slot, Step, StepOp, Transposed, View, block_rows,
-};
+use super::{Composed, Gather, Plan, Slot, Transposed, View, block_rows};
 use imnn_compute::narrow::NARROW;
-use imnn_compute::{NUMBERS_PER_LINE, Number, matrix};
-use imnn_models::{Activation, Affine, Join, Linear, Model, Op, Primitive, Shape};
+use imnn_compute::{Number, matrix};
+use imnn_models::{Activation, Affine, Join, Linear, Model, Op, Primitive, Shape, Windows};
 use std::ops::Range;
+use std::sync::Arc;
 
 impl<E: Number> Plan<E> {
     /// The plan of a network.
@@ -24,16 +22,86 @@ impl<E: Number> Plan<E> {
     }
 }
 
+/// One step forward, and the same step backward.
+#[derive(Debug)]
+pub struct Step {
+    /// What it does.
+    pub op: StepOp,
+    /// What it reads.
+    pub input: View,
+    /// What it writes.
+    pub output: View,
+    /// Whether the gradient of the input is added to what other steps have written.
+    pub accumulate: bool,
+    /// Whether this is the first step backward that combines its input.
+    pub combine: bool,
+}
+
+/// The kinds of steps.
+#[derive(Debug)]
+pub enum StepOp {
+    /// A dense layer or a convolution.
+    Linear(LinearStep),
+    /// Maxima over windows.
+    MaxPool(MaxPool),
+    /// Means over windows.
+    MeanPool(Arc<Windows>),
+    /// A piecewise linear activation, in place.
+    Piecewise(Pointwise),
+    /// A smooth activation.
+    Smooth(Pointwise),
+    /// Copies to a slice of channels.
+    Copy,
+    /// Adds to the output.
+    Add,
+}
+
+/// A linear layer with its weights.
+#[derive(Debug)]
+pub struct LinearStep {
+    /// The windows, unless each position is mapped by itself.
+    pub gather: Option<Gather>,
+    /// W, `(k, g)`: numbers of a patch and channels that come out.
+    pub weight: Slot,
+    /// b, `(g)` or `(positions, g)`.
+    pub bias: Slot,
+    /// W^T among the derived, if a product needs it.
+    pub transposed: Option<Slot>,
+    /// Whether W has few columns, so that its products are those of [`imnn_compute::narrow`], and its gradient is transposed.
+    pub narrow: bool,
+    /// Whether the activation that follows adds the bias.
+    pub bias_later: bool,
+}
+
+/// Maxima over windows.
+#[derive(Debug)]
+pub struct MaxPool {
+    /// The windows.
+    pub windows: Arc<Windows>,
+    /// The slot of the positions of the maxima in the saved indices.
+    pub indices: usize,
+}
+
+/// A function of each number.
+#[derive(Debug)]
+pub struct Pointwise {
+    /// The function.
+    pub activation: Activation,
+    /// A bias that is added first.
+    pub bias: Option<Slot>,
+}
+
 /// A plan half built.
 #[derive(Default)]
-struct Builder {
-    steps: Vec<Step>,
-    sizes: Vec<usize>,
-    indices: usize,
-    patches: usize,
-    derived: usize,
-    composed: Vec<Composed>,
-    transposed: Vec<Transposed>,
+pub(super) struct Builder {
+    pub(super) steps: Vec<Step>,
+    /// Numbers per row of each buffer.
+    pub(super) sizes: Vec<usize>,
+    pub(super) indices: usize,
+    pub(super) patches: usize,
+    pub(super) derived: usize,
+    pub(super) composed: Vec<Composed>,
+    pub(super) transposed: Vec<Transposed>,
 }
 
 impl Builder {
@@ -48,6 +116,13 @@ impl Builder {
 
     fn push(&mut self, op: StepOp, input: View, output: View) {
         self.steps.push(Step { op, input, output, accumulate: false, combine: false });
+    }
+
+    /// A step to `target`, or to a buffer of this shape.
+    fn step(&mut self, op: StepOp, input: View, shape: Shape, target: Option<View>) -> View {
+        let output = target.unwrap_or_else(|| self.buffer(shape));
+        self.push(op, input, output);
+        output
     }
 
     /// Layers one after the other from a buffer, to `target` if there is one.
@@ -66,21 +141,15 @@ impl Builder {
             at = match &layer.op {
                 Op::Pointwise(activation) => self.activation(*activation, at, input),
                 Op::Linear(linear) => {
-                    let output = target.unwrap_or_else(|| self.buffer(layer.output));
-                    self.linear(linear, at, output)
+                    let linear = self.linear(linear, at.shape.channels, layer.output.channels);
+                    self.step(StepOp::Linear(linear), at, layer.output, target)
                 }
                 Op::MaxPool(windows) => {
-                    let output = target.unwrap_or_else(|| self.buffer(layer.output));
                     let indices = self.indices;
                     self.indices += layer.output.size();
-                    self.push(StepOp::MaxPool(MaxPool { windows: windows.clone(), indices }), at, output);
-                    output
+                    self.step(StepOp::MaxPool(MaxPool { windows: windows.clone(), indices }), at, layer.output, target)
                 }
-                Op::MeanPool(windows) => {
-                    let output = target.unwrap_or_else(|| self.buffer(layer.output));
-                    self.push(StepOp::MeanPool(windows.clone()), at, output);
-                    output
-                }
+                Op::MeanPool(windows) => self.step(StepOp::MeanPool(windows.clone()), at, layer.output, target),
                 Op::Parallel { branches, join } => self.parallel(branches, *join, at, layer.output, target)?,
                 Op::Custom { .. } => return Err(format!("{} has no vectorised implementation", layer.label)),
             };
@@ -100,19 +169,11 @@ impl Builder {
         let outside = at.buffer == input;
         let bias = if outside { None } else { self.take_bias(at) };
         if activation.is_piecewise_linear() {
-            let own = if outside {
-                let own = self.buffer(at.shape);
-                self.push(StepOp::Copy, at, own);
-                own
-            } else {
-                at
-            };
+            let own = if outside { self.step(StepOp::Copy, at, at.shape, None) } else { at };
             self.push(StepOp::Piecewise(Pointwise { activation, bias }), own, own);
             own
         } else {
-            let output = self.buffer(at.shape);
-            self.push(StepOp::Smooth(Pointwise { activation, bias }), at, output);
-            output
+            self.step(StepOp::Smooth(Pointwise { activation, bias }), at, at.shape, None)
         }
     }
 
@@ -124,8 +185,8 @@ impl Builder {
         Some(linear.bias.clone())
     }
 
-    fn linear(&mut self, linear: &Linear, input: View, output: View) -> View {
-        let (c, g) = (input.shape.channels, output.shape.channels);
+    /// The step of a layer from `c` channels to `g`.
+    fn linear(&mut self, linear: &Linear, c: usize, g: usize) -> LinearStep {
         let gather = linear.windows().map(|windows| Gather::new(windows.clone(), c));
         let (weight, bias) = match linear {
             Linear::Map(weights) | Linear::Windows { weights, .. } => {
@@ -150,9 +211,7 @@ impl Builder {
         if let Some(gather) = &gather {
             self.patches = self.patches.max(gather.width() * block_rows(gather.width()));
         }
-        let linear = LinearStep { gather, weight, bias, transposed: None, narrow: g < NARROW, bias_later: false };
-        self.push(StepOp::Linear(linear), input, output);
-        output
+        LinearStep { gather, weight, bias, transposed: None, narrow: g < NARROW, bias_later: false }
     }
 
     fn derive(&mut self, len: usize) -> Range<usize> {
@@ -194,89 +253,5 @@ impl Builder {
             }
         }
         Ok(output)
-    }
-
-    /// Transposed weights for narrow products, and for the products that flow back: a general product reads them as they
-    /// lie, instead of transposing W for every microbatch.
-    fn transpose(&mut self, needed: &[bool], narrow: bool) {
-        for step in &mut self.steps {
-            let from = step.input.buffer;
-            let StepOp::Linear(linear) = &mut step.op else { continue };
-            if linear.narrow == narrow && (narrow || needed[from]) {
-                let len = linear.weight.range.len();
-                let to = self.derived..self.derived + len;
-                self.derived = to.end;
-                let rows = len / step.output.shape.channels;
-                let transposed = Transposed { from: linear.weight.clone(), rows, to: to.clone(), narrow };
-                self.transposed.push(transposed);
-                linear.transposed = Some(Slot::derived(to));
-            }
-        }
-    }
-
-    /// Decides which gradients are needed, and gives every buffer its slots.
-    fn finish<E: Number>(mut self, output: usize, n_weights: usize) -> Plan<E> {
-        let mut needed = vec![false; self.sizes.len()];
-        for step in &self.steps {
-            needed[step.output.buffer] |= matches!(step.op, StepOp::Linear(_)) || needed[step.input.buffer];
-        }
-        self.transpose(&needed, true);
-        let n_folded = self.derived;
-        self.transpose(&needed, false);
-        // In the order of the backward pass: when gradients and combined rows are first written and last read.
-        let mut gradients = vec![None; self.sizes.len()];
-        let mut combined = vec![None; self.sizes.len()];
-        gradients[output] = Some(Lifetime { first: 0, last: 0 });
-        let seen = |lifetime: &mut Option<Lifetime>, time: usize| {
-            let lifetime = lifetime.get_or_insert(Lifetime { first: time, last: time });
-            lifetime.last = time;
-        };
-        for (time, step) in self.steps.iter_mut().rev().enumerate() {
-            let (from, to) = (step.input.buffer, step.output.buffer);
-            if needed[to] {
-                seen(&mut gradients[to], time);
-            }
-            if needed[from] && from != to {
-                step.accumulate = gradients[from].is_some();
-                seen(&mut gradients[from], time);
-            }
-            if matches!(step.op, StepOp::Linear(_)) {
-                step.combine = combined[from].is_none();
-                seen(&mut combined[from], time);
-            }
-        }
-        // Everything begins on a cache line, for any number of rows.
-        let padded: Vec<usize> = self.sizes.iter().map(|size| size.next_multiple_of(NUMBERS_PER_LINE)).collect();
-        let mut arena = Arena::default();
-        let gradients = arena.slots(&padded, &gradients);
-        let combined = arena.slots(&padded, &combined);
-        let mut saved = 0;
-        let buffers = (0..self.sizes.len())
-            .map(|k| {
-                saved += padded[k];
-                Buffer {
-                    size: self.sizes[k],
-                    saved: saved - padded[k],
-                    gradient: gradients[k],
-                    combined: combined[k],
-                    needed: needed[k],
-                }
-            })
-            .collect();
-        let piecewise_linear = !self.steps.iter().any(|step| matches!(step.op, StepOp::Smooth(_)));
-        Plan {
-            steps: self.steps,
-            buffers,
-            output,
-            saved: (saved, self.indices),
-            cotangents: arena.len(),
-            patches: self.patches.next_multiple_of(NUMBERS_PER_LINE),
-            n_weights,
-            derived: vec![E::zero(); self.derived],
-            n_folded,
-            composed: self.composed,
-            transposed: self.transposed,
-            piecewise_linear,
-        }
     }
 }

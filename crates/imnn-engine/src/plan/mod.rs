@@ -1,18 +1,18 @@
 //! Plans: what a network needs, worked out once. Steps in order, slots in memory, and where gradients flow.
 
-mod arena;
 mod build;
 mod simplify;
+mod slots;
 
 pub use crate::steps::compose::Composed;
 pub use crate::steps::gather::Gather;
+pub use build::{LinearStep, MaxPool, Pointwise, Step, StepOp};
 pub use simplify::simplify;
 
 use crate::program::Rows;
 use imnn_compute::Number;
-use imnn_models::{Activation, Shape, Windows};
+use imnn_models::Shape;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// A network compiled to steps over buffers with fixed slots.
 #[derive(Debug)]
@@ -69,75 +69,6 @@ pub struct View {
     pub shape: Shape,
     /// Channels of the buffer: numbers from one position to the next.
     pub ld: usize,
-}
-
-/// One step forward, and the same step backward.
-#[derive(Debug)]
-pub struct Step {
-    /// What it does.
-    pub op: StepOp,
-    /// What it reads.
-    pub input: View,
-    /// What it writes.
-    pub output: View,
-    /// Whether the gradient of the input is added to what other steps have written.
-    pub accumulate: bool,
-    /// Whether this is the first step backward that combines its input.
-    pub combine: bool,
-}
-
-/// The kinds of steps.
-#[derive(Debug)]
-pub enum StepOp {
-    /// A dense layer or a convolution.
-    Linear(LinearStep),
-    /// Maxima over windows.
-    MaxPool(MaxPool),
-    /// Means over windows.
-    MeanPool(Arc<Windows>),
-    /// A piecewise linear activation, in place.
-    Piecewise(Pointwise),
-    /// A smooth activation.
-    Smooth(Pointwise),
-    /// Copies to a slice of channels.
-    Copy,
-    /// Adds to the output.
-    Add,
-}
-
-/// A linear layer with its weights.
-#[derive(Debug)]
-pub struct LinearStep {
-    /// The windows, unless each position is mapped by itself.
-    pub gather: Option<Gather>,
-    /// W, `(k, g)`: numbers of a patch and channels that come out.
-    pub weight: Slot,
-    /// b, `(g)` or `(positions, g)`.
-    pub bias: Slot,
-    /// W^T among the derived, if a product needs it.
-    pub transposed: Option<Slot>,
-    /// Whether W has few columns, so that its products are those of [`imnn_compute::narrow`], and its gradient is transposed.
-    pub narrow: bool,
-    /// Whether the activation that follows adds the bias.
-    pub bias_later: bool,
-}
-
-/// Maxima over windows.
-#[derive(Debug)]
-pub struct MaxPool {
-    /// The windows.
-    pub windows: Arc<Windows>,
-    /// The slot of the positions of the maxima in the saved indices.
-    pub indices: usize,
-}
-
-/// A function of each number.
-#[derive(Debug)]
-pub struct Pointwise {
-    /// The function.
-    pub activation: Activation,
-    /// A bias that is added first.
-    pub bias: Option<Slot>,
 }
 
 /// Where weights lie: among the parameters or among those derived from them.

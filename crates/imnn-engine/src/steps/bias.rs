@@ -1,29 +1,15 @@
 //! Biases that are added along with an activation.
 
-use imnn_compute::Number;
-use pulp::{Arch, Simd, WithSimd};
+use imnn_compute::{Number, vectorised};
 
 /// Up to this length a short bias is repeated.
 const TILE: usize = 256;
 
-/// `values += bias`, which is repeated; nothing if it is empty.
-pub(super) fn add_bias<E: Number>(bias: &[E], values: &mut [E]) {
-    Arch::new().dispatch(AddBias { bias, values });
-}
-
-/// Adds the bias alone.
-struct AddBias<'a, E> {
-    bias: &'a [E],
-    values: &'a mut [E],
-}
-
-impl<E: Number> WithSimd for AddBias<'_, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        if !self.bias.is_empty() {
-            with_bias(self.bias, self.values, |v| v);
+vectorised! {
+    /// `values += bias`, which is repeated; nothing if it is empty.
+    pub(super) fn add_bias<'a, E>(bias: &'a [E], values: &'a mut [E]) {
+        if !bias.is_empty() {
+            with_bias(bias, values, |v| v);
         }
     }
 }

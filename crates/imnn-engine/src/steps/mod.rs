@@ -4,6 +4,7 @@ mod bias;
 mod combine;
 pub(crate) mod compose;
 mod copy;
+mod function;
 pub(crate) mod gather;
 mod linear;
 mod max_pool;

@@ -8,17 +8,14 @@
 //! backward  g_t_a = f'(v) g_t'_a,   g_v = f'(v) g_y        f'' = 0
 //! ```
 //!
-//! The sign of y gives `f'(v)`, so that y may take the place of x. Loops are compiled for each instruction set; each call
-//! chooses among them.
+//! The sign of y gives `f'(v)`, so that y may take the place of x.
 
 use super::bias::{n_values, with_bias};
+use super::function::{Form, Pass, run};
 use super::pass::{Backward, Forward};
 use crate::plan::{CotangentRows, Pointwise, Step};
 use imnn_compute::Number;
 use imnn_models::Activation;
-use imnn_models::activations::{Piecewise, Smooth, Visitor};
-use pulp::{Arch, Simd, WithSimd};
-use std::marker::PhantomData;
 
 /// Replaces the input of all rows.
 pub(super) fn forward<E: Number>(pointwise: &Pointwise, step: &Step, pass: &mut Forward<'_, E>) {
@@ -51,7 +48,8 @@ pub(super) fn backward<E: Number>(pointwise: &Pointwise, step: &Step, pass: &mut
 /// `x`: values `(n, F)`, then tangents `(n, p, F)`. `bias`: repeated over F, which its length divides; empty for none.
 pub(super) fn piecewise<E: Number>(f: Activation, n: usize, p: usize, bias: &[E], x: &mut [E]) {
     let (values, tangents) = x.split_at_mut(n_values(n, p, x.len()));
-    f.visit(Values { n, p, bias, values, tangents });
+    debug_assert!(f.is_piecewise_linear());
+    run(f, Kink { n, p, bias, values, tangents });
 }
 
 /// In place, cotangents times `f'(v)`, from the activation's output `y`.
@@ -59,11 +57,12 @@ pub(super) fn piecewise<E: Number>(f: Activation, n: usize, p: usize, bias: &[E]
 /// # Shapes
 /// `y`: `(n, F)`. `cotangents`: `(n, q, F)`.
 pub(super) fn multiply_slopes<E: Number>(f: Activation, n: usize, q: usize, y: &[E], cotangents: &mut [E]) {
-    f.visit(Tangents { n, q, y, cotangents });
+    debug_assert!(f.is_piecewise_linear());
+    run(f, Slopes { n, q, y, cotangents });
 }
 
-/// [`piecewise`] of the function that comes.
-struct Values<'a, E> {
+/// [`piecewise`].
+struct Kink<'a, E> {
     n: usize,
     p: usize,
     bias: &'a [E],
@@ -71,82 +70,31 @@ struct Values<'a, E> {
     tangents: &'a mut [E],
 }
 
-impl<E: Number> Visitor for Values<'_, E> {
-    type Output = ();
-
-    fn piecewise<F: Piecewise>(self, _: F) {
-        let Values { n, p, bias, values, tangents } = self;
-        Arch::new().dispatch(Kinked { f: PhantomData::<F>, n, p, bias, values, tangents });
-    }
-
-    /// Smooth functions are not given to these steps; without their curvature they would be wrong.
-    fn smooth<F: Smooth>(self, _: F) {
-        self.values.fill(E::nan());
-    }
-}
-
-/// [`multiply_slopes`] of the function that comes.
-struct Tangents<'a, E> {
-    n: usize,
-    q: usize,
-    y: &'a [E],
-    cotangents: &'a mut [E],
-}
-
-impl<E: Number> Visitor for Tangents<'_, E> {
-    type Output = ();
-
-    fn piecewise<F: Piecewise>(self, _: F) {
-        let Tangents { n, q, y, cotangents } = self;
-        Arch::new().dispatch(Slopes { f: PhantomData::<F>, n, q, y, cotangents });
-    }
-
-    /// As for [`Values`].
-    fn smooth<F: Smooth>(self, _: F) {
-        self.cotangents.fill(E::nan());
-    }
-}
-
-/// [`piecewise`] with a kink.
-struct Kinked<'a, E, F> {
-    f: PhantomData<F>,
-    n: usize,
-    p: usize,
-    bias: &'a [E],
-    values: &'a mut [E],
-    tangents: &'a mut [E],
-}
-
-impl<E: Number, F: Piecewise> WithSimd for Kinked<'_, E, F> {
-    type Output = ();
-
+impl<E: Number> Pass for Kink<'_, E> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Kinked { f, n, p, bias, values, tangents } = self;
+    fn run<F: Form>(self) {
+        let Kink { n, p, bias, values, tangents } = self;
         if bias.is_empty() {
-            values.iter_mut().for_each(|v| *v = F::value(*v));
+            values.iter_mut().for_each(|v| *v = F::derivatives(*v)[0]);
         } else {
-            with_bias(bias, values, F::value);
+            with_bias(bias, values, |v| F::derivatives(v)[0]);
         }
-        Slopes { f, n, q: p, y: values, cotangents: tangents }.with_simd(simd);
+        Slopes { n, q: p, y: values, cotangents: tangents }.run::<F>();
     }
 }
 
 /// [`multiply_slopes`]; tangents go forward by the same rule.
-struct Slopes<'a, E, F> {
-    f: PhantomData<F>,
+struct Slopes<'a, E> {
     n: usize,
     q: usize,
     y: &'a [E],
     cotangents: &'a mut [E],
 }
 
-impl<E: Number, F: Piecewise> WithSimd for Slopes<'_, E, F> {
-    type Output = ();
-
+impl<E: Number> Pass for Slopes<'_, E> {
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Slopes { f: _, n, q, y, cotangents } = self;
+    fn run<F: Form>(self) {
+        let Slopes { n, q, y, cotangents } = self;
         let width = y.len() / n.max(1);
         if width == 0 || q == 0 {
             return;
@@ -154,7 +102,7 @@ impl<E: Number, F: Piecewise> WithSimd for Slopes<'_, E, F> {
         for (y, cotangents) in y.chunks_exact(width).zip(cotangents.chunks_exact_mut(q * width)) {
             for cotangents in cotangents.chunks_exact_mut(width) {
                 for (c, y) in cotangents.iter_mut().zip(y) {
-                    *c *= F::slope(*y);
+                    *c *= F::derivatives(*y)[1];
                 }
             }
         }

@@ -9,18 +9,15 @@
 //! backward  g_t_a = f'(v) g_t'_a,   g_v = f'(v) g_y + f''(v) sum_a t_a g_t'_a
 //! ```
 //!
-//! Values are taken block by block, and their slopes stay in the first-level cache for the tangents. Loops are compiled for
-//! each instruction set; each call chooses among them. Without vector instructions the functions come from their definition,
-//! [`Activation::with_derivatives`].
+//! Values are taken block by block, and their slopes stay in the first-level cache for the tangents.
 
 use super::bias::{add_bias, n_values};
 use super::copy::put;
+use super::function::{Form, Pass, run};
 use super::pass::{Backward, Forward, Gradients, Operands};
 use crate::plan::{Pointwise, Step};
 use imnn_compute::Number;
 use imnn_models::Activation;
-use imnn_models::activations::{Piecewise, Smooth, Visitor};
-use pulp::{Arch, Simd, WithSimd};
 
 /// Values worked on at once.
 const BLOCK: usize = 256;
@@ -61,81 +58,6 @@ pub(super) fn smooth_back<E: Number>(f: Activation, n: usize, p: usize, x: &[E],
     run(f, SmoothBackward { n, p, x, cotangents });
 }
 
-/// A way over the tensors, for any smooth activation.
-trait Pass {
-    /// What the tensors hold.
-    type Element: Number;
-    /// Runs with this function; to be inlined where the instruction set is known.
-    fn run(self, f: impl Function<Self::Element>);
-}
-
-/// `f`, `f'` and `f''` of one number.
-trait Function<E>: Copy {
-    fn derivatives(self, v: E) -> [E; 3];
-}
-
-/// Runs a pass with the vector instructions of this machine, else with the definition of the activation.
-fn run(activation: Activation, pass: impl Pass) {
-    activation.visit(Run { activation, pass });
-}
-
-struct Run<P> {
-    activation: Activation,
-    pass: P,
-}
-
-impl<P: Pass> Visitor for Run<P> {
-    type Output = ();
-
-    /// Piecewise linear functions have passes of their own; their definition does as well.
-    fn piecewise<F: Piecewise>(self, _: F) {
-        self.pass.run(Definition(self.activation));
-    }
-
-    fn smooth<F: Smooth>(self, f: F) {
-        let arch = Arch::new();
-        if matches!(arch, Arch::Scalar) {
-            self.pass.run(Definition(self.activation));
-        } else {
-            arch.dispatch(Vectorised { pass: self.pass, f });
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Definition(Activation);
-
-impl<E: Number> Function<E> for Definition {
-    fn derivatives(self, v: E) -> [E; 3] {
-        self.0.with_derivatives(v)
-    }
-}
-
-/// A pass with its function, compiled for each instruction set.
-struct Vectorised<P, F> {
-    pass: P,
-    f: F,
-}
-
-impl<P: Pass, F: Smooth> WithSimd for Vectorised<P, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        self.pass.run(InVectors(self.f));
-    }
-}
-
-#[derive(Clone, Copy)]
-struct InVectors<F>(F);
-
-impl<E: Number, F: Smooth> Function<E> for InVectors<F> {
-    #[inline(always)]
-    fn derivatives(self, v: E) -> [E; 3] {
-        F::vector(v)
-    }
-}
-
 /// [`smooth`] after the bias.
 struct SmoothForward<'a, E> {
     n: usize,
@@ -145,10 +67,8 @@ struct SmoothForward<'a, E> {
 }
 
 impl<E: Number> Pass for SmoothForward<'_, E> {
-    type Element = E;
-
     #[inline(always)]
-    fn run(self, f: impl Function<E>) {
+    fn run<F: Form>(self) {
         let SmoothForward { n, p, x, y } = self;
         let n_values = n_values(n, p, x.len());
         let ((values, tangents), (y_values, y_tangents)) = (x.split_at(n_values), y.split_at_mut(n_values));
@@ -158,7 +78,7 @@ impl<E: Number> Pass for SmoothForward<'_, E> {
             v[..block.len()].copy_from_slice(&values[range.clone()]);
             let filled = block.len().next_multiple_of(LANES);
             for (v, slope) in v[..filled].iter_mut().zip(&mut slopes[..filled]) {
-                [*v, *slope, _] = f.derivatives(*v);
+                [*v, *slope, _] = F::derivatives(*v);
             }
             y_values[range].copy_from_slice(&v[..block.len()]);
             for (row, slopes) in slopes[..block.len()].chunks_exact(block.columns).enumerate() {
@@ -182,10 +102,8 @@ struct SmoothBackward<'a, E> {
 }
 
 impl<E: Number> Pass for SmoothBackward<'_, E> {
-    type Element = E;
-
     #[inline(always)]
-    fn run(self, f: impl Function<E>) {
+    fn run<F: Form>(self) {
         let SmoothBackward { n, p, x, cotangents } = self;
         let n_values = n_values(n, p, x.len());
         let ((values, tangents), (g_values, g_tangents)) = (x.split_at(n_values), cotangents.split_at_mut(n_values));
@@ -195,7 +113,7 @@ impl<E: Number> Pass for SmoothBackward<'_, E> {
             slopes[..block.len()].copy_from_slice(&values[range.clone()]);
             let filled = block.len().next_multiple_of(LANES);
             for (slope, curvature) in slopes[..filled].iter_mut().zip(&mut curvatures[..filled]) {
-                [_, *slope, *curvature] = f.derivatives(*slope);
+                [_, *slope, *curvature] = F::derivatives(*slope);
             }
             for (g, slope) in g_values[range.clone()].iter_mut().zip(&slopes) {
                 *g = *slope * *g;
@@ -286,7 +204,20 @@ impl Iterator for Blocks {
 
 #[cfg(test)]
 mod tests {
+    use super::super::function::Definition;
     use super::*;
+    use imnn_models::activations::{Function, Visitor};
+
+    /// A pass with the definition.
+    struct Defined<P>(P);
+
+    impl<P: Pass> Visitor for Defined<P> {
+        type Output = ();
+
+        fn visit<F: Function>(self) {
+            self.0.run::<Definition<F>>();
+        }
+    }
 
     #[test]
     fn without_vector_instructions_the_definition_gives_the_same() {
@@ -295,10 +226,10 @@ mod tests {
         for f in Activation::ALL.into_iter().filter(|f| !f.is_piecewise_linear()) {
             let [mut y, mut y_defined] = [x.clone(), x.clone()];
             run(f, SmoothForward { n, p, x: &x, y: &mut y });
-            SmoothForward { n, p, x: &x, y: &mut y_defined }.run(Definition(f));
+            f.visit(Defined(SmoothForward { n, p, x: &x, y: &mut y_defined }));
             approx::assert_relative_eq!(&y[..], &y_defined[..], max_relative = 1e-14);
             run(f, SmoothBackward { n, p, x: &x, cotangents: &mut y });
-            SmoothBackward { n, p, x: &x, cotangents: &mut y_defined }.run(Definition(f));
+            f.visit(Defined(SmoothBackward { n, p, x: &x, cotangents: &mut y_defined }));
             approx::assert_relative_eq!(&y[..], &y_defined[..], max_relative = 1e-12, epsilon = 1e-13);
         }
     }

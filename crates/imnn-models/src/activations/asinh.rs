@@ -1,6 +1,6 @@
 //! The inverse hyperbolic sine.
 
-use super::function::Smooth;
+use super::function::{CudaCase, Function};
 use imnn_compute::Number;
 use imnn_compute::elementary::ln_1p;
 use imnn_sim::Real;
@@ -16,7 +16,7 @@ pub struct Asinh;
 /// Above this `1 + v^2` is `v^2` to all digits; its square is finite in single precision too.
 const LARGE: f64 = (1u64 << 60) as f64;
 
-impl Smooth for Asinh {
+impl Function for Asinh {
     const NAME: &'static str = "asinh";
     const FORMULA: &'static str = "asinh v, logarithmic for large values of either sign";
 
@@ -41,7 +41,7 @@ impl Smooth for Asinh {
         [value.copysign(v), r, -(v * r) * r * r]
     }
 
-    fn cuda() -> String {
+    fn cuda() -> CudaCase {
         "\
         REAL h = hypot((REAL)1, v);
         d.value = asinh(v);

@@ -1,6 +1,6 @@
 //! The exponential linear unit.
 
-use super::function::Smooth;
+use super::function::{CudaCase, Function};
 use imnn_compute::Number;
 use imnn_compute::elementary::exp_and_exp_m1;
 use imnn_sim::Real;
@@ -9,7 +9,7 @@ use imnn_sim::Real;
 #[derive(Clone, Copy, Debug)]
 pub struct Elu;
 
-impl Smooth for Elu {
+impl Function for Elu {
     const NAME: &'static str = "elu";
     const FORMULA: &'static str = "v if v > 0, else exp(v) - 1";
 
@@ -22,7 +22,7 @@ impl Smooth for Elu {
         scaled(v, L::one(), L::one())
     }
 
-    fn cuda() -> String {
+    fn cuda() -> CudaCase {
         "\
         d.value = v > 0 ? v : expm1(v);
         d.slope = v > 0 ? (REAL)1 : exp(v);

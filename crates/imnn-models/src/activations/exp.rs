@@ -1,6 +1,6 @@
 //! The exponential.
 
-use super::function::Smooth;
+use super::function::{CudaCase, Function};
 use imnn_compute::{Number, elementary};
 use imnn_sim::Real;
 
@@ -8,7 +8,7 @@ use imnn_sim::Real;
 #[derive(Clone, Copy, Debug)]
 pub struct Exp;
 
-impl Smooth for Exp {
+impl Function for Exp {
     const NAME: &'static str = "exp";
     const FORMULA: &'static str = "exp v";
 
@@ -21,7 +21,7 @@ impl Smooth for Exp {
         [elementary::exp(v); 3]
     }
 
-    fn cuda() -> String {
+    fn cuda() -> CudaCase {
         "\
         d.value = d.slope = d.curvature = exp(v);"
             .into()

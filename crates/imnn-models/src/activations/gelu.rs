@@ -1,6 +1,6 @@
 //! The Gaussian error linear unit, approximated by a hyperbolic tangent.
 
-use super::function::Smooth;
+use super::function::{CudaCase, Function};
 use super::logistic::{Logistic, sigmoid, sigmoid_slope};
 use imnn_compute::Number;
 use imnn_sim::Real;
@@ -28,7 +28,7 @@ impl Gelu {
     pub const CUBIC: f64 = 0.044_715;
 }
 
-impl Smooth for Gelu {
+impl Function for Gelu {
     const NAME: &'static str = "gelu";
     const FORMULA: &'static str = "v/2 (1 + tanh(sqrt(2/pi) (v + 0.044715 v^3)))";
 
@@ -56,7 +56,7 @@ impl Smooth for Gelu {
         [above * value, (w * slope).mul_add(u1, value), curvature]
     }
 
-    fn cuda() -> String {
+    fn cuda() -> CudaCase {
         let cubic = Self::CUBIC;
         format!(
             "\
@@ -68,5 +68,6 @@ impl Smooth for Gelu {
         d.slope = s + v * slope * du;
         d.curvature = slope * (2 * du + v * (ddu + du * du * (1 - 2 * s)));"
         )
+        .into()
     }
 }

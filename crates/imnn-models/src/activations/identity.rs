@@ -1,27 +1,29 @@
 //! The identity.
 
-use super::function::Piecewise;
+use super::function::{CudaCase, Function};
+use imnn_compute::Number;
 use imnn_sim::Real;
 
 /// `v`.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity;
 
-impl Piecewise for Identity {
+impl Function for Identity {
     const NAME: &'static str = "identity";
     const FORMULA: &'static str = "v";
+    const PIECEWISE_LINEAR: bool = true;
 
     #[inline(always)]
-    fn value<E: Real>(v: E) -> E {
-        v
+    fn derivatives<E: Real>(v: E) -> [E; 3] {
+        [v, E::one(), E::zero()]
     }
 
     #[inline(always)]
-    fn slope<E: Real>(_: E) -> E {
-        E::one()
+    fn vector<L: Number>(v: L) -> [L; 3] {
+        Self::derivatives(v)
     }
 
-    fn cuda() -> [String; 2] {
-        ["v".into(), "1".into()]
+    fn cuda() -> CudaCase {
+        CudaCase::Kink(["v".into(), "1".into()])
     }
 }

@@ -1,6 +1,7 @@
 //! The leaky rectifier.
 
-use super::function::Piecewise;
+use super::function::{CudaCase, Function};
+use imnn_compute::Number;
 use imnn_sim::Real;
 
 /// `v` if `v >= 0`, else `0.01 v`.
@@ -12,22 +13,24 @@ impl LeakyRelu {
     pub const LEAK: f64 = 0.01;
 }
 
-impl Piecewise for LeakyRelu {
+impl Function for LeakyRelu {
     const NAME: &'static str = "leaky_relu";
     const FORMULA: &'static str = "v if v >= 0, else 0.01 v";
+    const PIECEWISE_LINEAR: bool = true;
 
     #[inline(always)]
-    fn value<E: Real>(v: E) -> E {
-        if v >= E::zero() { v } else { E::of(Self::LEAK) * v }
+    fn derivatives<E: Real>(v: E) -> [E; 3] {
+        let (zero, one, leak) = (E::zero(), E::one(), E::of(Self::LEAK));
+        [if v >= zero { v } else { leak * v }, if v >= zero { one } else { leak }, zero]
     }
 
     #[inline(always)]
-    fn slope<E: Real>(v: E) -> E {
-        if v >= E::zero() { E::one() } else { E::of(Self::LEAK) }
+    fn vector<L: Number>(v: L) -> [L; 3] {
+        Self::derivatives(v)
     }
 
-    fn cuda() -> [String; 2] {
+    fn cuda() -> CudaCase {
         let leak = Self::LEAK;
-        [format!("v >= 0 ? v : (REAL){leak:?} * v"), format!("v >= 0 ? (REAL)1 : (REAL){leak:?}")]
+        CudaCase::Kink([format!("v >= 0 ? v : (REAL){leak:?} * v"), format!("v >= 0 ? (REAL)1 : (REAL){leak:?}")])
     }
 }

@@ -1,6 +1,6 @@
 //! The logarithm of one more.
 
-use super::function::Smooth;
+use super::function::{CudaCase, Function};
 use imnn_compute::{Number, elementary};
 use imnn_sim::Real;
 
@@ -8,7 +8,7 @@ use imnn_sim::Real;
 #[derive(Clone, Copy, Debug)]
 pub struct Log1p;
 
-impl Smooth for Log1p {
+impl Function for Log1p {
     const NAME: &'static str = "log1p";
     const FORMULA: &'static str = "ln(1 + v), for data above -1 such as a density contrast";
 
@@ -23,7 +23,7 @@ impl Smooth for Log1p {
         [elementary::ln_1p(v), r, -r * r]
     }
 
-    fn cuda() -> String {
+    fn cuda() -> CudaCase {
         "\
         d.value = log1p(v);
         d.slope = 1 / (1 + v);

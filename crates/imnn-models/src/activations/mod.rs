@@ -3,33 +3,33 @@
 mod function;
 mod logistic;
 
-pub use function::{CudaCase, Piecewise, Smooth, Visitor};
+pub use function::{CudaCase, Function, Visitor};
 
 use imnn_sim::Real;
 
-/// The list, in the order of the documentation; gives it to the macro `$use`. An activation is [`Piecewise`] or [`Smooth`].
+/// The list, in the order of the documentation; gives it to the macro `$use`.
 macro_rules! with_activations {
     ($use:ident) => {
         $use! {
-            relu: Relu, Piecewise;
-            leaky_relu: LeakyRelu, Piecewise;
-            tanh: Tanh, Smooth;
-            sigmoid: Sigmoid, Smooth;
-            softplus: Softplus, Smooth;
-            elu: Elu, Smooth;
-            gelu: Gelu, Smooth;
-            selu: Selu, Smooth;
-            exp: Exp, Smooth;
-            asinh: Asinh, Smooth;
-            log1p: Log1p, Smooth;
-            identity: Identity, Piecewise;
+            relu: Relu;
+            leaky_relu: LeakyRelu;
+            tanh: Tanh;
+            sigmoid: Sigmoid;
+            softplus: Softplus;
+            elu: Elu;
+            gelu: Gelu;
+            selu: Selu;
+            exp: Exp;
+            asinh: Asinh;
+            log1p: Log1p;
+            identity: Identity;
         }
     };
 }
 pub(crate) use with_activations;
 
 macro_rules! enumeration {
-    ($($file:ident: $variant:ident, $kind:ident;)*) => {
+    ($($file:ident: $variant:ident;)*) => {
         $(mod $file;)*
         $(pub use $file::$variant;)*
 
@@ -72,13 +72,20 @@ macro_rules! enumeration {
             /// Gives the function, with its type, to a visitor.
             pub fn visit<V: Visitor>(self, visitor: V) -> V::Output {
                 match self {
-                    $(Activation::$variant => $variant.visit(visitor),)*
+                    $(Activation::$variant => visitor.visit::<$variant>(),)*
                 }
             }
 
-            fn cuda_case(self) -> CudaCase {
+            /// Whether the curvature is zero everywhere, so that values do not feel the tangents' gradients.
+            pub fn is_piecewise_linear(self) -> bool {
                 match self {
-                    $(Activation::$variant => $variant::cuda_case(),)*
+                    $(Activation::$variant => $variant::PIECEWISE_LINEAR,)*
+                }
+            }
+
+            fn cuda(self) -> CudaCase {
+                match self {
+                    $(Activation::$variant => $variant::cuda(),)*
                 }
             }
         }
@@ -112,21 +119,6 @@ impl Activation {
         self.with_derivatives(v)[2]
     }
 
-    /// Whether the curvature is zero everywhere, so that values do not feel the tangents' gradients.
-    pub fn is_piecewise_linear(self) -> bool {
-        struct IsPiecewise;
-        impl Visitor for IsPiecewise {
-            type Output = bool;
-            fn piecewise<F: Piecewise>(self, _: F) -> bool {
-                true
-            }
-            fn smooth<F: Smooth>(self, _: F) -> bool {
-                false
-            }
-        }
-        self.visit(IsPiecewise)
-    }
-
     /// The number by which GPU kernels know it: its place in [`Activation::ALL`].
     pub fn code(self) -> u32 {
         self as u32
@@ -138,21 +130,20 @@ impl Activation {
 ///
 /// The text is to stand behind definitions of `REAL`, the type of numbers, and `INLINE`.
 pub fn cuda_source() -> String {
-    let mut cases = [String::new(), String::new(), String::new()];
+    let [mut value, mut slope, mut smooth] = [const { String::new() }; 3];
     for activation in Activation::ALL {
         let (code, name) = (activation.code(), activation.name());
-        let CudaCase { value, slope, smooth } = activation.cuda_case();
-        let expression = |text: String| format!("    case {code}: // {name}\n        return {text};\n");
-        let parts = [
-            value.map(expression),
-            slope.map(expression),
-            smooth.map(|text| format!("    case {code}: {{ // {name}\n{text}\n        break;\n    }}\n")),
-        ];
-        for (cases, part) in cases.iter_mut().zip(parts) {
-            cases.push_str(&part.unwrap_or_default());
+        match activation.cuda() {
+            CudaCase::Kink(expressions) => {
+                for (cases, expression) in [&mut value, &mut slope].into_iter().zip(expressions) {
+                    *cases += &format!("    case {code}: // {name}\n        return {expression};\n");
+                }
+            }
+            CudaCase::Smooth(text) => {
+                smooth += &format!("    case {code}: {{ // {name}\n{text}\n        break;\n    }}\n")
+            }
         }
     }
-    let [value, slope, smooth] = cases;
     // What no case sets must not pass for a result.
     let nothing = "d.value = d.slope = d.curvature = sqrt((REAL)-1);";
     format!(

@@ -1,27 +1,30 @@
 //! The rectifier.
 
-use super::function::Piecewise;
+use super::function::{CudaCase, Function};
+use imnn_compute::Number;
 use imnn_sim::Real;
 
 /// `max(v, 0)`, with derivative 0 at 0.
 #[derive(Clone, Copy, Debug)]
 pub struct Relu;
 
-impl Piecewise for Relu {
+impl Function for Relu {
     const NAME: &'static str = "relu";
     const FORMULA: &'static str = "max(v, 0)";
+    const PIECEWISE_LINEAR: bool = true;
 
     #[inline(always)]
-    fn value<E: Real>(v: E) -> E {
-        if v <= E::zero() { E::zero() } else { v }
+    fn derivatives<E: Real>(v: E) -> [E; 3] {
+        let (zero, one) = (E::zero(), E::one());
+        [if v <= zero { zero } else { v }, if v > zero { one } else { zero }, zero]
     }
 
     #[inline(always)]
-    fn slope<E: Real>(v: E) -> E {
-        if v > E::zero() { E::one() } else { E::zero() }
+    fn vector<L: Number>(v: L) -> [L; 3] {
+        Self::derivatives(v)
     }
 
-    fn cuda() -> [String; 2] {
-        ["v <= 0 ? (REAL)0 : v".into(), "v > 0 ? (REAL)1 : (REAL)0".into()]
+    fn cuda() -> CudaCase {
+        CudaCase::Kink(["v <= 0 ? (REAL)0 : v".into(), "v > 0 ? (REAL)1 : (REAL)0".into()])
     }
 }

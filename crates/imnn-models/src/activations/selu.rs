@@ -1,7 +1,7 @@
 //! The scaled exponential linear unit.
 
 use super::elu;
-use super::function::Smooth;
+use super::function::{CudaCase, Function};
 use imnn_compute::Number;
 use imnn_sim::Real;
 
@@ -19,7 +19,7 @@ impl Selu {
     pub const ALPHA: f64 = 1.673_263_242_354_377_2;
 }
 
-impl Smooth for Selu {
+impl Function for Selu {
     const NAME: &'static str = "selu";
     const FORMULA: &'static str = "1.0507 v if v > 0, else 1.7581 (exp(v) - 1)";
 
@@ -38,7 +38,7 @@ impl Smooth for Selu {
         elu::scaled(v, L::of(Self::SCALE), L::of(Self::SCALE * Self::ALPHA))
     }
 
-    fn cuda() -> String {
+    fn cuda() -> CudaCase {
         let (scale, alpha) = (Self::SCALE, Self::ALPHA);
         format!(
             "\
@@ -47,5 +47,6 @@ impl Smooth for Selu {
         d.slope = scale * (v > 0 ? (REAL)1 : alpha * exp(v));
         d.curvature = v > 0 ? (REAL)0 : scale * alpha * exp(v);"
         )
+        .into()
     }
 }

@@ -1,6 +1,6 @@
 //! The logistic function as an activation.
 
-use super::function::Smooth;
+use super::function::{CudaCase, Function};
 use super::logistic::{self, Logistic};
 use imnn_compute::Number;
 use imnn_sim::Real;
@@ -13,7 +13,7 @@ use imnn_sim::Real;
 #[derive(Clone, Copy, Debug)]
 pub struct Sigmoid;
 
-impl Smooth for Sigmoid {
+impl Function for Sigmoid {
     const NAME: &'static str = "sigmoid";
     const FORMULA: &'static str = "1 / (1 + exp(-v))";
 
@@ -28,7 +28,7 @@ impl Smooth for Sigmoid {
         [value, slope, slope * rest]
     }
 
-    fn cuda() -> String {
+    fn cuda() -> CudaCase {
         "\
         d.value = sigmoid(v);
         d.slope = sigmoid_slope(v);

@@ -1,6 +1,6 @@
 //! The smooth rectifier.
 
-use super::function::Smooth;
+use super::function::{CudaCase, Function};
 use super::logistic::{self, Logistic};
 use imnn_compute::Number;
 use imnn_compute::elementary::ln_1p_finite;
@@ -14,7 +14,7 @@ use imnn_sim::Real;
 #[derive(Clone, Copy, Debug)]
 pub struct Softplus;
 
-impl Smooth for Softplus {
+impl Function for Softplus {
     const NAME: &'static str = "softplus";
     const FORMULA: &'static str = "ln(1 + exp v)";
 
@@ -30,7 +30,7 @@ impl Smooth for Softplus {
         [positive + ln_1p_finite(e), value, slope]
     }
 
-    fn cuda() -> String {
+    fn cuda() -> CudaCase {
         "\
         d.value = (v < 0 ? (REAL)0 : v) + log1p(exp(-fabs(v)));
         d.slope = sigmoid(v);

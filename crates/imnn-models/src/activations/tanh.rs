@@ -1,6 +1,6 @@
 //! The hyperbolic tangent.
 
-use super::function::Smooth;
+use super::function::{CudaCase, Function};
 use imnn_compute::Number;
 use imnn_compute::elementary::exp_and_exp_m1;
 use imnn_sim::Real;
@@ -13,7 +13,7 @@ use imnn_sim::Real;
 #[derive(Clone, Copy, Debug)]
 pub struct Tanh;
 
-impl Smooth for Tanh {
+impl Function for Tanh {
     const NAME: &'static str = "tanh";
     const FORMULA: &'static str = "tanh v";
 
@@ -42,7 +42,7 @@ impl Smooth for Tanh {
         [t, slope, L::of(-2.0) * t * slope]
     }
 
-    fn cuda() -> String {
+    fn cuda() -> CudaCase {
         "\
         // Near zero the digits of 1 - e count, elsewhere those of e.
         REAL u = -2 * fabs(v), e, rest;

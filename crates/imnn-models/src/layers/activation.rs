@@ -28,7 +28,7 @@ impl From<Activation> for Layer {
 }
 
 macro_rules! constructors {
-    ($($name:ident: $activation:ident, $kind:ident;)*) => { $(
+    ($($name:ident: $activation:ident;)*) => { $(
         #[doc = concat!("The activation [`Activation::", stringify!($activation), "`].")]
         pub fn $name() -> Layer {
             Activation::$activation.into()

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::layer::Layer;
 use crate::network::Network;
 use crate::primitive::Join;
-use crate::settings::{Item, table};
+use crate::settings::{Item, table, word_for};
 use toml::Value;
 
 /// Branches and how their outputs are joined. A branch without layers passes its input on.
@@ -61,9 +61,6 @@ fn read(item: &Item<'_>, network: ReadNetwork) -> Result<Parallel> {
 fn write(parallel: &Parallel, location: &str) -> Result<Value> {
     let branches = parallel.branches.iter().enumerate();
     let branches = branches.map(|(k, branch)| branch.write(&format!("{location}.branches[{k}]")));
-    let join = match parallel.join {
-        Join::Concat => "concat",
-        Join::Sum => "sum",
-    };
-    Ok(table([("branches", Value::Array(branches.collect::<Result<_>>()?)), ("join", join.into())]))
+    let branches = Value::Array(branches.collect::<Result<_>>()?);
+    Ok(table([("branches", branches), ("join", word_for(&parallel.join, &JOINS))]))
 }

@@ -1,91 +1,29 @@
 //! Adam.
 
-use super::listed::{Listed, checked, coefficients, with_rate};
+use super::listed::{Listed, Settings, checked, coefficients, optimiser, with_rate};
 use super::range::{decay, positive};
 use super::schedule::Schedule;
 use super::state::OptimiserState;
 use crate::error::Result;
-use imnn_sim::Real;
-use pulp::{Arch, Simd, WithSimd};
-use serde::{Deserialize, Serialize};
+use imnn_compute::{Number, vectorised};
 
-/// Adam: steps of the mean gradient over its root mean square.
-///
-/// ```text
-/// m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2
-/// w = w - rate (m / (1 - b1^(i+1))) / (sqrt(v / (1 - b2^(i+1))) + eps)
-/// ```
-///
-/// # References
-/// Kingma & Ba 2015, arXiv:1412.6980, algorithm 1; its t is i + 1 here.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Adam {
-    #[serde(skip)]
-    learning_rate: Schedule,
-    beta1: f64,
-    beta2: f64,
-    epsilon: f64,
-}
-
-impl Default for Adam {
-    /// Adam with a learning rate of 1e-3.
-    fn default() -> Self {
-        Adam { learning_rate: Schedule::default(), beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
-    }
-}
-
-impl Adam {
-    /// Adam with this learning rate, `beta1` 0.9, `beta2` 0.999 and `epsilon` 1e-8.
+optimiser! {
+    /// Adam: steps of the mean gradient over its root mean square.
     ///
-    /// # Errors
-    /// If the learning rate is out of range.
-    pub fn new(learning_rate: impl Into<Schedule>) -> Result<Self> {
-        with_rate(learning_rate)
-    }
-
-    /// Decay of the mean gradient, at least 0 and below 1. Defaults to 0.9.
+    /// ```text
+    /// m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2
+    /// w = w - rate (m / (1 - b1^(i+1))) / (sqrt(v / (1 - b2^(i+1))) + eps)
+    /// ```
     ///
-    /// # Errors
-    /// If it is out of range.
-    pub fn beta1(self, beta1: f64) -> Result<Self> {
-        checked(Adam { beta1, ..self })
-    }
-
-    /// Decay of the mean square, at least 0 and below 1. Defaults to 0.999.
-    ///
-    /// # Errors
-    /// If it is out of range.
-    pub fn beta2(self, beta2: f64) -> Result<Self> {
-        checked(Adam { beta2, ..self })
-    }
-
-    /// Added to the root mean square, positive. Defaults to 1e-8.
-    ///
-    /// # Errors
-    /// If it is out of range.
-    pub fn epsilon(self, epsilon: f64) -> Result<Self> {
-        checked(Adam { epsilon, ..self })
-    }
-
-    /// The learning rate.
-    pub fn learning_rate(&self) -> &Schedule {
-        &self.learning_rate
-    }
-
-    /// The numbers of one update with weight decay.
-    pub(super) fn numbers(&self, iteration: u64, weight_decay: f64) -> Coefficients<f64> {
-        let (i, rate) = (iteration as f64, self.learning_rate.rate(iteration));
-        Coefficients {
-            rest1: 1.0 - self.beta1,
-            rest2: 1.0 - self.beta2,
-            beta1: self.beta1,
-            beta2: self.beta2,
-            // The bias corrections are the same for all weights: one division of each is left.
-            scale: rate / (1.0 - self.beta1.powf(i + 1.0)),
-            lift: 1.0 / (1.0 - self.beta2.powf(i + 1.0)),
-            epsilon: self.epsilon,
-            shrink: rate * weight_decay,
-        }
+    /// # References
+    /// Kingma & Ba 2015, arXiv:1412.6980, algorithm 1; its t is i + 1 here.
+    Adam {
+        /// Decay of the mean gradient, at least 0 and below 1. Defaults to 0.9.
+        beta1: f64 = 0.9, decay;
+        /// Decay of the mean square, at least 0 and below 1. Defaults to 0.999.
+        beta2: f64 = 0.999, decay;
+        /// Added to the root mean square, positive. Defaults to 1e-8.
+        epsilon: f64 = 1e-8, positive;
     }
 }
 
@@ -105,30 +43,36 @@ coefficients! {
     shrink,
 }
 
-impl Coefficients<f64> {
-    /// One update, with the vectors `m` and `v` of the state.
-    pub(super) fn step<E: Real>(self, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
-        let [m, v] = state.vectors_mut(["m", "v"], parameters.len());
-        Arch::new().dispatch(Step { c: self.rounded(), gradient, m, v, parameters });
+impl Adam {
+    /// The numbers of one update with weight decay.
+    pub(super) fn with_decay(&self, iteration: u64, weight_decay: f64) -> Coefficients<f64> {
+        let (i, rate) = (iteration as f64, self.learning_rate.rate(iteration));
+        Coefficients {
+            rest1: 1.0 - self.beta1,
+            rest2: 1.0 - self.beta2,
+            beta1: self.beta1,
+            beta2: self.beta2,
+            // The bias corrections are the same for all weights: one division of each is left.
+            scale: rate / (1.0 - self.beta1.powf(i + 1.0)),
+            lift: 1.0 / (1.0 - self.beta2.powf(i + 1.0)),
+            epsilon: self.epsilon,
+            shrink: rate * weight_decay,
+        }
     }
 }
 
-/// The loop of an update, compiled for each instruction set.
-struct Step<'a, E> {
-    c: Coefficients<E>,
-    gradient: &'a [E],
-    m: &'a mut [E],
-    v: &'a mut [E],
-    parameters: &'a mut [E],
+impl Coefficients<f64> {
+    /// One update, with the vectors `m` and `v` of the state.
+    pub(super) fn step<E: Number>(self, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
+        let [m, v] = state.vectors_mut(["m", "v"], parameters.len());
+        update(self.rounded(), gradient, m, v, parameters);
+    }
 }
 
-impl<E: Real> WithSimd for Step<'_, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Step { c, gradient, m, v, parameters } = self;
-        for (((w, &g), m), v) in parameters.iter_mut().zip(gradient).zip(m).zip(v) {
+vectorised! {
+    /// The loop of an update.
+    fn update<'a, E>(c: Coefficients<E>, g: &'a [E], m: &'a mut [E], v: &'a mut [E], w: &'a mut [E]) {
+        for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
             *m = c.rest1 * g + c.beta1 * *m;
             *v = c.rest2 * (g * g) + c.beta2 * *v;
             *w = *w - c.scale * *m / ((c.lift * *v).sqrt() + c.epsilon) - c.shrink * *w;
@@ -141,27 +85,14 @@ impl Listed for Adam {
     const ABOUT: &'static str = "steps of the mean gradient over its root mean square; beta1, beta2, epsilon";
     const SLOTS: &'static [&'static str] = &["m", "v"];
     const KERNEL: &'static str = "adam";
+    type Numbers = Coefficients<f64>;
 
-    fn rate(&self) -> &Schedule {
-        &self.learning_rate
+    fn numbers(&self, iteration: u64) -> Coefficients<f64> {
+        self.with_decay(iteration, 0.0)
     }
 
-    fn rate_mut(&mut self) -> &mut Schedule {
-        &mut self.learning_rate
-    }
-
-    fn check_settings(&self) -> Result<()> {
-        decay("beta1", self.beta1)?;
-        decay("beta2", self.beta2)?;
-        positive("epsilon", self.epsilon)
-    }
-
-    fn coefficients(&self, iteration: u64) -> Vec<f64> {
-        self.numbers(iteration, 0.0).to_vec()
-    }
-
-    fn step<E: Real>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
-        self.numbers(iteration, 0.0).step(gradient, state, parameters);
+    fn step<E: Number>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
+        self.numbers(iteration).step(gradient, state, parameters);
     }
 }
 

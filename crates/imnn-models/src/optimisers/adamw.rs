@@ -1,12 +1,12 @@
 //! Adam with decoupled weight decay.
 
 use super::adam::Adam;
-use super::listed::{Listed, checked, with_rate};
+use super::listed::{Listed, Settings, checked, with_rate};
 use super::range::not_negative;
 use super::schedule::Schedule;
 use super::state::OptimiserState;
 use crate::error::Result;
-use imnn_sim::Real;
+use imnn_compute::Number;
 use serde::{Deserialize, Serialize};
 
 /// Adam with weight decay outside the moments.
@@ -68,12 +68,7 @@ impl AdamW {
     }
 }
 
-impl Listed for AdamW {
-    const NAME: &'static str = "adamw";
-    const ABOUT: &'static str = "adam with weight decay outside the moments; the same and weight_decay";
-    const SLOTS: &'static [&'static str] = Adam::SLOTS;
-    const KERNEL: &'static str = Adam::KERNEL;
-
+impl Settings for AdamW {
     fn rate(&self) -> &Schedule {
         self.adam.rate()
     }
@@ -86,12 +81,20 @@ impl Listed for AdamW {
         self.adam.check_settings()?;
         not_negative("weight_decay", self.weight_decay)
     }
+}
 
-    fn coefficients(&self, iteration: u64) -> Vec<f64> {
-        self.adam.numbers(iteration, self.weight_decay).to_vec()
+impl Listed for AdamW {
+    const NAME: &'static str = "adamw";
+    const ABOUT: &'static str = "adam with weight decay outside the moments; the same and weight_decay";
+    const SLOTS: &'static [&'static str] = Adam::SLOTS;
+    const KERNEL: &'static str = Adam::KERNEL;
+    type Numbers = <Adam as Listed>::Numbers;
+
+    fn numbers(&self, iteration: u64) -> Self::Numbers {
+        self.adam.with_decay(iteration, self.weight_decay)
     }
 
-    fn step<E: Real>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
-        self.adam.numbers(iteration, self.weight_decay).step(gradient, state, parameters);
+    fn step<E: Number>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
+        self.numbers(iteration).step(gradient, state, parameters);
     }
 }

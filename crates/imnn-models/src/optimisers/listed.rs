@@ -4,22 +4,12 @@ use super::schedule::Schedule;
 use super::state::OptimiserState;
 use crate::error::{ModelError, Result};
 use crate::settings::{Item, Setting};
-use imnn_sim::Real;
+use imnn_compute::Number;
 use serde::{Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
-/// An optimiser that run files can name. What serde makes of it are the settings in run files beside the learning rate, with
-/// the defaults of [`Default`]; they are numbers or truth values.
-pub(crate) trait Listed: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// The name in run files.
-    const NAME: &'static str;
-    /// What it does, in one line.
-    const ABOUT: &'static str;
-    /// The vectors that it remembers between updates, each as long as the parameters.
-    const SLOTS: &'static [&'static str];
-    /// The kernel in `kernels/update.cu` that makes the same update on a GPU.
-    const KERNEL: &'static str;
-
+/// The settings of an optimiser.
+pub(crate) trait Settings: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The learning rate.
     fn rate(&self) -> &Schedule;
 
@@ -28,31 +18,116 @@ pub(crate) trait Listed: Clone + Default + Serialize + DeserializeOwned + Send +
 
     /// Refuses settings that are out of their range.
     fn check_settings(&self) -> Result<()>;
+}
 
+/// An optimiser that run files can name. What serde makes of it are the settings in run files beside the learning rate, with
+/// the defaults of [`Default`]; they are numbers or truth values.
+pub(crate) trait Listed: Settings {
+    /// The name in run files.
+    const NAME: &'static str;
+    /// What it does, in one line.
+    const ABOUT: &'static str;
+    /// The vectors that it remembers between updates, each as long as the parameters.
+    const SLOTS: &'static [&'static str];
+    /// The kernel in `kernels/update.cu` that makes the same update on a GPU.
+    const KERNEL: &'static str;
     /// The numbers of one update, in the order of `c` in the kernel.
-    fn coefficients(&self, iteration: u64) -> Vec<f64>;
+    type Numbers: Into<Vec<f64>>;
+
+    fn numbers(&self, iteration: u64) -> Self::Numbers;
 
     /// One update; vectors of the state are in the order of [`Listed::SLOTS`].
-    fn step<E: Real>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]);
+    fn step<E: Number>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]);
 }
+
+/// An optimiser with a learning rate and these settings, each with its default and, behind a comma, what checks its range: the
+/// type, `new`, and a method for each setting.
+macro_rules! optimiser {
+    ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])+ $setting:ident: $type:ty = $default:literal $(, $range:ident)?;)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        pub struct $name {
+            #[serde(skip)]
+            learning_rate: Schedule,
+            $($setting: $type,)+
+        }
+
+        impl Default for $name {
+            /// The default settings with a learning rate of 1e-3.
+            fn default() -> Self {
+                $name { learning_rate: Schedule::default(), $($setting: $default),+ }
+            }
+        }
+
+        impl $name {
+            /// The default settings with this learning rate.
+            ///
+            /// # Errors
+            /// If the learning rate is out of range.
+            pub fn new(learning_rate: impl Into<Schedule>) -> Result<Self> {
+                with_rate(learning_rate)
+            }
+
+            $(optimiser!(@set $(#[$about])+ $name $setting: $type $(, $range)?);)+
+
+            /// The learning rate.
+            pub fn learning_rate(&self) -> &Schedule {
+                &self.learning_rate
+            }
+        }
+
+        impl Settings for $name {
+            fn rate(&self) -> &Schedule {
+                &self.learning_rate
+            }
+
+            fn rate_mut(&mut self) -> &mut Schedule {
+                &mut self.learning_rate
+            }
+
+            fn check_settings(&self) -> Result<()> {
+                $($($range(stringify!($setting), self.$setting)?;)?)+
+                Ok(())
+            }
+        }
+    };
+    (@set $(#[$about:meta])+ $name:ident $setting:ident: $type:ty, $range:ident) => {
+        $(#[$about])+
+        ///
+        /// # Errors
+        /// If it is out of range.
+        pub fn $setting(self, $setting: $type) -> Result<Self> {
+            checked($name { $setting, ..self })
+        }
+    };
+    (@set $(#[$about:meta])+ $name:ident $setting:ident: $type:ty) => {
+        $(#[$about])+
+        pub fn $setting(self, $setting: $type) -> Self {
+            $name { $setting, ..self }
+        }
+    };
+}
+pub(super) use optimiser;
 
 /// The numbers of one update, in the order of `c` in the kernel.
 macro_rules! coefficients {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// The numbers of one update, in the order of `c` in the kernel.
+        /// The numbers of one update.
         #[derive(Clone, Copy)]
-        pub(super) struct Coefficients<E> {
+        pub(crate) struct Coefficients<E> {
             $($(#[$doc])* $name: E,)*
         }
 
         impl Coefficients<f64> {
-            pub(super) fn to_vec(self) -> Vec<f64> {
-                vec![$(self.$name),*]
-            }
-
             /// In the precision of the weights.
             fn rounded<E: imnn_sim::Real>(self) -> Coefficients<E> {
                 Coefficients { $($name: E::of(self.$name)),* }
+            }
+        }
+
+        impl From<Coefficients<f64>> for Vec<f64> {
+            fn from(numbers: Coefficients<f64>) -> Self {
+                vec![$(numbers.$name),*]
             }
         }
     };
@@ -60,14 +135,14 @@ macro_rules! coefficients {
 pub(super) use coefficients;
 
 /// The optimiser as it is, if its settings are in range.
-pub(super) fn checked<O: Listed>(optimiser: O) -> Result<O> {
+pub(super) fn checked<O: Settings>(optimiser: O) -> Result<O> {
     optimiser.rate().check()?;
     optimiser.check_settings()?;
     Ok(optimiser)
 }
 
 /// The default settings with this learning rate.
-pub(super) fn with_rate<O: Listed>(rate: impl Into<Schedule>) -> Result<O> {
+pub(super) fn with_rate<O: Settings>(rate: impl Into<Schedule>) -> Result<O> {
     let mut optimiser = O::default();
     *optimiser.rate_mut() = rate.into();
     checked(optimiser)

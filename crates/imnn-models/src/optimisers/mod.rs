@@ -20,7 +20,7 @@ pub use state::OptimiserState;
 use crate::catalogue::{self, Catalogued};
 use crate::error::Result;
 use crate::settings::{Fields, Item, Setting};
-use imnn_sim::Real;
+use imnn_compute::Number;
 use listed::{Listed, out_of_range, read, write};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use toml::{Table, Value};
@@ -59,14 +59,14 @@ macro_rules! optimisers {
                 }
             }
 
-            impl<E: Real> Optimiser<E> for $optimiser {
+            impl<E: Number> Optimiser<E> for $optimiser {
                 fn name(&self) -> &str {
                     Self::NAME
                 }
 
                 fn device_update(&self) -> Option<DeviceUpdate> {
                     let optimiser = self.clone();
-                    Some(DeviceUpdate::new(Self::KERNEL, move |iteration| optimiser.coefficients(iteration)))
+                    Some(DeviceUpdate::new(Self::KERNEL, move |iteration| optimiser.numbers(iteration).into()))
                 }
 
                 fn initialise(&self, n: usize) -> OptimiserState<E> {
@@ -87,7 +87,7 @@ macro_rules! optimisers {
         )*
 
         impl Method {
-            fn inner<E: Real>(&self) -> &dyn Optimiser<E> {
+            fn inner<E: Number>(&self) -> &dyn Optimiser<E> {
                 match self {
                     $(Method::$optimiser(optimiser) => optimiser,)*
                 }
@@ -141,7 +141,7 @@ impl Default for Method {
     }
 }
 
-impl<E: Real> Optimiser<E> for Method {
+impl<E: Number> Optimiser<E> for Method {
     fn name(&self) -> &str {
         self.inner::<E>().name()
     }

@@ -1,71 +1,28 @@
 //! RMSProp.
 
-use super::listed::{Listed, checked, coefficients, with_rate};
+use super::listed::{Listed, Settings, checked, coefficients, optimiser, with_rate};
 use super::range::{decay, positive};
 use super::schedule::Schedule;
 use super::state::OptimiserState;
 use crate::error::Result;
-use imnn_sim::Real;
-use pulp::{Arch, Simd, WithSimd};
-use serde::{Deserialize, Serialize};
+use imnn_compute::{Number, vectorised};
 
-/// RMSProp: steps of the gradient over its root mean square.
-///
-/// ```text
-/// v = decay v + (1 - decay) g^2
-/// w = w - rate g / (sqrt(v) + eps)
-/// ```
-///
-/// # References
-/// Tieleman & Hinton 2012, "Neural networks for machine learning", lecture 6.5. Where to add eps differs between programs;
-/// here it is outside the root, as in Adam.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RmsProp {
-    #[serde(skip)]
-    learning_rate: Schedule,
-    decay: f64,
-    epsilon: f64,
-}
-
-impl Default for RmsProp {
-    fn default() -> Self {
-        RmsProp { learning_rate: Schedule::default(), decay: 0.9, epsilon: 1e-8 }
-    }
-}
-
-impl RmsProp {
-    /// RMSProp with this learning rate, decay 0.9 and `epsilon` 1e-8.
+optimiser! {
+    /// RMSProp: steps of the gradient over its root mean square.
     ///
-    /// # Errors
-    /// If the learning rate is out of range.
-    pub fn new(learning_rate: impl Into<Schedule>) -> Result<Self> {
-        with_rate(learning_rate)
-    }
-
-    /// Decay of the mean square, at least 0 and below 1. Defaults to 0.9.
+    /// ```text
+    /// v = decay v + (1 - decay) g^2
+    /// w = w - rate g / (sqrt(v) + eps)
+    /// ```
     ///
-    /// # Errors
-    /// If it is out of range.
-    pub fn decay(self, decay: f64) -> Result<Self> {
-        checked(RmsProp { decay, ..self })
-    }
-
-    /// Added to the root mean square, positive. Defaults to 1e-8.
-    ///
-    /// # Errors
-    /// If it is out of range.
-    pub fn epsilon(self, epsilon: f64) -> Result<Self> {
-        checked(RmsProp { epsilon, ..self })
-    }
-
-    /// The learning rate.
-    pub fn learning_rate(&self) -> &Schedule {
-        &self.learning_rate
-    }
-
-    fn numbers(&self, iteration: u64) -> Coefficients<f64> {
-        let rate = self.learning_rate.rate(iteration);
-        Coefficients { rate, rest: 1.0 - self.decay, decay: self.decay, epsilon: self.epsilon }
+    /// # References
+    /// Tieleman & Hinton 2012, "Neural networks for machine learning", lecture 6.5. Where to add eps differs between
+    /// programs; here it is outside the root, as in Adam.
+    RmsProp {
+        /// Decay of the mean square, at least 0 and below 1. Defaults to 0.9.
+        decay: f64 = 0.9, decay;
+        /// Added to the root mean square, positive. Defaults to 1e-8.
+        epsilon: f64 = 1e-8, positive;
     }
 }
 
@@ -77,21 +34,10 @@ coefficients! {
     epsilon,
 }
 
-/// The loop of an update, compiled for each instruction set.
-struct Step<'a, E> {
-    c: Coefficients<E>,
-    gradient: &'a [E],
-    v: &'a mut [E],
-    parameters: &'a mut [E],
-}
-
-impl<E: Real> WithSimd for Step<'_, E> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Step { c, gradient, v, parameters } = self;
-        for ((w, &g), v) in parameters.iter_mut().zip(gradient).zip(v) {
+vectorised! {
+    /// The loop of an update.
+    fn update<'a, E>(c: Coefficients<E>, g: &'a [E], v: &'a mut [E], w: &'a mut [E]) {
+        for ((w, &g), v) in w.iter_mut().zip(g).zip(v) {
             *v = c.rest * (g * g) + c.decay * *v;
             *w = *w - c.rate * g / (v.sqrt() + c.epsilon);
         }
@@ -103,27 +49,16 @@ impl Listed for RmsProp {
     const ABOUT: &'static str = "steps of the gradient over its root mean square; decay, epsilon";
     const SLOTS: &'static [&'static str] = &["v"];
     const KERNEL: &'static str = "rmsprop";
+    type Numbers = Coefficients<f64>;
 
-    fn rate(&self) -> &Schedule {
-        &self.learning_rate
+    fn numbers(&self, iteration: u64) -> Coefficients<f64> {
+        let rate = self.learning_rate.rate(iteration);
+        Coefficients { rate, rest: 1.0 - self.decay, decay: self.decay, epsilon: self.epsilon }
     }
 
-    fn rate_mut(&mut self) -> &mut Schedule {
-        &mut self.learning_rate
-    }
-
-    fn check_settings(&self) -> Result<()> {
-        decay("decay", self.decay)?;
-        positive("epsilon", self.epsilon)
-    }
-
-    fn coefficients(&self, iteration: u64) -> Vec<f64> {
-        self.numbers(iteration).to_vec()
-    }
-
-    fn step<E: Real>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
+    fn step<E: Number>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
         let [v] = state.vectors_mut(["v"], parameters.len());
-        Arch::new().dispatch(Step { c: self.numbers(iteration).rounded(), gradient, v, parameters });
+        update(self.numbers(iteration).rounded(), gradient, v, parameters);
     }
 }
 

@@ -1,61 +1,28 @@
 //! Gradient descent with momentum.
 
-use super::listed::{Listed, checked, coefficients, with_rate};
+use super::listed::{Listed, Settings, checked, coefficients, optimiser, with_rate};
 use super::range::decay;
 use super::schedule::Schedule;
 use super::state::OptimiserState;
 use crate::error::Result;
-use imnn_sim::Real;
-use serde::{Deserialize, Serialize};
+use imnn_compute::Number;
 
-/// Gradient descent, with momentum if wanted.
-///
-/// ```text
-/// v = momentum v + g
-/// w = w - rate v                     or, with Nesterov's momentum,   w = w - rate (g + momentum v)
-/// ```
-///
-/// # References
-/// Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning", eqs. 1-4, with the learning
-/// rate outside v, so that a schedule acts at once.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Sgd {
-    #[serde(skip)]
-    learning_rate: Schedule,
-    momentum: f64,
-    nesterov: bool,
-}
-
-impl Sgd {
-    /// Plain gradient descent.
+optimiser! {
+    /// Gradient descent, with momentum if wanted.
     ///
-    /// # Errors
-    /// If the learning rate is out of range.
-    pub fn new(learning_rate: impl Into<Schedule>) -> Result<Self> {
-        with_rate(learning_rate)
-    }
-
-    /// The momentum, at least 0 and below 1. Defaults to 0.
+    /// ```text
+    /// v = momentum v + g
+    /// w = w - rate v                     or, with Nesterov's momentum,   w = w - rate (g + momentum v)
+    /// ```
     ///
-    /// # Errors
-    /// If it is out of range.
-    pub fn momentum(self, momentum: f64) -> Result<Self> {
-        checked(Sgd { momentum, ..self })
-    }
-
-    /// Whether the momentum is Nesterov's. Defaults to false.
-    pub fn nesterov(self, nesterov: bool) -> Self {
-        Sgd { nesterov, ..self }
-    }
-
-    /// The learning rate.
-    pub fn learning_rate(&self) -> &Schedule {
-        &self.learning_rate
-    }
-
-    fn numbers(&self, iteration: u64) -> Coefficients<f64> {
-        let (rate, nesterov) = (self.learning_rate.rate(iteration), f64::from(u8::from(self.nesterov)));
-        Coefficients { rate, momentum: self.momentum, nesterov }
+    /// # References
+    /// Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning", eqs. 1-4, with the
+    /// learning rate outside v, so that a schedule acts at once.
+    Sgd {
+        /// The momentum, at least 0 and below 1. Defaults to 0.
+        momentum: f64 = 0.0, decay;
+        /// Whether the momentum is Nesterov's. Defaults to false.
+        nesterov: bool = false;
     }
 }
 
@@ -71,24 +38,14 @@ impl Listed for Sgd {
     const ABOUT: &'static str = "gradient descent; momentum, nesterov";
     const SLOTS: &'static [&'static str] = &["v"];
     const KERNEL: &'static str = "sgd";
+    type Numbers = Coefficients<f64>;
 
-    fn rate(&self) -> &Schedule {
-        &self.learning_rate
+    fn numbers(&self, iteration: u64) -> Coefficients<f64> {
+        let (rate, nesterov) = (self.learning_rate.rate(iteration), f64::from(u8::from(self.nesterov)));
+        Coefficients { rate, momentum: self.momentum, nesterov }
     }
 
-    fn rate_mut(&mut self) -> &mut Schedule {
-        &mut self.learning_rate
-    }
-
-    fn check_settings(&self) -> Result<()> {
-        decay("momentum", self.momentum)
-    }
-
-    fn coefficients(&self, iteration: u64) -> Vec<f64> {
-        self.numbers(iteration).to_vec()
-    }
-
-    fn step<E: Real>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
+    fn step<E: Number>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
         let [v] = state.vectors_mut(["v"], parameters.len());
         let Coefficients { rate, momentum, .. }: Coefficients<E> = self.numbers(iteration).rounded();
         for ((w, &g), v) in parameters.iter_mut().zip(gradient).zip(v) {

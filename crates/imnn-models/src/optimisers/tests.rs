@@ -101,7 +101,7 @@ fn mistakes_are_named() {
 }
 
 /// `sum_i s_i (w_i - i)^2` with scales over two decades: every optimiser must find `w_i = i`.
-fn distance_after<E: Real>(optimiser: &dyn Optimiser<E>, iterations: u64) -> f64 {
+fn distance_after<E: Number>(optimiser: &dyn Optimiser<E>, iterations: u64) -> f64 {
     let scales = [0.1, 1.0, 4.0, 10.0];
     let mut w = vec![E::of(-2.0); 4];
     let mut state = optimiser.initialise(4);

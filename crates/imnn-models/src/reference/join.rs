@@ -3,9 +3,9 @@
 use crate::element::Element;
 use crate::error::Result;
 use crate::primitive::Join;
-use crate::tape::{Dual, Matrix, cpu, to_vec};
+use crate::tape::{Dual, Matrix, Tape, cpu, recorded, to_vec};
 use dfdx::shapes::HasShape;
-use dfdx::tensor::{Cpu, Gradients, PutTape, SplitTape, Tape as _, TensorFromVec};
+use dfdx::tensor::{Cpu, Merge, NoneTape, SplitTape, Tensor};
 
 /// The outputs of branches, which end in so many positions, as one.
 pub(super) fn join<E: Element>(join: Join, positions: usize, outputs: Vec<Dual<E>>) -> Result<Dual<E>> {
@@ -29,18 +29,13 @@ fn sum<E: Element>(parts: Vec<Matrix<E>>) -> Result<Matrix<E>> {
     for part in &parts[1..] {
         output.iter_mut().zip(to_vec(part)).for_each(|(y, x)| *y += x);
     }
-    let (inputs, tapes): (Vec<_>, Vec<_>) = parts.into_iter().map(SplitTape::split_tape).unzip();
-    let mut tape = tapes.into_iter().reduce(dfdx::tensor::Merge::merge).unwrap_or_default();
-    let output = cpu(&inputs[0]).try_tensor_from_vec(output, shape)?;
-    let output_id = output.clone();
-    tape.add_backward_op(move |gradients: &mut Gradients<E, Cpu>| {
-        let g = std::mem::take(&mut **gradients.get_or_alloc_mut(&output_id)?);
+    let (inputs, tape) = merged(parts);
+    recorded(tape, &cpu(&inputs[0]), shape, output, move |g, gradients| {
         for input in &inputs {
             gradients.get_or_alloc_mut(input)?.iter_mut().zip(&g).for_each(|(gx, &g)| *gx += g);
         }
         Ok(())
-    });
-    Ok(output.put_tape(tape))
+    })
 }
 
 /// Rows of several matrices side by side, `widths[k]` numbers of matrix k at a time: joins channels.
@@ -57,12 +52,8 @@ fn concat<E: Element>(parts: Vec<Matrix<E>>, widths: Vec<usize>) -> Result<Matri
         }
         low += width;
     }
-    let (inputs, tapes): (Vec<_>, Vec<_>) = parts.into_iter().map(SplitTape::split_tape).unzip();
-    let mut tape = tapes.into_iter().reduce(dfdx::tensor::Merge::merge).unwrap_or_default();
-    let output = cpu(&inputs[0]).try_tensor_from_vec(output, (n, positions * total))?;
-    let output_id = output.clone();
-    tape.add_backward_op(move |gradients: &mut Gradients<E, Cpu>| {
-        let g = std::mem::take(&mut **gradients.get_or_alloc_mut(&output_id)?);
+    let (inputs, tape) = merged(parts);
+    recorded(tape, &cpu(&inputs[0]), (n, positions * total), output, move |g, gradients| {
         let mut low = 0;
         for (input, &width) in inputs.iter().zip(&widths) {
             let g_input = gradients.get_or_alloc_mut(input)?;
@@ -72,6 +63,11 @@ fn concat<E: Element>(parts: Vec<Matrix<E>>, widths: Vec<usize>) -> Result<Matri
             low += width;
         }
         Ok(())
-    });
-    Ok(output.put_tape(tape))
+    })
+}
+
+/// Matrices without their tapes, and the tapes as one.
+fn merged<E: Element>(parts: Vec<Matrix<E>>) -> (Vec<Tensor<(usize, usize), E, Cpu, NoneTape>>, Tape<E>) {
+    let (parts, tapes): (Vec<_>, Vec<_>) = parts.into_iter().map(SplitTape::split_tape).unzip();
+    (parts, tapes.into_iter().reduce(Merge::merge).unwrap_or_default())
 }

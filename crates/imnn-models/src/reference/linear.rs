@@ -3,10 +3,10 @@
 use crate::element::Element;
 use crate::error::Result;
 use crate::primitive::{Affine, Linear, Shape};
-use crate::tape::{Dual, Matrix, Vector, cpu, to_vec, unary};
+use crate::tape::{Dual, Matrix, Vector, cpu, recorded, to_vec, unary};
 use crate::windows::{OUTSIDE, Windows};
 use dfdx::shapes::HasShape;
-use dfdx::tensor::{Cpu, Gradients, PutTape, SplitTape, Tape as _, TensorFromVec};
+use dfdx::tensor::{Cpu, Merge, SplitTape};
 use dfdx::tensor_ops::{Device, ReshapeTo, TryMatMul};
 use std::ops::Range;
 use std::sync::Arc;
@@ -93,11 +93,7 @@ fn add_bias<E: Element>(x: Matrix<E>, bias: Vector<E>) -> Result<Matrix<E>> {
     }
     let (x, x_tape) = x.split_tape();
     let (bias, bias_tape) = bias.split_tape();
-    let mut tape = dfdx::tensor::Merge::merge(x_tape, bias_tape);
-    let output = cpu(&x).try_tensor_from_vec(output, (rows, size))?;
-    let output_id = output.clone();
-    tape.add_backward_op(move |gradients: &mut Gradients<E, Cpu>| {
-        let g = std::mem::take(&mut **gradients.get_or_alloc_mut(&output_id)?);
+    recorded(x_tape.merge(bias_tape), &cpu(&x), (rows, size), output, move |g, gradients| {
         let g_x = gradients.get_or_alloc_mut(&x)?;
         g_x.iter_mut().zip(&g).for_each(|(gx, &g)| *gx += g);
         let g_b = gradients.get_or_alloc_mut(&bias)?;
@@ -105,8 +101,7 @@ fn add_bias<E: Element>(x: Matrix<E>, bias: Vector<E>) -> Result<Matrix<E>> {
             g_b.iter_mut().zip(row).for_each(|(gb, &g)| *gb += g);
         }
         Ok(())
-    });
-    Ok(output.put_tape(tape))
+    })
 }
 
 /// The windows of each row side by side: `(n, positions * channels)` to `(n * outputs, taps * channels)`, zero beyond the

@@ -6,5 +6,5 @@ mod ops;
 mod record;
 
 pub use dual::Dual;
-pub(crate) use ops::{add_gradient, back_propagate, cpu, scaled, send_gradient, to_vec, unary};
+pub(crate) use ops::{add_gradient, back_propagate, cpu, recorded, scaled, send_gradient, to_vec, unary};
 pub use record::{Matrix, Tape, Vector};

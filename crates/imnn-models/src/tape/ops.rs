@@ -6,7 +6,9 @@ use super::record::{Matrix, Tape, Vector};
 use crate::element::Element;
 use crate::error::Result;
 use dfdx::shapes::{HasShape, Shape};
-use dfdx::tensor::{CopySlice, Cpu, Gradients, PutTape, SplitTape, Tape as _, Tensor, TensorFromVec, ZerosTensor};
+use dfdx::tensor::{
+    CopySlice, Cpu, CpuError, Gradients, Merge, PutTape, SplitTape, Tape as _, Tensor, TensorFromVec, ZerosTensor,
+};
 
 /// The numbers of a contiguous tensor.
 pub(crate) fn to_vec<S: Shape, E: Element, T>(tensor: &Tensor<S, E, Cpu, T>) -> Vec<E> {
@@ -22,14 +24,27 @@ pub(crate) fn unary<E: Element, S: Shape, R: Shape>(
     output: Vec<E>,
     backward: impl FnOnce(&[E], &mut [E]) + 'static,
 ) -> Result<Tensor<R, E, Cpu, Tape<E>>> {
-    let (input, mut tape) = input.split_tape();
-    let output = cpu(&input).try_tensor_from_vec(output, shape)?;
+    let (input, tape) = input.split_tape();
+    recorded(tape, &cpu(&input), shape, output, move |g, gradients| {
+        backward(&g, gradients.get_or_alloc_mut(&input)?);
+        Ok(())
+    })
+}
+
+/// A tensor of these numbers on a tape, whose backward rule is `backward(gradient of the output, all gradients)`.
+pub(crate) fn recorded<E: Element, S: Shape>(
+    mut tape: Tape<E>,
+    device: &Cpu,
+    shape: S,
+    output: Vec<E>,
+    backward: impl FnOnce(Vec<E>, &mut Gradients<E, Cpu>) -> Result<(), CpuError> + 'static,
+) -> Result<Tensor<S, E, Cpu, Tape<E>>> {
+    let output = device.try_tensor_from_vec(output, shape)?;
     let output_id = output.clone();
     tape.add_backward_op(move |gradients: &mut Gradients<E, Cpu>| {
         // Whoever reads the output has been back-propagated before, so its gradient is complete and can be taken.
-        let g_output = std::mem::take(&mut **gradients.get_or_alloc_mut(&output_id)?);
-        backward(&g_output, gradients.get_or_alloc_mut(&input)?);
-        Ok(())
+        let g = std::mem::take(&mut **gradients.get_or_alloc_mut(&output_id)?);
+        backward(g, gradients)
     });
     Ok(output.put_tape(tape))
 }
@@ -94,11 +109,8 @@ pub(crate) fn scale_tangents<E: Element>(tangents: Matrix<E>, slopes: Matrix<E>)
     let output = scaled(&t, &s, size, per_row);
     let (slopes, slope_tape) = slopes.split_tape();
     let (tangents, tangent_tape) = tangents.split_tape();
-    let mut tape = dfdx::tensor::Merge::merge(tangent_tape, slope_tape);
-    let output = cpu(&slopes).try_tensor_from_vec(output, (rows, size))?;
-    let output_id = output.clone();
-    tape.add_backward_op(move |gradients: &mut Gradients<E, Cpu>| {
-        let g = std::mem::take(&mut **gradients.get_or_alloc_mut(&output_id)?);
+    let tape = tangent_tape.merge(slope_tape);
+    recorded(tape, &cpu(&slopes), (rows, size), output, move |g, gradients| {
         let g_t = gradients.get_or_alloc_mut(&tangents)?;
         g_t.iter_mut().zip(scaled(&g, &s, size, per_row)).for_each(|(gt, g)| *gt += g);
         let g_s = gradients.get_or_alloc_mut(&slopes)?;
@@ -108,8 +120,7 @@ pub(crate) fn scale_tangents<E: Element>(tangents: Matrix<E>, slopes: Matrix<E>)
             gs.iter_mut().zip(&g[at.clone()]).zip(&t[at]).for_each(|((gs, &g), &t)| *gs += t * g);
         }
         Ok(())
-    });
-    Ok(output.put_tape(tape))
+    })
 }
 
 /// Each row times the row of `factors` that it belongs to, `per_row` rows to each.

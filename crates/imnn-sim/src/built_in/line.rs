@@ -76,7 +76,7 @@ impl BuiltInSettings for LineSettings {
 
     fn simulator(&self) -> Result<NoisyLine, SimError> {
         let LineSettings { n_data, x_min, x_max, slope_variance } = *self;
-        let refuse = |setting, value, allowed| SimError::Setting { simulator: "NoisyLine", setting, value, allowed };
+        let refuse = |setting, value, allowed| SimError::setting("NoisyLine", setting, value, allowed);
         if n_data < 2 {
             return Err(refuse("n_data", n_data as f64, "at least 2"));
         }
@@ -102,9 +102,8 @@ impl NoisyLine {
     ///
     /// [`SimError::Setting`] when there is no point, [`SimError::NotFinite`] when one is not finite.
     pub fn new(x: Vec<f64>) -> Result<Self, SimError> {
-        let refuse = |setting, value, allowed| SimError::Setting { simulator: "NoisyLine", setting, value, allowed };
         if x.is_empty() {
-            return Err(refuse("the number of points", 0.0, "at least 1"));
+            return Err(SimError::setting("NoisyLine", "the number of points", 0.0, "at least 1"));
         }
         check_finite("x", &x, None)?;
         Ok(NoisyLine { x, slope_variance: None })
@@ -117,12 +116,7 @@ impl NoisyLine {
     /// [`SimError::Setting`] unless the variance is finite and not negative.
     pub fn with_slope_variance(mut self, variance: f64) -> Result<Self, SimError> {
         if !(variance.is_finite() && variance >= 0.0) {
-            return Err(SimError::Setting {
-                simulator: "NoisyLine",
-                setting: "slope_variance",
-                value: variance,
-                allowed: "a finite value of at least 0",
-            });
+            return Err(SimError::setting("NoisyLine", "slope_variance", variance, "a finite value of at least 0"));
         }
         self.slope_variance = Some(variance);
         Ok(self)

@@ -1,6 +1,7 @@
 //! Gaussian draws of unknown mean and variance.
 
 use super::settings::BuiltInSettings;
+use crate::simulator::check_positive;
 use crate::{Key, SimError, Simulator, check_parameters};
 use serde::{Deserialize, Serialize};
 
@@ -61,12 +62,7 @@ impl BuiltInSettings for GaussianMeanVariance {
 impl GaussianMeanVariance {
     fn check_settings(&self) -> Result<(), SimError> {
         match self.n_data {
-            0 => Err(SimError::Setting {
-                simulator: "GaussianMeanVariance",
-                setting: "n_data",
-                value: 0.0,
-                allowed: "at least 1",
-            }),
+            0 => Err(SimError::setting("GaussianMeanVariance", "n_data", 0.0, "at least 1")),
             _ => Ok(()),
         }
     }
@@ -96,15 +92,7 @@ impl Simulator for GaussianMeanVariance {
     fn check(&self, theta: &[f64]) -> Result<(), SimError> {
         self.check_settings()?;
         check_parameters(2, theta)?;
-        if theta[1] <= 0.0 {
-            return Err(SimError::ParameterOutOfRange {
-                index: 1,
-                name: "variance".into(),
-                value: theta[1],
-                allowed: "a value above 0".into(),
-            });
-        }
-        Ok(())
+        check_positive(theta, 1, "variance")
     }
 
     fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]) {

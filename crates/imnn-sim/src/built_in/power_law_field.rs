@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::fft::SquareFft;
 use super::settings::BuiltInSettings;
 use crate::scratch::lend;
+use crate::simulator::check_positive;
 use crate::{Key, SimError, Simulator, check_parameters};
 
 /// A real, periodic Gaussian random field on `n x n` pixels with the power spectrum
@@ -122,12 +123,7 @@ impl PowerLawField {
     /// [`SimError::Setting`] unless `n` is from 2 to 16384.
     pub fn new(n: usize) -> Result<Self, SimError> {
         if !(2..=MAX_SIDE).contains(&n) {
-            return Err(SimError::Setting {
-                simulator: "PowerLawField",
-                setting: "n",
-                value: n as f64,
-                allowed: "2 to 16384 pixels a side",
-            });
+            return Err(SimError::setting("PowerLawField", "n", n as f64, "2 to 16384 pixels a side"));
         }
         Ok(PowerLawField { n, length: n as f64, log_k: log_wavenumbers(n, n as f64), fft: SquareFft::new(n) })
     }
@@ -139,12 +135,7 @@ impl PowerLawField {
     /// [`SimError::Setting`] unless it is finite and above 0.
     pub fn with_length(mut self, length: f64) -> Result<Self, SimError> {
         if !(length.is_finite() && length > 0.0) {
-            return Err(SimError::Setting {
-                simulator: "PowerLawField",
-                setting: "length",
-                value: length,
-                allowed: "a finite value above 0",
-            });
+            return Err(SimError::setting("PowerLawField", "length", length, "a finite value above 0"));
         }
         self.length = length;
         self.log_k = log_wavenumbers(self.n, length);
@@ -255,15 +246,7 @@ impl Simulator for PowerLawField {
     /// Asks for finite values and an amplitude above 0.
     fn check(&self, theta: &[f64]) -> Result<(), SimError> {
         check_parameters(2, theta)?;
-        if theta[0] <= 0.0 {
-            return Err(SimError::ParameterOutOfRange {
-                index: 0,
-                name: "amplitude A".into(),
-                value: theta[0],
-                allowed: "a value above 0".into(),
-            });
-        }
-        Ok(())
+        check_positive(theta, 0, "amplitude A")
     }
 
     fn simulate(&self, key: Key, theta: &[f64], data: &mut [f64]) {
