@@ -125,13 +125,13 @@ pub fn write_npy<'a>(path: impl AsRef<Path>, array: impl Into<AnyArray<'a>>) -> 
 pub fn write_npz<K: AsRef<str>>(path: impl AsRef<Path>, arrays: &[(K, AnyArray<'_>)]) -> Result<(), DataError> {
     let mut archive = ArchiveWriter::create(path, true)?;
     for (key, array) in arrays {
-        archive.array(key.as_ref(), array)?;
+        archive.array(key.as_ref(), (array.descr(), array.shape()), |to| array.write(to))?;
     }
     archive.end()?.keep()
 }
 
 impl AnyArray<'_> {
-    pub(crate) fn descr(&self) -> &'static str {
+    fn descr(&self) -> &'static str {
         match self {
             Self::F32(_) => npy::descr::<f32>(),
             Self::F64(_) => npy::descr::<f64>(),
@@ -139,7 +139,7 @@ impl AnyArray<'_> {
         }
     }
 
-    pub(crate) fn shape(&self) -> &[usize] {
+    fn shape(&self) -> &[usize] {
         match self {
             Self::F32(array) => array.shape(),
             Self::F64(array) => array.shape(),
@@ -148,7 +148,7 @@ impl AnyArray<'_> {
     }
 
     /// Writes the values, row-major and little-endian.
-    pub(crate) fn write(&self, to: &mut impl Write) -> std::io::Result<()> {
+    fn write(&self, to: &mut impl Write) -> std::io::Result<()> {
         match self {
             Self::F32(array) => npy::write_values(array, to),
             Self::F64(array) => npy::write_values(array, to),

@@ -3,9 +3,12 @@
 use imnn_sim::Real;
 use ndarray::ArrayD;
 
-use crate::formats::{has_seeds, read};
+use crate::formats::{RowShape, has_seeds, open_shaped, read};
 use crate::spec::{Labels, check_asked};
-use crate::{ArrayPath, ArraySet, Arrays, DataError, ParameterSteps, RowOptions, Streamed, Streaming};
+use crate::{
+    ArrayPath, ArraySet, Arrays, DataError, FilesKind, ParameterSteps, RowArray, RowOptions, StackedRows, Streamed,
+    Streaming,
+};
 
 /// Where the simulations are, before they are read.
 ///
@@ -45,15 +48,6 @@ pub enum DerivativeFiles {
         /// Above, as below.
         above: Vec<ArrayPath>,
     },
-}
-
-/// What the array of derivatives holds.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FilesKind {
-    /// Derivatives of the data.
-    Exact,
-    /// Simulations below and above the fiducial.
-    Numerical(ParameterSteps),
 }
 
 impl Files {
@@ -122,6 +116,41 @@ impl Files {
     /// Whatever is wrong with the files or the shapes, and with the values of the rows that are kept in memory.
     pub fn open<E: Real>(&self, streaming: &Streaming) -> Result<Streamed<E>, DataError> {
         Streamed::of(ArraySet::open(self, &streaming.rows)?).with(streaming)
+    }
+}
+
+impl<E: Real> ArraySet<E> {
+    /// Opens files and matches their rows; what they hold is not checked but for shapes.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files or the shapes.
+    pub fn open(files: &Files, options: &RowOptions) -> Result<Self, DataError> {
+        let row = files.input_shape.as_deref().map_or(RowShape::AsStored, RowShape::Input);
+        let fiducial = open_shaped::<E>(&files.fiducial, row, options)?;
+        // Records do not say what shape they have: that of the simulations they belong to.
+        let input = fiducial.shape().get(1..).unwrap_or_default().to_vec();
+        let open = |path: &ArrayPath| open_shaped::<E>(path, RowShape::Input(&input), options);
+        let derivative: Box<dyn RowArray<E>> = match (&files.derivative, &files.kind) {
+            (DerivativeFiles::Array(path), FilesKind::Exact) => open_shaped(path, RowShape::Exact(&input), options)?,
+            (DerivativeFiles::Array(path), FilesKind::Numerical(_)) => open(path)?,
+            (DerivativeFiles::Sides { below, above }, FilesKind::Numerical(_)) => {
+                if let Some(same) = below.iter().zip(above).find_map(|(low, high)| (low == high).then_some(low)) {
+                    let reason = format!("{same} is given as both below and above: its derivative would be 0");
+                    return Err(DataError::Unmatched { reason });
+                }
+                let all = |paths: &[ArrayPath]| paths.iter().map(open).collect::<Result<Vec<_>, _>>();
+                Box::new(StackedRows::new(all(below)?, all(above)?, files.n_d)?)
+            }
+            (DerivativeFiles::Sides { .. }, FilesKind::Exact) => {
+                let reason = "simulations below and above give numerical derivatives; use kind = \"numerical\"";
+                return Err(DataError::Unmatched { reason: reason.to_owned() });
+            }
+        };
+        let mut set = Self::matched(fiducial, derivative, &files.kind, (files.n_s, files.n_d))?;
+        if let Some(shape) = &files.input_shape {
+            set.spec.reshape_input(shape)?;
+        }
+        Ok(set)
     }
 }
 

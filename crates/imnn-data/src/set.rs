@@ -2,10 +2,9 @@
 
 use imnn_sim::Real;
 
-use crate::formats::{RowShape, open_shaped};
 use crate::rows::matched;
 use crate::spec::{DatasetSpec, Labels, check_asked};
-use crate::{ArrayPath, DataError, DerivativeFiles, Files, FilesKind, RowArray, RowOptions, StackedRows};
+use crate::{DataError, FilesKind, RowArray};
 
 /// Simulations and derivatives, row i belonging to row i.
 pub struct ArraySet<E> {
@@ -22,39 +21,6 @@ pub struct ArraySet<E> {
 }
 
 impl<E: Real> ArraySet<E> {
-    /// Opens files and matches their rows; what they hold is not checked but for shapes.
-    ///
-    /// # Errors
-    /// Whatever is wrong with the files or the shapes.
-    pub fn open(files: &Files, options: &RowOptions) -> Result<Self, DataError> {
-        let row = files.input_shape.as_deref().map_or(RowShape::AsStored, RowShape::Input);
-        let fiducial = open_shaped::<E>(&files.fiducial, row, options)?;
-        // Records do not say what shape they have: that of the simulations they belong to.
-        let input = fiducial.shape().get(1..).unwrap_or_default().to_vec();
-        let open = |path: &ArrayPath| open_shaped::<E>(path, RowShape::Input(&input), options);
-        let derivative: Box<dyn RowArray<E>> = match (&files.derivative, &files.kind) {
-            (DerivativeFiles::Array(path), FilesKind::Exact) => open_shaped(path, RowShape::Exact(&input), options)?,
-            (DerivativeFiles::Array(path), FilesKind::Numerical(_)) => open(path)?,
-            (DerivativeFiles::Sides { below, above }, FilesKind::Numerical(_)) => {
-                if let Some(same) = below.iter().zip(above).find_map(|(low, high)| (low == high).then_some(low)) {
-                    let reason = format!("{same} is given as both below and above: its derivative would be 0");
-                    return Err(DataError::Unmatched { reason });
-                }
-                let all = |paths: &[ArrayPath]| paths.iter().map(open).collect::<Result<Vec<_>, _>>();
-                Box::new(StackedRows::new(all(below)?, all(above)?, files.n_d)?)
-            }
-            (DerivativeFiles::Sides { .. }, FilesKind::Exact) => {
-                let reason = "simulations below and above give numerical derivatives; use kind = \"numerical\"";
-                return Err(DataError::Unmatched { reason: reason.to_owned() });
-            }
-        };
-        let mut set = Self::matched(fiducial, derivative, &files.kind, (files.n_s, files.n_d))?;
-        if let Some(shape) = &files.input_shape {
-            set.spec.reshape_input(shape)?;
-        }
-        Ok(set)
-    }
-
     /// Matches the rows of both arrays, of which the first `n_s` and `n_d` are used where these are given.
     pub(crate) fn matched(
         fiducial: Box<dyn RowArray<E>>,

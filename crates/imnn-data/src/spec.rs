@@ -1,7 +1,7 @@
 //! What simulations and their derivatives are, apart from the numbers: shapes, counts, and names for messages.
 
 use crate::layout::{self, Labelled};
-use crate::{DataError, Derivatives, FilesKind};
+use crate::{DataError, Derivatives, ParameterSteps};
 
 /// The names of the array of simulations and that of derivatives: file and key, or role.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,15 @@ impl Default for Labels {
     fn default() -> Self {
         Self { fiducial: "fiducial".to_owned(), derivative: "derivative".to_owned() }
     }
+}
+
+/// What the array of derivatives holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FilesKind {
+    /// Derivatives of the data.
+    Exact,
+    /// Simulations below and above the fiducial.
+    Numerical(ParameterSteps),
 }
 
 /// The shapes and counts of simulations and derivatives, which have been checked against each other.

@@ -14,7 +14,6 @@ use ndarray::ArrayD;
 use super::format::{ArrayInfo, Created, Format, Location, Member, Opened, RowOptions, RowShape, Visit};
 use super::npy::{NpyRows, info};
 use super::writing::{Progress, RowWriter, WriteOptions, Written, io};
-use crate::arrays::AnyArray;
 use crate::file::open;
 use crate::rows::{HeldRows, pieces, row_len};
 use crate::{ArrayPath, DataError};
@@ -184,10 +183,15 @@ impl ArchiveWriter {
     }
 
     /// Writes a whole array.
-    pub(crate) fn array(&mut self, key: &str, array: &AnyArray<'_>) -> Result<(), DataError> {
-        self.begin_as(key, array.descr(), array.shape())?;
+    pub(crate) fn array(
+        &mut self,
+        key: &str,
+        (descr, shape): (&str, &[usize]),
+        write: impl FnOnce(&mut Writer<BufWriter<File>>) -> std::io::Result<()>,
+    ) -> Result<(), DataError> {
+        self.begin_as(key, descr, shape)?;
         self.progress = None;
-        array.write(&mut self.writer).map_err(|source| io(&self.label, source))
+        write(&mut self.writer).map_err(|source| io(&self.label, source))
     }
 
     /// Ends the archive, which is then to be put in its place.
