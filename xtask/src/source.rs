@@ -6,6 +6,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use crate::workspace::files_below;
+
 /// A source file outside tests.
 #[derive(Debug)]
 pub struct Source {
@@ -21,14 +23,14 @@ pub struct Source {
 
 /// The source files outside tests below a folder, in the order of their paths.
 pub fn sources(root: &Path) -> io::Result<Vec<Source>> {
-    let mut paths = Vec::new();
-    collect(root, &mut paths)?;
-    paths.sort();
     let mut found = Vec::new();
     let mut tests = Vec::new();
-    for path in paths {
-        let text = fs::read_to_string(&path)?;
-        let (source, modules) = read(path.strip_prefix(root).unwrap_or(&path), &text);
+    for path in files_below(root)? {
+        let own = path.strip_prefix(root).unwrap_or(&path);
+        if !is_source(own) {
+            continue;
+        }
+        let (source, modules) = read(own, &fs::read_to_string(&path)?);
         let folder = module_folder(&source.path);
         tests.extend(modules.into_iter().map(|name| folder.join(name)));
         found.push(source);
@@ -44,21 +46,10 @@ pub fn module_folder(path: &Path) -> PathBuf {
     if is_root { path.parent().unwrap_or(Path::new("")).to_owned() } else { path.with_extension("") }
 }
 
-fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+fn is_source(path: &Path) -> bool {
     const EXTENSIONS: [&str; 5] = ["rs", "cu", "cuh", "cpp", "hpp"];
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let is = |name: &str| path.file_stem().is_some_and(|stem| stem == name);
-        if is("tests") || is("target") {
-            continue;
-        }
-        if path.is_dir() {
-            collect(&path, found)?;
-        } else if path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known)) {
-            found.push(path);
-        }
-    }
-    Ok(())
+    let of_tests = path.iter().any(|part| Path::new(part).file_stem().is_some_and(|stem| stem == "tests"));
+    !of_tests && path.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known))
 }
 
 /// One file, and the names of the modules that it declares for tests.

@@ -85,8 +85,13 @@ pub fn string<'a>(manifest: &'a str, table: &str, key: &str) -> Option<&'a str> 
 
 /// All files of the repository but version control and build outputs, in the order of their names.
 pub fn files() -> io::Result<Vec<PathBuf>> {
+    files_below(root())
+}
+
+/// The same of a folder.
+pub fn files_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    collect(root(), &mut found)?;
+    collect(folder, &mut found)?;
     found.sort();
     Ok(found)
 }

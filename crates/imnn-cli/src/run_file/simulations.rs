@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use imnn::data::{Augmentation, ParameterSteps, read_steps};
+use imnn::data::{Augmentation, Files, FilesKind, ParameterSteps, read_steps};
 use imnn::io::{ConfigError, Section};
 use imnn::sim::{BuiltIn, Simulator};
 use serde::ser::SerializeMap;
@@ -104,6 +104,16 @@ pub struct Validation {
 }
 
 impl Simulations {
+    /// Files of simulations, with what this table says of them.
+    pub(crate) fn files(&self, paths: &FilePaths, n_s: Option<usize>, n_d: Option<usize>) -> Files {
+        let kind = match &self.kind {
+            Kind::Numerical { steps, .. } => FilesKind::Numerical(steps.clone()),
+            _ => FilesKind::Exact,
+        };
+        let (fiducial, derivative) = (paths.fiducial.clone(), paths.derivative.clone());
+        Files { fiducial, derivative, kind, n_s, n_d, input_shape: self.input_shape.clone() }
+    }
+
     /// Sees the paths of the arrays from the folder `base`.
     pub(super) fn resolve(&mut self, base: &Path) {
         if let Kind::Numerical { files, .. } | Kind::Exact { files } = &mut self.kind {

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use imnn::data::{
-    Augmented, DataError, FileSource, Files, FilesKind, MemoryBudget, Noise, OnTheFly, Source, Streamed, Transformed,
-};
+use imnn::data::{Augmented, DataError, FileSource, MemoryBudget, Noise, OnTheFly, Source, Streamed, Transformed};
 use imnn::sim::{BuiltIn, FiniteDifferences, Key, Real, Simulator};
 
 use super::{FilePaths, Kind, RunFile, SimulatorDerivative, Validation, ValidationNoise, noise};
@@ -110,13 +108,7 @@ impl RunFile {
         n_d: Option<usize>,
         budget: &mut Budget<E>,
     ) -> Result<AnySource<E>, DataError> {
-        let kind = match &self.simulations.kind {
-            Kind::Numerical { steps, .. } => FilesKind::Numerical(steps.clone()),
-            _ => FilesKind::Exact,
-        };
-        let input_shape = self.simulations.input_shape.clone();
-        let (fiducial, derivative) = (paths.fiducial.clone(), paths.derivative.clone());
-        let files = Files { fiducial, derivative, kind, n_s, n_d, input_shape };
+        let files = self.simulations.files(paths, n_s, n_d);
         let FileSource { source, streamed } = budget.memory.open::<E>(&files, &paths.loading)?;
         budget.streamed.extend(streamed);
         source.spec().check_n_params("theta_fid", self.theta_fid.len())?;

@@ -4,7 +4,7 @@ use imnn::data::{ArrayPath, DataError, DerivativeFiles, Files, FilesKind, Parame
 
 use super::arguments::{DerivativeKind, SetArguments};
 use crate::CliError;
-use crate::run_file::{FilePaths, Kind, RunFile, Validation};
+use crate::run_file::{Kind, RunFile, Validation};
 
 /// Simulations to train on, and those for validation where there are any.
 pub(super) struct Sets {
@@ -30,28 +30,16 @@ pub(super) fn sets(arguments: &SetArguments) -> Result<Sets, CliError> {
     };
     let run = RunFile::read(path)?;
     let simulations = &run.simulations;
-    let (paths, kind) = match &simulations.kind {
-        Kind::Numerical { files, steps } => (files, FilesKind::Numerical(steps.clone())),
-        Kind::Exact { files } => (files, FilesKind::Exact),
-        _ => {
-            let reason = "the simulations are made by a simulator, there are no files to look at";
-            return Err(CliError::Refused(format!("{}: {reason}", path.display())));
-        }
-    };
-    let input_shape = &simulations.input_shape;
-    let of = |paths: &FilePaths, n_s, n_d| Files {
-        fiducial: paths.fiducial.clone(),
-        derivative: paths.derivative.clone(),
-        kind: kind.clone(),
-        n_s,
-        n_d,
-        input_shape: input_shape.clone(),
+    let (Kind::Numerical { files: paths, .. } | Kind::Exact { files: paths }) = &simulations.kind else {
+        let reason = "the simulations are made by a simulator, there are no files to look at";
+        return Err(CliError::Refused(format!("{}: {reason}", path.display())));
     };
     let validation = match &simulations.validation {
-        Some(Validation { files: Some(files), n_s, n_d, .. }) => Some(of(files, *n_s, *n_d)),
+        Some(Validation { files: Some(paths), n_s, n_d, .. }) => Some(simulations.files(paths, *n_s, *n_d)),
         _ => None,
     };
-    Ok(Sets { training: of(paths, simulations.n_s, simulations.n_d), validation, steps_known: true })
+    let training = simulations.files(paths, simulations.n_s, simulations.n_d);
+    Ok(Sets { training, validation, steps_known: true })
 }
 
 /// Arrays on the command line.
