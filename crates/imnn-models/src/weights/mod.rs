@@ -76,13 +76,11 @@ impl<E: Real> Parameters<E> {
 
     /// The weights in the bytes of the file `path`.
     fn decode(format: Format, path: &Path, bytes: &[u8], layout: &Arc<Layout>) -> Result<Self> {
+        let in_file = |message| ModelError::File { path: path.into(), message };
         let mut archive: Box<dyn Archive + '_> = match format {
-            Format::Safetensors => Box::new(
-                safe::SafeArchive::new(bytes, safe::PARAMETERS).or_else(|message| file::refuse(path, message))?,
-            ),
-            Format::Npz => Box::new(npz::NpzArchive::new(bytes).or_else(|message| file::refuse(path, message))?),
+            Format::Safetensors => Box::new(safe::SafeArchive::new(bytes, safe::PARAMETERS).map_err(in_file)?),
+            Format::Npz => Box::new(npz::NpzArchive::new(bytes).map_err(in_file)?),
         };
-        let archive = archive.as_mut();
         let other_network = |message: String| {
             Err(ModelError::Parameters {
                 origin: path.display().to_string(),
@@ -95,7 +93,7 @@ impl<E: Real> Parameters<E> {
             if !names.contains(&entry.name) {
                 return other_network(format!("the array {} of shape {:?} is missing", entry.name, entry.shape));
             }
-            let shape = archive.shape(&entry.name).or_else(|message| file::refuse(path, message))?;
+            let shape = archive.shape(&entry.name).map_err(in_file)?;
             if shape != entry.shape {
                 return other_network(format!("{} has the shape {shape:?}, expected {:?}", entry.name, entry.shape));
             }
@@ -104,9 +102,8 @@ impl<E: Real> Parameters<E> {
             return other_network(format!("the network has no array {:?}", imnn_io::text::shortened(name)));
         }
         for entry in layout.entries() {
-            let values = archive.read(&entry.name).or_else(|message| file::refuse(path, message))?;
-            fill(&mut parameters.values_mut()[entry.range()], &values, &entry.name)
-                .or_else(|message| file::refuse(path, message))?;
+            let values = archive.read(&entry.name).map_err(in_file)?;
+            fill(&mut parameters.values_mut()[entry.range()], &values, &entry.name).map_err(in_file)?;
         }
         Ok(parameters)
     }
