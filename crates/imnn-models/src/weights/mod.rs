@@ -1,17 +1,43 @@
 //! Weights and optimiser states in files.
 
-mod file;
 mod npz;
 mod safe;
 mod state;
 
 use crate::error::{ModelError, Result};
 use crate::layout::{Layout, Parameters};
-use file::Format;
 use imnn_io::atomic::write;
 use imnn_sim::Real;
 use std::path::Path;
 use std::sync::Arc;
+
+/// How weights are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Safetensors,
+    Npz,
+}
+
+impl Format {
+    /// The format that the name of the file ends in.
+    fn of(path: &Path) -> Result<Self> {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("safetensors") => Ok(Format::Safetensors),
+            Some("npz") => Ok(Format::Npz),
+            _ => refuse(path, "weights are kept in files that end in .safetensors or .npz"),
+        }
+    }
+}
+
+/// The error `path: message`.
+fn refuse<T>(path: &Path, message: impl Into<String>) -> Result<T> {
+    Err(ModelError::File { path: path.into(), message: message.into() })
+}
+
+/// All bytes of a file.
+fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).or_else(|error| refuse(path, format!("cannot read it: {error}")))
+}
 
 /// Named arrays that a file holds.
 trait Archive {
@@ -49,7 +75,7 @@ impl<E: Real> Parameters<E> {
     /// If the name ends otherwise or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let bytes = self.encode(Format::of(path)?).or_else(|message| file::refuse(path, message))?;
+        let bytes = self.encode(Format::of(path)?).or_else(|message| refuse(path, message))?;
         Ok(write(path, bytes)?)
     }
 
@@ -61,7 +87,7 @@ impl<E: Real> Parameters<E> {
     pub fn load(path: impl AsRef<Path>, layout: &Arc<Layout>) -> Result<Self> {
         let path = path.as_ref();
         let format = Format::of(path)?;
-        Self::decode(format, path, &file::read(path)?, layout)
+        Self::decode(format, path, &read_bytes(path)?, layout)
     }
 
     fn encode(&self, format: Format) -> Result<Vec<u8>, String> {
