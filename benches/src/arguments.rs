@@ -66,9 +66,7 @@ pub enum Worker {
     /// Train one workload in turns, told by standard input
     #[command(hide = true)]
     Worker {
-        /// Its name
         workload: String,
-        /// How many threads
         #[arg(long)]
         threads: usize,
         /// Each layer by its definition
@@ -87,9 +85,7 @@ pub enum Worker {
     /// Train on the data set in a folder, in turns, told by standard input
     #[command(hide = true)]
     Stream {
-        /// The folder
         set: PathBuf,
-        /// How many threads
         #[arg(long)]
         threads: usize,
         /// Where the simulations are meanwhile

@@ -157,7 +157,7 @@ pub struct FisherArguments {
     pub below_above: Option<ArrayPath>,
     /// theta_above - theta_below for each parameter, the full width: numbers separated by commas, or a file (n_params)
     #[arg(long, value_name = "WIDTHS|FILE", requires = "below_above", allow_hyphen_values = true)]
-    pub delta_theta: Option<WidthsArgument>,
+    pub delta_theta: Option<String>,
     /// Largest strength of the regularisation
     #[arg(long, value_name = "NUMBER", default_value_t = 10.0)]
     pub lambda: f64,
@@ -225,33 +225,6 @@ pub struct SimulateArguments {
     /// Print JSON for machines in place of a table, and show no progress
     #[arg(long)]
     pub json: bool,
-}
-
-/// Full widths of numerical derivatives, on the command line.
-#[derive(Clone, Debug, PartialEq)]
-pub enum WidthsArgument {
-    /// The numbers themselves.
-    Numbers(Vec<f64>),
-    /// An array of them.
-    File(ArrayPath),
-}
-
-impl std::str::FromStr for WidthsArgument {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let numbers: Result<Vec<f64>, _> = text.split(',').map(|number| number.trim().parse()).collect();
-        Ok(numbers.map_or_else(|_| Self::File(text.into()), Self::Numbers))
-    }
-}
-
-impl std::fmt::Display for WidthsArgument {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Numbers(numbers) => write!(f, "--delta-theta {numbers:?}"),
-            Self::File(path) => write!(f, "{path}"),
-        }
-    }
 }
 
 /// A number that det F can be.

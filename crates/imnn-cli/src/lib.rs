@@ -14,7 +14,7 @@ pub mod run_file;
 
 pub use arguments::{
     Arguments, Command, EstimateArguments, FisherArguments, FitArguments, PlotArguments, SimulateArguments,
-    SummariseArguments, WidthsArgument,
+    SummariseArguments,
 };
 pub use commands::data::{
     CheckArguments, ConvertArguments, DataArguments, DataCommand, InspectArguments, SetArguments, SplitArguments,
@@ -26,15 +26,5 @@ pub use error::CliError;
 /// # Errors
 /// Whatever is wrong with the files named or their contents, or standard output that cannot be written.
 pub fn run(arguments: Arguments) -> Result<(), CliError> {
-    let text = match arguments.command {
-        Command::Fit(arguments) => commands::fit(&arguments)?,
-        Command::Estimate(arguments) => commands::estimate(&arguments)?,
-        Command::Summarise(arguments) => commands::summarise(&arguments)?,
-        Command::Fisher(arguments) => commands::fisher(&arguments)?,
-        Command::Plot(arguments) => commands::plot(&arguments)?,
-        Command::Simulate(arguments) => commands::simulate(&arguments)?,
-        Command::Data(arguments) => commands::data(&arguments)?,
-        Command::Devices => commands::devices(),
-    };
-    output::print(&text)
+    output::print(&commands::run(&arguments.command)?)
 }

@@ -42,6 +42,11 @@ impl Case {
         };
         let input = input_shape(&mut draws);
         let model = Model::new(network(&mut draws, &input), &input).unwrap();
+        Case::of(model, microbatches, seed)
+    }
+
+    /// Random numbers for a network, in two microbatches.
+    pub fn of(model: Model, microbatches: [Rows; 2], seed: u64) -> Self {
         let key = Key::new(seed);
         let normals = |purpose: u64, n: usize| normals(key.fold_in(purpose), n);
         let mut weights = normals(0, model.layout().len());

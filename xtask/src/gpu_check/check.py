@@ -112,7 +112,7 @@ def profiled(workload, launches):
             return "ncu is not found: it comes with the CUDA toolkit"
         # What needs more than one run of a kernel would save and restore all memory around each.
         metrics = "gpu__time_duration.sum,dram__bytes.sum"
-        words = [ncu, "--clock-control", "none", "--metrics", metrics, "--csv", "--print-units", "base"]
+        words = [ncu, "--clock-control", "none", "--cache-control", "none", "--metrics", metrics, "--csv", "--print-units", "base"]
         words += ["--launch-count", str(launches), program("bench"), "worker", workload, "--threads", "8", "--cuda", "--tf32"]
         return ["sh", "-c", 'printf "1\\n" | "$@"', "sh", *words]
 

@@ -6,7 +6,7 @@ use ndarray::{Array, Array1, Array3, ArrayViewD, Dimension};
 use serde_json::json;
 
 use crate::output::{self, Table, json_number, matrix, number};
-use crate::{CliError, FisherArguments, WidthsArgument};
+use crate::{CliError, FisherArguments};
 
 pub(crate) fn fisher(arguments: &FisherArguments) -> Result<String, CliError> {
     let x = read(&arguments.summaries, "n_s, n_summaries", "a single summary is saved as x[:, None]")?;
@@ -55,11 +55,15 @@ fn read_derivatives(arguments: &FisherArguments) -> Result<Derivatives, CliError
     };
     let axes = "n_d, 2, n_params, n_summaries";
     let x_mp = read(path, axes, "index 0 of the second axis is below the fiducial, index 1 above")?;
-    let delta_theta = Array1::from(match widths {
-        WidthsArgument::Numbers(numbers) => numbers.clone(),
-        WidthsArgument::File(path) => arrays::read_vector::<f64>(path)?,
-    });
-    let files = format!("{path}, {widths}");
+    let numbers: Result<Vec<f64>, _> = widths.split(',').map(|number| number.trim().parse()).collect();
+    let (delta_theta, given) = match numbers {
+        Ok(numbers) => {
+            let given = format!("--delta-theta {numbers:?}");
+            (Array1::from(numbers), given)
+        }
+        Err(_) => (Array1::from(arrays::read_vector::<f64>(&ArrayPath::from(widths.as_str()))?), widths.clone()),
+    };
+    let files = format!("{path}, {given}");
     let dx = numerical_derivative(x_mp.view(), delta_theta.view()).map_err(CliError::at(&files))?;
     Ok(Derivatives { dx, delta_theta: Some(delta_theta), files })
 }

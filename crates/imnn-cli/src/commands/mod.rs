@@ -10,11 +10,17 @@ mod saved;
 mod simulate;
 mod summarise;
 
-pub(crate) use data::data;
-pub(crate) use devices::devices;
-pub(crate) use estimate::estimate;
-pub(crate) use fisher::fisher;
-pub(crate) use fit::fit;
-pub(crate) use plot::plot;
-pub(crate) use simulate::simulate;
-pub(crate) use summarise::summarise;
+use crate::{CliError, Command};
+
+pub(crate) fn run(command: &Command) -> Result<String, CliError> {
+    match command {
+        Command::Fit(arguments) => fit::fit(arguments),
+        Command::Estimate(arguments) => estimate::estimate(arguments),
+        Command::Summarise(arguments) => summarise::summarise(arguments),
+        Command::Fisher(arguments) => fisher::fisher(arguments),
+        Command::Plot(arguments) => plot::plot(arguments),
+        Command::Simulate(arguments) => simulate::simulate(arguments),
+        Command::Data(arguments) => data::data(arguments),
+        Command::Devices => Ok(devices::devices()),
+    }
+}

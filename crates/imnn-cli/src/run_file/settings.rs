@@ -37,7 +37,7 @@ pub enum Precision {
 }
 
 /// Where the network runs.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Device {
     /// The kind of device; the CPU by default.
@@ -63,11 +63,12 @@ pub struct Device {
 }
 
 /// Kinds of device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum DeviceKind {
     /// Threads of the processor.
+    #[default]
     Cpu,
     /// NVIDIA GPUs.
     Cuda,
@@ -104,12 +105,11 @@ pub(super) fn read_fit(section: Option<&Section<'_>>) -> Result<FitSettings, Con
 }
 
 pub(super) fn read_device(section: Option<&Section<'_>>) -> Result<Device, ConfigError> {
-    let (threads, devices, n_per_device, memory) = Default::default();
-    let mut device = Device { kind: DeviceKind::Cpu, threads, devices, n_per_device, memory, tf32: false };
+    let mut device = Device::default();
     let Some(section) = section else { return Ok(device) };
     section.only(&["kind", "threads", "devices", "n_per_device", "memory", "tf32"])?;
     let kinds = [("cpu", DeviceKind::Cpu), ("cuda", DeviceKind::Cuda)];
-    device.kind = section.choice("kind", &kinds)?.unwrap_or(DeviceKind::Cpu);
+    device.kind = section.choice("kind", &kinds)?.unwrap_or_default();
     device.threads = section.optional("threads")?;
     device.devices = section.optional("devices")?;
     device.n_per_device = section.optional("n_per_device")?;

@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 
 const COMMON: &str = include_str!("kernels/common.cuh");
 /// The kernels of passes through networks.
-const PASSES: [&str; 4] = [
+const PASSES: [&str; 5] = [
+    include_str!("kernels/dense.cu"),
     include_str!("kernels/activation.cu"),
     include_str!("kernels/windows.cu"),
     include_str!("kernels/rows.cu"),
@@ -53,7 +54,7 @@ fn constants() -> String {
     let doubles =
         [("SMALLEST_DIAGONAL", imnn_stats::SMALLEST_DIAGONAL), ("LARGEST_CONDITION", imnn_stats::LARGEST_CONDITION)];
     let doubles: String = doubles.iter().map(|(name, value)| format!("#define {name} {value:e}\n")).collect();
-    format!("{limits}{record}{doubles}#define MOST {MOST_SUMMARIES}\n")
+    format!("{limits}{record}{doubles}#define MOST {MOST_SUMMARIES}\n#define BLOCK {BLOCK}\n")
 }
 
 /// The C name of the type with so many bytes.

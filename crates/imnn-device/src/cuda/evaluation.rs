@@ -7,6 +7,7 @@
 //! All of it is in double precision, with the formulas and refusals of imnn-stats; see `kernels/loss.cu`.
 
 use super::layout::Layout;
+use crate::commands::kernels::BLOCK;
 use crate::commands::{Argument, Backend, Command, Span, bytes, count, launch};
 use crate::error::Result;
 use imnn_data::Derivatives;
@@ -15,6 +16,9 @@ use std::ops::Range;
 
 /// Rows of one partial sum.
 const ROWS_PER_PART: usize = 32;
+/// A loss of no more summaries and simulations than these, of one batch, is one kernel of one block.
+const WHOLE_SUMMARIES: usize = 3;
+const WHOLE_ROWS: usize = 1 << 13;
 /// Numbers of a record on the card: the status, and those of [`Record`].
 const RECORD: usize = 1 + Record::NAMES.len();
 
@@ -38,7 +42,7 @@ impl Evaluation {
     /// If the card refuses.
     pub(crate) fn new<B: Backend>(backend: &mut B, layout: &mut Layout, settings: Span) -> Result<Self> {
         let shape = layout.batches.shape;
-        let (q, p, sides) = (shape.n_summaries, shape.n_params, if shape.exact { 1 } else { 2 });
+        let (q, p) = (shape.n_summaries, shape.n_params);
         let parts = parts(layout);
         let n_parts = parts.last().map_or(0, |part| part.end);
         let (first, second) = (q + q * p, q * (q + 2));
@@ -46,63 +50,27 @@ impl Evaluation {
         let [sums, mean, totals] = [take(n_parts * first.max(second))?, take(first)?, take(second)?];
         let [record, gradient, widths] = [take(RECORD)?, take(q + q * q)?, take(p)?];
 
-        let mut commands = Vec::new();
-        for (k, part) in parts.iter().enumerate() {
-            let arguments = [
-                Argument::Numbers(layout.spans[k].summaries),
-                count(shape.microbatches.rows(k).len()),
-                count(ROWS_PER_PART),
-                count(q),
-                count(p),
-                count(shape.tangent_rows(k)),
-                Argument::Doubles(widths),
-                Argument::Doubles(sums.part(part.start * first..part.end * first)),
-            ];
-            launch(&mut commands, "first_sums", part.len() * first, &arguments);
-        }
-        let counts = [n_parts, q, shape.n_s, shape.n_d].map(count);
-        let arguments = [Argument::Doubles(sums)].into_iter().chain(counts).chain([Argument::Doubles(mean)]);
-        launch(&mut commands, "first_means", first, &arguments.collect::<Vec<_>>());
-        for (k, part) in parts.iter().enumerate() {
-            let arguments = [
-                Argument::Numbers(layout.spans[k].summaries),
-                count(shape.microbatches.rows(k).len()),
-                count(ROWS_PER_PART),
-                count(q),
-                Argument::Doubles(mean),
-                Argument::Doubles(sums.part(part.start * second..part.end * second)),
-            ];
-            launch(&mut commands, "second_sums", part.len() * second, &arguments);
-        }
-        let arguments = [Argument::Doubles(sums), count(n_parts), count(q), Argument::Doubles(totals)];
-        launch(&mut commands, "second_totals", second, &arguments);
-        let arguments = [
-            Argument::Doubles(mean),
-            Argument::Doubles(totals),
-            count(q),
-            count(p),
-            count(shape.n_s),
-            count(shape.n_d),
-            Argument::Doubles(settings),
-            Argument::Doubles(widths),
-            count(sides),
-            Argument::Doubles(record),
-            Argument::Doubles(gradient),
-            Argument::Numbers(layout.tangents),
-        ];
-        launch(&mut commands, "loss", 1, &arguments);
-        for (k, spans) in layout.spans.iter().enumerate().filter(|_| !layout.backward.is_empty()) {
-            let arguments = [
-                Argument::Numbers(spans.summaries),
-                count(shape.microbatches.rows(k).len() * q),
-                count(q),
-                Argument::Doubles(gradient),
-                Argument::Numbers(layout.tangents),
-                count(sides * p * q),
-                Argument::Numbers(spans.values),
-            ];
-            launch(&mut commands, "cotangents", spans.values.len, &arguments);
-        }
+        let commands = match layout.spans.as_slice() {
+            [only] if shape.n_d == shape.n_s && p == q && q <= WHOLE_SUMMARIES && shape.n_s <= WHOLE_ROWS => {
+                let to = if layout.backward.is_empty() { only.values.part(0..0) } else { only.values };
+                let arguments = [
+                    Argument::Numbers(only.summaries),
+                    count(shape.n_s),
+                    count(shape.tangent_rows(0)),
+                    count(q),
+                    Argument::Doubles(settings),
+                    Argument::Doubles(widths),
+                    Argument::Doubles(record),
+                    Argument::Numbers(to),
+                    count(to.len),
+                    Argument::Numbers(layout.tangents),
+                ];
+                let mut commands = Vec::new();
+                launch(&mut commands, "whole_loss", BLOCK as usize, &arguments);
+                commands
+            }
+            _ => in_parts(layout, &parts, [sums, mean, totals, record, gradient, widths, settings]),
+        };
         let sequence = layout.training.prepare(backend, commands.clone())?;
         Ok(Evaluation { record, widths, loaded: vec![], commands, sequence })
     }
@@ -130,6 +98,73 @@ impl Evaluation {
         record.copy_from_slice(&numbers[1..]);
         Ok((numbers[0] == 0.0).then(|| Record::from_array(record)))
     }
+}
+
+/// The commands for any number of batches and summaries.
+fn in_parts(layout: &Layout, parts: &[Range<usize>], spans: [Span; 7]) -> Vec<Command> {
+    let [sums, mean, totals, record, gradient, widths, settings] = spans;
+    let shape = layout.batches.shape;
+    let (q, p, sides) = (shape.n_summaries, shape.n_params, if shape.exact { 1 } else { 2 });
+    let n_parts = parts.last().map_or(0, |part| part.end);
+    let (first, second) = (q + q * p, q * (q + 2));
+    let mut commands = Vec::new();
+    for (k, part) in parts.iter().enumerate() {
+        let arguments = [
+            Argument::Numbers(layout.spans[k].summaries),
+            count(shape.microbatches.rows(k).len()),
+            count(ROWS_PER_PART),
+            count(q),
+            count(p),
+            count(shape.tangent_rows(k)),
+            Argument::Doubles(widths),
+            Argument::Doubles(sums.part(part.start * first..part.end * first)),
+        ];
+        launch(&mut commands, "first_sums", part.len() * first, &arguments);
+    }
+    let counts = [n_parts, q, shape.n_s, shape.n_d].map(count);
+    let arguments = [Argument::Doubles(sums)].into_iter().chain(counts).chain([Argument::Doubles(mean)]);
+    launch(&mut commands, "first_means", first, &arguments.collect::<Vec<_>>());
+    for (k, part) in parts.iter().enumerate() {
+        let arguments = [
+            Argument::Numbers(layout.spans[k].summaries),
+            count(shape.microbatches.rows(k).len()),
+            count(ROWS_PER_PART),
+            count(q),
+            Argument::Doubles(mean),
+            Argument::Doubles(sums.part(part.start * second..part.end * second)),
+        ];
+        launch(&mut commands, "second_sums", part.len() * second, &arguments);
+    }
+    let arguments = [Argument::Doubles(sums), count(n_parts), count(q), Argument::Doubles(totals)];
+    launch(&mut commands, "second_totals", second, &arguments);
+    let arguments = [
+        Argument::Doubles(mean),
+        Argument::Doubles(totals),
+        count(q),
+        count(p),
+        count(shape.n_s),
+        count(shape.n_d),
+        Argument::Doubles(settings),
+        Argument::Doubles(widths),
+        count(sides),
+        Argument::Doubles(record),
+        Argument::Doubles(gradient),
+        Argument::Numbers(layout.tangents),
+    ];
+    launch(&mut commands, "loss", 1, &arguments);
+    for (k, spans) in layout.spans.iter().enumerate().filter(|_| !layout.backward.is_empty()) {
+        let arguments = [
+            Argument::Numbers(spans.summaries),
+            count(shape.microbatches.rows(k).len() * q),
+            count(q),
+            Argument::Doubles(gradient),
+            Argument::Numbers(layout.tangents),
+            count(sides * p * q),
+            Argument::Numbers(spans.values),
+        ];
+        launch(&mut commands, "cotangents", spans.values.len, &arguments);
+    }
+    commands
 }
 
 /// The partial sums of each batch.

@@ -6,7 +6,8 @@ use crate::commands::{Backend, Command, Span, bytes};
 use crate::lower::{Lowering, Spans, TableSpans, WeightSpans, derive, fold, lengths, n_weights, tables, taps};
 use imnn_agreement::{Case, numbers};
 use imnn_engine::{MicrobatchCotangents, Plan, Program, Rows, Saved};
-use imnn_models::{Element, Model, Result};
+use imnn_models::{Activation, Element, Model, Result, dense, serial};
+use imnn_sim::{Key, rand::Rng};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -163,13 +164,40 @@ proptest! {
     }
 }
 
+/// A network of dense layers alone, wider than a tile or narrower, and with more simulations than a tile or fewer.
+fn dense_case(seed: u64) -> Case {
+    let mut rng = Key::new(seed).rng();
+    let mut below = |n: usize| Rng::next_u32(&mut rng) as usize % n;
+    let width = |k: usize| [1, 5, 32, 64, 70, 130][k];
+    let activation = Activation::ALL[below(Activation::ALL.len())];
+    let mut layers = Vec::new();
+    for _ in 0..below(4) {
+        layers.extend([dense(width(below(6))), activation.into()]);
+    }
+    layers.push(dense(1 + below(4)));
+    let model = Model::new(serial(layers), &[width(below(5))]).unwrap();
+    let tangents = below(6);
+    Case::of(model, [1 + below(80), 1 + below(40)].map(|n| Rows { n, tangents }), seed)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES / 4, max_global_rejects: CASES, ..ProptestConfig::default() })]
+
+    #[test]
+    fn dense_networks_agree_with_the_definition(seed in any::<u64>()) {
+        let case = dense_case(seed);
+        case.check::<f64>(OnCard::new(&case.model, 1 << 10), 1e-11)?;
+        case.check::<f32>(OnCard::new(&case.model, 1 << 10), 1e-5)?;
+    }
+}
+
 /// What the random networks run on a card: every kernel, and patches in one chunk and in several.
 #[test]
 fn every_kernel_runs() {
     let mut seen = BTreeSet::new();
     let mut chunked = false;
     for seed in 0..u64::from(CASES) {
-        let case = Case::drawn(seed);
+        let case = if seed % 8 == 0 { dense_case(seed) } else { Case::drawn(seed) };
         let mut card = OnCard::<f64>::new(&case.model, 1 << (seed % 16));
         card.load(&case.weights);
         let cotangents = MicrobatchCotangents { values: &case.cotangents[0], tangents: &case.tangents };

@@ -1,7 +1,7 @@
 //! The backward pass of a batch as commands; see [`super`].
 
 use super::{
-    Argument, Command, Factor, Lowering, Sums, accumulate_flag, activation_code, chunk, chunks, count, patch_row,
+    Argument, Chain, Command, Factor, Lowering, Sums, accumulate_flag, activation_code, chunk, chunks, count, patch_row,
 };
 use crate::commands::Span;
 use imnn_engine::plan::{CotangentRows, Gather, LinearStep, MaxPool, Pointwise, Slot, Step, StepOp};
@@ -10,7 +10,11 @@ use imnn_models::Element;
 impl<E: Element> Lowering<'_, E> {
     /// Adds to the gradient the vector-Jacobian product with the cotangents.
     pub(crate) fn backward(mut self) -> Vec<Command> {
-        self.seed();
+        if let Some(chain) = Chain::of(self.plan, self.rows) {
+            self.dense_backward(&chain);
+            return self.commands;
+        }
+        self.seed(self.gradient_of(self.plan.output));
         for k in (0..self.plan.steps.len()).rev() {
             self.step_backward(k);
         }
@@ -18,8 +22,7 @@ impl<E: Element> Lowering<'_, E> {
     }
 
     /// The gradient of the summaries: the cotangents, or the unit vectors.
-    fn seed(&mut self) {
-        let seeds = self.gradient_of(self.plan.output);
+    pub(super) fn seed(&mut self, seeds: Span) {
         let size = self.plan.buffers[self.plan.output].size;
         let to = Argument::Numbers(seeds);
         match self.order {

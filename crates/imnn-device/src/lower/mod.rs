@@ -11,9 +11,11 @@
 #[cfg(test)]
 mod agreement;
 mod backward;
+mod dense;
 mod derive;
 mod windows;
 
+use dense::Chain;
 pub(crate) use derive::{WeightSpans, derive, fold, n_weights, taps};
 use windows::Table;
 
@@ -100,6 +102,11 @@ pub(crate) fn lengths<E: Element>(plan: &Plan<E>, rows: Rows, patches: usize) ->
         let sums = Sums::new(linear, step, back, positions);
         partial = partial.max(sums.parts * sums.columns);
     }
+    let mut arena = plan.cotangents;
+    if let Some(chain) = Chain::of(plan, rows) {
+        arena = arena.max(chain.arena());
+        partial = partial.max(dense::parts(back).1 * plan.n_weights);
+    }
     for buffer in &plan.buffers {
         largest = largest.max(buffer.size * total.max(back));
     }
@@ -108,7 +115,7 @@ pub(crate) fn lengths<E: Element>(plan: &Plan<E>, rows: Rows, patches: usize) ->
         input: plan.buffers[0].size * total,
         saved: (plan.saved.0 - skipped) * total,
         indices: plan.saved.1 * rows.n,
-        arena: plan.cotangents * back,
+        arena: arena * back,
         patches: widest,
         partial,
         largest: largest.max(widest),
@@ -169,6 +176,10 @@ impl<'a, E: Element> Lowering<'a, E> {
 
     /// From the input the summaries and their tangents.
     pub(crate) fn forward(mut self) -> Vec<Command> {
+        if let Some(chain) = Chain::of(self.plan, self.rows) {
+            self.dense_forward(&chain);
+            return self.commands;
+        }
         for k in 0..self.plan.steps.len() {
             self.step_forward(k);
         }

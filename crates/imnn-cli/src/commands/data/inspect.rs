@@ -199,7 +199,7 @@ fn add_values(
 }
 
 fn listed(rows: &[(&str, String)]) -> String {
-    facts(&rows.iter().map(|(name, value)| (format!("  {name}"), value.clone())).collect::<Vec<_>>())
+    facts(rows).lines().map(|line| format!("  {line}\n")).collect()
 }
 
 fn list(numbers: &[u64]) -> String {

@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
 
 static TRAINING: AtomicBool = AtomicBool::new(false);
 static ASKED: AtomicBool = AtomicBool::new(false);
-static LISTENING: Once = Once::new();
 static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// What a shell expects of a program that Ctrl-C ended: 128 and the number of the signal.
@@ -18,12 +17,10 @@ const INTERRUPTED: i32 = 130;
 /// Listens to Ctrl-C; if the program is stopped, the folder goes.
 pub(super) fn remove_on_exit(folder: &Path) {
     *unfinished() = Some(folder.to_owned());
-    LISTENING.call_once(|| {
-        // If Ctrl-C cannot be listened to, it does what it would have done anyway.
-        if let Ok(mut signals) = Signals::new([SIGINT]) {
-            std::thread::spawn(move || signals.forever().for_each(|_| interrupted()));
-        }
-    });
+    // If Ctrl-C cannot be listened to, it does what it would have done anyway.
+    if let Ok(mut signals) = Signals::new([SIGINT]) {
+        std::thread::spawn(move || signals.forever().for_each(|_| interrupted()));
+    }
 }
 
 /// From here on the first interrupt ends training, no longer the program.

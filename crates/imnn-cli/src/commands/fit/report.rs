@@ -36,8 +36,8 @@ impl<E: Element> Report<'_, E> {
             text.push_str(&format!("Fisher information, {}\n{}\n", self.measured_on(), self.imnn));
         }
         let log = |det_f: f64| format!("{}  (det F {})", number(det_f.ln()), number(det_f));
-        let mut rows: Vec<(String, String)> = vec![];
-        let mut say = |name: &str, value: String| rows.push((name.to_owned(), value));
+        let mut rows = vec![];
+        let mut say = |name, value| rows.push((name, value));
         if let Some(statistics) = self.imnn.statistics() {
             say("ln det F", format!("{}  (det F {})", number(statistics.log_det_f), number(statistics.det_f)));
         }

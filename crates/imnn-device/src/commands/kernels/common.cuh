@@ -1,7 +1,9 @@
 // What all kernels share. REAL is float or double; the text is compiled once for each.
 //
-// Each thread makes its own numbers and no other thread's: no kernel has shared memory, barriers or atomics, so nothing
-// depends on the order of threads, and a sum always runs in the same order.
+// Each number is made by one thread, and there are no atomics: nothing depends on the order of threads, and a sum always runs
+// in the same order. In most kernels a thread has nothing to do with others. A kernel whose blocks work together begins with
+// TOGETHER and is made of phases, between which the threads of a block wait for one another; in a phase no thread reads
+// what another one writes.
 //
 // IN and OUT are pointers on a card. The emulation on the host makes them pointers that check every access.
 
@@ -13,6 +15,14 @@
 #define OUT(type) type *
 // Before a loop whose numbers are read one after the other: many of them are on their way at a time.
 #define READ_AHEAD _Pragma("unroll 16")
+#define TOGETHER
+// What follows is done by each thread.
+#define PHASE for (bool once = true; once; once = false, __syncthreads())
+// An array of the block.
+#define SHARES(type, name, n) __shared__ __align__(16) type name[n]
+// An array of each thread, which is there in all phases as name[ME].
+#define OWNS(type, name, n) type name[1][n]
+#define ME 0
 #endif
 
 // The number i of this thread, of which n have work.

@@ -25,6 +25,8 @@ struct Index {
 };
 static thread_local Index blockIdx, blockDim, threadIdx;
 static thread_local uint64_t stamp;
+static thread_local uint32_t number;
+static thread_local int backwards;
 static thread_local const char *kernel;
 static thread_local char fault[256];
 
@@ -104,6 +106,24 @@ template <class T> struct Output : Pointer<T> {
 #define OUT(type) Output<type>
 #define READ_AHEAD
 
+// Goes on as the next thread of the block, if there is one.
+static inline bool enter(unsigned turn) {
+    if (turn >= blockDim.x)
+        return false;
+    threadIdx.x = backwards ? blockDim.x - 1 - turn : turn;
+    stamp = (uint64_t)number << 32 | (blockIdx.x * blockDim.x + threadIdx.x + 1);
+    return true;
+}
+
+// One thread does the work of its block, phase by phase for all threads.
+#define TOGETHER                                                                                                        \
+    if (threadIdx.x != 0)                                                                                               \
+    return
+#define PHASE for (unsigned turn = 0; enter(turn); turn++)
+#define SHARES(type, name, n) type name[n] = {}
+#define OWNS(type, name, n) type name[BLOCK][n] = {}
+#define ME threadIdx.x
+
 template <class... A, size_t... I>
 static void call(void (*f)(A...), void **arguments, std::index_sequence<I...>) {
     f(*static_cast<A *>(arguments[I])...);
@@ -112,21 +132,21 @@ static void call(void (*f)(A...), void **arguments, std::index_sequence<I...>) {
 // Runs all threads of all blocks; returns what was wrong, or nothing.
 template <class... A>
 static const char *launch(const char *name, void (*f)(A...), void **arguments, size_t n_arguments, unsigned blocks,
-                          unsigned threads, uint32_t number, int backwards) {
+                          unsigned threads, uint32_t launch_number, int order) {
     kernel = name;
+    number = launch_number;
+    backwards = order;
     fault[0] = 0;
     if (n_arguments != sizeof...(A)) {
         snprintf(fault, sizeof fault, "%s takes %zu arguments and was given %zu", name, sizeof...(A), n_arguments);
         return fault;
     }
     blockDim.x = threads;
-    for (unsigned b = 0; b < blocks; b++)
-        for (unsigned t = 0; t < threads; t++) {
-            blockIdx.x = backwards ? blocks - 1 - b : b;
-            threadIdx.x = backwards ? threads - 1 - t : t;
-            stamp = (uint64_t)number << 32 | (blockIdx.x * threads + threadIdx.x + 1);
+    for (unsigned b = 0; b < blocks; b++) {
+        blockIdx.x = backwards ? blocks - 1 - b : b;
+        for (unsigned turn = 0; enter(turn); turn++)
             call(f, arguments, std::index_sequence_for<A...>());
-        }
+    }
     return fault[0] ? fault : nullptr;
 }
 

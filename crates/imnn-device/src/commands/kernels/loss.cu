@@ -126,13 +126,12 @@ INLINE void strength(double l, double lambda, double alpha, double *r, double *s
     *slope = *r + l * derivative;
 }
 
-template <unsigned N>
-INLINE void evaluate(IN(double) mean, IN(double) totals, unsigned q, unsigned p, unsigned n_s, unsigned n_d,
-                     IN(double) settings, IN(double) widths, unsigned sides, OUT(double) record, OUT(double) gradient,
-                     OUT(REAL) tangent_rows) {
+template <unsigned N, class In, class Out, class Rows>
+INLINE void evaluate(In mean, In totals, unsigned q, unsigned p, unsigned n_s, unsigned n_d, IN(double) settings,
+                     IN(double) widths, unsigned sides, OUT(double) record, Out gradient, Rows tangent_rows) {
     q = N > 0 ? N : q, p = N > 0 ? N : p;
     const unsigned ALL = Room<N>::ALL;
-    double c[ALL], f[ALL] = {}, d[ALL], weighted[ALL], g[ALL], direction[ALL], product[ALL];
+    double c[ALL], f[ALL] = {}, d[ALL], weighted[ALL], g[ALL], direction[ALL], product[ALL] = {};
     Positive<N> covariance, fisher;
     double lambda = settings[0], alpha = settings[1];
     record[RECORD_STATUS] = COVARIANCE;
@@ -246,15 +245,108 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
             IN(double) settings, IN(double) widths, unsigned sides, OUT(double) record, OUT(double) gradient,
             OUT(REAL) tangent_rows) {
     THREAD(thread, n);
-#define EVALUATE(N) evaluate<N>(mean, totals, q, p, n_s, n_d, settings, widths, sides, record, gradient, tangent_rows)
-    switch (p == q ? q : 0) {
+    evaluate<0>(mean, totals, q, p, n_s, n_d, settings, widths, sides, record, gradient, tangent_rows);
+}
+
+#define MOST_PARTS 15
+
+// All of it for one batch with as many summaries as parameters, N, by one block: moments, loss and cotangents. The summaries x
+// lie as in the kernels of moments.cu, with `beside` rows of each simulation behind the values; of the cotangents there are n_to.
+template <unsigned N>
+INLINE void whole(IN(REAL) x, unsigned rows, unsigned beside, IN(double) settings, IN(double) widths, OUT(double) record,
+                  OUT(REAL) to, unsigned n_to, OUT(REAL) tangent_rows, double *parts) {
+    const unsigned FIRST = N + N * N, SECOND = N * (N + 2), SIDES = 2 * N * N;
+    static_assert(FIRST <= MOST_PARTS && SECOND <= MOST_PARTS, "there is room for all sums");
+    SHARES(double, mean, FIRST);
+    SHARES(double, totals, SECOND);
+    SHARES(double, gradient, FIRST);
+    SHARES(REAL, rows_beside, SIDES);
+    PHASE {
+        double sums[FIRST] = {};
+        for (unsigned r = threadIdx.x; r < rows; r += BLOCK) {
+            for (unsigned s = 0; s < N; s++)
+                sums[s] += x[r * N + s];
+            for (unsigned s = 0; s < N && beside > 0; s++)
+                for (unsigned a = 0; a < N; a++) {
+                    unsigned at = rows * N + (r * beside + a) * N + s;
+                    if (beside == N)
+                        sums[N + s * N + a] += x[at];
+                    else
+                        sums[N + s * N + a] += ((double)x[at + N * N] - (double)x[at]) / widths[a];
+                }
+        }
+        for (unsigned j = 0; j < FIRST; j++)
+            parts[j * BLOCK + threadIdx.x] = sums[j];
+    }
+    for (unsigned half = BLOCK / 2; half > 0; half /= 2)
+        PHASE {
+            for (unsigned j = 0; j < FIRST && threadIdx.x < half; j++)
+                parts[j * BLOCK + threadIdx.x] += parts[j * BLOCK + threadIdx.x + half];
+        }
+    PHASE {
+        if (threadIdx.x < FIRST)
+            mean[threadIdx.x] = parts[threadIdx.x * BLOCK] / rows;
+    }
+    PHASE {
+        double sums[SECOND] = {};
+        for (unsigned r = threadIdx.x; r < rows; r += BLOCK)
+            for (unsigned a = 0; a < N; a++) {
+                double value = x[r * N + a], size = fabs(value), y = value - mean[a];
+                sums[a] += y;
+                for (unsigned b = 0; b < N; b++)
+                    sums[N + a * N + b] += y * ((double)x[r * N + b] - mean[b]);
+                double most = sums[N + N * N + a];
+                sums[N + N * N + a] = size > most || size != size ? size : most;
+            }
+        for (unsigned j = 0; j < SECOND; j++)
+            parts[j * BLOCK + threadIdx.x] = sums[j];
+    }
+    for (unsigned half = BLOCK / 2; half > 0; half /= 2)
+        PHASE {
+            for (unsigned j = 0; j < SECOND && threadIdx.x < half; j++) {
+                double one = parts[j * BLOCK + threadIdx.x], other = parts[j * BLOCK + threadIdx.x + half];
+                bool largest = j >= N + N * N;
+                parts[j * BLOCK + threadIdx.x] = !largest ? one + other : other > one || other != other ? other : one;
+            }
+        }
+    PHASE {
+        if (threadIdx.x < SECOND)
+            totals[threadIdx.x] = parts[threadIdx.x * BLOCK];
+        if (threadIdx.x < FIRST)
+            gradient[threadIdx.x] = 0;
+        if (threadIdx.x < SIDES)
+            rows_beside[threadIdx.x] = 0;
+    }
+    PHASE {
+        if (threadIdx.x == 0) {
+            const double *means = mean, *sums = totals;
+            unsigned sides = beside == N ? 1 : 2;
+            evaluate<N>(means, sums, N, N, rows, rows, settings, widths, sides, record, (double *)gradient, (REAL *)rows_beside);
+        }
+    }
+    PHASE {
+        if (threadIdx.x < (beside == N ? N * N : SIDES))
+            tangent_rows[threadIdx.x] = rows_beside[threadIdx.x];
+        for (unsigned i = threadIdx.x; i < n_to; i += BLOCK) {
+            double sum = 0;
+            for (unsigned a = 0; a < N && i < rows * N; a++)
+                sum += gradient[N + a * N + i % N] * ((double)x[i / N * N + a] - gradient[a]);
+            to[i] = i < rows * N ? (REAL)sum : rows_beside[(i - rows * N) % (beside * N)];
+        }
+    }
+}
+
+// See `whole`. One block.
+KERNEL whole_loss(unsigned, IN(REAL) x, unsigned rows, unsigned beside, unsigned q, IN(double) settings,
+                  IN(double) widths, OUT(double) record, OUT(REAL) to, unsigned n_to, OUT(REAL) tangent_rows) {
+    TOGETHER;
+    SHARES(double, parts, BLOCK * MOST_PARTS);
+    switch (q) {
     case 1:
-        return EVALUATE(1);
+        return whole<1>(x, rows, beside, settings, widths, record, to, n_to, tangent_rows, parts);
     case 2:
-        return EVALUATE(2);
+        return whole<2>(x, rows, beside, settings, widths, record, to, n_to, tangent_rows, parts);
     case 3:
-        return EVALUATE(3);
-    default:
-        return EVALUATE(0);
+        return whole<3>(x, rows, beside, settings, widths, record, to, n_to, tangent_rows, parts);
     }
 }
