@@ -218,7 +218,7 @@ STEPS = [
     Step("dense beside JAX", 120, beside_jax("dense-exact-1000"), faster),
     Step("profile of dense", 40, profiled("dense-exact-1000", 200), by_kernel),
     Step("inception beside JAX", 240, beside_jax("inception-128-wide-64-fly-5000"), faster),
-    Step("profile of inception", 60, profiled("inception-128-wide-64-fly-5000", 500), by_kernel),
+    Step("profile of inception", 60, profiled("inception-128-wide-64-fly-5000", 900), by_kernel),
     Step("whole fit", 120, fit, informative),
     Step("memcheck", 60, under("memcheck"), tested),
     Step("racecheck", 60, under("racecheck"), tested),
