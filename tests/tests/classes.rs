@@ -5,8 +5,8 @@ use crate::determinism::bits;
 use crate::small::{DRAWS, THETA_FID, dense_network, settings};
 use imnn::data::tfrecord::{TfRecordOptions, TfRecordWriter};
 use imnn::data::{
-    Arrays, DataError, Derivatives, Files, FilesKind, Microbatch, OnTheFly, ParameterSteps, Prefetch, Source, Streamed,
-    Streaming, arrays, check_rows, simulate_exact, simulate_numerical,
+    Arrays, DataError, DatasetSpec, Derivatives, Files, FilesKind, Microbatch, OnTheFly, ParameterSteps, Prefetch,
+    Source, Streamed, Streaming, arrays, check_rows, simulate_exact, simulate_numerical,
 };
 use imnn::device::{Aggregator, Cpu, Device};
 use imnn::fit::{Imnn, Weights};
@@ -173,24 +173,8 @@ impl Recorded {
 }
 
 impl Source<f32> for Recorded {
-    fn n_s(&self) -> usize {
-        self.inner().n_s()
-    }
-
-    fn n_d(&self) -> usize {
-        self.inner().n_d()
-    }
-
-    fn n_params(&self) -> usize {
-        self.inner().n_params()
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        self.inner().input_shape()
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        self.inner().derivatives()
+    fn spec(&self) -> &DatasetSpec {
+        self.inner().spec()
     }
 
     fn read(&self, rows: Range<usize>, key: Key, batch: &mut Microbatch<f32>) -> Result<(), DataError> {

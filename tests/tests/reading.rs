@@ -1,7 +1,7 @@
 //! How much of a run goes into reading simulations.
 
 use crate::small::{Kind, THETA_FID, dense_network, draws, settings};
-use imnn::data::{DataError, Derivatives, Microbatch, Source};
+use imnn::data::{DataError, DatasetSpec, Microbatch, Source};
 use imnn::device::Cpu;
 use imnn::fit::Imnn;
 use imnn::sim::Key;
@@ -17,24 +17,8 @@ struct Slow {
 }
 
 impl Source<f32> for Slow {
-    fn n_s(&self) -> usize {
-        self.inner.n_s()
-    }
-
-    fn n_d(&self) -> usize {
-        self.inner.n_d()
-    }
-
-    fn n_params(&self) -> usize {
-        self.inner.n_params()
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        self.inner.input_shape()
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        self.inner.derivatives()
+    fn spec(&self) -> &DatasetSpec {
+        self.inner.spec()
     }
 
     fn read(&self, rows: Range<usize>, key: Key, batch: &mut Microbatch<f32>) -> Result<(), DataError> {

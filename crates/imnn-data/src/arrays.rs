@@ -23,12 +23,12 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use imnn_io::atomic::write_with;
-use imnn_io::{FileError, npy, npz};
+use imnn_io::{FileError, npy};
 use imnn_sim::Real;
 use ndarray::{ArrayD, ArrayViewD};
 
-use crate::formats::{self, npz::archive};
-use crate::{ArrayPath, DataError};
+use crate::formats::npz::{ArchiveWriter, archive};
+use crate::{ArrayPath, DataError, formats};
 
 /// Reads an array, in row-major order.
 ///
@@ -87,30 +87,24 @@ pub enum AnyArray<'a> {
     I64(ArrayViewD<'a, i64>),
 }
 
-impl<'a> From<ArrayViewD<'a, f32>> for AnyArray<'a> {
-    fn from(array: ArrayViewD<'a, f32>) -> Self {
-        Self::F32(array)
-    }
+macro_rules! any_array {
+    ($($kind:ident: $element:ty),*) => {$(
+        impl<'a> From<ArrayViewD<'a, $element>> for AnyArray<'a> {
+            fn from(array: ArrayViewD<'a, $element>) -> Self {
+                Self::$kind(array)
+            }
+        }
+    )*};
 }
 
-impl<'a> From<ArrayViewD<'a, f64>> for AnyArray<'a> {
-    fn from(array: ArrayViewD<'a, f64>) -> Self {
-        Self::F64(array)
-    }
-}
-
-impl<'a> From<ArrayViewD<'a, i64>> for AnyArray<'a> {
-    fn from(array: ArrayViewD<'a, i64>) -> Self {
-        Self::I64(array)
-    }
-}
+any_array!(F32: f32, F64: f64, I64: i64);
 
 /// Writes one array as a `.npy` file.
 ///
 /// The file appears whole or not at all: it is written beside its place and then renamed.
 ///
 /// # Errors
-/// [`DataError::Io`] if the folder cannot be written to or the disk is full.
+/// [`DataError::File`] if the folder cannot be written to or the disk is full.
 pub fn write_npy<'a>(path: impl AsRef<Path>, array: impl Into<AnyArray<'a>>) -> Result<(), DataError> {
     let (path, array) = (path.as_ref(), array.into());
     write_with(path, |file| {
@@ -126,31 +120,14 @@ pub fn write_npy<'a>(path: impl AsRef<Path>, array: impl Into<AnyArray<'a>>) -> 
 /// The file appears whole or not at all: it is written beside its place and then renamed.
 ///
 /// # Errors
-/// [`DataError::WriteKey`] for an empty or repeated name, [`DataError::Io`] if the folder cannot be written to or
+/// [`DataError::Target`] for an empty or repeated name, [`DataError::File`] if the folder cannot be written to or
 /// the disk is full.
 pub fn write_npz<K: AsRef<str>>(path: impl AsRef<Path>, arrays: &[(K, AnyArray<'_>)]) -> Result<(), DataError> {
-    let path = path.as_ref();
-    for (i, (key, _)) in arrays.iter().enumerate() {
-        let key = key.as_ref();
-        let reason = if key.is_empty() {
-            "the name is empty"
-        } else if arrays[..i].iter().any(|(other, _)| other.as_ref() == key) {
-            "there is another array of that name"
-        } else {
-            continue;
-        };
-        return Err(DataError::WriteKey { path: path.to_owned(), key: key.to_owned(), reason });
+    let mut archive = ArchiveWriter::create(path, true)?;
+    for (key, array) in arrays {
+        archive.array(key.as_ref(), (array.descr(), array.shape()), |to| array.write(to))?;
     }
-    write_with(path, |file| {
-        let failed = || FileError::of("write", path);
-        let mut npz = npz::Writer::new(BufWriter::new(file));
-        for (key, array) in arrays {
-            npz.begin(key.as_ref(), array.descr(), array.shape()).map_err(failed())?;
-            array.write(&mut npz).map_err(failed())?;
-        }
-        npz.finish().map_err(failed())?;
-        Ok(())
-    })
+    archive.end()?.keep()
 }
 
 impl AnyArray<'_> {

@@ -30,16 +30,6 @@ pub enum DataError {
         /// The path that was asked for.
         path: PathBuf,
     },
-    /// The operating system refused to read or write.
-    #[error("cannot {action} {label}: {source}")]
-    Io {
-        /// `"read"` or `"write"`.
-        action: &'static str,
-        /// The file, with the key of the array.
-        label: String,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
     /// The bytes are not those of a `.npy` file that can be read.
     #[error("{label}: {source}")]
     Npy {
@@ -48,7 +38,7 @@ pub enum DataError {
         /// What is wrong with the bytes, and what to do.
         source: NpyError,
     },
-    /// A file or folder could not be written whole.
+    /// The operating system refused to read or write, or what is there is not to be replaced.
     #[error(transparent)]
     File(#[from] FileError),
     /// A finite value of the file is beyond the range of the precision it is read in.
@@ -105,14 +95,6 @@ pub enum DataError {
         /// The array: its file and key.
         label: String,
     },
-    /// A path with a pattern names no files, or not clearly.
-    #[error("{pattern}: {reason}")]
-    Pattern {
-        /// The pattern.
-        pattern: String,
-        /// What is wrong and what to do.
-        reason: String,
-    },
     /// Files of one pattern hold elements of different types.
     #[error(
         "{label} has elements of type {found}, expected {expected} as {first} has; the files of a pattern have to be alike"
@@ -127,10 +109,10 @@ pub enum DataError {
         /// The type of that.
         expected: String,
     },
-    /// Rows of several arrays cannot be matched by their random seeds.
+    /// Simulations and those below and above do not belong together, by their number or their random seeds.
     #[error("{reason}")]
-    Seeds {
-        /// Which seed is where and where not, and what to do.
+    Unmatched {
+        /// What is where and where not, and what to do.
         reason: String,
     },
     /// An array that can only be read as a whole does not fit the memory.
@@ -144,16 +126,6 @@ pub enum DataError {
         needed: usize,
         /// The bytes that are allowed.
         allowed: usize,
-    },
-    /// An array to be written cannot be stored under that name.
-    #[error("cannot write an array named `{key}` into {}: {reason}", path.display())]
-    WriteKey {
-        /// The archive.
-        path: PathBuf,
-        /// The name.
-        key: String,
-        /// What is wrong with it.
-        reason: &'static str,
     },
     /// An array has the wrong rank or shape.
     #[error("{label} has shape {}, expected {expected}: {advice}", tuple(found))]
@@ -189,18 +161,10 @@ pub enum DataError {
         /// What is wrong and what to do.
         reason: String,
     },
-    /// The records of TFRecord files do not make up an array.
+    /// A path names no files, or what is in them is not an array that can be read or written.
     #[error("{label}: {reason}")]
-    Records {
-        /// The files, as they were given.
-        label: String,
-        /// What is wrong and what to do.
-        reason: String,
-    },
-    /// An HDF5 file cannot be read or written.
-    #[error("{label}: {reason}")]
-    Hdf5 {
-        /// The file and the dataset.
+    Unusable {
+        /// The files as they were given: a pattern, or a file with the key of the array.
         label: String,
         /// What is wrong and what to do.
         reason: String,
@@ -223,12 +187,6 @@ pub enum DataError {
     /// contradict each other.
     #[error(transparent)]
     Parameters(#[from] SimError),
-    /// Simulations below and above are not given as they are needed.
-    #[error("{reason}")]
-    Sides {
-        /// What is wrong and what to do.
-        reason: String,
-    },
     /// More rows were asked for than there are.
     #[error("{name} = {asked}, but {label} has {}; lower {name} or leave it out", plural(*available, "row"))]
     TooFewRows {
@@ -367,16 +325,26 @@ impl DataError {
         Self::Target { path: path.to_string(), reason: reason.into() }
     }
 
+    /// What `label` names cannot be used.
+    pub fn unusable(label: impl ToString, reason: impl Into<String>) -> Self {
+        Self::Unusable { label: label.to_string(), reason: reason.into() }
+    }
+
+    /// The operating system refused to do something with `label`.
+    pub(crate) fn io(action: &'static str, label: impl ToString, source: std::io::Error) -> Self {
+        FileError::of(action, label.to_string())(source).into()
+    }
+
     /// The operating system refused to read `label`.
     pub fn read(label: impl ToString, source: std::io::Error) -> Self {
-        Self::Io { action: "read", label: label.to_string(), source }
+        Self::io("read", label, source)
     }
 
     /// What is wrong with the bytes of the array `label`.
     pub(crate) fn npy(label: impl ToString, error: NpyError) -> Self {
         let label = label.to_string();
         match error {
-            NpyError::Io(source) => Self::Io { action: "read", label, source },
+            NpyError::Io(source) => Self::read(label, source),
             NpyError::Overflow { index, value, precision } => Self::Overflow { label, index, value, precision },
             source => Self::Npy { label, source },
         }
@@ -396,12 +364,12 @@ impl DataError {
     pub(crate) fn hdf5(path: &Path, label: &str, error: Hdf5Error) -> Self {
         let (path, label) = (path.to_owned(), label.to_owned());
         match error {
-            Hdf5Error::Io(source) => Self::Io { action: "read", label, source },
+            Hdf5Error::Io(source) => Self::read(label, source),
             Hdf5Error::Changed => Self::Changed { label },
             Hdf5Error::MissingKey { key, there } => Self::MissingKey { path, key, there },
             Hdf5Error::KeyNeeded { there } => Self::KeyNeeded { path, there },
             Hdf5Error::Overflow { index, value, precision } => Self::Overflow { label, index, value, precision },
-            other => Self::Hdf5 { label, reason: other.to_string() },
+            other => Self::Unusable { label, reason: other.to_string() },
         }
     }
 }

@@ -7,7 +7,6 @@ use std::path::Path;
 use crate::DataError;
 use crate::rows::hint as pattern_hint;
 
-/// A file opened for reading.
 pub(crate) struct Opened {
     pub(crate) reader: BufReader<File>,
     /// Its length in bytes.

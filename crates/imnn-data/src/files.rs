@@ -3,11 +3,12 @@
 use imnn_sim::Real;
 use ndarray::ArrayD;
 
-use crate::arrays::{read, read_rows};
-use crate::formats::{RowShape, has_seeds, open_shaped};
-use crate::rows::RowArray;
-use crate::spec::Labels;
-use crate::{ArrayPath, Arrays, DataError, ParameterSteps, RowOptions, StackedRows, Streamed, Streaming};
+use crate::formats::{RowShape, has_seeds, open_shaped, read};
+use crate::spec::{Labels, check_asked};
+use crate::{
+    ArrayPath, ArraySet, Arrays, DataError, FilesKind, ParameterSteps, RowArray, RowOptions, StackedRows, Streamed,
+    Streaming,
+};
 
 /// Where the simulations are, before they are read.
 ///
@@ -49,15 +50,6 @@ pub enum DerivativeFiles {
     },
 }
 
-/// What the array of derivatives holds.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FilesKind {
-    /// Derivatives of the data.
-    Exact,
-    /// Simulations below and above the fiducial.
-    Numerical(ParameterSteps),
-}
-
 impl Files {
     /// All the rows of two arrays, as they are.
     pub fn new(fiducial: impl Into<ArrayPath>, derivative: impl Into<ArrayPath>, kind: FilesKind) -> Self {
@@ -87,17 +79,13 @@ impl Files {
             DerivativeFiles::Array(path) if !has_seeds(path)? && !has_seeds(&self.fiducial)? => path,
             _ => {
                 let options = RowOptions { memory: usize::MAX, ..RowOptions::default() };
-                return self.rows(&options)?.load();
+                return Streamed::of(ArraySet::open(self, &options)?).load();
             }
         };
         let labels = Labels { fiducial: self.fiducial.to_string(), derivative: derivative.to_string() };
         let fiducial = rows("n_s", self.n_s, self.n_s, &self.fiducial)?;
         let derivative = rows("n_d", self.n_d, self.n_d.or(self.n_s), derivative)?;
-        let arrays = match &self.kind {
-            FilesKind::Exact => Arrays::exact_labelled(fiducial, derivative, labels)?,
-            FilesKind::Numerical(steps) => Arrays::numerical_labelled(fiducial, derivative, steps, labels)?,
-        };
-        let arrays = arrays.take(self.n_s, self.n_d)?;
+        let arrays = Arrays::labelled(fiducial, derivative, &self.kind, labels)?.take(self.n_s, self.n_d)?;
         match &self.input_shape {
             Some(shape) => arrays.reshape_input(shape),
             None => Ok(arrays),
@@ -127,46 +115,42 @@ impl Files {
     /// # Errors
     /// Whatever is wrong with the files or the shapes, and with the values of the rows that are kept in memory.
     pub fn open<E: Real>(&self, streaming: &Streaming) -> Result<Streamed<E>, DataError> {
-        self.rows(&streaming.rows)?.with(streaming)
+        Streamed::of(ArraySet::open(self, &streaming.rows)?).with(streaming)
     }
+}
 
-    fn rows<E: Real>(&self, options: &RowOptions) -> Result<Streamed<E>, DataError> {
-        for (name, asked) in [("n_s", self.n_s), ("n_d", self.n_d)] {
-            if asked == Some(0) {
-                return Err(DataError::NoRows { name });
-            }
-        }
-        let row = self.input_shape.as_deref().map_or(RowShape::AsStored, RowShape::Input);
-        let fiducial = open_shaped::<E>(&self.fiducial, row, options)?;
+impl<E: Real> ArraySet<E> {
+    /// Opens files and matches their rows; what they hold is not checked but for shapes.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files or the shapes.
+    pub fn open(files: &Files, options: &RowOptions) -> Result<Self, DataError> {
+        let row = files.input_shape.as_deref().map_or(RowShape::AsStored, RowShape::Input);
+        let fiducial = open_shaped::<E>(&files.fiducial, row, options)?;
         // Records do not say what shape they have: that of the simulations they belong to.
         let input = fiducial.shape().get(1..).unwrap_or_default().to_vec();
         let open = |path: &ArrayPath| open_shaped::<E>(path, RowShape::Input(&input), options);
-        let derivative: Box<dyn RowArray<E>> = match (&self.derivative, &self.kind) {
+        let derivative: Box<dyn RowArray<E>> = match (&files.derivative, &files.kind) {
             (DerivativeFiles::Array(path), FilesKind::Exact) => open_shaped(path, RowShape::Exact(&input), options)?,
             (DerivativeFiles::Array(path), FilesKind::Numerical(_)) => open(path)?,
             (DerivativeFiles::Sides { below, above }, FilesKind::Numerical(_)) => {
                 if let Some(same) = below.iter().zip(above).find_map(|(low, high)| (low == high).then_some(low)) {
                     let reason = format!("{same} is given as both below and above: its derivative would be 0");
-                    return Err(DataError::Seeds { reason });
+                    return Err(DataError::Unmatched { reason });
                 }
                 let all = |paths: &[ArrayPath]| paths.iter().map(open).collect::<Result<Vec<_>, _>>();
-                Box::new(StackedRows::new(all(below)?, all(above)?, self.n_d)?)
+                Box::new(StackedRows::new(all(below)?, all(above)?, files.n_d)?)
             }
             (DerivativeFiles::Sides { .. }, FilesKind::Exact) => {
                 let reason = "simulations below and above give numerical derivatives; use kind = \"numerical\"";
-                return Err(DataError::Sides { reason: reason.to_owned() });
+                return Err(DataError::Unmatched { reason: reason.to_owned() });
             }
         };
-        let source = match &self.kind {
-            FilesKind::Exact => Streamed::first_exact(fiducial, derivative, (self.n_s, self.n_d))?,
-            FilesKind::Numerical(steps) => {
-                Streamed::first_numerical(fiducial, derivative, steps, (self.n_s, self.n_d))?
-            }
-        };
-        match &self.input_shape {
-            Some(shape) => source.reshape_input(shape),
-            None => Ok(source),
+        let mut set = Self::matched(fiducial, derivative, &files.kind, (files.n_s, files.n_d))?;
+        if let Some(shape) = &files.input_shape {
+            set.spec.reshape_input(shape)?;
         }
+        Ok(set)
     }
 }
 
@@ -177,17 +161,9 @@ fn rows<E: Real>(
     n_rows: Option<usize>,
     path: &ArrayPath,
 ) -> Result<ArrayD<E>, DataError> {
-    if asked == Some(0) {
-        return Err(DataError::NoRows { name });
+    let array = read(path, n_rows)?;
+    if let Some(&available) = array.shape().first() {
+        check_asked(name, asked, available, &path.to_string())?;
     }
-    let array = match n_rows {
-        Some(n_rows) => read_rows(path, n_rows)?,
-        None => read(path)?,
-    };
-    match (asked, array.shape().first()) {
-        (Some(asked), Some(&available)) if available < asked => {
-            Err(DataError::TooFewRows { name, label: path.to_string(), asked, available })
-        }
-        _ => Ok(array),
-    }
+    Ok(array)
 }

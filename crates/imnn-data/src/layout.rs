@@ -55,6 +55,15 @@ pub(crate) fn numerical(fiducial: Labelled<'_>, derivative: Labelled<'_>) -> Res
     derivative.refuse(expected, numerical_advice(input, derivative.shape))
 }
 
+/// Checks that arrays of the shape `found` can be viewed as `asked`.
+pub(crate) fn check_view(label: &str, found: &[usize], asked: &[usize]) -> Result<(), DataError> {
+    let len = asked.iter().try_fold(1usize, |len, &axis| len.checked_mul(axis));
+    if len == Some(found.iter().product()) && !asked.is_empty() {
+        return Ok(());
+    }
+    Err(DataError::Reshape { label: label.to_owned(), found: found.to_vec(), asked: asked.to_vec() })
+}
+
 fn counts(derivative: Labelled<'_>, n_d: usize, n_params: usize) -> Result<usize, DataError> {
     if n_d == 0 {
         return Err(DataError::NoRows { name: "n_d" });

@@ -48,13 +48,13 @@ pub mod writing {
 
 pub use config::read_steps;
 pub use error::DataError;
-pub use files::{DerivativeFiles, Files, FilesKind};
+pub use files::{DerivativeFiles, Files};
 pub use formats::pass::for_each_rows;
 pub use formats::*;
 pub use imnn_sim::ParameterSteps;
 pub use memory::{DEFAULT_MEMORY, FileSource, Load, Loading, MemoryBudget};
 pub use path::ArrayPath;
-pub use rows::{HeldRows, Numbered as SeedName, Pattern, RowArray, StackedRows, is_pattern, rows_at_once};
+pub use rows::{HeldRows, Numbered as SeedName, Pattern, RowArray, RowSpec, StackedRows, is_pattern, pieces};
 pub use set::ArraySet;
 pub use source::{Derivatives, Microbatch, Source, check_rows};
 pub use sources::arrays::Arrays;
@@ -62,7 +62,7 @@ pub use sources::identity::Identity;
 pub use sources::on_the_fly::OnTheFly;
 pub use sources::simulate::{simulate_exact, simulate_numerical};
 pub use sources::streamed::{Prefetch, Streamed, Streaming};
-pub use spec::{DatasetSpec, Labels};
+pub use spec::{DatasetSpec, FilesKind, Labels};
 pub use transforms::augment::{Augmentation, Augmented};
 pub use transforms::noise::Noise;
 pub use transforms::transform::{Simulation, Transform, Transformed};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use imnn_sim::Real;
 
-use crate::{ArrayPath, Arrays, DataError, Files, Noise, Prefetch, RowOptions, Source, Streamed, Streaming};
+use crate::{ArrayPath, DataError, Files, Noise, Prefetch, RowOptions, Source, Streamed, Streaming};
 
 /// What a run may keep in memory if nothing else is said: 1 GiB.
 pub const DEFAULT_MEMORY: u64 = 1 << 30;
@@ -53,9 +53,9 @@ pub struct Loading {
 ///
 /// // They take 100 * 8 * 4 + 50 * 8 * 2 * 4 = 6400 bytes.
 /// let mut budget = MemoryBudget::new(Some(6400));
-/// assert!(budget.open::<f32>(&files, &Loading::default())?.streamed().is_none());
+/// assert!(budget.open::<f32>(&files, &Loading::default())?.streamed.is_none());
 /// let mut budget = MemoryBudget::new(Some(6399));
-/// assert!(budget.open::<f32>(&files, &Loading::default())?.streamed().is_some());
+/// assert!(budget.open::<f32>(&files, &Loading::default())?.streamed.is_some());
 /// assert_eq!(budget.left()?, 6000); // rows read in advance may take a sixteenth
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -89,7 +89,7 @@ impl MemoryBudget {
             let look = Streaming { rows: options, cache: 0, prefetch: Prefetch::Never, ahead: 0 };
             Ok(files.open::<E>(&look)?.size())
         })? {
-            return Ok(FileSource::Loaded(files.load()?));
+            return Ok(FileSource { source: Box::new(files.load()?), streamed: None });
         }
         // A part of what is allowed: a few microbatches for each thread are enough.
         let ahead = if loading.prefetch == Prefetch::Never { 0 } else { (self.allowed() / 16).min(AHEAD) };
@@ -97,7 +97,7 @@ impl MemoryBudget {
         let (cache, prefetch) = (address(loading.cache), loading.prefetch);
         let source = Arc::new(files.open::<E>(&Streaming { rows, cache, prefetch, ahead: address(ahead) })?);
         self.taken += source.memory() as u64 + ahead;
-        Ok(FileSource::Streamed(source))
+        Ok(FileSource { source: Box::new(source.clone()), streamed: Some(source) })
     }
 
     /// Loads a bank of noise into memory, or opens it to be read whenever a sample is drawn.
@@ -141,40 +141,11 @@ impl MemoryBudget {
 }
 
 /// Simulations of files, wherever they are now.
-pub enum FileSource<E: Real> {
-    /// In memory.
-    Loaded(Arrays<E>),
-    /// In their files.
-    Streamed(Arc<Streamed<E>>),
-}
-
-impl<E: Real> FileSource<E> {
-    /// The source that is streamed, if it is.
-    pub fn streamed(&self) -> Option<&Arc<Streamed<E>>> {
-        match self {
-            Self::Loaded(_) => None,
-            Self::Streamed(source) => Some(source),
-        }
-    }
-
-    /// Checks that there are as many parameters as `other` (for instance `theta_fid`) has.
-    ///
-    /// # Errors
-    /// [`DataError::NParams`] naming both.
-    pub fn check_n_params(&self, other: &str, expected: usize) -> Result<(), DataError> {
-        match self {
-            Self::Loaded(source) => source.check_n_params(other, expected),
-            Self::Streamed(source) => source.check_n_params(other, expected),
-        }
-    }
-
-    /// The source, whichever it is.
-    pub fn boxed(self) -> Box<dyn Source<E>> {
-        match self {
-            Self::Loaded(source) => Box::new(source),
-            Self::Streamed(source) => Box::new(source),
-        }
-    }
+pub struct FileSource<E: Real> {
+    /// The simulations.
+    pub source: Box<dyn Source<E>>,
+    /// The same, if they are streamed.
+    pub streamed: Option<Arc<Streamed<E>>>,
 }
 
 /// A number of bytes, or all that can be addressed.
@@ -217,7 +188,7 @@ mod tests {
         let (load, prefetch) = (Load::Stream, Prefetch::Never);
         let mut budget = MemoryBudget::new(Some(3000));
         let loaded = budget.open::<f64>(&files, &Loading { load: Load::Memory, ..Loading::default() }).unwrap();
-        assert!(loaded.streamed().is_none());
+        assert!(loaded.streamed.is_none());
         assert_eq!(budget.left().unwrap(), 3000);
         // A row of 64 bytes with its derivative of 64.
         let streaming = Loading { load, cache: 1000, prefetch };

@@ -3,8 +3,8 @@
 use imnn_sim::Real;
 
 use crate::rows::matched;
-use crate::spec::{DatasetSpec, Labels};
-use crate::{DataError, DerivativeFiles, Files, FilesKind, RowArray, RowOptions, StackedRows, open_rows};
+use crate::spec::{DatasetSpec, Labels, check_asked};
+use crate::{DataError, FilesKind, RowArray};
 
 /// Simulations and derivatives, row i belonging to row i.
 pub struct ArraySet<E> {
@@ -21,44 +21,38 @@ pub struct ArraySet<E> {
 }
 
 impl<E: Real> ArraySet<E> {
-    /// Opens files and matches their rows; what they hold is not checked but for shapes.
-    ///
-    /// # Errors
-    /// Whatever is wrong with the files or the shapes.
-    pub fn open(files: &Files, options: &RowOptions) -> Result<Self, DataError> {
-        let open = |path: &crate::ArrayPath| open_rows::<E>(path, options);
-        let fiducial = open(&files.fiducial)?;
-        let derivative: Box<dyn RowArray<E>> = match &files.derivative {
-            DerivativeFiles::Array(path) => open(path)?,
-            DerivativeFiles::Sides { below, above } => {
-                let all = |paths: &[crate::ArrayPath]| paths.iter().map(open).collect::<Result<Vec<_>, _>>();
-                Box::new(StackedRows::new(all(below)?, all(above)?, files.n_d)?)
-            }
-        };
+    /// Matches the rows of both arrays, of which the first `n_s` and `n_d` are used where these are given.
+    pub(crate) fn matched(
+        fiducial: Box<dyn RowArray<E>>,
+        derivative: Box<dyn RowArray<E>>,
+        kind: &FilesKind,
+        (n_s, n_d): (Option<usize>, Option<usize>),
+    ) -> Result<Self, DataError> {
         let dtypes = [fiducial.dtype().to_owned(), derivative.dtype().to_owned()];
         let seeds = ordered_seeds(&*fiducial, &*derivative);
-        let (fiducial, derivative) = matched(fiducial, derivative, files.n_d)?;
+        let (fiducial, derivative) = matched(fiducial, derivative, n_d)?;
         let labels = Labels { fiducial: fiducial.label().to_owned(), derivative: derivative.label().to_owned() };
-        let first = |array: &dyn RowArray<E>, n: Option<usize>| {
-            let mut shape = array.shape().to_vec();
-            if let Some(rows) = shape.first_mut() {
-                *rows = n.unwrap_or(*rows).min(*rows);
-            }
-            shape
-        };
-        // More simulations or derivatives than there are is for `take` to refuse.
-        let n_d = files.n_d.or(files.n_s);
-        let shapes = (fiducial.shape().to_vec(), first(&*derivative, n_d));
-        let mut spec = match &files.kind {
-            FilesKind::Exact => DatasetSpec::exact(labels, &shapes.0, &shapes.1)?,
-            FilesKind::Numerical(steps) => DatasetSpec::numerical(labels, &shapes.0, &shapes.1, steps)?,
-        };
-        spec.take(files.n_s, files.n_d)?;
-        if let Some(shape) = &files.input_shape {
-            spec.reshape_input(shape)?;
-        }
+        let simulations = first_rows("n_s", n_s, n_s, &*fiducial)?;
+        let derivatives = first_rows("n_d", n_d, n_d.or(n_s), &*derivative)?;
+        let mut spec = DatasetSpec::of_shapes(labels, &simulations, &derivatives, kind)?;
+        spec.take(n_s, n_d)?;
         Ok(Self { fiducial, derivative, seeds, spec, dtypes })
     }
+}
+
+/// The shape of the first `n_rows` rows, of which `asked` have to be there.
+fn first_rows<E: Real>(
+    name: &'static str,
+    asked: Option<usize>,
+    n_rows: Option<usize>,
+    array: &dyn RowArray<E>,
+) -> Result<Vec<usize>, DataError> {
+    let mut shape = array.shape().to_vec();
+    if let Some(available) = shape.first_mut() {
+        check_asked(name, asked, *available, array.label())?;
+        *available = n_rows.unwrap_or(*available).min(*available);
+    }
+    Ok(shape)
 }
 
 /// The seeds in the order in which the rows are matched: those with derivatives first.

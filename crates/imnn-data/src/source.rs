@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use imnn_sim::{Key, Real};
 
-use crate::{DataError, Identity};
+use crate::{DataError, DatasetSpec, Identity};
 
 /// How the change of a simulation with the parameters is given.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,26 +63,68 @@ impl<E> Microbatch<E> {
 ///
 /// A source is read many times, by several threads at once, a few rows at a time. With the same key, the same row is the
 /// same simulation whatever other rows are read with it.
+///
+/// A source of one's own holds a [`DatasetSpec`], or passes on that of the source that it is made of:
+///
+/// ```
+/// use imnn_data::{DataError, DatasetSpec, Identity, Microbatch, Source};
+/// use imnn_sim::{Key, Real};
+///
+/// /// Tells which rows are read.
+/// struct Watched<S>(S);
+///
+/// impl<E: Real, S: Source<E>> Source<E> for Watched<S> {
+///     fn spec(&self) -> &DatasetSpec {
+///         self.0.spec()
+///     }
+///
+///     fn n_transforms(&self) -> u64 {
+///         self.0.n_transforms()
+///     }
+///
+///     fn identity(&self) -> Identity {
+///         self.0.identity()
+///     }
+///
+///     fn read(&self, rows: std::ops::Range<usize>, key: Key, batch: &mut Microbatch<E>) -> Result<(), DataError> {
+///         println!("{rows:?}");
+///         self.0.read(rows, key, batch)
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a source of simulations in `{E}`",
     note = "a simulator becomes one by `OnTheFly::new(simulator, &theta_fid, n_s, n_d)?`, arrays by `Arrays::exact(..)?` or \
             `Arrays::numerical(..)?`, files by `Files::new(..).load::<{E}>()?`"
 )]
 pub trait Source<E: Real>: Send + Sync {
+    /// The shapes and counts of the simulations.
+    fn spec(&self) -> &DatasetSpec;
+
     /// The number of simulations.
-    fn n_s(&self) -> usize;
+    fn n_s(&self) -> usize {
+        self.spec().n_s
+    }
 
     /// How many of them, from the first, have derivatives; at most `n_s`.
-    fn n_d(&self) -> usize;
+    fn n_d(&self) -> usize {
+        self.spec().n_d
+    }
 
     /// The number of parameters.
-    fn n_params(&self) -> usize;
+    fn n_params(&self) -> usize {
+        self.spec().n_params
+    }
 
     /// The shape of one simulation, channels last.
-    fn input_shape(&self) -> &[usize];
+    fn input_shape(&self) -> &[usize] {
+        &self.spec().input_shape
+    }
 
     /// How the derivatives are given.
-    fn derivatives(&self) -> &Derivatives;
+    fn derivatives(&self) -> &Derivatives {
+        &self.spec().derivatives
+    }
 
     /// How many random transforms its simulations have been through, each with draws of its own; a source that passes on
     /// those of another has to pass on this number too.
@@ -129,78 +171,21 @@ pub fn check_rows(rows: &Range<usize>, n_s: usize, n_d: usize) -> Result<bool, D
     Err(DataError::Rows { start: rows.start, end: rows.end, n_s, n_d, reason })
 }
 
-/// Writes methods of [`Source`] that pass on those of another source: the ones that are named, or those of its `shape`,
-/// which are `n_s`, `n_d`, `n_params`, `input_shape` and `derivatives`.
-///
-/// A source over another decides on the others itself: `n_transforms` and `identity` are passed on by one that hands out the
-/// same simulations, and are other ones of one that changes them.
-///
-/// ```
-/// use imnn_data::{Arrays, DataError, Derivatives, Identity, Microbatch, Source, pass_on};
-/// use imnn_sim::{Key, Real};
-///
-/// /// Tells which rows are read.
-/// struct Watched<S>(S);
-///
-/// impl<E: Real, S: Source<E>> Source<E> for Watched<S> {
-///     pass_on!(E, self => self.0; shape, n_transforms, identity);
-///
-///     fn read(&self, rows: std::ops::Range<usize>, key: Key, batch: &mut Microbatch<E>) -> Result<(), DataError> {
-///         println!("{rows:?}");
-///         self.0.read(rows, key, batch)
-///     }
-/// }
-/// ```
-#[macro_export]
-macro_rules! pass_on {
-    ($element:ty, $self:ident => $source:expr; $($method:ident),+) => {
-        $($crate::pass_on!(@$method $element, $self, $source);)+
-    };
-    (@shape $element:ty, $self:ident, $source:expr) => {
-        $crate::pass_on!($element, $self => $source; n_s, n_d, n_params, input_shape, derivatives);
-    };
-    (@n_s $element:ty, $self:ident, $source:expr) => {
-        fn n_s(&$self) -> usize {
-            $crate::Source::<$element>::n_s(&$source)
-        }
-    };
-    (@n_d $element:ty, $self:ident, $source:expr) => {
-        fn n_d(&$self) -> usize {
-            $crate::Source::<$element>::n_d(&$source)
-        }
-    };
-    (@n_params $element:ty, $self:ident, $source:expr) => {
-        fn n_params(&$self) -> usize {
-            $crate::Source::<$element>::n_params(&$source)
-        }
-    };
-    (@input_shape $element:ty, $self:ident, $source:expr) => {
-        fn input_shape(&$self) -> &[usize] {
-            $crate::Source::<$element>::input_shape(&$source)
-        }
-    };
-    (@derivatives $element:ty, $self:ident, $source:expr) => {
-        fn derivatives(&$self) -> &$crate::Derivatives {
-            $crate::Source::<$element>::derivatives(&$source)
-        }
-    };
-    (@n_transforms $element:ty, $self:ident, $source:expr) => {
-        fn n_transforms(&$self) -> u64 {
-            $crate::Source::<$element>::n_transforms(&$source)
-        }
-    };
-    (@identity $element:ty, $self:ident, $source:expr) => {
-        fn identity(&$self) -> $crate::Identity {
-            $crate::Source::<$element>::identity(&$source)
-        }
-    };
-}
-
 /// Passes a [`Source`] through a pointer to it.
 macro_rules! through_pointer {
     ($pointer:ty) => {
         impl<E: Real, T: Source<E> + ?Sized> Source<E> for $pointer {
-            pass_on!(E, self => **self; shape, n_transforms, identity);
+            fn spec(&self) -> &DatasetSpec {
+                (**self).spec()
+            }
+
+            fn n_transforms(&self) -> u64 {
+                (**self).n_transforms()
+            }
+
+            fn identity(&self) -> Identity {
+                (**self).identity()
+            }
 
             fn read(&self, rows: Range<usize>, key: Key, batch: &mut Microbatch<E>) -> Result<(), DataError> {
                 (**self).read(rows, key, batch)

@@ -18,6 +18,15 @@ impl Default for Labels {
     }
 }
 
+/// What the array of derivatives holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FilesKind {
+    /// Derivatives of the data.
+    Exact,
+    /// Simulations below and above the fiducial.
+    Numerical(ParameterSteps),
+}
+
 /// The shapes and counts of simulations and derivatives, which have been checked against each other.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -37,6 +46,27 @@ pub struct DatasetSpec {
 }
 
 impl DatasetSpec {
+    /// `n_s` simulations of this shape, the first `n_d` of them with derivatives, for a source of one's own.
+    ///
+    /// # Errors
+    /// If there are no simulations, or `n_d > n_s`.
+    pub fn new(
+        input_shape: &[usize],
+        n_s: usize,
+        n_d: usize,
+        n_params: usize,
+        derivatives: Derivatives,
+    ) -> Result<Self, DataError> {
+        let labels = Labels::default();
+        if n_s == 0 {
+            return Err(DataError::NoRows { name: "n_s" });
+        }
+        if n_d > n_s {
+            return Err(labels.more_derivatives(n_d, n_s));
+        }
+        Ok(Self { labels, input_shape: input_shape.to_vec(), n_s, n_d, n_params, derivatives })
+    }
+
     /// Simulations of this shape without derivatives.
     pub(crate) fn data(labels: Labels, shape: &[usize]) -> Result<Self, DataError> {
         let input = layout::simulations(Labelled { label: &labels.fiducial, shape })?;
@@ -44,51 +74,43 @@ impl DatasetSpec {
         Ok(Self { labels, input_shape, n_s, n_d: 0, n_params: 0, derivatives: Derivatives::Exact })
     }
 
-    /// Arrays of these shapes, derivatives last.
-    pub(crate) fn exact(labels: Labels, fiducial: &[usize], derivative: &[usize]) -> Result<Self, DataError> {
-        let (f, d) = labels.with_shapes(fiducial, derivative);
-        let n_params = layout::exact(f, d)?;
-        let n_d = labels.count(fiducial, derivative)?;
-        Ok(Self { n_d, n_params, ..Self::data(labels, fiducial)? })
-    }
-
-    /// Arrays of these shapes, with simulations below and above.
-    pub(crate) fn numerical(
+    /// Simulations and derivatives in arrays of these shapes.
+    pub(crate) fn of_shapes(
         labels: Labels,
         fiducial: &[usize],
         derivative: &[usize],
-        steps: &ParameterSteps,
+        kind: &FilesKind,
     ) -> Result<Self, DataError> {
-        let (f, d) = labels.with_shapes(fiducial, derivative);
-        let n_params = layout::numerical(f, d)?;
-        let widths = steps.widths().to_vec();
-        if widths.len() != n_params {
-            return Err(DataError::NParams {
-                label: steps.name().to_owned(),
-                found: widths.len(),
-                other: labels.derivative,
-                expected: n_params,
-            });
+        let f = Labelled { label: &labels.fiducial, shape: fiducial };
+        let d = Labelled { label: &labels.derivative, shape: derivative };
+        let (n_params, derivatives) = match kind {
+            FilesKind::Exact => (layout::exact(f, d)?, Derivatives::Exact),
+            FilesKind::Numerical(steps) => {
+                let (n_params, widths) = (layout::numerical(f, d)?, steps.widths().to_vec());
+                if widths.len() != n_params {
+                    return Err(DataError::NParams {
+                        label: steps.name().to_owned(),
+                        found: widths.len(),
+                        other: labels.derivative,
+                        expected: n_params,
+                    });
+                }
+                (n_params, Derivatives::Numerical { widths })
+            }
+        };
+        let (n_s, n_d) = (fiducial[0], derivative[0]);
+        if n_d > n_s {
+            return Err(labels.more_derivatives(n_d, n_s));
         }
-        let n_d = labels.count(fiducial, derivative)?;
-        Ok(Self { n_d, n_params, derivatives: Derivatives::Numerical { widths }, ..Self::data(labels, fiducial)? })
+        Ok(Self { n_d, n_params, derivatives, ..Self::data(labels, fiducial)? })
     }
 
     /// The first `n_s` simulations and the first `n_d` with derivatives.
     pub(crate) fn take(&mut self, n_s: Option<usize>, n_d: Option<usize>) -> Result<(), DataError> {
-        let fewer = |name, asked: Option<usize>, available: usize, label: &String| match asked {
-            Some(asked) if asked > available => {
-                Err(DataError::TooFewRows { name, label: label.clone(), asked, available })
-            }
-            Some(0) => Err(DataError::NoRows { name }),
-            Some(asked) => Ok(asked),
-            None => Ok(available),
-        };
-        let rows = fewer("n_s", n_s, self.n_s, &self.labels.fiducial)?;
-        let with_derivatives = match n_d {
-            Some(_) => fewer("n_d", n_d, self.n_d, &self.labels.derivative)?,
-            None => self.n_d.min(rows),
-        };
+        check_asked("n_s", n_s, self.n_s, &self.labels.fiducial)?;
+        check_asked("n_d", n_d, self.n_d, &self.labels.derivative)?;
+        let rows = n_s.unwrap_or(self.n_s);
+        let with_derivatives = n_d.unwrap_or(self.n_d.min(rows));
         if with_derivatives > rows {
             return Err(self.labels.more_derivatives(with_derivatives, rows));
         }
@@ -98,19 +120,16 @@ impl DatasetSpec {
 
     /// Another shape of each simulation, of as many values.
     pub(crate) fn reshape_input(&mut self, shape: &[usize]) -> Result<(), DataError> {
-        let len = shape.iter().try_fold(1usize, |len, &axis| len.checked_mul(axis));
-        if len != Some(self.row_len()) || shape.is_empty() {
-            return Err(DataError::Reshape {
-                label: self.labels.fiducial.clone(),
-                found: self.input_shape.clone(),
-                asked: shape.to_vec(),
-            });
-        }
+        layout::check_view(&self.labels.fiducial, &self.input_shape, shape)?;
         self.input_shape = shape.to_vec();
         Ok(())
     }
 
-    pub(crate) fn check_n_params(&self, other: &str, expected: usize) -> Result<(), DataError> {
+    /// Checks that there are as many parameters as `other` (for instance `theta_fid`) has.
+    ///
+    /// # Errors
+    /// [`DataError::NParams`] naming both.
+    pub fn check_n_params(&self, other: &str, expected: usize) -> Result<(), DataError> {
         if self.n_params == expected {
             return Ok(());
         }
@@ -134,18 +153,24 @@ impl DatasetSpec {
 }
 
 impl Labels {
-    fn with_shapes<'a>(&'a self, fiducial: &'a [usize], derivative: &'a [usize]) -> (Labelled<'a>, Labelled<'a>) {
-        (Labelled { label: &self.fiducial, shape: fiducial }, Labelled { label: &self.derivative, shape: derivative })
-    }
-
     fn more_derivatives(&self, n_d: usize, n_s: usize) -> DataError {
         let (derivative, fiducial) = (self.derivative.clone(), self.fiducial.clone());
         DataError::MoreDerivatives { derivative, fiducial, n_d, n_s }
     }
+}
 
-    /// The number of rows with derivatives, at most that of all rows; the shapes are checked already.
-    fn count(&self, fiducial: &[usize], derivative: &[usize]) -> Result<usize, DataError> {
-        let (n_s, n_d) = (fiducial[0], derivative[0]);
-        if n_d > n_s { Err(self.more_derivatives(n_d, n_s)) } else { Ok(n_d) }
+/// Refuses to use more rows of an array than there are, or none.
+pub(crate) fn check_asked(
+    name: &'static str,
+    asked: Option<usize>,
+    available: usize,
+    label: &str,
+) -> Result<(), DataError> {
+    match asked {
+        Some(0) => Err(DataError::NoRows { name }),
+        Some(asked) if asked > available => {
+            Err(DataError::TooFewRows { name, label: label.to_owned(), asked, available })
+        }
+        _ => Ok(()),
     }
 }

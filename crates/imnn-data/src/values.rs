@@ -5,6 +5,7 @@ use imnn_sim::Real;
 use ndarray::ArrayD;
 
 use crate::DataError;
+use crate::scratch::{NUMBERS, first, lend};
 
 /// The values in row-major order.
 pub(crate) fn row_major<E: Real>(array: ArrayD<E>) -> Vec<E> {
@@ -43,24 +44,36 @@ pub(crate) fn check_finite<E: Real>(
     Err(DataError::NotFinite { what: what(first), value: values[first].f64(), count, len: values.len(), note })
 }
 
-/// Whether all values are finite.
+/// So many zeros for the values of `label`, if the memory has room for them.
+pub(crate) fn zeros<E: Real>(label: &str, len: usize) -> Result<Vec<E>, DataError> {
+    let mut zeros = vec![];
+    let full = |_| DataError::io("hold in memory", label, std::io::ErrorKind::OutOfMemory.into());
+    zeros.try_reserve_exact(len).map_err(full)?;
+    zeros.resize(len, E::zero());
+    Ok(zeros)
+}
+
 pub(crate) fn all_finite<E: Real>(values: &[E]) -> bool {
     // Without a branch for each value the compiler takes many at once.
     values.chunks(1024).all(|chunk| chunk.iter().fold(true, |finite, value| finite & value.is_finite()))
 }
 
 /// Turns rows of `(len, n_params)` into rows of `(n_params, len)`.
-pub(crate) fn parameters_first<E: Real>(values: Vec<E>, n_params: usize, len: usize) -> Vec<E> {
-    if n_params == 1 || len == 1 {
-        return values;
+pub(crate) fn parameters_first<E: Real>(values: &mut [E], n_params: usize, len: usize) {
+    if n_params <= 1 || len <= 1 {
+        return;
     }
-    let mut turned = Vec::with_capacity(values.len());
-    for row in values.chunks_exact((n_params * len).max(1)) {
-        for a in 0..n_params {
-            turned.extend(row[a..].iter().step_by(n_params));
+    lend(&NUMBERS, |numbers| {
+        let row = first(numbers, n_params * len);
+        for values in values.chunks_exact_mut(n_params * len) {
+            // To f64 and back is exact, and the one buffer serves both precisions.
+            row.iter_mut().zip(&*values).for_each(|(to, value)| *to = value.f64());
+            for (a, values) in values.chunks_exact_mut(len).enumerate() {
+                let of_parameter = row[a..].iter().step_by(n_params);
+                values.iter_mut().zip(of_parameter).for_each(|(to, value)| *to = E::of(*value));
+            }
         }
-    }
-    turned
+    });
 }
 
 #[cfg(test)]
@@ -97,10 +110,12 @@ mod tests {
 
     #[test]
     fn parameters_move_before_the_data() {
-        let values = vec![0.0, 10.0, 1.0, 11.0, 2.0, 12.0, 100.0, 110.0, 101.0, 111.0, 102.0, 112.0];
-        let turned = parameters_first(values.clone(), 2, 3);
+        let values = [0.0, 10.0, 1.0, 11.0, 2.0, 12.0, 100.0, 110.0, 101.0, 111.0, 102.0, 112.0];
+        let mut turned = values;
+        parameters_first(&mut turned, 2, 3);
         assert_eq!(turned[..6], [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]);
         assert_eq!(turned[6..], [100.0, 101.0, 102.0, 110.0, 111.0, 112.0]);
-        assert_eq!(parameters_first(turned, 3, 2), values);
+        parameters_first(&mut turned, 3, 2);
+        assert_eq!(turned, values);
     }
 }

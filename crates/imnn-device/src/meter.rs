@@ -1,6 +1,6 @@
 //! How long the workers wait for simulations.
 
-use imnn_data::{DataError, Microbatch, Source, pass_on};
+use imnn_data::{DataError, DatasetSpec, Identity, Microbatch, Source};
 use imnn_models::Element;
 use imnn_sim::Key;
 use std::ops::Range;
@@ -15,7 +15,17 @@ pub(crate) struct Metered<'a, E> {
 }
 
 impl<E: Element> Source<E> for Metered<'_, E> {
-    pass_on!(E, self => self.source; shape, n_transforms, identity);
+    fn spec(&self) -> &DatasetSpec {
+        self.source.spec()
+    }
+
+    fn n_transforms(&self) -> u64 {
+        self.source.n_transforms()
+    }
+
+    fn identity(&self) -> Identity {
+        self.source.identity()
+    }
 
     fn read(&self, rows: Range<usize>, key: Key, microbatch: &mut Microbatch<E>) -> Result<(), DataError> {
         let clock = Instant::now();

@@ -3,7 +3,7 @@
 use crate::device::{Cotangents, Session, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
 use imnn_compute::threads::share;
-use imnn_data::{DataError, Microbatch, Source, check_rows, pass_on};
+use imnn_data::{DataError, DatasetSpec, Identity, Microbatch, Source, check_rows};
 use imnn_models::Element;
 use imnn_sim::Key;
 use ndarray::{Array2, Axis, concatenate, s};
@@ -29,7 +29,10 @@ impl<E: Element> Several<E> {
         let n_d = source.n_d().min(source.n_s());
         let part = |k: usize| {
             let without = share(source.n_s() - n_d, n, k);
-            Part { source, with: share(n_d, n, k), without: n_d + without.start..n_d + without.end }
+            let (with, without) = (share(n_d, n, k), n_d + without.start..n_d + without.end);
+            let mut spec = source.spec().clone();
+            (spec.n_s, spec.n_d) = (with.len() + without.len(), with.len());
+            Part { source, spec, with, without }
         };
         (0..n).map(part).collect()
     }
@@ -116,6 +119,7 @@ fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
 /// Some of the simulations with derivatives and some of those without.
 struct Part<'a, E> {
     source: &'a dyn Source<E>,
+    spec: DatasetSpec,
     with: Range<usize>,
     without: Range<usize>,
 }
@@ -138,15 +142,17 @@ impl<E: Element> Part<'_, E> {
 }
 
 impl<E: Element> Source<E> for Part<'_, E> {
-    fn n_s(&self) -> usize {
-        self.with.len() + self.without.len()
+    fn spec(&self) -> &DatasetSpec {
+        &self.spec
     }
 
-    fn n_d(&self) -> usize {
-        self.with.len()
+    fn n_transforms(&self) -> u64 {
+        self.source.n_transforms()
     }
 
-    pass_on!(E, self => self.source; n_params, input_shape, derivatives, n_transforms, identity);
+    fn identity(&self) -> Identity {
+        self.source.identity()
+    }
 
     fn read(&self, rows: Range<usize>, key: Key, microbatch: &mut Microbatch<E>) -> Result<(), DataError> {
         check_rows(&rows, self.n_s(), self.n_d())?;

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use imnn_data::{
-    Arrays, Augmentation, Augmented, DataError, Derivatives, Microbatch, OnTheFly, Source, simulate_exact,
+    Arrays, Augmentation, Augmented, DataError, DatasetSpec, Microbatch, OnTheFly, Source, simulate_exact,
     simulate_numerical,
 };
 use imnn_device::{Aggregator, Cotangents, Cpu, Device, DeviceError, Session, Summaries, Task};
@@ -144,24 +144,8 @@ struct Sick {
 }
 
 impl Source<f32> for Sick {
-    fn n_s(&self) -> usize {
-        self.inner.n_s()
-    }
-
-    fn n_d(&self) -> usize {
-        self.inner.n_d()
-    }
-
-    fn n_params(&self) -> usize {
-        self.inner.n_params()
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        self.inner.input_shape()
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        self.inner.derivatives()
+    fn spec(&self) -> &DatasetSpec {
+        self.inner.spec()
     }
 
     fn read(&self, rows: Range<usize>, key: Key, microbatch: &mut Microbatch<f32>) -> Result<(), DataError> {
@@ -212,24 +196,8 @@ struct Waiting {
 }
 
 impl Source<f32> for Waiting {
-    fn n_s(&self) -> usize {
-        self.inner.n_s()
-    }
-
-    fn n_d(&self) -> usize {
-        self.inner.n_d()
-    }
-
-    fn n_params(&self) -> usize {
-        self.inner.n_params()
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        self.inner.input_shape()
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        self.inner.derivatives()
+    fn spec(&self) -> &DatasetSpec {
+        self.inner.spec()
     }
 
     fn read(&self, rows: Range<usize>, key: Key, microbatch: &mut Microbatch<f32>) -> Result<(), DataError> {

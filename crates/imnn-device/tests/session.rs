@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use imnn_data::{Arrays, DataError, Derivatives, Microbatch, OnTheFly, Source, simulate_exact, simulate_numerical};
+use imnn_data::{Arrays, DataError, DatasetSpec, Microbatch, OnTheFly, Source, simulate_exact, simulate_numerical};
 use imnn_device::{Cotangents, Cpu, Device, DeviceError, Session, Summaries, Task};
 use imnn_models::{Model, Parameters, dense, gelu, serial};
 use imnn_sim::{GaussianMeanVariance, Key};
@@ -82,24 +82,8 @@ struct Broken {
 }
 
 impl Source<f32> for Broken {
-    fn n_s(&self) -> usize {
-        self.inner.n_s()
-    }
-
-    fn n_d(&self) -> usize {
-        self.inner.n_d()
-    }
-
-    fn n_params(&self) -> usize {
-        self.inner.n_params()
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        self.inner.input_shape()
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        self.inner.derivatives()
+    fn spec(&self) -> &DatasetSpec {
+        self.inner.spec()
     }
 
     fn read(&self, rows: Range<usize>, key: Key, microbatch: &mut Microbatch<f32>) -> Result<(), DataError> {

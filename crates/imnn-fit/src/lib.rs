@@ -12,7 +12,6 @@ mod folder;
 mod history;
 mod imnn;
 mod iterations;
-mod measure;
 mod observer;
 mod saved;
 mod settings;

@@ -11,7 +11,6 @@ use std::path::Path;
 /// iteration to the bit.
 #[derive(Clone, Debug)]
 pub(crate) struct TrainingState<E> {
-    /// The weights after the last update.
     pub(crate) parameters: Parameters<E>,
     /// The optimiser's moments after the last update.
     pub(crate) optimiser: OptimiserState<E>,
@@ -54,7 +53,6 @@ impl RunKeys {
 }
 
 impl<E: Element> TrainingState<E> {
-    /// The state before the first iteration.
     pub(crate) fn new(parameters: Parameters<E>, optimiser: OptimiserState<E>, keys: RunKeys) -> Self {
         let (history, counters) = (History::default(), Counters::default());
         TrainingState { parameters, optimiser, best: None, history, counters, keys }
@@ -67,7 +65,6 @@ impl<E: Element> TrainingState<E> {
         best.get_or_insert_with(|| parameters.clone()).values_mut().copy_from_slice(values);
     }
 
-    /// Writes the files of the state.
     pub(crate) fn save(&self, folder: &Path) -> Result<()> {
         self.parameters.save(folder.join("final.safetensors"))?;
         if let Some(best) = &self.best {

@@ -79,7 +79,6 @@ pub(crate) fn blosc(bytes: &[u8], at_most: usize) -> Found<Vec<u8>> {
     Ok(whole)
 }
 
-/// Unpacks one stream.
 fn stream_of(packer: u8, bytes: &[u8], len: usize) -> Found<Vec<u8>> {
     match packer {
         0 => blosclz(bytes, len),

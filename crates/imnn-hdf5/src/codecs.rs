@@ -77,7 +77,6 @@ pub(crate) fn repeat(to: &mut Vec<u8>, back: usize, len: usize, at_most: usize) 
     Ok(())
 }
 
-/// Copies bytes as they are.
 pub(crate) fn literal(to: &mut Vec<u8>, bytes: &[u8], at: &mut usize, len: usize, at_most: usize) -> Found<()> {
     match bytes.get(*at..at.saturating_add(len)) {
         Some(bytes) if to.len() + len <= at_most => to.extend(bytes),
@@ -87,7 +86,6 @@ pub(crate) fn literal(to: &mut Vec<u8>, bytes: &[u8], at: &mut usize, len: usize
     Ok(())
 }
 
-/// The next byte.
 pub(crate) fn next(bytes: &[u8], at: &mut usize) -> Found<usize> {
     let byte = bytes.get(*at).ok_or("cannot be unpacked: it ends too early")?;
     *at += 1;

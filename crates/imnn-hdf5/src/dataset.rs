@@ -12,11 +12,9 @@ use num_traits::Float;
 
 use crate::Hdf5Error;
 use crate::bytes::Found;
-use crate::describe::Filter;
 use crate::group;
 use crate::header::superblock;
-use crate::index::Chunk;
-use crate::layout::{self, Data, Description};
+use crate::layout::{self, Chunks, Data, Description};
 use crate::unpack::unpack;
 
 /// The bytes of unpacked chunks that are kept because the rows read next may be in them.
@@ -79,7 +77,7 @@ impl Dataset {
     pub fn memory(&self) -> usize {
         match &self.description.data {
             Data::Whole { .. } => 0,
-            Data::Chunks { chunks, filters, spare, .. } => {
+            Data::Chunks(Chunks { chunks, filters, spare, .. }) => {
                 let kept = if filters.is_empty() && !spare { 0 } else { KEPT };
                 size_of_val(&chunks[..]) + kept
             }
@@ -105,14 +103,11 @@ impl Dataset {
         }
         match &self.description.data {
             Data::Whole { at } => self.piece(*at, rows.start * self.row_len(), to)?,
-            Data::Chunks { chunk, chunks, filters, spare } => {
-                self.chunks(&Chunks { chunk, chunks, filters, spare: *spare }, rows, to)?;
-            }
+            Data::Chunks(grid) => self.chunks(grid, rows, to)?,
         }
         self.unchanged()
     }
 
-    /// The number of elements in a row.
     fn row_len(&self) -> usize {
         self.shape().iter().skip(1).product()
     }
@@ -153,18 +148,18 @@ impl Dataset {
     }
 
     /// Reads rows from the chunks that they are in.
-    fn chunks<E: Float>(&self, grid: &Chunks<'_>, rows: Range<usize>, to: &mut [E]) -> Result<(), Hdf5Error> {
+    fn chunks<E: Float>(&self, grid: &Chunks, rows: Range<usize>, to: &mut [E]) -> Result<(), Hdf5Error> {
         let shape = self.shape();
-        let counts: Vec<usize> = shape.iter().zip(grid.chunk).map(|(axis, chunk)| axis.div_ceil(*chunk)).collect();
+        let counts: Vec<usize> = shape.iter().zip(&grid.chunk).map(|(axis, chunk)| axis.div_ceil(*chunk)).collect();
         let in_row: usize = counts[1..].iter().product();
         for number in rows.start / grid.chunk[0] * in_row..rows.end.div_ceil(grid.chunk[0]) * in_row {
             let from: Vec<usize> =
-                unravel(number, &counts, false).iter().zip(grid.chunk).map(|(place, chunk)| place * chunk).collect();
+                unravel(number, &counts, false).iter().zip(&grid.chunk).map(|(place, chunk)| place * chunk).collect();
             let end = shape[0].min(from[0] + grid.chunk[0]);
             let wanted = rows.start.max(from[0])..rows.end.min(end);
             let all = wanted.len() == end - from[0];
             let (bytes, start) = self.chunk(grid, number, &from, &wanted, all)?;
-            self.place(grid.chunk, &bytes, start, &from, &rows, wanted, to)?;
+            self.place(&grid.chunk, &bytes, start, &from, &rows, wanted, to)?;
         }
         Ok(())
     }
@@ -172,7 +167,7 @@ impl Dataset {
     /// The bytes of a chunk from one of its rows on, and that row's number.
     fn chunk(
         &self,
-        grid: &Chunks<'_>,
+        grid: &Chunks,
         number: usize,
         from: &[usize],
         wanted: &Range<usize>,
@@ -191,8 +186,8 @@ impl Dataset {
             return Ok((bytes.clone(), from[0]));
         }
         let packed = self.bytes(chunk.at, chunk.len as usize)?;
-        let bytes = unpack(packed, grid.filters, chunk.mask, grid.chunk[0] * row)
-            .and_then(|bytes| if grid.spare { self.edge(grid.chunk, from, bytes) } else { Ok(bytes) });
+        let bytes = unpack(packed, &grid.filters, chunk.mask, grid.chunk[0] * row)
+            .and_then(|bytes| if grid.spare { self.edge(&grid.chunk, from, bytes) } else { Ok(bytes) });
         let bytes = match bytes {
             Ok(bytes) => Arc::new(bytes),
             Err(reason) => {
@@ -270,14 +265,6 @@ impl Dataset {
         }
         Ok(())
     }
-}
-
-/// The chunks of a dataset.
-struct Chunks<'a> {
-    chunk: &'a [usize],
-    chunks: &'a [Chunk],
-    filters: &'a [Filter],
-    spare: bool,
 }
 
 /// The names of the datasets of a file, those in groups with the groups' names.

@@ -181,7 +181,6 @@ pub(crate) fn filters(mut block: Block, size: usize) -> Found<Vec<Filter>> {
     Ok(filters)
 }
 
-/// Where data are.
 #[derive(Debug)]
 pub(crate) enum Layout {
     /// In the description itself, at this place.
@@ -192,7 +191,6 @@ pub(crate) enum Layout {
     Chunked { shape: Vec<u64>, size: u64, index: Index, at: Option<u64>, long: bool },
 }
 
-/// How chunks are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Index {
     /// A tree of the first version.

@@ -4,7 +4,6 @@ use crate::bytes::{Block, Bytes, Found};
 use crate::header::{Message, Object, about};
 use crate::heap::{Fractal, named};
 
-/// What a name leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
     /// An object at this place.
@@ -22,7 +21,6 @@ const MANY: usize = 10_000;
 /// The bytes of a name.
 const LONG: usize = 1 << 16;
 
-/// All links of a group.
 pub(crate) fn links(bytes: &Bytes<'_>, group: &Object) -> Found<Vec<(String, Link)>> {
     let mut links = vec![];
     for message in group.messages.iter().filter(|message| message.about == about::LINK) {

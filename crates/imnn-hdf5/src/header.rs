@@ -6,7 +6,6 @@ use std::os::unix::fs::FileExt;
 
 use crate::bytes::{Block, Bytes, Found, lookup3};
 
-/// The start of a file.
 pub(crate) fn superblock(file: &File) -> Found<(Bytes<'_>, u64)> {
     let in_file = file.metadata().map_err(|error| format!("cannot be read: {error}"))?.len();
     let mut base = 0;
@@ -100,7 +99,6 @@ pub(crate) struct Message {
     pub(crate) body: Block,
 }
 
-/// The description of an object.
 #[derive(Debug)]
 pub(crate) struct Object {
     pub(crate) at: u64,

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::bytes::{Block, Bytes, Found, log2};
 use crate::describe::Index;
 use crate::heap::records;
+use imnn_io::text::unravel;
 
-/// Where a chunk is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Chunk {
     /// From the superblock, in bytes.
@@ -75,7 +75,7 @@ pub(crate) fn chunks(bytes: &Bytes<'_>, grid: &Grid<'_>, index: Index, at: Optio
     };
     let mut list = List { grid, chunks: vec![] };
     match index {
-        Index::Tree => tree(bytes, at, &mut list)?,
+        Index::Tree => node(bytes, at, None, None, &mut list, &mut None)?,
         Index::Single(packed) => {
             if packed.is_some() != grid.filtered {
                 return Err(format!("damaged: the description of its chunk at byte {at} does not fit its filters"));
@@ -92,14 +92,14 @@ pub(crate) fn chunks(bytes: &Bytes<'_>, grid: &Grid<'_>, index: Index, at: Optio
             }
             let counts = grid.counts(grid.most);
             array(&mut list, &counts, 0, |number| {
-                let at = number.checked_mul(grid.bytes).and_then(|offset| offset.checked_add(at));
-                Ok(at.map(|at| Chunk { at, len: grid.bytes, mask: 0 }))
+                let at = number.checked_mul(grid.bytes)?.checked_add(at)?;
+                Some(Chunk { at, len: grid.bytes, mask: 0 })
             })?;
         }
         Index::Fixed => {
             let found = fixed(bytes, at, grid)?;
             let counts = grid.counts(grid.most);
-            array(&mut list, &counts, 0, |number| Ok(found.chunks.get(&number).copied()))?;
+            array(&mut list, &counts, 0, |number| found.chunks.get(&number).copied())?;
         }
         Index::Extensible => {
             // The axis that may grow comes first.
@@ -112,7 +112,7 @@ pub(crate) fn chunks(bytes: &Bytes<'_>, grid: &Grid<'_>, index: Index, at: Optio
             let needed = others.map(|(_, n)| *n).try_fold(along, u64::checked_mul);
             let needed = needed.filter(|&needed| needed <= bytes.len).ok_or_else(|| unwritten(0))?;
             let found = extensible(bytes, at, grid, needed)?;
-            array(&mut list, &counts, axis, |number| Ok(found.chunks.get(&number).copied()))?;
+            array(&mut list, &counts, axis, |number| found.chunks.get(&number).copied())?;
         }
         Index::Tree2 => {
             let entry = grid.entry(bytes) + 8 * grid.shape.len();
@@ -175,48 +175,23 @@ impl Array {
 }
 
 /// Adds the chunks of an array that is ordered by `counts`, the axis `first` before the others.
-fn array(list: &mut List<'_>, counts: &[u64], first: usize, find: impl Fn(u64) -> Found<Option<Chunk>>) -> Found<()> {
-    let here = list.grid.counts(list.grid.shape);
-    if here.contains(&0) {
-        return Ok(());
-    }
-    let mut place = vec![0; here.len()];
-    loop {
-        let mut number: Option<u64> = Some(place.get(first).copied().unwrap_or(0));
-        for (axis, &at) in place.iter().enumerate().filter(|(axis, _)| *axis != first) {
-            number = number.and_then(|number| number.checked_mul(counts[axis])?.checked_add(at));
-        }
+fn array(list: &mut List<'_>, counts: &[u64], first: usize, find: impl Fn(u64) -> Option<Chunk>) -> Found<()> {
+    // As many as there are bytes in the file, at most.
+    let here: Vec<usize> = list.grid.counts(list.grid.shape).into_iter().map(|count| count as usize).collect();
+    for at in 0..here.iter().product() {
+        let place: Vec<u64> = unravel(at, &here, false).into_iter().map(|index| index as u64).collect();
+        let others = place.iter().zip(counts).enumerate().filter(|(axis, _)| *axis != first);
+        let number = others
+            .map(|(_, of_axis)| of_axis)
+            .try_fold(place[first], |number, (at, count)| number.checked_mul(*count)?.checked_add(*at));
         // Where one is missing nobody asks for the others.
-        let Some(chunk) = number.map(&find).transpose()?.flatten() else { return Ok(()) };
+        let Some(chunk) = number.and_then(&find) else { return Ok(()) };
         list.add(&place, chunk)?;
-        let mut axis = here.len();
-        loop {
-            if axis == 0 {
-                return Ok(());
-            }
-            axis -= 1;
-            place[axis] += 1;
-            if place[axis] < here[axis] {
-                break;
-            }
-            place[axis] = 0;
-        }
     }
+    Ok(())
 }
 
-/// The list of the first version, which has no checksums: everything in it is compared.
-fn tree(bytes: &Bytes<'_>, at: u64, list: &mut List<'_>) -> Found<()> {
-    let mut last = None;
-    node(bytes, at, None, None, list, &mut last)
-}
-
-/// The key of a chunk in a tree: its first element.
-struct Key {
-    len: u64,
-    mask: u32,
-    first: Vec<u64>,
-}
-
+/// A node of the list of the first version, which has no checksums: everything in it is compared.
 fn node(
     bytes: &Bytes<'_>,
     at: u64,
@@ -236,7 +211,8 @@ fn node(
     let entry = 8 + 8 * (rank as u64 + 1);
     let mut body = bytes.block(at + 8 + 2 * address, n * (entry + address) + entry)?;
     let wrong = |key: u64| format!("damaged: key {key} of the list of chunks at byte {at} is not where it belongs");
-    let mut key = |number: u64| -> Found<(Key, Option<u64>)> {
+    // The key of a chunk is its first element.
+    let mut key = |number: u64| -> Found<(u64, u32, Vec<u64>, Option<u64>)> {
         let (len, mask) = (u64::from(body.four()?), body.four()?);
         let first = (0..rank).map(|_| body.number(8)).collect::<Found<Vec<u64>>>()?;
         let size = body.number(8)?;
@@ -245,11 +221,11 @@ fn node(
             return Err(wrong(number));
         }
         let child = if number < n { Some(body.set()?) } else { None };
-        Ok((Key { len, mask, first }, child))
+        Ok((len, mask, first, child))
     };
     let mut before: Option<Vec<u64>> = None;
     for number in 0..=n {
-        let (Key { len, mask, first }, child) = key(number)?;
+        let (len, mask, first, child) = key(number)?;
         if before.as_ref().is_some_and(|before| *before > first || number < n && *before == first) {
             return Err(wrong(number));
         }
@@ -285,57 +261,23 @@ fn head(block: &mut Block, grid: &Grid<'_>, entry: usize) -> Found<()> {
     Ok(())
 }
 
-/// Elements of an array, of which `n` are at a place, in pages with checksums of their own where they are many.
-fn elements(bytes: &Bytes<'_>, grid: &Grid<'_>, at: u64, n: u64, found: &mut Array) -> Found<()> {
-    let len = n * grid.entry(bytes) as u64;
-    let mut page = bytes.block(at, len + 4)?;
-    page.check()?;
-    for _ in 0..n {
-        found.push(grid.chunk(&mut page)?);
-    }
-    Ok(())
-}
-
 /// Whether a page was ever written, by the bits in front of the pages.
 fn written(bits: &[u8], page: u64) -> bool {
     bits.get((page / 8) as usize).is_some_and(|byte| byte & (0x80 >> (page % 8)) != 0)
 }
 
 fn fixed(bytes: &Bytes<'_>, at: u64, grid: &Grid<'_>) -> Found<Array> {
-    let (address, entry) = (bytes.widths.0 as u64, grid.entry(bytes));
+    let address = bytes.widths.0 as u64;
     let mut block = bytes.checked(at, 12 + address + bytes.widths.1 as u64, b"FAHD")?;
-    head(&mut block, grid, entry)?;
+    head(&mut block, grid, grid.entry(bytes))?;
     let (bits, n) = (u64::from(block.byte()?), block.length()?);
     let data = block.address()?;
     let Some(data) = data.filter(|_| bits < 32) else { return Ok(Array::default()) };
     if n > bytes.len {
         return Err(format!("damaged: the list of chunks at byte {at} is longer than the file"));
     }
-    let page = 1 << bits;
-    let pages = if n > page { n.div_ceil(page) } else { 0 };
-    let front = 6 + address + pages.div_ceil(8);
-    let rest = if pages == 0 { n * entry as u64 } else { 0 };
-    let mut block = bytes.checked(data, front + rest + 4, b"FADB")?;
-    block.version(0)?;
-    if block.byte()? != u8::from(grid.filtered) || block.set()? != at {
-        return Err(format!("damaged: the list of chunks at byte {data} belongs to another dataset"));
-    }
     let mut found = Array::default();
-    if pages == 0 {
-        for _ in 0..n {
-            found.push(grid.chunk(&mut block)?);
-        }
-        return Ok(found);
-    }
-    let bits = block.take(pages.div_ceil(8) as usize)?.to_vec();
-    for number in 0..pages {
-        let n = page.min(n - number * page);
-        if written(&bits, number) {
-            elements(bytes, grid, data + front + 4 + number * (page * entry as u64 + 4), n, &mut found)?;
-        } else {
-            found.skip(n);
-        }
-    }
+    Blocks { bytes, grid, at, offset: 0, page: 1 << bits }.block(b"FADB", Some(data), n, (&[], 0), &mut found)?;
     Ok(found)
 }
 
@@ -355,15 +297,13 @@ fn extensible(bytes: &Bytes<'_>, at: u64, grid: &Grid<'_>, needed: u64) -> Found
     if !fits || inside > supers {
         return Err(format!("damaged: the list of chunks at byte {at} makes no sense"));
     }
-    let grown = Grown { bytes, grid, at, offset: bits.div_ceil(8), page: 1 << page };
+    let grown = Blocks { bytes, grid, at, offset: bits.div_ceil(8), page: 1 << page };
     let direct = 2 * (pointers - 1);
     let len = 10 + address + first * entry as u64 + (direct + supers - inside) * address;
     let mut block = bytes.checked(index, len, b"EAIB")?;
     grown.head(&mut block)?;
     let mut found = Array::default();
-    for _ in 0..first {
-        found.push(grid.chunk(&mut block)?);
-    }
+    grown.elements(&mut block, first, &mut found)?;
     // Super block u has 2^(u/2) blocks of 2^((u+1)/2) times the least elements; those of the first ones are named here.
     for number in 0..supers {
         let (n_blocks, n) = (1_u64 << (number / 2), least << number.div_ceil(2));
@@ -373,7 +313,7 @@ fn extensible(bytes: &Bytes<'_>, at: u64, grid: &Grid<'_>, needed: u64) -> Found
         if number < inside {
             for _ in 0..n_blocks {
                 let place = block.address()?;
-                grown.block(place, n, None, &mut found)?;
+                grown.block(b"EADB", place, n, (&[], 0), &mut found)?;
             }
         } else {
             let place = block.address()?;
@@ -383,7 +323,8 @@ fn extensible(bytes: &Bytes<'_>, at: u64, grid: &Grid<'_>, needed: u64) -> Found
     Ok(found)
 }
 
-struct Grown<'a> {
+/// The blocks of an array.
+struct Blocks<'a> {
     bytes: &'a Bytes<'a>,
     grid: &'a Grid<'a>,
     /// Where the array's head is.
@@ -394,7 +335,7 @@ struct Grown<'a> {
     page: u64,
 }
 
-impl Grown<'_> {
+impl Blocks<'_> {
     fn head(&self, block: &mut Block) -> Found<()> {
         block.version(0)?;
         if block.byte()? != u8::from(self.grid.filtered) || block.set()? != self.at {
@@ -423,38 +364,54 @@ impl Grown<'_> {
             }
             let place = block.address()?;
             // Each block has whole bytes of bits, but the bits of all blocks follow each other.
-            self.block(place, n, Some((&bitmap, number * pages)), found)?;
+            self.block(b"EADB", place, n, (&bitmap, number * pages), found)?;
         }
         Ok(())
     }
 
-    /// A block of elements.
-    fn block(&self, at: Option<u64>, n: u64, bits: Option<(&[u8], u64)>, found: &mut Array) -> Found<()> {
+    /// A block of elements, in pages with checksums of their own where they are many. Which of these were ever written is
+    /// said by bits in a block of the kind `FADB`, and by `bits` from a place on in others.
+    fn block(
+        &self,
+        kind: &[u8; 4],
+        at: Option<u64>,
+        n: u64,
+        (bits, first): (&[u8], u64),
+        found: &mut Array,
+    ) -> Found<()> {
         let Some(at) = at else {
             found.skip(n);
             return Ok(());
         };
         let entry = self.grid.entry(self.bytes) as u64;
-        let front = 6 + self.bytes.widths.0 as u64 + self.offset;
-        let paged = n > self.page;
-        let len = front + 4 + if paged { 0 } else { n.saturating_mul(entry) };
-        let mut block = self.bytes.checked(at, len, b"EADB")?;
+        let pages = if n > self.page { n.div_ceil(self.page) } else { 0 };
+        let own = if kind == b"FADB" { pages.div_ceil(8) } else { 0 };
+        let front = 6 + self.bytes.widths.0 as u64 + self.offset + own;
+        let len = front + 4 + if pages > 0 { 0 } else { n.saturating_mul(entry) };
+        let mut block = self.bytes.checked(at, len, kind)?;
         self.head(&mut block)?;
         block.take(self.offset as usize)?;
-        if !paged {
-            for _ in 0..n {
-                found.push(self.grid.chunk(&mut block)?);
-            }
-            return Ok(());
+        let own = block.take(own as usize)?.to_vec();
+        if pages == 0 {
+            return self.elements(&mut block, n, found);
         }
-        for number in 0..n / self.page {
-            if bits.is_some_and(|(bits, first)| written(bits, first + number)) {
-                let place = at + len + number * (self.page * entry + 4);
-                elements(self.bytes, self.grid, place, self.page, found)?;
+        for number in 0..pages {
+            let n = self.page.min(n - number * self.page);
+            if written(if own.is_empty() { bits } else { &own }, first + number) {
+                let mut page = self.bytes.block(at + len + number * (self.page * entry + 4), n * entry + 4)?;
+                page.check()?;
+                self.elements(&mut page, n, found)?;
             } else {
-                found.skip(self.page);
+                found.skip(n);
             }
         }
         Ok(())
+    }
+
+    fn elements(&self, block: &mut Block, n: u64, found: &mut Array) -> Found<()> {
+        (0..n).try_for_each(|_| {
+            found.push(self.grid.chunk(block)?);
+            Ok(())
+        })
     }
 }

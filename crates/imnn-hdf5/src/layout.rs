@@ -22,9 +22,20 @@ pub(crate) struct Description {
 #[derive(Debug)]
 pub(crate) enum Data {
     /// In one piece.
-    Whole { at: u64 },
-    /// In chunks of this shape, in the order of their grid.
-    Chunks { chunk: Vec<usize>, chunks: Vec<Chunk>, filters: Vec<Filter>, spare: bool },
+    Whole {
+        at: u64,
+    },
+    Chunks(Chunks),
+}
+
+/// The chunks of a dataset, all of one shape, in the order of their grid.
+#[derive(Debug)]
+pub(crate) struct Chunks {
+    pub(crate) chunk: Vec<usize>,
+    pub(crate) chunks: Vec<Chunk>,
+    pub(crate) filters: Vec<Filter>,
+    /// Whether the dataset may grow, so that chunks may have room for more than its shape.
+    pub(crate) spare: bool,
 }
 
 impl Description {
@@ -73,7 +84,7 @@ impl Description {
                 let chunks = index::chunks(bytes, &grid, index, at)?;
                 let spare = shape != most;
                 let chunks = stored_apart(bytes, chunks, unpacked, &filters)?;
-                Data::Chunks { chunk: shape_at(&chunk), chunks, filters, spare }
+                Data::Chunks(Chunks { chunk: shape_at(&chunk), chunks, filters, spare })
             }
             // Only chunks can be packed, and only they grow.
             _ if !filters.is_empty() || shape != most => {

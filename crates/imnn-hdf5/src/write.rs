@@ -72,7 +72,6 @@ struct Open {
 /// An address of nothing.
 const UNDEFINED: u64 = u64::MAX;
 
-/// The bytes of the superblock.
 const SUPERBLOCK: u64 = 48;
 
 impl<W: Write + Seek> Writer<W> {
@@ -174,7 +173,6 @@ impl<W: Write + Seek> Writer<W> {
         Ok(at)
     }
 
-    /// Packs a chunk and writes it.
     fn chunk(&mut self, open: &mut Open, mut bytes: Vec<u8>) -> Result<(), Hdf5Error> {
         if let Some(level) = open.gzip {
             let mut zlib = flate2::write::ZlibEncoder::new(vec![], flate2::Compression::new(level.into()));
@@ -277,7 +275,6 @@ impl<W: Write + Seek> Writer<W> {
         self.object(&messages)
     }
 
-    /// Writes an object header.
     fn object(&mut self, messages: &[(u16, Vec<u8>)]) -> Result<u64, Hdf5Error> {
         let len: usize = messages.iter().map(|(_, body)| 4 + body.len()).sum();
         let mut block = b"OHDR\x02\x02".to_vec();

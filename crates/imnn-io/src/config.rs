@@ -35,10 +35,10 @@ pub enum ConfigError {
     #[error(transparent)]
     File(#[from] FileError),
     /// Something in it is wrong.
-    #[error("{}{}{message}", file_and_line(path.as_deref(), *line), before(location, ": "))]
+    #[error("{} line {line}: {}{message}", path.display(), before(location, ": "))]
     Content {
-        /// The file; absent if the description did not come from one.
-        path: Option<PathBuf>,
+        /// The file.
+        path: PathBuf,
         /// The line, from 1.
         line: usize,
         /// The keys that lead to the place, such as `network.layers[2].conv`; empty at the top of the file.
@@ -51,7 +51,7 @@ pub enum ConfigError {
 /// The text of a TOML file, parsed.
 #[derive(Debug)]
 pub struct Document<'t> {
-    path: Option<PathBuf>,
+    path: PathBuf,
     text: &'t str,
     table: Spanned<DeTable<'t>>,
 }
@@ -75,7 +75,7 @@ pub struct Item<'a> {
 
 #[derive(Clone, Copy, Debug)]
 struct Source<'a> {
-    path: Option<&'a Path>,
+    path: &'a Path,
     text: &'a str,
 }
 
@@ -101,24 +101,13 @@ impl<'t> Document<'t> {
     /// # Errors
     /// If it is not TOML.
     pub fn parse(text: &'t str, path: impl Into<PathBuf>) -> Result<Self, ConfigError> {
-        Self::new(text, Some(path.into()))
-    }
-
-    /// Parses a text that did not come from a file.
-    ///
-    /// # Errors
-    /// If it is not TOML.
-    pub fn of_text(text: &'t str) -> Result<Self, ConfigError> {
-        Self::new(text, None)
-    }
-
-    fn new(text: &'t str, path: Option<PathBuf>) -> Result<Self, ConfigError> {
+        let path = path.into();
         match DeTable::parse(text) {
             Ok(table) => Ok(Self { path, text, table }),
             Err(error) => {
                 let span = error.span().unwrap_or(0..0);
                 let message = not_toml(text, span.start, error.message());
-                let source = Source { path: path.as_deref(), text };
+                let source = Source { path: &path, text };
                 Err(source.error(span, String::new(), message))
             }
         }
@@ -126,7 +115,7 @@ impl<'t> Document<'t> {
 
     /// The table of all keys.
     pub fn root(&self) -> Section<'_> {
-        let source = Source { path: self.path.as_deref(), text: self.text };
+        let source = Source { path: &self.path, text: self.text };
         Section { source, table: self.table.as_ref(), location: String::new(), line: 1 }
     }
 }
@@ -193,7 +182,15 @@ impl<'a> Section<'a> {
     /// # Errors
     /// If it is not one of these words.
     pub fn choice<T: Clone>(&self, key: &str, words: &[(&str, T)]) -> Result<Option<T>, ConfigError> {
-        self.item(key).map(|item| item.choice(words)).transpose()
+        let Some(item) = self.item(key) else { return Ok(None) };
+        let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+        let Some(name) = item.as_str() else {
+            return Err(item.wrong_type(&format!("one of {}", names.join(", "))));
+        };
+        match words.iter().find(|(word, _)| *word == name) {
+            Some((_, meaning)) => Ok(Some(meaning.clone())),
+            None => Err(self.unknown_name(key, name, &names)),
+        }
     }
 
     /// A table inside this one, if there is one.
@@ -329,26 +326,6 @@ impl<'a> Item<'a> {
         Ok(list.iter().enumerate().map(item).collect())
     }
 
-    /// The meaning of one of these words.
-    ///
-    /// # Errors
-    /// If it is not one of them.
-    pub fn choice<T: Clone>(&self, words: &[(&str, T)]) -> Result<T, ConfigError> {
-        let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
-        let Some(name) = self.as_str() else {
-            return Err(self.wrong_type(&format!("one of {}", names.join(", "))));
-        };
-        match words.iter().find(|(word, _)| *word == name) {
-            Some((_, meaning)) => Ok(meaning.clone()),
-            None => Err(self.unknown_name("name", name, &names)),
-        }
-    }
-
-    /// The error for a name that is none of those known; `what` is named, such as `layer`.
-    pub fn unknown_name(&self, what: &str, name: &str, known: &[&str]) -> ConfigError {
-        self.invalid(format!("unknown {what} \"{}\"; {}", shortened(name), advice(name, known)))
-    }
-
     /// The error for a value of another type than `expected`.
     pub fn wrong_type(&self, expected: &str) -> ConfigError {
         self.invalid(format!("expected {expected}, found {}", self.found()))
@@ -417,12 +394,8 @@ impl Source<'_> {
     }
 
     fn at_line(&self, line: usize, location: String, message: String) -> ConfigError {
-        ConfigError::Content { path: self.path.map(Path::to_owned), line, location, message }
+        ConfigError::Content { path: self.path.to_owned(), line, location, message }
     }
-}
-
-fn file_and_line(path: Option<&Path>, line: usize) -> String {
-    path.map_or_else(String::new, |path| format!("{} line {line}: ", path.display()))
 }
 
 /// A text with what follows it, unless there is none.
@@ -557,7 +530,7 @@ inner.flag = true
 
     #[test]
     fn values_have_types() {
-        let document = Document::of_text(TEXT).unwrap();
+        let document = Document::parse(TEXT, "f.toml").unwrap();
         let root = document.root();
         assert_eq!(root.keys().collect::<Vec<_>>(), ["a", "b", "name", "table"]);
         assert_eq!((root.required("a", "").ok(), root.or("c", 7usize).ok()), (Some(1u64), Some(7)));
@@ -571,7 +544,7 @@ inner.flag = true
         let error = table.required::<u64>("list", "").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "table.list: expected a whole number, not negative, found the list [1, \"two\", { x = 3 }]"
+            "f.toml line 5: table.list: expected a whole number, not negative, found the list [1, \"two\", { x = 3 }]"
         );
     }
 
@@ -615,7 +588,7 @@ inner.flag = true
 
     #[test]
     fn settings_are_read_by_serde() {
-        let document = Document::of_text("kind = 1\nn_data = 3").unwrap();
+        let document = Document::parse("kind = 1\nn_data = 3", "f.toml").unwrap();
         let read = document.root().settings_of(&["n_data", "length"], |values| Settings::deserialize(values)).unwrap();
         assert_eq!((read.n_data, read.length), (3, 0.0));
         for (text, expected) in [

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use imnn_data::{ArrayPath, DataError, RowArray, RowOptions, open_rows};
+use imnn_data::{ArrayPath, DataError, RowArray, RowOptions, for_each_rows, open_rows};
+use imnn_io::text::unravel;
 
 use crate::failure::Fault;
 
@@ -17,8 +18,6 @@ pub(crate) struct Outline {
 
 /// How a file of the program has to begin: an archive of arrays is read by the same functions.
 const MAGIC: [u8; 6] = *b"\x93NUMPY";
-/// The values that are read at once where rows are shorter.
-const BLOCK: usize = 1 << 22;
 
 /// Opens a simulation, checking its header and its length.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn RowArray<f64>>, Fault> {
@@ -33,8 +32,11 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn RowArray<f64>>, Fault> {
     let read = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start));
     read.map_err(|error| Fault::NotAnArray(format!("it cannot be read: {error}")))?;
     if start != MAGIC {
-        let found =
-            if start.is_empty() { "it is empty".to_owned() } else { format!("it starts with {}", shown(&start)) };
+        let found = if start.is_empty() {
+            "it is empty".to_owned()
+        } else {
+            format!("it starts with {}", start.escape_ascii())
+        };
         return Err(Fault::NotAnArray(format!("{found}, where a .npy file starts with \\x93NUMPY")));
     }
     open_rows(&ArrayPath::from(path), &RowOptions::default()).map_err(|error| fault(path, &error))
@@ -55,25 +57,21 @@ pub(crate) fn outline(array: &dyn RowArray<f64>) -> Result<Outline, Fault> {
 
 /// Checks all of a simulation.
 pub(crate) fn check(path: &Path) -> Result<Outline, Fault> {
-    let array = open(path)?;
-    let outline = outline(&*array)?;
+    let outline = outline(&*open(path)?)?;
     let len: usize = outline.shape[1..].iter().product();
-    let (n_rows, at_once) = (outline.shape[0], (BLOCK / len).max(1));
-    let mut values = vec![0.0; len * at_once.min(n_rows)];
     let (mut count, mut first) = (0_usize, None);
-    for start in (0..n_rows).step_by(at_once) {
-        let rows = start..(start + at_once).min(n_rows);
-        let values = &mut values[..len * rows.len()];
-        array.read(rows, values).map_err(|error| fault(path, &error))?;
+    for_each_rows::<f64>(&ArrayPath::of_file(path), &RowOptions::default(), &mut |row, values| {
         for (at, value) in values.iter().enumerate().filter(|(_, value)| !value.is_finite()) {
             count += 1;
-            first.get_or_insert_with(|| (index(start * len + at, &outline.shape), *value));
+            first.get_or_insert_with(|| (unravel(row * len + at, &outline.shape, false), *value));
         }
-    }
+        Ok(())
+    })
+    .map_err(|error| fault(path, &error))?;
     match first {
         None => Ok(outline),
         Some((index, value)) => {
-            let all = n_rows * len;
+            let all = outline.shape[0] * len;
             Err(Fault::NotFinite(format!("the value at {index:?} is {value}; not finite: {count} of {all}")))
         }
     }
@@ -94,19 +92,6 @@ pub(crate) fn compare(found: &Outline, expected: &Outline, whose: &str) -> Resul
 /// What is wrong, without the place that the file has while it is not done.
 fn fault(path: &Path, error: &DataError) -> Fault {
     Fault::NotAnArray(error.to_string().replace(&path.display().to_string(), "the file"))
-}
-
-fn shown(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|&byte| std::ascii::escape_default(byte)).map(char::from).collect()
-}
-
-fn index(mut at: usize, shape: &[usize]) -> Vec<usize> {
-    let mut index = vec![0; shape.len()];
-    for axis in (0..shape.len()).rev() {
-        index[axis] = at % shape[axis];
-        at /= shape[axis];
-    }
-    index
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Puts the simulations of a set together into single arrays, one simulation in memory at a time.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use imnn_io::FileError;
-use imnn_io::atomic::write_with;
+use imnn_data::writing::{WriteOptions, create_rows};
+use imnn_data::{ArrayPath, RowOptions, for_each_rows};
+use imnn_sim::Real;
 
 use crate::check::{Outline, compare, open, outline};
+use crate::failure::Fault;
 use crate::{DataSet, JobsError, Mark, Status};
 
 /// The arrays that a set was put together into.
@@ -23,9 +23,6 @@ pub struct Collected {
     /// How many of them have partners.
     pub n_d: usize,
 }
-
-/// Values that are read at once where rows are shorter.
-const BLOCK: usize = 1 << 20;
 
 impl DataSet {
     /// The seeds of which all simulations are there, then those of which the fiducial is there and no partner is asked
@@ -69,68 +66,34 @@ impl DataSet {
     /// Writes files one after the other as one array.
     fn join(
         &self,
-        to: &std::path::Path,
+        to: &Path,
         front: &[usize],
         expected: &Outline,
         files: impl IntoIterator<Item = PathBuf>,
     ) -> Result<(), JobsError> {
-        let single = ["f4", "f2"].iter().any(|name| expected.dtype.ends_with(name));
-        let shape = [front, &expected.shape].concat();
-        write_with(to, |file| {
-            let mut out = BufWriter::with_capacity(1 << 18, file);
-            out.write_all(&header(&shape, if single { "<f4" } else { "<f8" })).map_err(FileError::of("write", to))?;
-            for path in files {
-                append(&mut out, &path, expected, single, to)?;
-            }
-            Ok(out.flush().map_err(FileError::of("write", to))?)
-        })
-    }
-}
-
-fn append(
-    out: &mut BufWriter<&File>,
-    path: &std::path::Path,
-    expected: &Outline,
-    single: bool,
-    to: &std::path::Path,
-) -> Result<(), JobsError> {
-    let unusable = |reason: String| JobsError::Record { path: path.to_owned(), reason };
-    let array = open(path).map_err(|fault| unusable(fault.to_string()))?;
-    outline(&*array)
-        .and_then(|found| compare(&found, expected, "as the others have"))
-        .map_err(|fault| unusable(fault.to_string()))?;
-    let len: usize = expected.shape[1..].iter().product();
-    let (n_rows, at_once) = (expected.shape[0], (BLOCK / len).max(1));
-    let mut values = vec![0.0; len * at_once.min(n_rows)];
-    for start in (0..n_rows).step_by(at_once) {
-        let rows = start..(start + at_once).min(n_rows);
-        let values = &mut values[..len * rows.len()];
-        array.read(rows, values)?;
-        for &value in &*values {
-            // What was float32 in the file is so again, exactly.
-            let written = match single {
-                true => out.write_all(&(value as f32).to_le_bytes()),
-                false => out.write_all(&value.to_le_bytes()),
-            };
-            written.map_err(FileError::of("write", to))?;
+        match ["f4", "f2"].iter().any(|name| expected.dtype.ends_with(name)) {
+            true => join::<f32>(to, front, expected, files),
+            false => join::<f64>(to, front, expected, files),
         }
     }
-    Ok(())
 }
 
-/// The header of a `.npy` file of version 1.
-fn header(shape: &[usize], dtype: &str) -> Vec<u8> {
-    let axes: String = shape.iter().map(|axis| format!("{axis}, ")).collect();
-    let mut text = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': ({}), }}", axes.trim_end());
-    // Data start at a multiple of 64 bytes, after a line break.
-    let front = 10;
-    let len = (front + text.len() + 1).next_multiple_of(64) - front;
-    text.push_str(&" ".repeat(len - 1 - text.len()));
-    text.push('\n');
-    let mut header = b"\x93NUMPY\x01\x00".to_vec();
-    header.extend((len as u16).to_le_bytes());
-    header.extend(text.as_bytes());
-    header
+fn join<E: Real>(
+    to: &Path,
+    front: &[usize],
+    expected: &Outline,
+    files: impl IntoIterator<Item = PathBuf>,
+) -> Result<(), JobsError> {
+    let shape = [front, &expected.shape].concat();
+    let options = WriteOptions { replace: true, ..WriteOptions::default() };
+    let mut writer = create_rows::<E>(&ArrayPath::of_file(to), &shape, &options)?;
+    for path in files {
+        let unusable = |fault: Fault| JobsError::Record { path: path.clone(), reason: fault.to_string() };
+        let found = open(&path).and_then(|array| outline(&*array)).map_err(unusable)?;
+        compare(&found, expected, "as the others have").map_err(unusable)?;
+        for_each_rows::<E>(&ArrayPath::of_file(&path), &RowOptions::default(), &mut |_, values| writer.write(values))?;
+    }
+    Ok(writer.finish()?.keep()?)
 }
 
 #[cfg(test)]

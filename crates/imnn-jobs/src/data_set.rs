@@ -155,17 +155,14 @@ impl DataSet {
             }
             found.push(of_vector);
         }
-        // Where the shape is not given it is what most have.
-        let most = outlines.iter().max_by_key(|(outline, count)| (**count, outline.shape.clone(), &outline.dtype));
-        let most = most.map(|(outline, _)| outline.clone());
-        let expected = match &self.design.shape {
-            Some(shape) => {
-                let of_shape = outlines.iter().filter(|(outline, _)| outline.shape == *shape);
-                let most = of_shape.max_by_key(|(outline, count)| (**count, &outline.dtype));
-                Some(Outline { shape: shape.clone(), dtype: most.map_or("", |(outline, _)| &outline.dtype).to_owned() })
-            }
-            None => most,
-        };
+        // Simulations are to be as most are, of the shape that is given if one is.
+        let fits = |outline: &Outline| self.design.shape.as_ref().is_none_or(|shape| outline.shape == *shape);
+        let most = outlines
+            .into_iter()
+            .filter(|(outline, _)| fits(outline))
+            .max_by_key(|(outline, count)| (*count, outline.shape.clone(), outline.dtype.clone()))
+            .map(|(outline, _)| outline);
+        let expected = most.or_else(|| self.outline_asked_for());
         let any = found.iter().flatten().any(Option::is_some);
         status.shape = expected.as_ref().filter(|_| any).map(|outline| outline.shape.clone());
         for (vector, found) in self.vectors.iter().zip(found) {
@@ -202,7 +199,11 @@ impl DataSet {
         if let Some(Ok(outline)) = done.map(|file| open(&file).and_then(|array| outline(&*array))) {
             return Ok(Some(outline));
         }
-        Ok(self.design.shape.clone().map(|shape| Outline { shape, dtype: String::new() }))
+        Ok(self.outline_asked_for())
+    }
+
+    fn outline_asked_for(&self) -> Option<Outline> {
+        self.design.shape.clone().map(|shape| Outline { shape, dtype: String::new() })
     }
 
     fn place(&self, vector: &Vector, seed: u64) -> Option<usize> {
@@ -233,9 +234,7 @@ impl DataSet {
         let kept = self.root.join(&failure.log);
         std::fs::rename(log, &kept).map_err(FileError::of("write", &kept))?;
         let path = folder.join(format!("{}.json", failure.seed));
-        let text = serde_json::to_string_pretty(failure)
-            .map_err(|error| JobsError::Record { path: path.clone(), reason: error.to_string() })?;
-        Ok(write(&path, text + "\n")?)
+        write_json(&path, failure)
     }
 
     /// Removes the record of a failure that is none any more.
@@ -256,8 +255,12 @@ impl DataSet {
             let _ = std::fs::remove_dir(self.root.join("failed"));
             return Ok(remove(&path)?);
         }
-        let text = serde_json::to_string_pretty(&serde_json::json!({ "failures": failures }))
-            .map_err(|error| JobsError::Record { path: path.clone(), reason: error.to_string() })?;
-        Ok(write(&path, text + "\n")?)
+        write_json(&path, &serde_json::json!({ "failures": failures }))
     }
+}
+
+fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), JobsError> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| JobsError::Record { path: path.to_owned(), reason: error.to_string() })?;
+    Ok(write(path, text + "\n")?)
 }

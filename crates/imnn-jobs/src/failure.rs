@@ -1,6 +1,5 @@
 //! Programs that did not do what they were to do, and the record of it.
 
-use std::fmt::{Display, Formatter};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -32,15 +31,22 @@ pub struct Failure {
 }
 
 /// What can be wrong with a run of a program.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(crate) enum Fault {
+    #[error("the program cannot be started: {0}")]
     NotStarted(String),
+    #[error("{0}")]
     Exit(String),
+    #[error("it ran longer than the timeout of {0} s and was ended")]
     Timeout(f64),
     /// With what it wrote in place of its output, if anything.
+    #[error("it wrote no file {{out}}{0}")]
     NoOutput(String),
+    #[error("what it wrote is not a .npy array: {0}")]
     NotAnArray(String),
+    #[error("what it wrote does not fit: {0}")]
     Shape(String),
+    #[error("what it wrote is not finite: {0}")]
     NotFinite(String),
 }
 
@@ -54,20 +60,6 @@ impl Fault {
             Self::NotAnArray(_) => "not_an_array",
             Self::Shape(_) => "shape",
             Self::NotFinite(_) => "not_finite",
-        }
-    }
-}
-
-impl Display for Fault {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NotStarted(reason) => write!(f, "the program cannot be started: {reason}"),
-            Self::Exit(reason) => write!(f, "{reason}"),
-            Self::Timeout(seconds) => write!(f, "it ran longer than the timeout of {seconds} s and was ended"),
-            Self::NoOutput(instead) => write!(f, "it wrote no file {{out}}{instead}"),
-            Self::NotAnArray(reason) => write!(f, "what it wrote is not a .npy array: {reason}"),
-            Self::Shape(reason) => write!(f, "what it wrote does not fit: {reason}"),
-            Self::NotFinite(reason) => write!(f, "what it wrote is not finite: {reason}"),
         }
     }
 }

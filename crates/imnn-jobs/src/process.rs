@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-/// How a program ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// By itself.

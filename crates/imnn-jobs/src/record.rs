@@ -1,6 +1,7 @@
 //! `simulate.toml`: which simulations a folder is for.
 
-use std::path::{Path, PathBuf};
+use std::fmt::Debug;
+use std::path::Path;
 
 use imnn_io::Document;
 use imnn_io::atomic::{write, write_new};
@@ -43,38 +44,27 @@ pub(crate) fn record(root: &Path, design: &Design) -> Result<(), JobsError> {
     }
 }
 
-fn check(root: &Path, recorded: &Design, design: &Design) -> Result<(), JobsError> {
-    let (old, new) = (recorded, design);
-    let fails =
-        |key, recorded: String, asked: String| Err(JobsError::Differs { path: root.to_owned(), key, recorded, asked });
-    let vectors = [
-        ("theta_fid", &old.theta_fid, &new.theta_fid),
-        ("theta_below", &old.theta_below, &new.theta_below),
-        ("theta_above", &old.theta_above, &new.theta_above),
-    ];
-    if old.parameters != new.parameters {
-        return fails("parameters", format!("{:?}", old.parameters), format!("{:?}", new.parameters));
-    }
-    if let Some((key, old, new)) = vectors.into_iter().find(|(_, old, new)| old != new) {
-        return fails(key, format!("{old:?}"), format!("{new:?}"));
-    }
-    if old.first_seed != new.first_seed {
-        return fails("first_seed", old.first_seed.to_string(), new.first_seed.to_string());
-    }
-    if old.command != new.command {
-        return fails("command", format!("{:?}", old.command), format!("{:?}", new.command));
-    }
-    if old.dir != new.dir {
-        let text = |dir: &PathBuf| format!("{:?}", dir.display().to_string());
-        return fails("dir", text(&old.dir), text(&new.dir));
-    }
+fn check(root: &Path, old: &Design, new: &Design) -> Result<(), JobsError> {
     // All that is there is used, so fewer would be another set.
-    for (key, old, new) in [("n_s", old.n_s, new.n_s), ("n_d", old.n_d, new.n_d)] {
-        if new < old {
-            return fails(key, old.to_string(), format!("{new} (more would be added to it)"));
-        }
-    }
-    Ok(())
+    let fewer = |key, old: usize, new: usize| {
+        (new < old).then(|| (key, old.to_string(), format!("{new} (more would be added to it)")))
+    };
+    let differs = differ("parameters", &old.parameters, &new.parameters)
+        .or_else(|| differ("theta_fid", &old.theta_fid, &new.theta_fid))
+        .or_else(|| differ("theta_below", &old.theta_below, &new.theta_below))
+        .or_else(|| differ("theta_above", &old.theta_above, &new.theta_above))
+        .or_else(|| differ("first_seed", &old.first_seed, &new.first_seed))
+        .or_else(|| differ("command", &old.command, &new.command))
+        .or_else(|| differ("dir", &old.dir, &new.dir))
+        .or_else(|| fewer("n_s", old.n_s, new.n_s))
+        .or_else(|| fewer("n_d", old.n_d, new.n_d));
+    let Some((key, recorded, asked)) = differs else { return Ok(()) };
+    Err(JobsError::Differs { path: root.to_owned(), key, recorded, asked })
+}
+
+/// A key whose values differ, with both as texts.
+fn differ<T: Debug + PartialEq>(key: &'static str, old: &T, new: &T) -> Option<(&'static str, String, String)> {
+    (old != new).then(|| (key, format!("{old:?}"), format!("{new:?}")))
 }
 
 #[cfg(test)]

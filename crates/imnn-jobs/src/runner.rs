@@ -49,13 +49,11 @@ pub enum Event<'a> {
     Failed(&'a Failure),
 }
 
-/// A simulation to be made.
 struct Job<'a> {
     vector: &'a Vector,
     seed: u64,
 }
 
-/// What came of a job.
 enum Came {
     Done,
     Failed(Failure),

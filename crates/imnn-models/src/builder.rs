@@ -63,7 +63,6 @@ impl Builder {
         Builder { shape: shape.to_vec(), ..Builder::default() }
     }
 
-    /// All that was built.
     pub(crate) fn finish(self) -> Built {
         let Builder { layout, primitives, shape, n_activations, .. } = self;
         Built { layout, primitives, output_shape: shape, n_activations }
@@ -122,7 +121,6 @@ impl Builder {
         }
     }
 
-    /// Windows over the spatial axes.
     pub(crate) fn windows(
         &self,
         kernel: &[usize],
@@ -132,7 +130,6 @@ impl Builder {
         Ok(Arc::new(Windows::new(self.spatial()?, kernel, strides, padding)?))
     }
 
-    /// One window over all positions.
     pub(crate) fn global_window(&self) -> Result<Arc<Windows>, String> {
         Ok(Arc::new(Windows::global(self.spatial()?)?))
     }

@@ -48,7 +48,6 @@ pub trait ErasedLayer: Debug + Send + Sync {
 
 /// Runs a layer in the type of its data.
 pub(crate) fn forward<E: Element>(layer: &dyn ErasedLayer, weights: &[Vector<E>], input: Dual<E>) -> Result<Dual<E>> {
-    /// [`forward`] in one type.
     struct Forward;
     impl Family for Forward {
         type Of<E: Element> = fn(&dyn ErasedLayer, &[Vector<E>], Dual<E>) -> Result<Dual<E>>;

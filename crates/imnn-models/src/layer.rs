@@ -11,7 +11,6 @@ use toml::Value;
 #[derive(Clone)]
 pub struct Layer(Arc<dyn Kind>);
 
-/// What all layers can do.
 pub(crate) trait Kind: Any + Debug + Send + Sync {
     /// The name in run files and error messages.
     fn name(&self) -> &str;

@@ -3,7 +3,7 @@
 
 use crate::error::{ModelError, Result};
 use imnn_io::text::shortened;
-use toml::{Table, Value};
+use toml::Value;
 
 /// A value of a run file in its place.
 #[derive(Clone, Debug)]
@@ -13,12 +13,6 @@ pub(crate) struct Item<'a> {
     pub(crate) value: &'a Value,
     /// In how many lists of its own kind it lies, such as layers in the branches of layers.
     pub(crate) depth: usize,
-}
-
-/// A table whose keys are known.
-pub(crate) struct Fields<'a> {
-    item: Item<'a>,
-    table: &'a Table,
 }
 
 /// What a setting may be.
@@ -133,29 +127,27 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The table, which may have the keys `known` only.
-    pub(crate) fn fields(&self, known: &[&str]) -> Result<Fields<'a>> {
+    /// Itself, if it is a table that may be read: one that has the keys `known` only.
+    pub(crate) fn fields(&self, known: &[&str]) -> Result<&Self> {
         let Value::Table(table) = self.value else {
             return self.refuse(format!("expected a table with the keys {}, found {}", known.join(", "), self.found()));
         };
         if let Some(key) = table.keys().find(|key| !known.contains(&key.as_str())) {
             return self.refuse(format!("unknown key {:?}{}", shortened(key), suggestion(key, known)));
         }
-        Ok(Fields { item: self.clone(), table })
+        Ok(self)
     }
-}
 
-impl<'a> Fields<'a> {
     /// The value of `key`, if it is there.
     pub(crate) fn get(&self, key: &str) -> Option<Item<'a>> {
-        self.table.get(key).map(|value| self.item.inner(&format!(".{key}"), value))
+        self.value.get(key).map(|value| self.inner(&format!(".{key}"), value))
     }
 
     /// The value of `key`, which must be there; `example` shows how to write it.
     pub(crate) fn require(&self, key: &str, example: &str) -> Result<Item<'a>> {
         match self.get(key) {
             Some(item) => Ok(item),
-            None => self.item.refuse(format!("the key {key:?} is missing, for instance {key} = {example}")),
+            None => self.refuse(format!("the key {key:?} is missing, for instance {key} = {example}")),
         }
     }
 }

@@ -49,7 +49,6 @@ impl<F: Fn(Key, &[f64], &mut [f64]) + Send + Sync> FiniteDifferences<F> {
     /// `widths` holds one full width per parameter, in the unit of that parameter.
     ///
     /// # Errors
-    ///
     /// [`SimError::WidthCount`] unless there are `n_params` widths, [`SimError::Step`] unless each
     /// is finite and above 0.
     pub fn new(n_params: usize, data_shape: Vec<usize>, widths: Vec<f64>, function: F) -> Result<Self, SimError> {

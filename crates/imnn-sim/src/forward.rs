@@ -14,7 +14,6 @@ use crate::{Key, SimError, Simulator, check_parameters};
 /// only values are wanted.
 ///
 /// # Arithmetic
-///
 /// A plain number stands to the **right** of a `D`: `theta[0] * 2.0`, `theta[0] + z`. Rust knows no `2.0 * theta[0]` and no
 /// `k.powf(theta[0])` for a type that is only named `D`. Write
 ///
@@ -71,7 +70,6 @@ pub trait DualSimulator: Send + Sync {
     /// By default it asks for `n_params` finite values.
     ///
     /// # Errors
-    ///
     /// A [`SimError`] that names the parameter, its value and the allowed range.
     fn check(&self, theta: &[f64]) -> Result<(), SimError> {
         check_parameters(self.n_params(), theta)

@@ -47,7 +47,6 @@ pub type KeyRng = ChaCha8Rng;
 /// ```
 ///
 /// # References
-///
 /// D. J. Bernstein, *ChaCha, a variant of Salsa20* (2008), for the generator. Splitting keys by a
 /// cipher is due to K. Claessen and M. Pałka, *Splittable pseudorandom number generators using
 /// cryptographic hashing* (Haskell Symposium 2013).
@@ -157,7 +156,6 @@ impl FromStr for Key {
     /// Reads 64 hexadecimal digits.
     ///
     /// # Errors
-    ///
     /// [`SimError::KeyText`] for anything else.
     fn from_str(text: &str) -> Result<Self, SimError> {
         let refuse = || SimError::KeyText { text: text.to_owned(), found: text.chars().count() };

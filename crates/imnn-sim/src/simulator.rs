@@ -7,7 +7,6 @@ use crate::{Key, SimError};
 /// A simulator of data: a pure function of a key and the parameters, with its derivative.
 ///
 /// # Shapes
-///
 /// With `p = n_params()` and `F` the product of `data_shape()` (row-major, channels last):
 ///
 /// - `theta`: `p`
@@ -80,7 +79,6 @@ pub trait Simulator: Send + Sync {
     /// By default it asks for `p` finite values ([`check_parameters`]).
     ///
     /// # Errors
-    ///
     /// A [`SimError`] that names the parameter, its value and the allowed range.
     fn check(&self, theta: &[f64]) -> Result<(), SimError> {
         check_parameters(self.n_params(), theta)
@@ -95,7 +93,6 @@ pub trait Simulator: Send + Sync {
     /// One simulation in a new vector, with parameters and result checked.
     ///
     /// # Errors
-    ///
     /// Those of [`check`](Simulator::check); [`SimError::NotFinite`] when the data hold a NaN or an
     /// infinity.
     fn draw(&self, key: Key, theta: &[f64]) -> Result<Vec<f64>, SimError> {
@@ -110,7 +107,6 @@ pub trait Simulator: Send + Sync {
     /// checked.
     ///
     /// # Errors
-    ///
     /// As [`draw`](Simulator::draw).
     fn draw_with_derivative(&self, key: Key, theta: &[f64]) -> Result<(Vec<f64>, Vec<f64>), SimError> {
         self.check(theta)?;
@@ -127,7 +123,6 @@ pub trait Simulator: Send + Sync {
 /// Asks for `n_params` finite values.
 ///
 /// # Errors
-///
 /// [`SimError::ParameterCount`], [`SimError::NotFinite`].
 pub fn check_parameters(n_params: usize, theta: &[f64]) -> Result<(), SimError> {
     if theta.len() != n_params {

@@ -18,7 +18,6 @@ pub const SMALLEST_DIAGONAL: f64 = f64::MIN_POSITIVE / f64::EPSILON;
 pub(crate) struct Positive {
     scale: Array1<f64>,
     factor: CholeskyFactorized<OwnedRepr<f64>>,
-    /// The inverse of the matrix.
     pub(crate) inverse: Array2<f64>,
 }
 
@@ -63,7 +62,6 @@ impl Positive {
         whitened
     }
 
-    /// Natural logarithm of the determinant.
     pub(crate) fn log_det(&self) -> f64 {
         self.pivots().map(|(pivot, scale)| 2.0 * (pivot.ln() + scale.ln())).sum()
     }

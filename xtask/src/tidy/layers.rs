@@ -32,7 +32,7 @@ const LAYERS: &[Layer] = &[
         never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA] },
     Layer { name: "imnn-tools", uses: &["imnn-data", "imnn-io", "imnn-sim"],
         never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA] },
-    Layer { name: "imnn-jobs", uses: &["imnn-data", "imnn-io"],
+    Layer { name: "imnn-jobs", uses: &["imnn-data", "imnn-io", "imnn-sim"],
         never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-compute", uses: &["imnn-sim"],
         never: &[FILES, &["cudarc", "dfdx"], TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },

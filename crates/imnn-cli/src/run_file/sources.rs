@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imnn::data::{Augmented, DataError, MemoryBudget, Noise, OnTheFly, Source, Streamed, Transformed};
+use imnn::data::{Augmented, DataError, FileSource, MemoryBudget, Noise, OnTheFly, Source, Streamed, Transformed};
 use imnn::sim::{BuiltIn, FiniteDifferences, Key, Real, Simulator};
 
 use super::{FilePaths, Kind, RunFile, SimulatorDerivative, Validation, ValidationNoise, noise};
@@ -109,10 +109,10 @@ impl RunFile {
         budget: &mut Budget<E>,
     ) -> Result<AnySource<E>, DataError> {
         let files = self.simulations.files(paths, n_s, n_d);
-        let source = budget.memory.open::<E>(&files, &paths.loading)?;
-        source.check_n_params("theta_fid", self.theta_fid.len())?;
-        budget.streamed.extend(source.streamed().cloned());
-        Ok(source.boxed())
+        let FileSource { source, streamed } = budget.memory.open::<E>(&files, &paths.loading)?;
+        budget.streamed.extend(streamed);
+        source.spec().check_n_params("theta_fid", self.theta_fid.len())?;
+        Ok(source)
     }
 
     fn simulator<E: Real>(

@@ -15,7 +15,7 @@ use imnn_sim::Real;
 use super::format::{RowOptions, RowShape};
 use super::open_file;
 use super::writing::{Progress, RowWriter, WriteOptions, Written, io};
-use crate::rows::{Numbered, Pattern, RowArray, check_read, row_len};
+use crate::rows::{Numbered, Pattern, RowArray, RowSpec, check_read, row_len};
 use crate::{ArrayPath, DataError};
 
 /// The files of a pattern as the rows of one array, in the order of their seeds.
@@ -23,9 +23,7 @@ use crate::{ArrayPath, DataError};
 /// One file is open at a time, whatever their number.
 pub(super) struct Folder {
     pattern: Pattern,
-    shape: Vec<usize>,
-    dtype: String,
-    seeds: Vec<u64>,
+    spec: RowSpec,
     files: Vec<(Box<str>, Stamp)>,
     options: RowOptions,
 }
@@ -34,30 +32,23 @@ impl Folder {
     /// Opens each file once and compares them.
     pub(super) fn open<E: Real>(pattern: Pattern, options: &RowOptions) -> Result<Self, DataError> {
         let numbers = pattern.numbers()?;
-        let mut folder = Self {
-            shape: vec![],
-            dtype: String::new(),
-            seeds: Vec::with_capacity(numbers.len()),
-            files: Vec::with_capacity(numbers.len()),
-            options: *options,
-            pattern,
-        };
-        let n_rows = numbers.len();
-        for Numbered { seed, digits } in numbers {
+        let (n_rows, seeds) = (numbers.len(), numbers.iter().map(|number| number.seed).collect());
+        let spec = RowSpec { label: pattern.label().to_owned(), seeds: Some(seeds), ..RowSpec::default() };
+        let mut folder = Self { spec, files: Vec::with_capacity(n_rows), options: *options, pattern };
+        for Numbered { digits, .. } in numbers {
             let path = folder.pattern.path(&digits);
             let stamp = stamp(path.file())?;
             let array = open_file::<E>(&path, RowShape::AsStored, options)?;
-            if folder.seeds.is_empty() {
+            if folder.files.is_empty() {
                 if array.shape().is_empty() {
                     let advice = "save a simulation of one number as np.atleast_1d(x)".to_owned();
-                    return Err(mismatch(&array, "at least one axis".to_owned(), advice));
+                    return Err(mismatch(&*array, "at least one axis".to_owned(), advice));
                 }
-                folder.shape = [&[n_rows], array.shape()].concat();
-                folder.dtype = array.dtype().to_owned();
+                folder.spec.shape = [&[n_rows], array.shape()].concat();
+                folder.spec.dtype = array.dtype().to_owned();
             } else {
-                folder.check(&array)?;
+                folder.check(&*array)?;
             }
-            folder.seeds.push(seed);
             folder.files.push((digits, stamp));
         }
         // What was checked now is not checked again: a file that changes is refused.
@@ -71,16 +62,16 @@ impl Folder {
 
     /// Refuses an array that is not like the first.
     fn check<E: Real>(&self, array: &dyn RowArray<E>) -> Result<(), DataError> {
-        if array.shape() != &self.shape[1..] {
-            let expected = format!("{} as {} is", tuple(&self.shape[1..]), self.path(0));
+        if array.shape() != &self.spec.shape[1..] {
+            let expected = format!("{} as {} is", tuple(&self.spec.shape[1..]), self.path(0));
             return Err(mismatch(array, expected, "the files of a pattern have to be alike".to_owned()));
         }
-        if array.dtype() != self.dtype {
+        if array.dtype() != self.spec.dtype {
             return Err(DataError::OtherDtype {
                 label: array.label().to_owned(),
                 found: array.dtype().to_owned(),
                 first: self.path(0).to_string(),
-                expected: self.dtype.clone(),
+                expected: self.spec.dtype.clone(),
             });
         }
         Ok(())
@@ -88,37 +79,25 @@ impl Folder {
 }
 
 impl<E: Real> RowArray<E> for Folder {
-    fn label(&self) -> &str {
-        self.pattern.label()
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn dtype(&self) -> &str {
-        &self.dtype
-    }
-
-    fn seeds(&self) -> Option<&[u64]> {
-        Some(&self.seeds)
+    fn spec(&self) -> &RowSpec {
+        &self.spec
     }
 
     fn element(&self, index: &[usize]) -> String {
         match index {
             [row, rest @ ..] if *row < self.files.len() => format!("{}{rest:?}", self.path(*row)),
-            _ => format!("{}{index:?}", self.pattern.label()),
+            _ => format!("{}{index:?}", self.spec.label),
         }
     }
 
     fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
-        check_read(&self.shape, &rows, to);
-        let len = row_len(&self.shape);
+        check_read(&self.spec.shape, &rows, to);
+        let len = row_len(&self.spec.shape);
         for row in rows.clone() {
             let path = self.path(row);
             let array = open_file::<E>(&path, RowShape::AsStored, &self.options)?;
-            self.check(&array)?;
-            array.read(0..self.shape[1], &mut to[(row - rows.start) * len..][..len])?;
+            self.check(&*array)?;
+            array.read(0..self.spec.shape[1], &mut to[(row - rows.start) * len..][..len])?;
             if stamp(path.file())? != self.files[row].1 {
                 return Err(DataError::Changed { label: path.to_string() });
             }

@@ -8,6 +8,7 @@ use ndarray::ArrayD;
 
 use super::writing::{RowWriter, WriteOptions};
 use crate::rows::RowArray;
+use crate::values::zeros;
 use crate::{ArrayPath, DataError};
 
 /// A kind of file that arrays lie in.
@@ -50,11 +51,7 @@ pub(crate) trait Format {
     }
 
     /// Begins an array of this shape.
-    fn create<E: Real>(
-        path: &ArrayPath,
-        shape: &[usize],
-        options: &WriteOptions,
-    ) -> Result<Box<dyn RowWriter<E> + Send>, DataError> {
+    fn create<E: Real>(path: &ArrayPath, shape: &[usize], options: &WriteOptions) -> Created<E> {
         let _ = (shape, options);
         Err(DataError::target(path, format!("{} files are not written here", Self::NAME)))
     }
@@ -63,10 +60,12 @@ pub(crate) trait Format {
 /// An array opened for reading by rows, or why it could not be.
 pub(crate) type Opened<E> = Result<Box<dyn RowArray<E>>, DataError>;
 
+/// An array that is begun to be written, or why it could not be.
+pub(crate) type Created<E> = Result<Box<dyn RowWriter<E> + Send>, DataError>;
+
 /// What is done with a few rows: it takes the number of the first and the values.
 pub type Visit<'a, E> = dyn FnMut(usize, &[E]) -> Result<(), DataError> + 'a;
 
-/// Where an array is.
 pub(crate) struct Location<'a> {
     /// As it was given, which is what messages call it.
     pub(crate) path: &'a ArrayPath,
@@ -172,10 +171,7 @@ pub(crate) fn read_by_rows<E: Real>(array: &dyn RowArray<E>, n_rows: Option<usiz
     if let (Some(n_rows), Some(rows)) = (n_rows, shape.first_mut()) {
         *rows = n_rows.min(*rows);
     }
-    let mut values = vec![];
-    let too_large = |_| DataError::read(array.label(), std::io::ErrorKind::OutOfMemory.into());
-    values.try_reserve_exact(saturating_product(&shape)).map_err(too_large)?;
-    values.resize(saturating_product(&shape), E::zero());
+    let mut values = zeros(array.label(), saturating_product(&shape))?;
     array.read(0..shape.first().copied().unwrap_or(1), &mut values)?;
     // There are as many values as the shape has.
     ArrayD::from_shape_vec(shape, values).map_err(|error| DataError::other(error.to_string()))

@@ -12,13 +12,12 @@ use imnn_hdf5::{Dataset, Hdf5Error, MAGIC, Options, Writer, datasets};
 use imnn_io::Partial;
 use imnn_sim::Real;
 
-use super::format::{ArrayInfo, Format, Location, Member, Opened, RowOptions, RowShape};
+use super::format::{ArrayInfo, Created, Format, Location, Member, Opened, RowOptions, RowShape};
 use super::writing::{Progress, RowWriter, WriteOptions, Written, io};
 use crate::file::open;
-use crate::rows::RowArray;
+use crate::rows::{RowArray, RowSpec};
 use crate::{ArrayPath, DataError};
 
-/// HDF5 files.
 pub(crate) struct Hdf5;
 
 impl Format for Hdf5 {
@@ -49,11 +48,7 @@ impl Format for Hdf5 {
         Ok(members.collect())
     }
 
-    fn create<E: Real>(
-        path: &ArrayPath,
-        shape: &[usize],
-        options: &WriteOptions,
-    ) -> Result<Box<dyn RowWriter<E> + Send>, DataError> {
+    fn create<E: Real>(path: &ArrayPath, shape: &[usize], options: &WriteOptions) -> Created<E> {
         let (partial, file) = Partial::file(path.file(), options.replace)?;
         let key = path.key().unwrap_or("data").to_owned();
         let (writer, progress) = (Writer::new(BufWriter::new(file)), Progress::new(path.to_string(), shape));
@@ -65,10 +60,9 @@ impl Format for Hdf5 {
     }
 }
 
-/// The rows of a dataset.
 struct Hdf5Rows {
     file: PathBuf,
-    label: String,
+    spec: RowSpec,
     dataset: Dataset,
 }
 
@@ -78,23 +72,18 @@ impl Hdf5Rows {
         open(&at.file)?;
         let (file, label) = (at.file.clone(), at.path.to_string());
         match Dataset::open(&file, at.key) {
-            Ok(dataset) => Ok(Self { file, label, dataset }),
+            Ok(dataset) => {
+                let (shape, dtype) = (dataset.shape().to_vec(), dataset.dtype().to_owned());
+                Ok(Self { file, spec: RowSpec { label, shape, dtype, seeds: None }, dataset })
+            }
             Err(error) => Err(DataError::hdf5(&file, &label, error)),
         }
     }
 }
 
 impl<E: Real> RowArray<E> for Hdf5Rows {
-    fn label(&self) -> &str {
-        &self.label
-    }
-
-    fn shape(&self) -> &[usize] {
-        self.dataset.shape()
-    }
-
-    fn dtype(&self) -> &str {
-        self.dataset.dtype()
+    fn spec(&self) -> &RowSpec {
+        &self.spec
     }
 
     fn memory(&self) -> usize {
@@ -102,7 +91,7 @@ impl<E: Real> RowArray<E> for Hdf5Rows {
     }
 
     fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
-        self.dataset.read(rows, to).map_err(|error| DataError::hdf5(&self.file, &self.label, error))
+        self.dataset.read(rows, to).map_err(|error| DataError::hdf5(&self.file, &self.spec.label, error))
     }
 }
 

@@ -15,7 +15,7 @@ use ndarray::ArrayD;
 use self::folder::Folder;
 pub(crate) use self::format::RowShape;
 pub use self::format::{ArrayInfo, Member, RowOptions, Visit};
-use self::format::{Format, Location, Opened};
+use self::format::{Created, Format, Location, Opened, read_by_rows};
 use self::writing::{RowWriter, WriteOptions};
 use crate::rows::{Pattern, RowArray};
 use crate::{ArrayPath, DataError};
@@ -64,12 +64,7 @@ macro_rules! formats {
                 match self { $(Self::$format => $module::$format::pass(at, visit)),* }
             }
 
-            fn create<E: Real>(
-                self,
-                path: &ArrayPath,
-                shape: &[usize],
-                options: &WriteOptions,
-            ) -> Result<Box<dyn RowWriter<E> + Send>, DataError> {
+            fn create<E: Real>(self, path: &ArrayPath, shape: &[usize], options: &WriteOptions) -> Created<E> {
                 match self { $(Self::$format => $module::$format::create(path, shape, options)),* }
             }
         }
@@ -148,7 +143,6 @@ pub(crate) fn open_shaped<E: Real>(path: &ArrayPath, row: RowShape<'_>, options:
     }
 }
 
-/// Opens an array in one file.
 fn open_file<E: Real>(path: &ArrayPath, row: RowShape<'_>, options: &RowOptions) -> Opened<E> {
     let (kind, at) = Kind::of(path);
     kind.rows(&at, row, options)
@@ -173,6 +167,9 @@ pub fn members(path: &ArrayPath) -> Result<Vec<Member>, DataError> {
 
 /// Reads an array, or its first `n_rows` rows, in row-major order.
 pub(crate) fn read<E: Real>(path: &ArrayPath, n_rows: Option<usize>) -> Result<ArrayD<E>, DataError> {
+    if let Some(pattern) = Pattern::of(path)? {
+        return read_by_rows(&Folder::open::<E>(pattern, &RowOptions::default())?, n_rows);
+    }
     let (kind, at) = Kind::of(path);
     kind.read(&at, n_rows)
 }

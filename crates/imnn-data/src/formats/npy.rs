@@ -15,14 +15,13 @@ use imnn_io::text::unravel;
 use imnn_sim::Real;
 use ndarray::ArrayD;
 
-use super::format::{ArrayInfo, Format, Location, Member, Opened, RowOptions, RowShape};
+use super::format::{ArrayInfo, Created, Format, Location, Member, Opened, RowOptions, RowShape};
 use super::writing::{Progress, RowWriter, WriteOptions, Written, io};
 use crate::file::open;
-use crate::rows::{RowArray, check_read, row_len};
+use crate::rows::{RowArray, RowSpec, check_read, row_len};
 use crate::scratch::lend;
 use crate::{ArrayPath, DataError};
 
-/// `.npy` files.
 pub(crate) struct Npy;
 
 impl Format for Npy {
@@ -46,11 +45,7 @@ impl Format for Npy {
         Reader::new(opened.reader, opened.len).read(n_rows).map_err(|error| DataError::npy(at.path, error))
     }
 
-    fn create<E: Real>(
-        path: &ArrayPath,
-        shape: &[usize],
-        options: &WriteOptions,
-    ) -> Result<Box<dyn RowWriter<E> + Send>, DataError> {
+    fn create<E: Real>(path: &ArrayPath, shape: &[usize], options: &WriteOptions) -> Created<E> {
         if path.key().is_some() {
             return Err(DataError::target(path, "a .npy file holds one array without a name"));
         }
@@ -72,7 +67,7 @@ const CHUNK: usize = 1 << 18;
 /// An array in a file, or in a part of one that is stored as it is.
 #[derive(Debug)]
 pub(crate) struct NpyRows {
-    label: String,
+    spec: RowSpec,
     file: File,
     header: Header,
     /// Where the data start in the file.
@@ -96,7 +91,8 @@ impl NpyRows {
         let reader = BufReader::with_capacity(256, Part { file: &file, at: part.start, end: part.end });
         let header = Reader::new(reader, len).header().map_err(|error| DataError::npy(&label, error))?;
         let start = part.start + header.data_offset;
-        Ok(Self { label, file, header, start, stamp })
+        let (shape, dtype) = (header.shape.clone(), header.descr.clone());
+        Ok(Self { spec: RowSpec { label, shape, dtype, seeds: None }, file, header, start, stamp })
     }
 
     /// Fills `bytes` from the place `at` of the data.
@@ -106,7 +102,7 @@ impl NpyRows {
             if source.kind() != ErrorKind::UnexpectedEof {
                 return self.io(source);
             }
-            DataError::npy(&self.label, self.header.truncated(metadata.len().saturating_sub(self.start)))
+            DataError::npy(&self.spec.label, self.header.wrong_length(metadata.len().saturating_sub(self.start)))
         })
     }
 
@@ -127,9 +123,8 @@ impl NpyRows {
 
     /// Reads rows of an array in Fortran order, in which the elements of all rows at one place lie together.
     fn columns<E: Real>(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
-        let (size, n_rows, n) = (self.header.dtype.size(), self.header.shape[0], rows.len());
-        let row_len = row_len(&self.header.shape);
-        let mut place = Place::new(&self.header.shape[1..]);
+        let (size, n_rows, n) = (self.header.dtype.size(), self.spec.shape[0], rows.len());
+        let row_len = row_len(&self.spec.shape);
         // One read for several columns where little lies between them; the rows read are one call's, and bounded.
         let dense = n_rows.saturating_mul(size) <= (4 * n * size).max(PAGE);
         let at_once = if dense { (CHUNK / (n_rows * size)).clamp(1, row_len.max(1)) } else { 1 };
@@ -144,9 +139,8 @@ impl NpyRows {
                 for c in 0..columns {
                     let bytes = &bytes[c * n_rows * size..][..n * size];
                     self.decode(bytes, &mut column, |at| rows.start + at + (first + c) * n_rows)?;
-                    let to = to[place.at..].iter_mut().step_by(row_len);
+                    let to = to[row_major(first + c, &self.spec.shape[1..])..].iter_mut().step_by(row_len);
                     to.zip(&column).for_each(|(to, value)| *to = *value);
-                    place.next();
                 }
             }
             Ok(())
@@ -156,8 +150,8 @@ impl NpyRows {
     /// Decodes `bytes`; `place` turns a position in `to` into one in the file's order.
     fn decode<E: Real>(&self, bytes: &[u8], to: &mut [E], place: impl Fn(usize) -> usize) -> Result<(), DataError> {
         self.header.dtype.decode(bytes, to).map_err(|(value, at)| DataError::Overflow {
-            label: self.label.clone(),
-            index: unravel(place(at), &self.header.shape, self.header.fortran_order),
+            label: self.spec.label.clone(),
+            index: unravel(place(at), &self.spec.shape, self.header.fortran_order),
             value,
             precision: E::NAME,
         })
@@ -167,13 +161,13 @@ impl NpyRows {
     fn unchanged(&self) -> Result<(), DataError> {
         match Stamp::of(&self.file) {
             Ok(stamp) if stamp == self.stamp => Ok(()),
-            Ok(_) => Err(DataError::Changed { label: self.label.clone() }),
+            Ok(_) => Err(DataError::Changed { label: self.spec.label.clone() }),
             Err(source) => Err(self.io(source)),
         }
     }
 
     fn io(&self, source: std::io::Error) -> DataError {
-        DataError::read(&self.label, source)
+        DataError::read(&self.spec.label, source)
     }
 }
 
@@ -186,27 +180,19 @@ thread_local! {
 }
 
 impl<E: Real> RowArray<E> for NpyRows {
-    fn label(&self) -> &str {
-        &self.label
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.header.shape
-    }
-
-    fn dtype(&self) -> &str {
-        &self.header.descr
+    fn spec(&self) -> &RowSpec {
+        &self.spec
     }
 
     fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
-        check_read(&self.header.shape, &rows, to);
+        check_read(&self.spec.shape, &rows, to);
         if to.is_empty() {
             return Ok(());
         }
-        if self.header.fortran_order && self.header.shape.len() > 1 {
+        if self.header.fortran_order && self.spec.shape.len() > 1 {
             self.columns(rows, to)?;
         } else {
-            self.elements(rows.start * row_len(&self.header.shape), to)?;
+            self.elements(rows.start * row_len(&self.spec.shape), to)?;
         }
         self.unchanged()
     }
@@ -229,37 +215,15 @@ impl Read for Part<'_> {
     }
 }
 
-/// Goes through the elements of a row in Fortran order and knows their places in row-major order.
-struct Place {
-    /// For each axis its length and the distance of its neighbours.
-    axes: Vec<(usize, usize)>,
-    index: Vec<usize>,
-    at: usize,
-}
-
-impl Place {
-    fn new(row: &[usize]) -> Self {
-        let mut axes = vec![];
-        let mut stride = 1;
-        for &len in row.iter().rev() {
-            axes.push((len, stride));
-            stride *= len;
-        }
-        axes.reverse();
-        Self { index: vec![0; row.len()], axes, at: 0 }
-    }
-
-    fn next(&mut self) {
-        for (index, &(len, stride)) in self.index.iter_mut().zip(&self.axes) {
-            *index += 1;
-            self.at += stride;
-            if *index < len {
-                return;
-            }
-            self.at -= len * stride;
-            *index = 0;
-        }
-    }
+/// The place in row-major order of the element of a row that has number `at` in Fortran order.
+fn row_major(mut at: usize, row: &[usize]) -> usize {
+    let mut stride: usize = row.iter().product();
+    row.iter().fold(0, |place, len| {
+        stride /= len;
+        let index = at % len;
+        at /= len;
+        place + index * stride
+    })
 }
 
 /// A file that is written as its rows come.

@@ -11,14 +11,13 @@ use imnn_io::stamp::Stamp;
 use imnn_sim::Real;
 use ndarray::ArrayD;
 
-use super::format::{ArrayInfo, Format, Location, Member, Opened, RowOptions, RowShape, Visit};
+use super::format::{ArrayInfo, Created, Format, Location, Member, Opened, RowOptions, RowShape, Visit};
 use super::npy::{NpyRows, info};
 use super::writing::{Progress, RowWriter, WriteOptions, Written, io};
 use crate::file::open;
-use crate::rows::{HeldRows, row_len, rows_at_once};
+use crate::rows::{HeldRows, pieces, row_len};
 use crate::{ArrayPath, DataError};
 
-/// `.npz` archives.
 pub(crate) struct Npz;
 
 impl Format for Npz {
@@ -87,18 +86,13 @@ impl Format for Npz {
         if member.compressed().is_none() { Ok(false) } else { unpacked(member, at.path, visit) }
     }
 
-    fn create<E: Real>(
-        path: &ArrayPath,
-        shape: &[usize],
-        options: &WriteOptions,
-    ) -> Result<Box<dyn RowWriter<E> + Send>, DataError> {
+    fn create<E: Real>(path: &ArrayPath, shape: &[usize], options: &WriteOptions) -> Created<E> {
         let mut archive = ArchiveWriter::create(path.file(), options.replace)?;
         archive.begin::<E>(path.key().unwrap_or("data"), shape)?;
         Ok(Box::new(archive))
     }
 }
 
-/// Opens an archive.
 pub(crate) fn archive(path: &Path) -> Result<Archive<BufReader<File>>, DataError> {
     let opened = open(path)?;
     Archive::new(opened.reader, opened.len).map_err(|error| DataError::npz(path, error))
@@ -130,23 +124,22 @@ fn unpacked<E: Real>(
         return Ok(false);
     }
     let row_len = row_len(&header.shape);
-    let (n_rows, at_once) = (header.shape[0], rows_at_once::<E>(row_len));
     let mut values: Vec<E> = vec![];
-    let mut first = 0;
-    while first < n_rows && row_len > 0 {
-        let n = at_once.min(n_rows - first);
-        let found = npy.some(&header, first * row_len, n * row_len, &mut values).map_err(refused)?;
-        if values.len() < n * row_len {
-            return Err(refused(header.truncated(found)));
+    for rows in pieces::<E>(0..header.shape[0], row_len).filter(|_| row_len > 0) {
+        let len = rows.len() * row_len;
+        let found = npy.some(&header, rows.start * row_len, len, &mut values).map_err(refused)?;
+        if values.len() < len {
+            return Err(refused(header.wrong_length(found)));
         }
-        visit(first, &values)?;
-        first += n;
+        visit(rows.start, &values)?;
     }
     npy.end(&header).map_err(refused)?;
     Ok(true)
 }
 
 /// Arrays of any size, one after the other, as an archive without compression; the same arrays give the same bytes.
+///
+/// The values of an array are written by [`RowWriter::write`] after [`begin`](Self::begin).
 pub struct ArchiveWriter {
     partial: Partial,
     writer: Writer<BufWriter<File>>,
@@ -171,26 +164,34 @@ impl ArchiveWriter {
     /// # Errors
     /// If there were too few values before, or the name is empty or used already.
     pub fn begin<E: Real>(&mut self, key: &str, shape: &[usize]) -> Result<(), DataError> {
+        self.begin_as(key, descr::<E>(), shape)
+    }
+
+    fn begin_as(&mut self, key: &str, descr: &str, shape: &[usize]) -> Result<(), DataError> {
         self.end_array()?;
         let path = format!("{}:{key}", self.label);
-        if key.is_empty() || self.keys.iter().any(|other| other == key) {
-            return Err(DataError::target(path, "each array of an archive needs a name of its own"));
+        if key.is_empty() {
+            return Err(DataError::target(path, "the name is empty"));
+        }
+        if self.keys.iter().any(|other| other == key) {
+            return Err(DataError::target(path, "there is another array of that name"));
         }
         self.keys.push(key.to_owned());
-        self.writer.begin(key, descr::<E>(), shape).map_err(|source| io(&self.label, source))?;
+        self.writer.begin(key, descr, shape).map_err(|source| io(&self.label, source))?;
         self.progress = Some(Progress::new(path, shape));
         Ok(())
     }
 
-    /// Writes the next values of the array, row-major.
-    ///
-    /// # Errors
-    /// If they cannot be written, or are more than the shape has.
-    pub fn values<E: Real>(&mut self, values: &[E]) -> Result<(), DataError> {
-        if let Some(progress) = &mut self.progress {
-            progress.more(values.len())?;
-        }
-        write_values(values, &mut self.writer).map_err(|source| io(&self.label, source))
+    /// Writes a whole array.
+    pub(crate) fn array(
+        &mut self,
+        key: &str,
+        (descr, shape): (&str, &[usize]),
+        write: impl FnOnce(&mut Writer<BufWriter<File>>) -> std::io::Result<()>,
+    ) -> Result<(), DataError> {
+        self.begin_as(key, descr, shape)?;
+        self.progress = None;
+        write(&mut self.writer).map_err(|source| io(&self.label, source))
     }
 
     /// Ends the archive, which is then to be put in its place.
@@ -214,7 +215,10 @@ impl ArchiveWriter {
 
 impl<E: Real> RowWriter<E> for ArchiveWriter {
     fn write(&mut self, values: &[E]) -> Result<(), DataError> {
-        self.values(values)
+        if let Some(progress) = &mut self.progress {
+            progress.more(values.len())?;
+        }
+        write_values(values, &mut self.writer).map_err(|source| io(&self.label, source))
     }
 
     fn finish(self: Box<Self>) -> Result<Written, DataError> {

@@ -3,7 +3,7 @@
 use imnn_sim::Real;
 
 use super::{Kind, RowOptions, Visit, open_rows, read};
-use crate::rows::{is_pattern, row_len, rows_at_once};
+use crate::rows::{is_pattern, pieces, row_len};
 use crate::{ArrayPath, DataError};
 
 /// Goes through an array from the first row to the last, a few rows at a time: `visit` takes the first row and the values.
@@ -44,11 +44,11 @@ pub fn for_each_rows<E: Real>(
         let value = read::<E>(path, None)?;
         return visit(0, &value.into_iter().collect::<Vec<E>>());
     };
-    let at_once = rows_at_once::<E>(row_len(array.shape()));
+    let row_len = row_len(array.shape());
     let mut values = vec![];
-    for first in (0..n_rows).step_by(at_once) {
-        let rows = first..n_rows.min(first + at_once);
-        values.resize(rows.len() * row_len(array.shape()), E::zero());
+    for rows in pieces::<E>(0..n_rows, row_len) {
+        let first = rows.start;
+        values.resize(rows.len() * row_len, E::zero());
         array.read(rows, &mut values)?;
         visit(first, &values)?;
     }

@@ -114,9 +114,8 @@ impl Drop for Written {
     }
 }
 
-/// The operating system refused to write `label`.
 pub(crate) fn io(label: impl ToString, source: std::io::Error) -> DataError {
-    DataError::Io { action: "write", label: label.to_string(), source }
+    DataError::io("write", label, source)
 }
 
 /// What is to be written, and how much of it has been.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use imnn_sim::Real;
 use ndarray::ArrayD;
 
-use super::{RowArray, check_read, row_len};
+use super::{RowArray, RowSpec, check_read, row_len};
 use crate::DataError;
 use crate::values::row_major;
 
@@ -23,38 +23,29 @@ use crate::values::row_major;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeldRows<E> {
-    label: String,
-    shape: Vec<usize>,
-    dtype: String,
+    spec: RowSpec,
     values: Vec<E>,
 }
 
 impl<E: Real> HeldRows<E> {
     /// The array with what messages call it.
     pub fn new(label: impl Into<String>, array: ArrayD<E>) -> Self {
-        let shape = array.shape().to_vec();
-        Self { label: label.into(), shape, dtype: String::new(), values: row_major(array) }
+        let spec = RowSpec { label: label.into(), shape: array.shape().to_vec(), ..RowSpec::default() };
+        Self { spec, values: row_major(array) }
     }
 }
 
 impl<E> HeldRows<E> {
     /// Says what the type of the elements is in the file that they were read from.
-    pub(crate) fn with_dtype(self, dtype: String) -> Self {
-        Self { dtype, ..self }
+    pub(crate) fn with_dtype(mut self, dtype: String) -> Self {
+        self.spec.dtype = dtype;
+        self
     }
 }
 
 impl<E: Real> RowArray<E> for HeldRows<E> {
-    fn label(&self) -> &str {
-        &self.label
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn dtype(&self) -> &str {
-        &self.dtype
+    fn spec(&self) -> &RowSpec {
+        &self.spec
     }
 
     fn memory(&self) -> usize {
@@ -62,8 +53,8 @@ impl<E: Real> RowArray<E> for HeldRows<E> {
     }
 
     fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
-        check_read(&self.shape, &rows, to);
-        let len = row_len(&self.shape);
+        check_read(&self.spec.shape, &rows, to);
+        let len = row_len(&self.spec.shape);
         to.copy_from_slice(&self.values[rows.start * len..rows.end * len]);
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use imnn_io::text::plural;
 use imnn_sim::Real;
 
-use super::{RowArray, check_read, row_len};
+use super::{RowArray, RowSpec, check_read, row_len};
 use crate::DataError;
 
 /// The seeds that all of the arrays have, ascending; nothing where no array has seeds.
@@ -49,7 +49,7 @@ fn common_seeds(arrays: &[Named<'_>], asked: Option<usize>) -> Result<Vec<u64>, 
     };
     let (with, without) = (name(true), name(false));
     let reason = format!("seed {seed} is in {with} and not in {without}{others}; {advice}");
-    Err(DataError::Seeds { reason })
+    Err(DataError::Unmatched { reason })
 }
 
 /// Refuses arrays of which only some have seeds.
@@ -59,7 +59,7 @@ fn without_seeds<E: Real>(arrays: &[&dyn RowArray<E>]) -> DataError {
     let reason = format!(
         "{with} has seeds in its names and {without} has none, so which rows belong together cannot be told; give all as patterns with {{seed}}, or all as single arrays in the same order"
     );
-    DataError::Seeds { reason }
+    DataError::Unmatched { reason }
 }
 
 /// Simulations and their derivatives in an order in which row i belongs to row i, those with derivatives first.
@@ -98,27 +98,21 @@ pub(super) fn picked<E: Real>(array: Box<dyn RowArray<E>>, seeds: &[u64]) -> Box
     let rows: Vec<usize> = seeds.iter().filter_map(|seed| there.binary_search(seed).ok()).collect();
     let mut shape = array.shape().to_vec();
     shape[0] = rows.len();
-    Box::new(Picked { array, rows, shape })
+    // They are matched now, and have no seeds to be matched by once more.
+    let (label, dtype) = (array.label().to_owned(), array.dtype().to_owned());
+    Box::new(Picked { array, rows, spec: RowSpec { label, shape, dtype, seeds: None } })
 }
 
 /// Rows of another array in another order.
 struct Picked<E> {
     array: Box<dyn RowArray<E>>,
     rows: Vec<usize>,
-    shape: Vec<usize>,
+    spec: RowSpec,
 }
 
 impl<E: Real> RowArray<E> for Picked<E> {
-    fn label(&self) -> &str {
-        self.array.label()
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn dtype(&self) -> &str {
-        self.array.dtype()
+    fn spec(&self) -> &RowSpec {
+        &self.spec
     }
 
     fn element(&self, index: &[usize]) -> String {
@@ -133,8 +127,8 @@ impl<E: Real> RowArray<E> for Picked<E> {
     }
 
     fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
-        check_read(&self.shape, &rows, to);
-        let len = row_len(&self.shape);
+        check_read(&self.spec.shape, &rows, to);
+        let len = row_len(&self.spec.shape);
         let mut done = 0;
         for run in self.rows[rows].chunk_by(|a, b| a + 1 == *b) {
             self.array.read(run[0]..run[0] + run.len(), &mut to[done..done + run.len() * len])?;

@@ -19,25 +19,45 @@ pub(crate) use pattern::hint;
 pub use pattern::{Numbered, Pattern, is_pattern};
 pub use stack::StackedRows;
 
+/// What an array of rows is, apart from the numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowSpec {
+    /// What messages call it: the file and key.
+    pub label: String,
+    /// The shape of the whole, `(n_rows, *row)`.
+    pub shape: Vec<usize>,
+    /// The type of the elements as the file writes it; empty where there is no such text.
+    pub dtype: String,
+    /// The random seed of each row where the rows have them, ascending and each once.
+    pub seeds: Option<Vec<u64>>,
+}
+
 /// An array of which a few rows are read at a time: the first axis counts the rows.
 ///
 /// What it is read from was opened and its shape found when the value was made, and the same row is the same numbers
 /// whenever it is read. Several threads read at once.
 pub trait RowArray<E: Real>: Send + Sync {
+    /// What it is, apart from the numbers.
+    fn spec(&self) -> &RowSpec;
+
     /// What messages call it: the file and key.
-    fn label(&self) -> &str;
+    fn label(&self) -> &str {
+        &self.spec().label
+    }
 
     /// The shape of the whole, `(n_rows, *row)`.
-    fn shape(&self) -> &[usize];
+    fn shape(&self) -> &[usize] {
+        &self.spec().shape
+    }
 
     /// The type of the elements as the file writes it; nothing where there is no such text.
     fn dtype(&self) -> &str {
-        ""
+        &self.spec().dtype
     }
 
     /// The random seed of each row where the rows have them, ascending and each once; arrays are then matched by seed.
     fn seeds(&self) -> Option<&[u64]> {
-        None
+        self.spec().seeds.as_deref()
     }
 
     /// What messages call the element at `index`: `file.npy[3, 0, 1]`.
@@ -63,37 +83,6 @@ pub trait RowArray<E: Real>: Send + Sync {
     fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError>;
 }
 
-impl<E: Real, T: RowArray<E> + ?Sized> RowArray<E> for Box<T> {
-    fn label(&self) -> &str {
-        (**self).label()
-    }
-
-    fn shape(&self) -> &[usize] {
-        (**self).shape()
-    }
-
-    fn dtype(&self) -> &str {
-        (**self).dtype()
-    }
-
-    fn seeds(&self) -> Option<&[u64]> {
-        (**self).seeds()
-    }
-
-    fn element(&self, index: &[usize]) -> String {
-        (**self).element(index)
-    }
-
-    fn memory(&self) -> usize {
-        (**self).memory()
-    }
-
-    fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
-        (**self).read(rows, to)
-    }
-}
-
-/// The number of values in a row.
 pub(crate) fn row_len(shape: &[usize]) -> usize {
     shape.iter().skip(1).product()
 }
@@ -120,7 +109,8 @@ pub(crate) fn read_finite<E: Real>(array: &dyn RowArray<E>, rows: Range<usize>, 
 /// The bytes read at once, or one row where that is longer.
 const AT_ONCE: usize = 4 << 20;
 
-/// The rows that are read at once where all are read one after the other.
-pub fn rows_at_once<E>(row_len: usize) -> usize {
-    (AT_ONCE / (row_len * size_of::<E>()).max(1)).max(1)
+/// The pieces in which `rows` of so many values are read where all are read one after the other.
+pub fn pieces<E>(rows: Range<usize>, row_len: usize) -> impl Iterator<Item = Range<usize>> {
+    let at_once = (AT_ONCE / (row_len * size_of::<E>()).max(1)).max(1);
+    rows.clone().step_by(at_once).map(move |first| first..rows.end.min(first + at_once))
 }

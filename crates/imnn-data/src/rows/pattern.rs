@@ -47,7 +47,7 @@ impl Pattern {
             return Ok(None);
         }
         let label = path.to_string();
-        let refuse = |reason: &str| DataError::Pattern { pattern: label.clone(), reason: reason.to_owned() };
+        let refuse = |reason: &str| DataError::unusable(&label, reason);
         if parts[at + 1..].iter().any(numbered) {
             return Err(refuse("there are several {seed}; one can be read"));
         }
@@ -99,8 +99,13 @@ impl Pattern {
 
     /// Whether a file has such a name.
     pub(crate) fn has_name(&self, name: &str) -> bool {
-        let digits = name.strip_prefix(&self.prefix).and_then(|name| name.strip_suffix(&self.suffix));
-        digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+        self.digits(name).is_some()
+    }
+
+    /// The number in a name, as it is written.
+    fn digits<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let digits = name.strip_prefix(&self.prefix)?.strip_suffix(&self.suffix)?;
+        (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
     }
 
     /// The same names in another folder.
@@ -145,14 +150,14 @@ impl Pattern {
         if numbers.is_empty() {
             let there = other.map_or_else(|| "it is empty".to_owned(), |name| format!("there is {name}"));
             let reason = format!("no file in {} has such a name; {there}", self.folder.display());
-            return Err(DataError::Pattern { pattern: self.label.clone(), reason });
+            return Err(DataError::unusable(&self.label, reason));
         }
         numbers.sort_by(|a, b| (a.seed, &a.digits).cmp(&(b.seed, &b.digits)));
         if let Some(pair) = numbers.windows(2).find(|pair| pair[0].seed == pair[1].seed) {
             let name = |number: &Numbered| self.path(&number.digits).to_string();
             let (one, two) = (name(&pair[0]), name(&pair[1]));
             let reason = format!("{one} and {two} have the same seed; remove one of them");
-            return Err(DataError::Pattern { pattern: self.label.clone(), reason });
+            return Err(DataError::unusable(&self.label, reason));
         }
         Ok(numbers)
     }
@@ -160,14 +165,10 @@ impl Pattern {
     /// The number in the name of an entry, where it has one.
     fn number(&self, entry: &DirEntry) -> Result<Option<Numbered>, DataError> {
         let name = entry.file_name();
-        let digits = name.to_str().and_then(|name| name.strip_prefix(&self.prefix)?.strip_suffix(&self.suffix));
-        let Some(digits) = digits.filter(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
-        else {
-            return Ok(None);
-        };
+        let Some(digits) = name.to_str().and_then(|name| self.digits(name)) else { return Ok(None) };
         let seed: u64 = digits.parse().map_err(|_| {
             let reason = format!("the number {digits} is beyond the range of seeds, 64 bits");
-            DataError::Pattern { pattern: self.label.clone(), reason }
+            DataError::unusable(&self.label, reason)
         })?;
         if self.width.is_some_and(|width| format!("{seed:0width$}") != digits) {
             return Ok(None);

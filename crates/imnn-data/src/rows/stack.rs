@@ -6,7 +6,7 @@ use imnn_io::text::{plural, tuple};
 use imnn_sim::Real;
 
 use super::matching::{common, picked};
-use super::{RowArray, check_read, row_len};
+use super::{RowArray, RowSpec, check_read, row_len};
 use crate::DataError;
 
 /// Arrays `(n_d, *input)` below and above the fiducial, one of each for each parameter, as `(n_d, 2, n_params, *input)`.
@@ -26,9 +26,7 @@ use crate::DataError;
 /// # Ok::<(), imnn_data::DataError>(())
 /// ```
 pub struct StackedRows<E> {
-    label: String,
-    shape: Vec<usize>,
-    seeds: Option<Vec<u64>>,
+    spec: RowSpec,
     /// Below for each parameter, then above for each.
     arrays: Vec<Box<dyn RowArray<E>>>,
 }
@@ -48,7 +46,7 @@ impl<E: Real> StackedRows<E> {
         if n_params == 0 || above.len() != n_params {
             let (below, above) = (plural(n_params, "array"), plural(above.len(), "array"));
             let reason = format!("{below} below and {above} above; one of each is needed for each parameter");
-            return Err(DataError::Sides { reason });
+            return Err(DataError::Unmatched { reason });
         }
         let mut arrays = below;
         arrays.extend(above);
@@ -75,7 +73,8 @@ impl<E: Real> StackedRows<E> {
             arrays = arrays.into_iter().map(|array| picked(array, seeds)).collect();
         }
         let shape = [&[n, 2, n_params], &row[..]].concat();
-        Ok(Self { label, shape, seeds, arrays })
+        let dtype = arrays[0].dtype().to_owned();
+        Ok(Self { spec: RowSpec { label, shape, dtype, seeds }, arrays })
     }
 }
 
@@ -89,7 +88,7 @@ fn rows_of_all<E: Real>(arrays: &[&dyn RowArray<E>], n_d: Option<usize>) -> Resu
     if n == more || n_d.is_some_and(|n_d| n_d <= n) {
         return Ok(n);
     }
-    Err(DataError::Seeds {
+    Err(DataError::Unmatched {
         reason: format!(
             "{} has {} and {} has {}: row i of each has to be of the same random seed; write those again that lack rows, or set n_d = {n} if the first rows belong together",
             most.label(),
@@ -101,38 +100,26 @@ fn rows_of_all<E: Real>(arrays: &[&dyn RowArray<E>], n_d: Option<usize>) -> Resu
 }
 
 impl<E: Real> RowArray<E> for StackedRows<E> {
-    fn label(&self) -> &str {
-        &self.label
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn dtype(&self) -> &str {
-        self.arrays[0].dtype()
-    }
-
-    fn seeds(&self) -> Option<&[u64]> {
-        self.seeds.as_deref()
+    fn spec(&self) -> &RowSpec {
+        &self.spec
     }
 
     fn element(&self, index: &[usize]) -> String {
         match index {
-            [row, side, a, rest @ ..] if side * self.shape[2] + a < self.arrays.len() => {
-                self.arrays[side * self.shape[2] + a].element(&[&[*row], rest].concat())
+            [row, side, a, rest @ ..] if side * self.spec.shape[2] + a < self.arrays.len() => {
+                self.arrays[side * self.spec.shape[2] + a].element(&[&[*row], rest].concat())
             }
-            _ => format!("{}{index:?}", self.label),
+            _ => format!("{}{index:?}", self.spec.label),
         }
     }
 
     fn memory(&self) -> usize {
-        self.arrays.iter().map(RowArray::memory).sum()
+        self.arrays.iter().map(|array| array.memory()).sum()
     }
 
     fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
-        check_read(&self.shape, &rows, to);
-        let (n_arrays, len) = (self.arrays.len(), row_len(&self.shape[2..]));
+        check_read(&self.spec.shape, &rows, to);
+        let (n_arrays, len) = (self.arrays.len(), row_len(&self.spec.shape[2..]));
         if to.is_empty() {
             return Ok(());
         }

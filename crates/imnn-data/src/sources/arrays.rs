@@ -1,15 +1,13 @@
 //! Simulations in memory.
 
-mod adjust;
-
 use std::ops::Range;
 
 use imnn_sim::{Key, Real};
-use ndarray::ArrayD;
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use crate::spec::{DatasetSpec, Labels};
 use crate::values::{finite, parameters_first};
-use crate::{DataError, Derivatives, Identity, Microbatch, ParameterSteps, Source, check_rows};
+use crate::{DataError, Derivatives, FilesKind, Identity, Microbatch, ParameterSteps, Source, check_rows};
 
 /// Simulations in memory, checked when they are put in: shapes that fit, nothing that is not finite.
 ///
@@ -50,7 +48,7 @@ impl<E: Real> Arrays<E> {
     /// # Errors
     /// If the shapes do not fit or a value is not finite.
     pub fn exact(fiducial: ArrayD<E>, derivative: ArrayD<E>) -> Result<Self, DataError> {
-        Self::exact_labelled(fiducial, derivative, Labels::default())
+        Self::labelled(fiducial, derivative, &FilesKind::Exact, Labels::default())
     }
 
     /// Simulations with others below and above the fiducial in each parameter, of the same random seed.
@@ -65,7 +63,8 @@ impl<E: Real> Arrays<E> {
     /// # Errors
     /// If the shapes do not fit, a value is not finite, or a width is not positive.
     pub fn numerical(fiducial: ArrayD<E>, derivative: ArrayD<E>, widths: Vec<f64>) -> Result<Self, DataError> {
-        Self::numerical_labelled(fiducial, derivative, &ParameterSteps::of_widths(widths)?, Labels::default())
+        let kind = FilesKind::Numerical(ParameterSteps::of_widths(widths)?);
+        Self::labelled(fiducial, derivative, &kind, Labels::default())
     }
 
     /// As [`numerical`](Self::numerical), with the parameter values below and above in place of their distance.
@@ -78,8 +77,8 @@ impl<E: Real> Arrays<E> {
         below: Vec<f64>,
         above: Vec<f64>,
     ) -> Result<Self, DataError> {
-        let steps = ParameterSteps::between(below, above)?;
-        Self::numerical_labelled(fiducial, derivative, &steps, Labels::default())
+        let kind = FilesKind::Numerical(ParameterSteps::between(below, above)?);
+        Self::labelled(fiducial, derivative, &kind, Labels::default())
     }
 
     /// Data without derivatives, `(n_s, *input)`: what is only to be summarised. There are no parameters.
@@ -98,62 +97,73 @@ impl<E: Real> Arrays<E> {
         Self { spec, values, changes, identity: Identity::constant() }
     }
 
-    pub(crate) fn exact_labelled(
+    pub(crate) fn labelled(
         fiducial: ArrayD<E>,
         derivative: ArrayD<E>,
+        kind: &FilesKind,
         labels: Labels,
     ) -> Result<Self, DataError> {
-        let spec = DatasetSpec::exact(labels, fiducial.shape(), derivative.shape())?;
-        let derivative = finite(&spec.labels.derivative, derivative)?;
-        let changes = parameters_first(derivative, spec.n_params, spec.row_len());
+        let spec = DatasetSpec::of_shapes(labels, fiducial.shape(), derivative.shape(), kind)?;
+        let mut changes = finite(&spec.labels.derivative, derivative)?;
+        if *kind == FilesKind::Exact {
+            parameters_first(&mut changes, spec.n_params, spec.row_len());
+        }
         let values = finite(&spec.labels.fiducial, fiducial)?;
         Ok(Self::of_spec(spec, values, changes))
     }
 
-    pub(crate) fn numerical_labelled(
-        fiducial: ArrayD<E>,
-        derivative: ArrayD<E>,
-        steps: &ParameterSteps,
-        labels: Labels,
-    ) -> Result<Self, DataError> {
-        let spec = DatasetSpec::numerical(labels, fiducial.shape(), derivative.shape(), steps)?;
-        let changes = finite(&spec.labels.derivative, derivative)?;
-        let values = finite(&spec.labels.fiducial, fiducial)?;
-        Ok(Self::of_spec(spec, values, changes))
+    /// Keeps the first `n_s` simulations and the first `n_d` with derivatives.
+    ///
+    /// Where `n_s` is given without `n_d`, derivatives of simulations no longer there go too.
+    ///
+    /// # Errors
+    /// If there are fewer, none is asked for, or `n_d > n_s`.
+    pub fn take(mut self, n_s: Option<usize>, n_d: Option<usize>) -> Result<Self, DataError> {
+        self.spec.take(n_s, n_d)?;
+        self.identity = Identity::constant();
+        self.values.truncate(self.spec.n_s * self.spec.row_len());
+        self.changes.truncate(self.spec.n_d * self.spec.change_len());
+        Ok(self)
     }
 
-    /// Puts together what was simulated and checked row by row.
-    pub(crate) fn from_rows(
-        input_shape: Vec<usize>,
-        (n_s, n_d, n_params): (usize, usize, usize),
-        values: Vec<E>,
-        changes: Vec<E>,
-        derivatives: Derivatives,
-    ) -> Self {
-        let spec = DatasetSpec { labels: Labels::default(), input_shape, n_s, n_d, n_params, derivatives };
-        Self::of_spec(spec, values, changes)
+    /// Views each simulation with another shape of as many values, for instance `(32, 32)` as `(32, 32, 1)`.
+    ///
+    /// # Errors
+    /// If the number of values differs.
+    pub fn reshape_input(mut self, shape: &[usize]) -> Result<Self, DataError> {
+        self.spec.reshape_input(shape)?;
+        Ok(self)
+    }
+
+    /// The simulations, `(n_s, *input)`.
+    pub fn fiducial(&self) -> ArrayViewD<'_, E> {
+        let shape = [&[self.spec.n_s], &self.spec.input_shape[..]].concat();
+        // The length of `values` is n_s times the product of the input shape throughout.
+        ArrayViewD::from_shape(IxDyn(&shape), &self.values).expect("values fill their shape")
+    }
+
+    /// A copy of the derivatives as files hold them: exact `(n_d, *input, n_params)`, numerical
+    /// `(n_d, 2, n_params, *input)`.
+    pub fn derivative(&self) -> ArrayD<E> {
+        let DatasetSpec { n_d, n_params, input_shape, derivatives, .. } = &self.spec;
+        let (n_d, n_params, input) = (*n_d, *n_params, &input_shape[..]);
+        let mut changes = self.changes.clone();
+        let shape = match derivatives {
+            Derivatives::Exact => {
+                // Back again: transposing a (p, F) block is the same work as a (F, p) block with the sizes exchanged.
+                parameters_first(&mut changes, self.spec.row_len(), n_params);
+                [&[n_d], input, &[n_params]].concat()
+            }
+            Derivatives::Numerical { .. } => [&[n_d, 2, n_params], input].concat(),
+        };
+        // As for `fiducial`.
+        ArrayD::from_shape_vec(IxDyn(&shape), changes).expect("changes fill their shape")
     }
 }
 
 impl<E: Real> Source<E> for Arrays<E> {
-    fn n_s(&self) -> usize {
-        self.spec.n_s
-    }
-
-    fn n_d(&self) -> usize {
-        self.spec.n_d
-    }
-
-    fn n_params(&self) -> usize {
-        self.spec.n_params
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        &self.spec.input_shape
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        &self.spec.derivatives
+    fn spec(&self) -> &DatasetSpec {
+        &self.spec
     }
 
     fn identity(&self) -> Identity {

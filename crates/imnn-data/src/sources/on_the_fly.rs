@@ -7,7 +7,7 @@ use imnn_sim::{Key, ParameterSteps, Real, SimError, Simulator};
 
 use crate::scratch::{NUMBERS, first, lend};
 use crate::values::check_finite;
-use crate::{DataError, Derivatives, Identity, Microbatch, Source, check_rows};
+use crate::{DataError, DatasetSpec, Derivatives, Identity, Microbatch, Source, check_rows};
 
 /// Simulations made anew for each key: row i is simulated at the fiducial with `key.fold_in(i)`.
 ///
@@ -29,10 +29,7 @@ use crate::{DataError, Derivatives, Identity, Microbatch, Source, check_rows};
 pub struct OnTheFly<S> {
     simulator: S,
     theta_fid: Vec<f64>,
-    input_shape: Vec<usize>,
-    n_s: usize,
-    n_d: usize,
-    derivatives: Derivatives,
+    spec: DatasetSpec,
     /// Where there are simulations below, then above: for each parameter the values and what messages call them.
     points: Vec<(String, Vec<f64>)>,
     identity: Identity,
@@ -46,13 +43,7 @@ impl<S: Simulator> OnTheFly<S> {
     pub fn new(simulator: S, theta_fid: &[f64], n_s: usize, n_d: usize) -> Result<Self, DataError> {
         check_theta(&simulator, theta_fid)?;
         let input_shape = simulator.data_shape();
-        if n_s == 0 {
-            return Err(DataError::NoRows { name: "n_s" });
-        }
-        if n_d > n_s {
-            let (derivative, fiducial) = ("derivative".to_owned(), "fiducial".to_owned());
-            return Err(DataError::MoreDerivatives { derivative, fiducial, n_d, n_s });
-        }
+        let spec = DatasetSpec::new(&input_shape, n_s, n_d, theta_fid.len(), Derivatives::Exact)?;
         if input_shape.is_empty() || input_shape.contains(&0) {
             return Err(DataError::Shape {
                 label: "the data of the simulator".to_owned(),
@@ -61,9 +52,8 @@ impl<S: Simulator> OnTheFly<S> {
                 advice: "return [1] from Simulator::data_shape where a simulation is one number".to_owned(),
             });
         }
-        let (theta_fid, derivatives) = (theta_fid.to_vec(), Derivatives::Exact);
         let (points, identity) = (Vec::new(), Identity::keyed());
-        Ok(Self { simulator, theta_fid, input_shape, n_s, n_d, derivatives, points, identity })
+        Ok(Self { simulator, theta_fid: theta_fid.to_vec(), spec, points, identity })
     }
 
     /// As [`new`](Self::new), with simulations below and above the fiducial in place of the simulator's derivatives.
@@ -110,7 +100,7 @@ impl<S: Simulator> OnTheFly<S> {
         for (_, theta) in &source.points {
             check_theta(&source.simulator, theta)?;
         }
-        source.derivatives = Derivatives::Numerical { widths: steps.widths().to_vec() };
+        source.spec.derivatives = Derivatives::Numerical { widths: steps.widths().to_vec() };
         Ok(source)
     }
 
@@ -126,24 +116,8 @@ impl<S: Simulator> OnTheFly<S> {
 }
 
 impl<E: Real, S: Simulator> Source<E> for OnTheFly<S> {
-    fn n_s(&self) -> usize {
-        self.n_s
-    }
-
-    fn n_d(&self) -> usize {
-        self.n_d
-    }
-
-    fn n_params(&self) -> usize {
-        self.theta_fid.len()
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        &self.input_shape
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        &self.derivatives
+    fn spec(&self) -> &DatasetSpec {
+        &self.spec
     }
 
     fn identity(&self) -> Identity {
@@ -151,10 +125,9 @@ impl<E: Real, S: Simulator> Source<E> for OnTheFly<S> {
     }
 
     fn read(&self, rows: Range<usize>, key: Key, batch: &mut Microbatch<E>) -> Result<(), DataError> {
-        let with_derivatives = check_rows(&rows, self.n_s, self.n_d)?;
-        let row_len: usize = self.input_shape.iter().product();
-        let blocks = self.derivatives.sides() * self.theta_fid.len();
-        let change_len = if with_derivatives { blocks * row_len } else { 0 };
+        let with_derivatives = check_rows(&rows, self.spec.n_s, self.spec.n_d)?;
+        let row_len = self.spec.row_len();
+        let change_len = if with_derivatives { self.spec.change_len() } else { 0 };
         batch.n = rows.len();
         batch.values.resize(batch.n * row_len, E::zero());
         batch.derivatives.resize(batch.n * change_len, E::zero());
@@ -194,7 +167,7 @@ impl<E: Real, S: Simulator> Source<E> for OnTheFly<S> {
 impl<S> OnTheFly<S> {
     /// Refuses a simulation and its derivatives that are not finite in the precision `E`.
     fn check_row<E: Real>(&self, row: usize, (data, changes): (&[f64], &[f64])) -> Result<(), DataError> {
-        let at = Place { row, theta: &self.theta_fid, shape: &self.input_shape };
+        let at = Place { row, theta: &self.theta_fid, shape: &self.spec.input_shape };
         at.check::<E>(data, || "the data".to_owned())?;
         for (a, block) in changes.chunks_exact(data.len()).enumerate() {
             match self.points.get(a) {

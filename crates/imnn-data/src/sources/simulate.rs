@@ -36,19 +36,9 @@ pub fn simulate_numerical<E: Real, S: Simulator>(
 
 /// All rows, in memory.
 fn draw<E: Real>(source: &impl Source<E>, key: Key) -> Result<Arrays<E>, DataError> {
-    let (n_s, n_d, n_params) = (source.n_s(), source.n_d(), source.n_params());
-    let mut with_derivatives = Microbatch::new();
-    let mut without = Microbatch::new();
-    source.read(0..n_d, key, &mut with_derivatives)?;
-    source.read(n_d..n_s, key, &mut without)?;
-    let mut values: Vec<E> = with_derivatives.values;
-    values.append(&mut without.values);
-    let changes = with_derivatives.derivatives;
-    Ok(Arrays::from_rows(
-        source.input_shape().to_vec(),
-        (n_s, n_d, n_params),
-        values,
-        changes,
-        source.derivatives().clone(),
-    ))
+    let (mut all, mut without) = (Microbatch::new(), Microbatch::new());
+    source.read(0..source.n_d(), key, &mut all)?;
+    source.read(source.n_d()..source.n_s(), key, &mut without)?;
+    all.values.append(&mut without.values);
+    Ok(Arrays::of_spec(source.spec().clone(), all.values, all.derivatives))
 }

@@ -77,10 +77,7 @@ fn huge_shapes_take_no_memory() {
     huge[10..128].copy_from_slice(text.as_bytes());
     let error = read(&huge, "a.npy", None).unwrap_err();
     assert!(
-        matches!(
-            error,
-            DataError::Npy { source: NpyError::Truncated { expected: 9_600_000_000_000, found: 96, .. }, .. }
-        ),
+        matches!(error, DataError::Npy { source: NpyError::Length { expected: 9_600_000_000_000, found: 96, .. }, .. }),
         "{error}"
     );
 }

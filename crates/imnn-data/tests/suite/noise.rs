@@ -144,7 +144,7 @@ fn banks_in_files_and_in_memory_give_the_same_bits() {
     let held = || Noise::array("noise", bank.mapv(|x| x as f32)).unwrap();
     let banks = [
         held(),
-        Noise::bank(HeldRows::new("noise", bank.mapv(|x| x as f32))).unwrap(),
+        Noise::bank(Box::new(HeldRows::new("noise", bank.mapv(|x| x as f32)))).unwrap(),
         open("noise.npy"),
         open("noise_{seed}.npy"),
     ];
@@ -267,7 +267,7 @@ fn shapes_scales_and_values_are_checked() {
         message(Noise::array("noise.npy", wrong.clone()).map(drop)),
         "noise.npy[2, 1] is NaN: 1 of 12 values is not finite; remove or replace it"
     );
-    let late = Noise::bank(HeldRows::new("noise.npy", wrong)).unwrap();
+    let late = Noise::bank(Box::new(HeldRows::new("noise.npy", wrong))).unwrap();
     let source = Transformed::new(zeros(50, &[3]), late).unwrap();
     let error = source.read(0..50, Key::new(0), &mut Microbatch::new()).unwrap_err();
     assert_eq!(

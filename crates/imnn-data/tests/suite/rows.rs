@@ -68,8 +68,8 @@ fn every_kind_of_file_of_numpy() {
         "deflated.npz:fortran",
     ] {
         let path = ArrayPath::from(numpy(name));
-        check(&open::<f32>(path.clone()).unwrap(), &read(&path).unwrap());
-        check(&open::<f64>(path.clone()).unwrap(), &read(&path).unwrap());
+        check(&*open::<f32>(path.clone()).unwrap(), &read(&path).unwrap());
+        check(&*open::<f64>(path.clone()).unwrap(), &read(&path).unwrap());
         assert_eq!(open::<f32>(path.clone()).unwrap().label(), path.to_string());
     }
 }
@@ -128,17 +128,17 @@ fn a_file_cut_short_while_it_is_open() {
     let folder = tempfile::tempdir().unwrap();
     let (file, _) = written(folder.path(), 100);
     let array = open::<f64>(file.clone()).unwrap();
-    rows(&array, 90..100).unwrap();
+    rows(&*array, 90..100).unwrap();
     let len = std::fs::metadata(&file).unwrap().len();
     File::options().write(true).open(&file).unwrap().set_len(len - 1000).unwrap();
-    let message = rows(&array, 90..100).unwrap_err().to_string();
+    let message = rows(&*array, 90..100).unwrap_err().to_string();
     assert!(
         message.ends_with(
             "x.npy: truncated: (100, 5) of <f8 need 4000 bytes, 3000 are there; copy or write the file again"
         ),
         "{message}"
     );
-    assert!(matches!(rows(&array, 0..10), Err(DataError::Changed { .. })));
+    assert!(matches!(rows(&*array, 0..10), Err(DataError::Changed { .. })));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_file_written_to_while_it_is_open() {
     // What a writer does to it, without waiting for the clock to move on.
     let handle = File::options().write(true).open(&file).unwrap();
     handle.set_modified(SystemTime::now() + Duration::from_secs(10)).unwrap();
-    let message = rows(&array, 0..1).unwrap_err().to_string();
+    let message = rows(&*array, 0..1).unwrap_err().to_string();
     assert!(message.contains("x.npy: changed while it was being read"), "{message}");
 }
 
@@ -159,9 +159,9 @@ fn a_file_replaced_while_it_is_open_is_read_on() {
     let (file, before) = written(folder.path(), 10);
     let array = open::<f64>(file.clone()).unwrap();
     write_npy(&file, ArrayD::<f64>::zeros(IxDyn(&[3, 5])).view()).unwrap();
-    check(&array, &before);
+    check(&*array, &before);
     std::fs::remove_file(&file).unwrap();
-    check(&array, &before);
+    check(&*array, &before);
 }
 
 #[test]
@@ -171,11 +171,11 @@ fn large_rows_are_read_in_pieces() {
     let mut array = ArrayD::from_shape_fn(IxDyn(&[3, 50_000]), |i| (100_000 * i[0] + i[1]) as f64);
     let file = folder.path().join("x.npy");
     write_npy(&file, array.view()).unwrap();
-    check(&open::<f64>(file.clone()).unwrap(), &array);
+    check(&*open::<f64>(file.clone()).unwrap(), &array);
     array[[1, 40_000].as_slice()] = 1e39;
     write_npy(&file, array.view()).unwrap();
     let open = open::<f32>(file).unwrap();
-    rows(&open, 0..1).unwrap();
-    let message = rows(&open, 1..3).unwrap_err().to_string();
+    rows(&*open, 0..1).unwrap();
+    let message = rows(&*open, 1..3).unwrap_err().to_string();
     assert!(message.contains("x.npy[1, 40000]: 1e39 is beyond the range of f32"), "{message}");
 }

@@ -188,9 +188,9 @@ fn numbers_of_parameters_are_compared() {
         "theta_above - theta_below has 3 parameters, derivative has 4 parameters"
     );
     let arrays = Arrays::exact(fiducial(9), exact(5)).unwrap();
-    arrays.check_n_params("theta_fid", 4).unwrap();
+    arrays.spec().check_n_params("theta_fid", 4).unwrap();
     assert_eq!(
-        message(arrays.check_n_params("theta_fid", 2)),
+        message(arrays.spec().check_n_params("theta_fid", 2)),
         "derivative has 4 parameters, theta_fid has 2 parameters"
     );
 }

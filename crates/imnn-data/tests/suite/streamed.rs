@@ -9,7 +9,7 @@ use std::time::Duration;
 use imnn_data::arrays::{write_npy, write_npz};
 use imnn_data::{
     Arrays, DataError, DerivativeFiles, Files, FilesKind, HeldRows, Microbatch, ParameterSteps, Prefetch, RowArray,
-    Source, StackedRows, Streamed, Streaming,
+    RowSpec, Source, StackedRows, Streamed, Streaming,
 };
 use imnn_sim::{Key, Real};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
@@ -163,12 +163,8 @@ struct Odd {
 }
 
 impl RowArray<f32> for Odd {
-    fn label(&self) -> &str {
-        self.array.label()
-    }
-
-    fn shape(&self) -> &[usize] {
-        self.array.shape()
+    fn spec(&self) -> &RowSpec {
+        self.array.spec()
     }
 
     fn read(&self, rows: Range<usize>, to: &mut [f32]) -> Result<(), DataError> {

@@ -6,7 +6,7 @@ use crate::commands::Backend;
 use crate::commands::emulated::Emulated;
 use crate::{Cotangents, DeviceError, Keys, LossResult, Session, Start, Summaries, Task};
 use imnn_data::{
-    Arrays, DataError, Derivatives, HeldRows, Identity, Microbatch, OnTheFly, Prefetch, Source, Streamed, Streaming,
+    Arrays, DataError, DatasetSpec, HeldRows, Identity, Microbatch, OnTheFly, Prefetch, Source, Streamed, Streaming,
     simulate_exact,
 };
 use imnn_models::{Adam, Model, Optimiser, OptimiserConfig, dense, gelu, serial};
@@ -100,24 +100,8 @@ impl<S> Watched<S> {
 }
 
 impl<S: Source<f64>> Source<f64> for Watched<S> {
-    fn n_s(&self) -> usize {
-        self.inner.n_s()
-    }
-
-    fn n_d(&self) -> usize {
-        self.inner.n_d()
-    }
-
-    fn n_params(&self) -> usize {
-        self.inner.n_params()
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        self.inner.input_shape()
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        self.inner.derivatives()
+    fn spec(&self) -> &DatasetSpec {
+        self.inner.spec()
     }
 
     fn identity(&self) -> Identity {

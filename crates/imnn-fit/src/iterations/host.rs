@@ -2,13 +2,12 @@
 
 use super::Iterations;
 use crate::error::Result;
-use crate::measure::measure;
 use crate::state::TrainingState;
 use imnn_data::Source;
 use imnn_device::{Cotangents, Keys, Session, Task};
-use imnn_models::{Element, Optimiser};
+use imnn_models::{Element, Optimiser, Parameters};
 use imnn_sim::Key;
-use imnn_stats::{Loss, Record};
+use imnn_stats::{Loss, Record, Statistics};
 use ndarray::Array2;
 
 pub(crate) struct OnHost<'a, E: Element> {
@@ -61,4 +60,15 @@ impl<E: Element> Iterations<E> for OnHost<'_, E> {
         }
         Ok(Some(record))
     }
+}
+
+/// The statistics of the summaries of all simulations of a source.
+pub(crate) fn measure<E: Element>(
+    session: &mut dyn Session<E>,
+    parameters: &Parameters<E>,
+    source: &dyn Source<E>,
+    key: Key,
+) -> Result<Statistics> {
+    let summaries = session.forward(&Task { weights: parameters.values(), source, key }, false)?;
+    Ok(Statistics::new(summaries.x.view(), summaries.dx.view())?)
 }

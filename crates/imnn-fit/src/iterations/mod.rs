@@ -75,7 +75,6 @@ pub(crate) fn run<E: Element>(
     }
 }
 
-/// What came of one iteration.
 struct Iteration {
     training: Record,
     validation: Option<Record>,

@@ -9,20 +9,52 @@ pub struct Dtype {
     big_endian: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Bool,
-    I1,
-    I2,
-    I4,
-    I8,
-    U1,
-    U2,
-    U4,
-    U8,
-    F2,
-    F4,
-    F8,
+/// Makes of the kinds of elements an enumeration: how headers and numpy's documentation call each, what its bytes are, and
+/// what number.
+macro_rules! kinds {
+    ($($kind:ident: $code:pat, $name:literal, $type:ty, $number:expr;)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        enum Kind { $($kind),* }
+
+        impl Kind {
+            fn of(code: &str) -> Option<Self> {
+                match code {
+                    $($code => Some(Self::$kind),)*
+                    _ => None,
+                }
+            }
+
+            fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name),* }
+            }
+
+            fn size(self) -> usize {
+                match self { $(Self::$kind => size_of::<$type>()),* }
+            }
+
+            fn decode<E: Float>(self, big_endian: bool, bytes: &[u8], to: &mut [E]) {
+                match (self, big_endian) {
+                    $((Self::$kind, true) => convert(bytes, to, |bytes| $number(<$type>::from_be_bytes(bytes))),
+                    (Self::$kind, false) => convert(bytes, to, |bytes| $number(<$type>::from_le_bytes(bytes))),)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    Bool: "b1" | "?", "bool", u8, |x| of(f64::from(u8::from(x != 0)));
+    I1: "i1", "int8", i8, |x| of(f64::from(x));
+    I2: "i2", "int16", i16, |x| of(f64::from(x));
+    I4: "i4", "int32", i32, |x| of(f64::from(x));
+    I8: "i8", "int64", i64, |x| of(x as f64);
+    U1: "u1", "uint8", u8, |x| of(f64::from(x));
+    U2: "u2", "uint16", u16, |x| of(f64::from(x));
+    U4: "u4", "uint32", u32, |x| of(f64::from(x));
+    U8: "u8", "uint64", u64, |x| of(x as f64);
+    F2: "f2", "float16", u16, |x| of(half(x));
+    F4: "f4", "float32", f32, of;
+    F8: "f8", "float64", f64, of;
 }
 
 impl Dtype {
@@ -35,21 +67,7 @@ impl Dtype {
             [order @ (b'<' | b'>' | b'=' | b'|'), ..] => (*order, &text[1..]),
             _ => (b'=', text),
         };
-        let kind = match code {
-            "b1" | "?" => Kind::Bool,
-            "i1" => Kind::I1,
-            "i2" => Kind::I2,
-            "i4" => Kind::I4,
-            "i8" => Kind::I8,
-            "u1" => Kind::U1,
-            "u2" => Kind::U2,
-            "u4" => Kind::U4,
-            "u8" => Kind::U8,
-            "f2" => Kind::F2,
-            "f4" => Kind::F4,
-            "f8" => Kind::F8,
-            _ => return Err(advice(code)),
-        };
+        let kind = Kind::of(code).ok_or_else(|| advice(code))?;
         let big_endian = match order {
             b'>' => true,
             b'<' => false,
@@ -58,14 +76,19 @@ impl Dtype {
         Ok(Self { kind, big_endian })
     }
 
+    /// What numpy's documentation calls it: `float32`.
+    pub fn name(self) -> &'static str {
+        self.kind.name()
+    }
+
     /// The bytes of one element, at most 8.
     pub fn size(self) -> usize {
-        match self.kind {
-            Kind::Bool | Kind::I1 | Kind::U1 => 1,
-            Kind::I2 | Kind::U2 | Kind::F2 => 2,
-            Kind::I4 | Kind::U4 | Kind::F4 => 4,
-            Kind::I8 | Kind::U8 | Kind::F8 => 8,
-        }
+        self.kind.size()
+    }
+
+    /// Whether single precision holds every value of the type.
+    pub fn fits_single(self) -> bool {
+        self.size() < 4 || self.kind == Kind::F4
     }
 
     /// Writes the elements in `bytes` into `to`, as many.
@@ -75,35 +98,10 @@ impl Dtype {
     /// # Errors
     /// The value and its place in `to` where a finite value is not finite in `E`.
     pub fn decode<E: Float>(self, bytes: &[u8], to: &mut [E]) -> Result<(), (f64, usize)> {
-        /// Goes through the bytes of one type, the choice of byte order outside the loop.
-        macro_rules! each {
-            ($type:ty, $convert:expr) => {
-                if self.big_endian {
-                    convert(bytes, to, |bytes| $convert(<$type>::from_be_bytes(bytes)))
-                } else {
-                    convert(bytes, to, |bytes| $convert(<$type>::from_le_bytes(bytes)))
-                }
-            };
-        }
-        match self.kind {
-            Kind::Bool => each!(u8, |x| of(f64::from(u8::from(x != 0)))),
-            Kind::I1 => each!(i8, |x| of(f64::from(x))),
-            Kind::I2 => each!(i16, |x| of(f64::from(x))),
-            Kind::I4 => each!(i32, |x| of(f64::from(x))),
-            Kind::I8 => each!(i64, |x| of(x as f64)),
-            Kind::U1 => each!(u8, |x| of(f64::from(x))),
-            Kind::U2 => each!(u16, |x| of(f64::from(x))),
-            Kind::U4 => each!(u32, |x| of(f64::from(x))),
-            Kind::U8 => each!(u64, |x| of(x as f64)),
-            Kind::F2 => each!(u16, |x| of(half(x))),
-            Kind::F4 => each!(f32, of),
-            Kind::F8 => {
-                each!(f64, of);
-                // No other type holds a number beyond the range of single precision.
-                if !to.iter().fold(true, |finite, value| finite & value.is_finite()) {
-                    return self.overflow(bytes, to);
-                }
-            }
+        self.kind.decode(self.big_endian, bytes, to);
+        // No other type holds a number beyond the range of single precision.
+        if self.kind == Kind::F8 && !to.iter().fold(true, |finite, value| finite & value.is_finite()) {
+            return self.overflow(bytes, to);
         }
         Ok(())
     }

@@ -83,16 +83,10 @@ impl Header {
         (self.len * self.dtype.size()) as u64
     }
 
-    /// There are `found` bytes of data, fewer than the header promises.
-    pub fn truncated(&self, found: u64) -> NpyError {
+    /// There are `found` bytes of data, others than the header promises.
+    pub fn wrong_length(&self, found: u64) -> NpyError {
         let (dtype, shape, expected) = (self.descr.clone(), self.shape.clone(), self.n_bytes());
-        NpyError::Truncated { dtype, shape, expected, found }
-    }
-
-    /// There are `found` bytes of data, more than the header promises.
-    pub(super) fn trailing(&self, found: u64) -> NpyError {
-        let (dtype, shape, expected) = (self.descr.clone(), self.shape.clone(), self.n_bytes());
-        NpyError::Trailing { dtype, shape, expected, found }
+        NpyError::Length { dtype, shape, expected, found }
     }
 
     fn parse(text: &str, data_offset: u64) -> Result<Self, NpyError> {

@@ -1,6 +1,5 @@
 //! The few Python literals that the header of a `.npy` file is written in.
 
-/// A Python literal.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Literal {
     /// `'<f8'`

@@ -45,34 +45,16 @@ pub enum NpyError {
     /// The header cannot be understood.
     #[error("the .npy header is malformed: {0}")]
     Header(String),
-    /// There are fewer bytes than the header promises.
-    #[error(
-        "truncated: {} of {dtype} need {expected} bytes, {found} are there; copy or write the file again",
-        tuple(shape)
-    )]
-    Truncated {
+    /// There are fewer or more bytes than the header promises.
+    #[error("{}", wrong_length(dtype, shape, *expected, *found))]
+    Length {
         /// The element type in the header.
         dtype: String,
         /// The shape in the header.
         shape: Vec<usize>,
         /// The bytes of data that the header promises.
         expected: u64,
-        /// The bytes of data that are there.
-        found: u64,
-    },
-    /// There are more bytes than the header promises.
-    #[error(
-        "{found} bytes of data where {} of {dtype} need {expected}; the header and the data do not belong together",
-        tuple(shape)
-    )]
-    Trailing {
-        /// The element type in the header.
-        dtype: String,
-        /// The shape in the header.
-        shape: Vec<usize>,
-        /// The bytes of data that the header promises.
-        expected: u64,
-        /// The bytes of data that are there (in a compressed member: at least).
+        /// The bytes of data that are there (in a compressed member, if there are more: at least).
         found: u64,
     },
     /// The elements are of a type that cannot be read as real numbers.
@@ -95,4 +77,16 @@ pub enum NpyError {
         /// The precision asked for.
         precision: &'static str,
     },
+}
+
+fn wrong_length(dtype: &str, shape: &[usize], expected: u64, found: u64) -> String {
+    let shape = tuple(shape);
+    match found < expected {
+        true => format!(
+            "truncated: {shape} of {dtype} need {expected} bytes, {found} are there; copy or write the file again"
+        ),
+        false => format!(
+            "{found} bytes of data where {shape} of {dtype} need {expected}; the header and the data do not belong together"
+        ),
+    }
 }

@@ -45,15 +45,8 @@ impl<R: Read> Reader<R> {
     /// As [`read`](Self::read).
     pub fn header(&mut self) -> Result<Header, NpyError> {
         let header = Header::read(&mut self.reader)?;
-        let expected = header.n_bytes();
         let found = self.len.saturating_sub(header.data_offset);
-        if found < expected {
-            return Err(header.truncated(found));
-        }
-        if found > expected {
-            return Err(header.trailing(found));
-        }
-        Ok(header)
+        if found == header.n_bytes() { Ok(header) } else { Err(header.wrong_length(found)) }
     }
 
     /// Reads the data behind the header.
@@ -73,7 +66,7 @@ impl<R: Read> Reader<R> {
         values.try_reserve_exact(in_advance).map_err(|_| NpyError::Io(ErrorKind::OutOfMemory.into()))?;
         let found = self.append(header, &shape, 0, len, &mut values)?;
         if values.len() < len {
-            return Err(header.truncated(found));
+            return Err(header.wrong_length(found));
         }
         if shape == header.shape {
             self.end(header)?;
@@ -110,16 +103,17 @@ impl<R: Read> Reader<R> {
         to: &mut Vec<E>,
     ) -> Result<u64, NpyError> {
         let size = header.dtype.size();
-        let mut chunk = [0; CHUNK];
+        let mut chunk = Vec::with_capacity(CHUNK);
         while to.len() < n {
             let wanted = (n - to.len()).min(CHUNK / size) * size;
-            let n_bytes = fill(&mut self.reader, &mut chunk[..wanted])?;
+            chunk.clear();
+            let n_bytes = self.reader.by_ref().take(wanted as u64).read_to_end(&mut chunk)?;
             let done = to.len();
             if n_bytes < wanted {
                 return Ok(((first + done) * size + n_bytes) as u64);
             }
             to.resize(done + wanted / size, E::zero());
-            let decoded = header.dtype.decode(&chunk[..wanted], &mut to[done..]);
+            let decoded = header.dtype.decode(&chunk, &mut to[done..]);
             decoded.map_err(|(value, at)| NpyError::Overflow {
                 index: unravel(first + done + at, shape, header.fortran_order),
                 value,
@@ -134,25 +128,11 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// If there are more bytes, or the checksum of an archive is wrong.
     pub fn end(&mut self, header: &Header) -> Result<(), NpyError> {
-        match fill(&mut self.reader, &mut [0])? {
+        match self.reader.by_ref().take(1).read_to_end(&mut vec![])? {
             0 => Ok(()),
-            _ => Err(header.trailing(header.n_bytes() + 1)),
+            _ => Err(header.wrong_length(header.n_bytes() + 1)),
         }
     }
-}
-
-/// Fills `bytes` as far as the reader goes and returns how far that is.
-fn fill(reader: &mut impl Read, bytes: &mut [u8]) -> std::io::Result<usize> {
-    let mut n = 0;
-    while n < bytes.len() {
-        match reader.read(&mut bytes[n..]) {
-            Ok(0) => break,
-            Ok(more) => n += more,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(n)
 }
 
 /// The first rows of an array in Fortran order, in row-major order.

@@ -22,7 +22,6 @@ pub(crate) trait Listed: Any + Debug + Send + Sync + Sized {
     fn build(&self, at: &mut Builder) -> Result<(), BuildError>;
 }
 
-/// How run files write a layer.
 pub(crate) enum Form<K> {
     /// By its name alone.
     Name(K),
@@ -44,7 +43,6 @@ pub(crate) enum Form<K> {
     },
 }
 
-/// Reads a list of layers.
 pub(crate) type ReadNetwork = fn(&Item<'_>) -> Result<Network>;
 
 impl<K: Listed> Kind for K {
@@ -64,7 +62,6 @@ impl<K: Listed> Kind for K {
     }
 }
 
-/// A layer in the list.
 pub(crate) struct Listing {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,

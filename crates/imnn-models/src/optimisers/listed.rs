@@ -8,12 +8,10 @@ use imnn_compute::Number;
 use serde::{Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
-/// The settings of an optimiser.
 pub(crate) trait Settings: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The learning rate.
     fn rate(&self) -> &Schedule;
 
-    /// The learning rate, to be changed.
     fn rate_mut(&mut self) -> &mut Schedule;
 
     /// Refuses settings that are out of their range.
@@ -141,7 +139,6 @@ pub(super) fn checked<O: Settings>(optimiser: O) -> Result<O> {
     Ok(optimiser)
 }
 
-/// The default settings with this learning rate.
 pub(super) fn with_rate<O: Settings>(rate: impl Into<Schedule>) -> Result<O> {
     let mut optimiser = O::default();
     *optimiser.rate_mut() = rate.into();

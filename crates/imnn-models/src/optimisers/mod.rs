@@ -19,7 +19,7 @@ pub use state::OptimiserState;
 
 use crate::catalogue::{self, Catalogued};
 use crate::error::Result;
-use crate::settings::{Fields, Item, Setting};
+use crate::settings::{Item, Setting};
 use imnn_compute::Number;
 use listed::{Listed, out_of_range, read, write};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
@@ -100,7 +100,7 @@ macro_rules! optimisers {
             }
 
             /// The optimisers that these fields name.
-            fn read_all(fields: &Fields<'_>) -> Result<Vec<Method>> {
+            fn read_all(fields: &Item<'_>) -> Result<Vec<Method>> {
                 let mut methods = Vec::new();
                 $(
                     if let Some(item) = fields.get($optimiser::NAME) {
@@ -193,7 +193,7 @@ impl OptimiserConfig {
         let item = Item::new(ROOT, value);
         let names: Vec<&str> = catalogue().into_iter().map(|optimiser| optimiser.name).collect();
         let fields = item.fields(&[&names[..], &["clip_norm", "clip_value"]].concat())?;
-        let mut methods = Method::read_all(&fields)?.into_iter();
+        let mut methods = Method::read_all(fields)?.into_iter();
         let optimiser = match (methods.next(), methods.next()) {
             (Some(method), None) => method,
             (None, _) => {

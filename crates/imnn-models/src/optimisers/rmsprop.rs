@@ -39,7 +39,7 @@ vectorised! {
     fn update<'a, E>(c: Coefficients<E>, g: &'a [E], v: &'a mut [E], w: &'a mut [E]) {
         for ((w, &g), v) in w.iter_mut().zip(g).zip(v) {
             *v = c.rest * (g * g) + c.decay * *v;
-            *w = *w - c.rate * g / (v.sqrt() + c.epsilon);
+            *w -= c.rate * g / (v.sqrt() + c.epsilon);
         }
     }
 }

@@ -51,7 +51,7 @@ impl Listed for Sgd {
         for ((w, &g), v) in parameters.iter_mut().zip(gradient).zip(v) {
             *v = momentum * *v + g;
             let direction = if self.nesterov { g + momentum * *v } else { *v };
-            *w = *w - rate * direction;
+            *w -= rate * direction;
         }
     }
 }

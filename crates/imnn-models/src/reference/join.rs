@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::primitive::Join;
 use crate::tape::{Dual, Matrix, Tape, cpu, recorded, to_vec};
 use dfdx::shapes::HasShape;
-use dfdx::tensor::{Cpu, Merge, NoneTape, SplitTape, Tensor};
+use dfdx::tensor::{Cpu, Merge, SplitTape, Tensor};
 
 /// The outputs of branches, which end in so many positions, as one.
 pub(super) fn join<E: Element>(join: Join, positions: usize, outputs: Vec<Dual<E>>) -> Result<Dual<E>> {
@@ -66,8 +66,11 @@ fn concat<E: Element>(parts: Vec<Matrix<E>>, widths: Vec<usize>) -> Result<Matri
     })
 }
 
+/// A matrix without its tape.
+type Plain<E> = Tensor<(usize, usize), E, Cpu>;
+
 /// Matrices without their tapes, and the tapes as one.
-fn merged<E: Element>(parts: Vec<Matrix<E>>) -> (Vec<Tensor<(usize, usize), E, Cpu, NoneTape>>, Tape<E>) {
+fn merged<E: Element>(parts: Vec<Matrix<E>>) -> (Vec<Plain<E>>, Tape<E>) {
     let (parts, tapes): (Vec<_>, Vec<_>) = parts.into_iter().map(SplitTape::split_tape).unzip();
     (parts, tapes.into_iter().reduce(Merge::merge).unwrap_or_default())
 }

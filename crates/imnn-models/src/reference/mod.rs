@@ -9,7 +9,7 @@ mod pool;
 
 use crate::element::{Element, Family};
 use crate::error::Result;
-use crate::layout::Layout;
+use crate::layout::{Entry, Layout};
 use crate::model::Model;
 use crate::primitive::{Op, Primitive};
 use crate::tape::{Dual, Matrix, Tape, Vector, add_gradient, back_propagate, to_vec};
@@ -46,7 +46,6 @@ pub struct Output<E> {
 /// # Errors
 /// If dfdx or a user's layer refuses an operation.
 pub fn forward<E: Element>(model: &Model, parameters: &[E], batch: &Batch<'_, E>) -> Result<Output<E>> {
-    /// [`forward`] in one type.
     struct Forward;
     impl Family for Forward {
         type Of<E: Element> = fn(&Model, &[E], &Batch<'_, E>) -> Result<Output<E>>;
@@ -69,7 +68,6 @@ pub fn backward<E: Element>(
     cotangents: &Output<E>,
     gradient: &mut [E],
 ) -> Result<()> {
-    /// [`backward`] in one type.
     struct Backward;
     impl Family for Backward {
         type Of<E: Element> = fn(&Model, &[E], &Batch<'_, E>, &Output<E>, &mut [E]) -> Result<()>;
@@ -81,9 +79,8 @@ fn forward_typed<E: Element>(model: &Model, parameters: &[E], batch: &Batch<'_, 
 where
     Cpu: Device<E>,
 {
-    let pass = Pass::run(model, parameters, batch, Tape::off())?;
-    let tangents = pass.output.tangents().map(to_vec).unwrap_or_default();
-    Ok(Output { values: to_vec(pass.output.values()), tangents })
+    let (_, output) = pass(model, parameters, batch, Tape::off())?;
+    Ok(Output { values: to_vec(output.values()), tangents: output.tangents().map(to_vec).unwrap_or_default() })
 }
 
 fn backward_typed<E: Element>(
@@ -97,48 +94,42 @@ where
     Cpu: Device<E>,
 {
     let tape = Tape::recording();
-    let pass = Pass::run(model, parameters, batch, tape.clone())?;
-    let (values, tangents) = pass.output.into_parts();
+    let (weights, output) = pass(model, parameters, batch, tape.clone())?;
+    let (values, tangents) = output.into_parts();
     let mut outputs = vec![(values, cotangents.values.clone())];
     outputs.extend(tangents.map(|tangents| (tangents, cotangents.tangents.clone())));
     let mut gradients = back_propagate(&tape, outputs)?;
-    for (entry, weight) in model.layout().entries().iter().zip(&pass.weights) {
+    for (entry, weight) in model.layout().entries().iter().zip(&weights) {
         add_gradient(&mut gradients, weight, &mut gradient[entry.range()])?;
     }
     Ok(())
 }
 
-/// One pass through a network.
-struct Pass<E: Element> {
-    weights: Vec<Vector<E>>,
-    output: Dual<E>,
-}
-
-impl<E: Element> Pass<E>
+/// One pass through a network: an array for each entry of the layout, and what comes out.
+fn pass<E: Element>(
+    model: &Model,
+    parameters: &[E],
+    batch: &Batch<'_, E>,
+    tape: Tape<E>,
+) -> Result<(Vec<Vector<E>>, Dual<E>)>
 where
     Cpu: Device<E>,
 {
-    fn run(model: &Model, parameters: &[E], batch: &Batch<'_, E>, tape: Tape<E>) -> Result<Self> {
-        let device = Cpu::default();
-        let size = model.input_size();
-        let matrix = |data: &[E]| -> Result<Matrix<E>> {
-            let tensor = device.try_tensor_from_vec(data.to_vec(), (data.len() / size, size))?;
-            Ok(tensor.put_tape(tape.clone()))
-        };
-        let weights = model
-            .layout()
-            .entries()
-            .iter()
-            .map(|entry| {
-                let tensor = device.try_tensor_from_vec(parameters[entry.range()].to_vec(), (entry.len(),))?;
-                Ok(tensor.put_tape(tape.clone()))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let tangents = if batch.tangents.is_empty() { None } else { Some(matrix(batch.tangents)?) };
-        let input = Dual::new(matrix(batch.values)?, tangents)?;
-        let output = Weights { layout: model.layout(), arrays: &weights }.run(model.primitives(), input)?;
-        Ok(Pass { weights, output })
-    }
+    let device = Cpu::default();
+    let size = model.input_size();
+    let matrix = |data: &[E]| -> Result<Matrix<E>> {
+        let tensor = device.try_tensor_from_vec(data.to_vec(), (data.len() / size, size))?;
+        Ok(tensor.put_tape(tape.clone()))
+    };
+    let weight = |entry: &Entry| -> Result<Vector<E>> {
+        let tensor = device.try_tensor_from_vec(parameters[entry.range()].to_vec(), (entry.len(),))?;
+        Ok(tensor.put_tape(tape.clone()))
+    };
+    let weights = model.layout().entries().iter().map(weight).collect::<Result<Vec<_>>>()?;
+    let tangents = if batch.tangents.is_empty() { None } else { Some(matrix(batch.tangents)?) };
+    let input = Dual::new(matrix(batch.values)?, tangents)?;
+    let output = Weights { layout: model.layout(), arrays: &weights }.run(model.primitives(), input)?;
+    Ok((weights, output))
 }
 
 /// The weights of a pass: an array for each entry of the layout.

@@ -49,7 +49,6 @@ pub(crate) fn recorded<E: Element, S: Shape>(
     Ok(output.put_tape(tape))
 }
 
-/// The device of a tensor.
 pub(crate) fn cpu<S: Shape, E: Element, T>(tensor: &Tensor<S, E, Cpu, T>) -> Cpu {
     tensor.device().clone()
 }

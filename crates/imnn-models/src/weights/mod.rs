@@ -1,17 +1,43 @@
 //! Weights and optimiser states in files.
 
-mod file;
 mod npz;
 mod safe;
 mod state;
 
 use crate::error::{ModelError, Result};
 use crate::layout::{Layout, Parameters};
-use file::Format;
 use imnn_io::atomic::write;
 use imnn_sim::Real;
 use std::path::Path;
 use std::sync::Arc;
+
+/// How weights are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Safetensors,
+    Npz,
+}
+
+impl Format {
+    /// The format that the name of the file ends in.
+    fn of(path: &Path) -> Result<Self> {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("safetensors") => Ok(Format::Safetensors),
+            Some("npz") => Ok(Format::Npz),
+            _ => refuse(path, "weights are kept in files that end in .safetensors or .npz"),
+        }
+    }
+}
+
+/// The error `path: message`.
+fn refuse<T>(path: &Path, message: impl Into<String>) -> Result<T> {
+    Err(ModelError::File { path: path.into(), message: message.into() })
+}
+
+/// All bytes of a file.
+fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).or_else(|error| refuse(path, format!("cannot read it: {error}")))
+}
 
 /// Named arrays that a file holds.
 trait Archive {
@@ -49,7 +75,7 @@ impl<E: Real> Parameters<E> {
     /// If the name ends otherwise or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let bytes = self.encode(Format::of(path)?).or_else(|message| file::refuse(path, message))?;
+        let bytes = self.encode(Format::of(path)?).or_else(|message| refuse(path, message))?;
         Ok(write(path, bytes)?)
     }
 
@@ -61,7 +87,7 @@ impl<E: Real> Parameters<E> {
     pub fn load(path: impl AsRef<Path>, layout: &Arc<Layout>) -> Result<Self> {
         let path = path.as_ref();
         let format = Format::of(path)?;
-        Self::decode(format, path, &file::read(path)?, layout)
+        Self::decode(format, path, &read_bytes(path)?, layout)
     }
 
     fn encode(&self, format: Format) -> Result<Vec<u8>, String> {
@@ -76,13 +102,11 @@ impl<E: Real> Parameters<E> {
 
     /// The weights in the bytes of the file `path`.
     fn decode(format: Format, path: &Path, bytes: &[u8], layout: &Arc<Layout>) -> Result<Self> {
+        let in_file = |message| ModelError::File { path: path.into(), message };
         let mut archive: Box<dyn Archive + '_> = match format {
-            Format::Safetensors => Box::new(
-                safe::SafeArchive::new(bytes, safe::PARAMETERS).or_else(|message| file::refuse(path, message))?,
-            ),
-            Format::Npz => Box::new(npz::NpzArchive::new(bytes).or_else(|message| file::refuse(path, message))?),
+            Format::Safetensors => Box::new(safe::SafeArchive::new(bytes, safe::PARAMETERS).map_err(in_file)?),
+            Format::Npz => Box::new(npz::NpzArchive::new(bytes).map_err(in_file)?),
         };
-        let archive = archive.as_mut();
         let other_network = |message: String| {
             Err(ModelError::Parameters {
                 origin: path.display().to_string(),
@@ -95,7 +119,7 @@ impl<E: Real> Parameters<E> {
             if !names.contains(&entry.name) {
                 return other_network(format!("the array {} of shape {:?} is missing", entry.name, entry.shape));
             }
-            let shape = archive.shape(&entry.name).or_else(|message| file::refuse(path, message))?;
+            let shape = archive.shape(&entry.name).map_err(in_file)?;
             if shape != entry.shape {
                 return other_network(format!("{} has the shape {shape:?}, expected {:?}", entry.name, entry.shape));
             }
@@ -104,9 +128,8 @@ impl<E: Real> Parameters<E> {
             return other_network(format!("the network has no array {:?}", imnn_io::text::shortened(name)));
         }
         for entry in layout.entries() {
-            let values = archive.read(&entry.name).or_else(|message| file::refuse(path, message))?;
-            fill(&mut parameters.values_mut()[entry.range()], &values, &entry.name)
-                .or_else(|message| file::refuse(path, message))?;
+            let values = archive.read(&entry.name).map_err(in_file)?;
+            fill(&mut parameters.values_mut()[entry.range()], &values, &entry.name).map_err(in_file)?;
         }
         Ok(parameters)
     }

@@ -1,6 +1,6 @@
 //! Optimiser states in files.
 
-use super::{Archive, Entry, file, fill, safe};
+use super::{Archive, Entry, fill, read_bytes, refuse, safe};
 use crate::error::Result;
 use crate::optimisers::OptimiserState;
 use imnn_io::atomic::write;
@@ -14,7 +14,7 @@ impl<E: Real> OptimiserState<E> {
     /// If the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        Ok(write(path, self.encode().or_else(|message| file::refuse(path, message))?)?)
+        Ok(write(path, self.encode().or_else(|message| refuse(path, message))?)?)
     }
 
     /// Reads a state that [`OptimiserState::save`] wrote, in single or double precision, whichever is wanted here.
@@ -24,7 +24,7 @@ impl<E: Real> OptimiserState<E> {
     /// If the file cannot be read, is something else, or an entry is not finite.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        Self::decode(&file::read(path)?).or_else(|message| file::refuse(path, message))
+        Self::decode(&read_bytes(path)?).or_else(|message| refuse(path, message))
     }
 
     fn encode(&self) -> Result<Vec<u8>, String> {

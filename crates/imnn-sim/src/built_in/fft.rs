@@ -50,7 +50,6 @@ impl SquareFft {
     }
 }
 
-/// Transposes a square matrix in place.
 fn transpose(matrix: &mut [Complex64], n: usize) {
     // Blocks keep both sides of the swap in cache.
     const BLOCK: usize = 16;

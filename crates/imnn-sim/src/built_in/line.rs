@@ -99,7 +99,6 @@ impl NoisyLine {
     /// A line seen at the points `x`, without slope scatter.
     ///
     /// # Errors
-    ///
     /// [`SimError::Setting`] when there is no point, [`SimError::NotFinite`] when one is not finite.
     pub fn new(x: Vec<f64>) -> Result<Self, SimError> {
         if x.is_empty() {
@@ -112,7 +111,6 @@ impl NoisyLine {
     /// Adds a slope scatter of this variance, common to all points of a simulation.
     ///
     /// # Errors
-    ///
     /// [`SimError::Setting`] unless the variance is finite and not negative.
     pub fn with_slope_variance(mut self, variance: f64) -> Result<Self, SimError> {
         if !(variance.is_finite() && variance >= 0.0) {
@@ -135,7 +133,6 @@ impl NoisyLine {
     /// The exact Fisher information, `(1, 1)`.
     ///
     /// # Errors
-    ///
     /// Those of [`Simulator::check`].
     pub fn fisher(&self, theta: &[f64]) -> Result<Vec<f64>, SimError> {
         self.check(theta)?;

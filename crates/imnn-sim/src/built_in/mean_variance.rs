@@ -21,7 +21,6 @@ use serde::{Deserialize, Serialize};
 /// `theta = (mu, Sigma)`, data `(n_data)`.
 ///
 /// # References
-///
 /// T. Charnock, G. Lavaux, B. D. Wandelt, Phys. Rev. D 97, 083004 (2018). The Fisher
 /// information is that of M. Tegmark, A. Taylor, A. Heavens, ApJ 480, 22 (1997), eq. 15, with
 /// `C = Sigma I`.
@@ -70,7 +69,6 @@ impl GaussianMeanVariance {
     /// The exact Fisher information matrix, `(2, 2)` row-major.
     ///
     /// # Errors
-    ///
     /// Those of [`Simulator::check`].
     pub fn fisher(&self, theta: &[f64]) -> Result<Vec<f64>, SimError> {
         self.check(theta)?;

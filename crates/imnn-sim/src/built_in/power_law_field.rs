@@ -53,14 +53,12 @@ use crate::{Key, SimError, Simulator, check_parameters};
 /// `theta = (A, B)`, data `(n, n, 1)`.
 ///
 /// # Cost
-///
 /// The field and `dd/dB` are both real and travel through one complex inverse transform as its real
 /// and imaginary part, so the derivative is free. Transforms are planned once and shared by clones.
 /// The FFT picks its kernels by the processor: the same key gives the same bits on one machine, and
 /// the same numbers to rounding on another.
 ///
 /// # References
-///
 /// The Fisher information is that of M. Tegmark, A. Taylor, A. Heavens, ApJ 480, 22 (1997), eq. 15,
 /// with the covariance diagonal in Fourier space. The power-law field is an example of the
 /// original Python package `imnn`, whose field is not exactly Gaussian and whose quoted information
@@ -119,7 +117,6 @@ impl PowerLawField {
     /// A field on `n x n` pixels of unit side.
     ///
     /// # Errors
-    ///
     /// [`SimError::Setting`] unless `n` is from 2 to 16384.
     pub fn new(n: usize) -> Result<Self, SimError> {
         if !(2..=MAX_SIDE).contains(&n) {
@@ -131,7 +128,6 @@ impl PowerLawField {
     /// Sets the side of the whole field, by default `n`.
     ///
     /// # Errors
-    ///
     /// [`SimError::Setting`] unless it is finite and above 0.
     pub fn with_length(mut self, length: f64) -> Result<Self, SimError> {
         if !(length.is_finite() && length > 0.0) {
@@ -161,7 +157,6 @@ impl PowerLawField {
     /// The exact Fisher information matrix, `(2, 2)` row-major.
     ///
     /// # Errors
-    ///
     /// Those of [`Simulator::check`].
     pub fn fisher(&self, theta: &[f64]) -> Result<Vec<f64>, SimError> {
         self.check(theta)?;

@@ -15,7 +15,6 @@ pub(super) struct Signal {
 }
 
 impl Signal {
-    /// Whether nothing of it is seen.
     pub(super) fn is_noise(&self) -> bool {
         !self.in_values && self.z.iter().all(|z| z.abs() < 3.0)
     }

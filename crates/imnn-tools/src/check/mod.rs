@@ -35,8 +35,7 @@ use imnn_sim::Key;
 pub use pairs::Pairing;
 pub use scan::Scanned;
 
-use imnn_data::ArraySet;
-use imnn_data::{Files, RowOptions};
+use imnn_data::{ArraySet, DatasetSpec, Files, RowOptions};
 
 /// How much is looked at.
 #[derive(Clone, Debug)]
@@ -94,14 +93,8 @@ pub struct Report {
 pub struct SetReport {
     /// `"training"` or `"validation"`.
     pub name: &'static str,
-    /// The simulations.
-    pub n_s: usize,
-    /// Those with derivatives.
-    pub n_d: usize,
-    /// The shape of one.
-    pub input_shape: Vec<usize>,
-    /// Whether the derivatives are simulations below and above.
-    pub numerical: bool,
+    /// The shapes and counts.
+    pub spec: DatasetSpec,
     /// What was seen of the simulations.
     pub fiducial: Scanned,
     /// What was seen of the derivatives.
@@ -132,8 +125,20 @@ impl Report {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 
-    fn add(&mut self, severity: Severity, message: impl Into<String>) {
-        self.findings.push(Finding { severity, message: message.into() });
+    fn add(&mut self, severity: Severity, message: String) {
+        self.findings.push(Finding { severity, message });
+    }
+
+    fn error(&mut self, message: String) {
+        self.add(Severity::Error, message);
+    }
+
+    fn warn(&mut self, message: String) {
+        self.add(Severity::Warning, message);
+    }
+
+    fn note(&mut self, message: String) {
+        self.add(Severity::Note, message);
     }
 }
 
@@ -147,7 +152,7 @@ pub fn check(training: &Files, validation: Option<&Files>, options: &CheckOption
         let Some(files) = files else { continue };
         match ArraySet::open(files, &options.options) {
             Ok(set) => opened.push((name, set)),
-            Err(error) => report.add(Severity::Error, error.to_string()),
+            Err(error) => report.error(error.to_string()),
         }
     }
     let mut hashes = vec![];
@@ -157,7 +162,7 @@ pub fn check(training: &Files, validation: Option<&Files>, options: &CheckOption
                 report.sets.push(of_set);
                 hashes.append(&mut of_rows);
             }
-            Err(error) => report.add(Severity::Error, error.to_string()),
+            Err(error) => report.error(error.to_string()),
         }
     }
     scan::duplicates(&opened, hashes, &mut report);
@@ -184,19 +189,15 @@ fn one(
 ) -> Result<Checked, imnn_data::DataError> {
     let spec = &set.spec;
     let (n_s, n_d) = (spec.n_s, spec.n_d);
-    let numerical = spec.derivatives.sides() == 2;
     if n_s < spec.n_params + 2 {
         let least = spec.n_params + 2;
-        report.add(
-            Severity::Error,
-            format!(
-                "{name}: {n_s} simulations give no covariance of {} summaries; at least {least} are needed",
-                spec.n_params
-            ),
-        );
+        report.error(format!(
+            "{name}: {n_s} simulations give no covariance of {} summaries; at least {least} are needed",
+            spec.n_params
+        ));
     }
     if n_d < n_s {
-        report.add(Severity::Note, format!("{name}: the first {n_d} of {n_s} simulations have derivatives"));
+        report.note(format!("{name}: the first {n_d} of {n_s} simulations have derivatives"));
     }
     let [of_rows, of_sample] = options.key.split();
     let shared = options.bytes / 8 / 2;
@@ -204,20 +205,10 @@ fn one(
     let (fiducial, hashes) = scan::scan(name, &*set.fiducial, &rows, true, report)?;
     let rows = sample::rows(n_d, spec.change_len(), shared, of_rows);
     let (derivative, _) = scan::scan(name, &*set.derivative, &rows, false, report)?;
-    let mut of_set = SetReport {
-        name,
-        n_s,
-        n_d,
-        input_shape: spec.input_shape.clone(),
-        numerical,
-        fiducial,
-        derivative,
-        compared: 0,
-        parameters: vec![],
-    };
+    let mut of_set = SetReport { name, spec: spec.clone(), fiducial, derivative, compared: 0, parameters: vec![] };
     let sample = sample::gather(set, options.rows, of_sample)?;
     of_set.compared = sample.rows.len();
-    if numerical {
+    if spec.derivatives.sides() == 2 {
         seeds::numerical(&mut of_set, set, files, &sample, report);
     } else {
         seeds::exact(&mut of_set, set, &sample, report);
@@ -234,7 +225,7 @@ fn alike(training: &ArraySet<f64>, validation: &ArraySet<f64>, report: &mut Repo
     ] {
         if found != expected {
             let message = format!("validation: the {what} is {found}, where that of training is {expected}");
-            report.add(Severity::Error, message);
+            report.error(message);
         }
     }
     let [a, b] = &report.sets[..] else { return };
@@ -244,13 +235,10 @@ fn alike(training: &ArraySet<f64>, validation: &ArraySet<f64>, report: &mut Repo
     if a.std() > 0.0 && (!(0.5..=2.0).contains(&ratio) || apart > 3.0 * a.std()) {
         let numbers =
             |of: &crate::inspect::Statistics| format!("mean {:.4e}, standard deviation {:.4e}", of.mean, of.std());
-        report.add(
-            Severity::Warning,
-            format!(
-                "validation has {}, training {}: are they in the same units, and transformed alike?",
-                numbers(&b),
-                numbers(&a)
-            ),
-        );
+        report.warn(format!(
+            "validation has {}, training {}: are they in the same units, and transformed alike?",
+            numbers(&b),
+            numbers(&a)
+        ));
     }
 }

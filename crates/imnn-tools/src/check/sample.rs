@@ -24,16 +24,18 @@ pub(super) fn rows(n_rows: usize, row_len: usize, values: u64, key: Key) -> Vec<
     if n_rows <= most {
         return std::iter::once(0..n_rows).collect();
     }
-    let (runs, wanted) = (n_rows / RUN, most / RUN);
+    spread(n_rows / RUN, most / RUN, key).into_iter().map(|run| run * RUN..(run + 1) * RUN).collect()
+}
+
+/// One number below `n` in each of as many equal parts: spread over the whole, and never twice the same.
+fn spread(n: usize, parts: usize, key: Key) -> Vec<usize> {
     let mut rng = key.rng();
-    // One run in each of as many equal parts: spread over the whole, and never twice the same.
-    (0..wanted)
-        .map(|k| {
-            let (low, high) = (k * runs / wanted, (k + 1) * runs / wanted);
-            let run = low + ((u128::from(rng.next_u64()) * (high - low) as u128) >> 64) as usize;
-            run * RUN..(run + 1) * RUN
-        })
-        .collect()
+    let start = |k: usize| (k as u128 * n as u128 / parts as u128) as usize;
+    let draw = |k| {
+        let (low, high) = (start(k), start(k + 1));
+        low + ((u128::from(rng.next_u64()) * (high - low) as u128) >> 64) as usize
+    };
+    (0..parts).map(draw).collect()
 }
 
 /// Rows with derivatives, and what was read of them: arrays `(rows, values)`, all of the same values.
@@ -80,19 +82,9 @@ pub(super) fn gather(set: &ArraySet<f64>, n_rows: usize, key: Key) -> Result<Sam
     Ok(Sample { rows, fiducial: array(fiducial), changes })
 }
 
-/// The places of at most `most` values of a row: one in each of as many equal parts.
+/// The places of at most `most` values of a row.
 fn columns(row_len: usize, most: usize, key: Key) -> Vec<usize> {
-    if row_len <= most {
-        return (0..row_len).collect();
-    }
-    let mut rng = key.rng();
-    let part = |k: usize| (k as u128 * row_len as u128 / most as u128) as usize;
-    (0..most)
-        .map(|k| {
-            let (low, high) = (part(k), part(k + 1));
-            low + ((u128::from(rng.next_u64()) * (high - low) as u128) >> 64) as usize
-        })
-        .collect()
+    if row_len <= most { (0..row_len).collect() } else { spread(row_len, most, key) }
 }
 
 #[cfg(test)]

@@ -5,9 +5,7 @@ use std::ops::Range;
 
 use super::{Report, Severity};
 use crate::inspect::Statistics;
-use imnn_data::ArraySet;
-use imnn_data::rows_at_once;
-use imnn_data::{DataError, RowArray};
+use imnn_data::{ArraySet, DataError, RowArray, pieces};
 use imnn_io::text::{plural, unravel};
 
 /// What was seen of an array.
@@ -42,7 +40,6 @@ pub(super) fn scan(
     report: &mut Report,
 ) -> Result<(Scanned, Vec<RowHash>), DataError> {
     let len: usize = array.shape().iter().skip(1).product();
-    let at_once = rows_at_once::<f64>(len);
     let mut of = Scanned { label: array.label().to_owned(), ..Scanned::default() };
     of.n_rows = array.shape()[0];
     let mut hashes = vec![];
@@ -52,8 +49,7 @@ pub(super) fn scan(
     let mut bad: Option<(String, f64)> = None;
     let mut bad_rows = 0;
     for run in rows {
-        for start in run.clone().step_by(at_once) {
-            let now = start..run.end.min(start + at_once);
+        for now in pieces::<f64>(run.clone(), len) {
             values.resize(now.len() * len, 0.0);
             array.read(now.clone(), &mut values)?;
             of.statistics.add(&values);
@@ -79,7 +75,7 @@ pub(super) fn scan(
         let are = if n == 1 { "value is" } else { "values are" };
         let rows = plural(bad_rows, "row");
         let message = format!("{element} is {value}: {n} {are} not finite, in {rows}; remove or replace them");
-        report.add(Severity::Error, message);
+        report.error(message);
     }
     if simulations && of.looked_at > 1 {
         of.constant = same.iter().filter(|same| **same).count();
@@ -87,7 +83,7 @@ pub(super) fn scan(
     }
     if of.looked_at < of.n_rows && rows.len() > 1 {
         let message = format!("{}: {} of {} rows were looked at, drawn by the seed", of.label, of.looked_at, of.n_rows);
-        report.add(Severity::Note, message);
+        report.note(message);
     }
     Ok((of, hashes))
 }
@@ -96,7 +92,7 @@ fn constant(name: &str, of: &Scanned, same: &[bool], array: &dyn RowArray<f64>, 
     let Some(at) = same.iter().position(|same| *same) else { return };
     if of.constant == same.len() {
         let message = format!("{}: all {} {name} simulations looked at are the same", of.label, of.looked_at);
-        return report.add(Severity::Error, message);
+        return report.error(message);
     }
     let index = unravel(at, &array.shape()[1..], false);
     let severity = if 2 * of.constant > same.len() { Severity::Warning } else { Severity::Note };

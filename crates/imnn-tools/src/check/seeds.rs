@@ -63,10 +63,7 @@ pub(super) fn exact(of: &mut SetReport, set: &ArraySet<f64>, sample: &Sample, re
             seeds(&format!("simulations and derivatives of parameter {a}"), label, pairing, sample, true, report);
         }
         if change.iter().all(|&value| value == 0.0) && change.nrows() > 0 {
-            report.add(
-                Severity::Error,
-                format!("{label}: all derivatives of parameter {a} looked at are zero; it changes nothing"),
-            );
+            report.error(format!("{label}: all derivatives of parameter {a} looked at are zero; it changes nothing"));
         } else if let Some(found) = signal(&sample.fiducial, change, Key::new(a as u64)) {
             parameter.signal = Some(found.z);
             if found.is_noise() {
@@ -94,25 +91,17 @@ fn seeds(what: &str, label: &str, of: &Pairing, sample: &Sample, needed: bool, r
     }
     match of.verdict() {
         Verdict::Strangers if needed => {
-            report.add(
-                Severity::Error,
-                format!(
+            report.error(format!(
                     "{label}: {what} are not seed-matched: {numbers}, expected near 1; use the same random seeds below and above, in the same order"
                 ),
             );
             return false;
         }
-        Verdict::Strangers => report.add(
-            Severity::Warning,
-            format!("{label}: {what} are of different seeds ({numbers}); nothing needs them to be the same, but rows may be out of order"),
+        Verdict::Strangers => report.warn(format!("{label}: {what} are of different seeds ({numbers}); nothing needs them to be the same, but rows may be out of order"),
         ),
-        Verdict::Loose => report.add(
-            Severity::Warning,
-            format!("{label}: {what} have little in common ({numbers}); with the same random seeds and small steps expect it near 1"),
+        Verdict::Loose => report.warn(format!("{label}: {what} have little in common ({numbers}); with the same random seeds and small steps expect it near 1"),
         ),
-        Verdict::Open => report.add(
-            Severity::Note,
-            format!("{label}: whether {what} are seed-matched cannot be told from {} rows ({numbers})", sample.rows.len()),
+        Verdict::Open => report.note(format!("{label}: whether {what} are seed-matched cannot be told from {} rows ({numbers})", sample.rows.len()),
         ),
         Verdict::Together => {}
     }
@@ -148,9 +137,7 @@ fn same(label: &str, a: usize, below: &Array2<f64>, above: &Array2<f64>, sample:
 }
 
 fn noise(name: &str, a: usize, label: &str, z: [f64; 2], sample: &Sample, report: &mut Report) {
-    report.add(
-        Severity::Warning,
-        format!(
+    report.warn(format!(
             "{label}: the {name} derivative of parameter {a} is consistent with zero in {} rows: that of the mean is {:.1} standard errors from it, that of the mean square {:.1}; the parameter may have no effect, or the steps be too small against the noise",
             sample.rows.len(),
             z[0],
@@ -167,16 +154,12 @@ fn lies_between(a: usize, label: &str, (at, rest): (f64, f64), kind: &FilesKind,
     }
     let side = if at < 0.0 { "below" } else { "above" };
     if at.abs() > 1.5 {
-        report.add(
-            Severity::Warning,
-            format!("{label}: the fiducial simulations do not lie between those below and above of parameter {a}, but beyond those {side} (at {at:.2}, where below is -1 and above 1)"),
+        report.warn(format!("{label}: the fiducial simulations do not lie between those below and above of parameter {a}, but beyond those {side} (at {at:.2}, where below is -1 and above 1)"),
         );
     } else if at.abs() > 0.8 {
         let values = matches!(kind, FilesKind::Numerical(steps) if steps.theta().is_some());
         let known = if values { "; compare theta_fid with theta_below and theta_above" } else { "" };
-        report.add(
-            Severity::Note,
-            format!("{label}: the simulations {side} of parameter {a} are about those at the fiducial (at {at:.2}, where below is -1 and above 1): a one-sided difference{known}"),
+        report.note(format!("{label}: the simulations {side} of parameter {a} are about those at the fiducial (at {at:.2}, where below is -1 and above 1): a one-sided difference{known}"),
         );
     }
 }
@@ -190,9 +173,7 @@ fn axes(label: &str, sample: &Sample, report: &mut Report) {
     let as_read = [from_middle(f, b0, a0), from_middle(f, b1, a1)];
     let exchanged = [from_middle(f, b0, b1), from_middle(f, a0, a1)];
     if as_read.iter().zip(&exchanged).all(|(read, other)| *read > 4.0 * other) {
-        report.add(
-            Severity::Error,
-            format!("{label}: the axes of below/above and of the parameters look exchanged: the fiducial is in the middle of indices [:, 0, 0] and [:, 0, 1]; save np.swapaxes(x, 1, 2)"),
+        report.error(format!("{label}: the axes of below/above and of the parameters look exchanged: the fiducial is in the middle of indices [:, 0, 0] and [:, 0, 1]; save np.swapaxes(x, 1, 2)"),
         );
     }
 }
@@ -205,9 +186,7 @@ fn widths(of: &SetReport, label: &str, sample: &Sample, report: &mut Report) {
         for (side, array) in ["below", "above"].iter().zip(sides) {
             let ratio = spread(array).unwrap_or(0.0) / fiducial;
             if !(0.1..=10.0).contains(&ratio) && sample.rows.len() >= 8 {
-                report.add(
-                    Severity::Warning,
-                    format!(
+                report.warn(format!(
                         "{label}: the {} simulations {side} of parameter {a} scatter {:.2e} times as much as those at the fiducial: are they in the same units, and transformed alike?",
                         of.name,
                         ratio.sqrt()

@@ -2,10 +2,8 @@
 
 mod shape;
 
-use imnn_data::writing::{ArchiveWriter, WriteOptions, Written, create_rows};
-use imnn_data::{
-    ArrayPath, DataError, RowArray, RowOptions, Visit, arrays, for_each_rows, has_seeds, open_rows, rows_at_once,
-};
+use imnn_data::writing::{ArchiveWriter, RowWriter, WriteOptions, create_rows};
+use imnn_data::{ArrayPath, DataError, RowOptions, Visit, arrays, for_each_rows, has_seeds, open_rows, pieces};
 use imnn_sim::Real;
 
 use crate::inspect;
@@ -178,10 +176,35 @@ impl Conversion {
         Ok((Job { from, to, shape, seeds, dtype, settings: self }, element))
     }
 
-    /// Compares an array with what was written of it; `to` is what messages call it.
+    /// Compares an array, row by row, with what was written of it at `at`; `to` is what messages call that.
     fn compare<E: Real>(&self, from: &ArrayPath, at: &ArrayPath, to: &ArrayPath) -> Result<(), DataError> {
+        let unlike = |row| DataError::ReadBack { label: to.to_string(), row };
         let written = open_rows::<E>(at, &self.rows)?;
-        compare(from, &self.rows, &*written, to)
+        let Some(&n_rows) = written.shape().first() else {
+            // One number; there are no rows to read.
+            let (a, b) = (arrays::read::<E>(from)?, arrays::read::<E>(at)?);
+            return if a.iter().zip(&b).all(|(a, b)| same(*a, *b)) { Ok(()) } else { Err(unlike(0)) };
+        };
+        let len: usize = written.shape()[1..].iter().product();
+        let (mut back, mut seen) = (vec![], 0);
+        for_each_rows::<E>(from, &self.rows, &mut |first, values| {
+            let n = values.len().checked_div(len).unwrap_or(0);
+            if first + n > n_rows || n * len != values.len() {
+                return Err(unlike(n_rows));
+            }
+            for rows in pieces::<E>(first..first + n, len) {
+                let start = rows.start;
+                back.resize(rows.len() * len, E::zero());
+                written.read(rows, &mut back)?;
+                let values = &values[(start - first) * len..][..back.len()];
+                if let Some(at) = values.iter().zip(&back).position(|(a, b)| !same(*a, *b)) {
+                    return Err(unlike(start + at / len));
+                }
+            }
+            seen = first + n;
+            Ok(())
+        })?;
+        if len > 0 && seen != n_rows { Err(unlike(seen)) } else { Ok(()) }
     }
 }
 
@@ -192,24 +215,16 @@ impl Job<'_> {
         let options = WriteOptions { replace, seeds: self.seeds.clone(), numerical, gzip, chunk };
         let mut writer = create_rows::<E>(self.to, &self.shape, &options)?;
         self.each::<E>(&mut |_, values| writer.write(values))?;
-        self.finish::<E>(writer.finish()?)
-    }
-
-    fn finish<E: Real>(&self, written: Written) -> Result<(), DataError> {
+        let written = writer.finish()?;
         if self.settings.verify {
-            if self.shape.is_empty() {
-                // One number; there are no rows to read.
-                same_number::<E>(self.from, written.array(), self.to)?;
-            } else {
-                self.settings.compare::<E>(self.from, written.array(), self.to)?;
-            }
+            self.settings.compare::<E>(self.from, written.array(), self.to)?;
         }
         written.keep()
     }
 
     fn add<E: Real>(&self, archive: &mut ArchiveWriter, key: &str) -> Result<(), DataError> {
         archive.begin::<E>(key, &self.shape)?;
-        self.each::<E>(&mut |_, values| archive.values(values))
+        self.each::<E>(&mut |_, values| archive.write(values))
     }
 
     /// Goes through the array; whole numbers that would be rounded are refused.
@@ -228,50 +243,6 @@ impl Job<'_> {
             visit(first, values)
         })
     }
-}
-
-fn same_number<E: Real>(from: &ArrayPath, at: &ArrayPath, to: &ArrayPath) -> Result<(), DataError> {
-    let (a, b) = (arrays::read::<E>(from)?, arrays::read::<E>(at)?);
-    if a.iter().zip(&b).all(|(a, b)| same(*a, *b)) {
-        return Ok(());
-    }
-    Err(DataError::ReadBack { label: to.to_string(), row: 0 })
-}
-
-/// Compares an array with what was written of it, row by row.
-fn compare<E: Real>(
-    from: &ArrayPath,
-    options: &RowOptions,
-    written: &dyn RowArray<E>,
-    to: &ArrayPath,
-) -> Result<(), DataError> {
-    let Some(&n_rows) = written.shape().first() else { return same_number::<E>(from, to, to) };
-    let len: usize = written.shape()[1..].iter().product();
-    let mut back = vec![];
-    let at_once = rows_at_once::<E>(len);
-    let mut seen = 0;
-    for_each_rows::<E>(from, options, &mut |first, values| {
-        let unlike = |row| DataError::ReadBack { label: to.to_string(), row };
-        let n = values.len().checked_div(len).unwrap_or(0);
-        if first + n > n_rows || n * len != values.len() {
-            return Err(unlike(n_rows));
-        }
-        for start in (first..first + n).step_by(at_once) {
-            let rows = start..(start + at_once).min(first + n);
-            back.resize(rows.len() * len, E::zero());
-            written.read(rows.clone(), &mut back)?;
-            let values = &values[(start - first) * len..][..back.len()];
-            if let Some(at) = values.iter().zip(&back).position(|(a, b)| !same(*a, *b)) {
-                return Err(unlike(start + at / len));
-            }
-        }
-        seen = first + n;
-        Ok(())
-    })?;
-    if len > 0 && seen != n_rows {
-        return Err(DataError::ReadBack { label: to.to_string(), row: seen });
-    }
-    Ok(())
 }
 
 /// Whether two numbers have the same bits, or are both NaN.

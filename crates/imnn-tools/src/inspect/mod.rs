@@ -20,6 +20,7 @@ mod uses;
 
 pub use imnn_data::{ArrayInfo, Member};
 use imnn_data::{ArrayPath, DataError, is_pattern, members};
+use imnn_io::npy::Dtype;
 
 pub use numbered::{Numbered, numbered};
 pub use statistics::{Statistics, statistics};
@@ -39,31 +40,17 @@ pub enum Contents {
 
 /// The type of the values as numpy's documentation names it: `float32, little-endian`.
 pub fn type_name(dtype: &str) -> String {
-    let (order, code) = match dtype.as_bytes() {
-        [order @ (b'<' | b'>' | b'=' | b'|'), ..] => (*order, &dtype[1..]),
-        _ => (b'=', dtype),
-    };
-    let bits = |kind: &str| code[1..].parse::<usize>().map(|bytes| format!("{kind}{}", 8 * bytes)).ok();
-    let name = match code.as_bytes().first() {
-        Some(b'f') => bits("float"),
-        Some(b'i') => bits("int"),
-        Some(b'u') => bits("uint"),
-        Some(b'b' | b'?') => Some("bool".to_owned()),
-        _ => None,
-    };
-    let Some(name) = name else { return dtype.to_owned() };
-    match order {
-        _ if code.ends_with('1') || code == "?" => name,
-        b'>' => format!("{name}, big-endian"),
-        b'<' => format!("{name}, little-endian"),
-        _ => name,
+    let Ok(parsed) = Dtype::parse(dtype) else { return dtype.to_owned() };
+    match dtype.as_bytes()[0] {
+        b'>' if parsed.size() > 1 => format!("{}, big-endian", parsed.name()),
+        b'<' if parsed.size() > 1 => format!("{}, little-endian", parsed.name()),
+        _ => parsed.name().to_owned(),
     }
 }
 
 /// Whether single precision holds every value of such a type.
 pub fn fits_single(dtype: &str) -> bool {
-    let code = dtype.trim_start_matches(['<', '>', '=', '|']);
-    ["f2", "f4", "i1", "i2", "u1", "u2", "b1", "?"].contains(&code)
+    Dtype::parse(dtype).is_ok_and(Dtype::fits_single)
 }
 
 /// What is in a file or folder.

@@ -37,10 +37,7 @@ const NAMED: usize = 5;
 /// # Errors
 /// If there are none, or the first cannot be read.
 pub fn numbered(path: &ArrayPath) -> Result<Numbered, DataError> {
-    let no_pattern = || DataError::Pattern {
-        pattern: path.to_string(),
-        reason: "write {seed} where the names of the files have a number".to_owned(),
-    };
+    let no_pattern = || DataError::unusable(path, "write {seed} where the names of the files have a number");
     let pattern = Pattern::of(path)?.ok_or_else(no_pattern)?;
     let numbers = pattern.numbers()?;
     let of_first = array(&pattern.path(&numbers[0].digits))?;
@@ -80,7 +77,7 @@ pub(super) fn folder(folder: &Path) -> Result<Vec<Contents>, DataError> {
     if found.is_empty() {
         let endings: Vec<&str> = array_endings().collect();
         let reason = format!("no file in it, nor in the folders in it, ends in .{}", endings.join(", ."));
-        return Err(DataError::Pattern { pattern: folder.display().to_string(), reason });
+        return Err(DataError::unusable(folder.display(), reason));
     }
     Ok(found)
 }

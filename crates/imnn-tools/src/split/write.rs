@@ -6,14 +6,10 @@ use imnn_sim::Real;
 
 use super::SplitFormat;
 use crate::inspect::fits_single;
-use imnn_data::ArraySet;
 use imnn_data::arrays::{AnyArray, write_npy};
-use imnn_data::rows_at_once;
-use imnn_data::writing::{ArchiveWriter, WriteOptions, create_rows};
-use imnn_data::{ArrayPath, DataError, RowArray};
+use imnn_data::writing::{ArchiveWriter, RowWriter, WriteOptions, create_rows};
+use imnn_data::{ArrayPath, ArraySet, DataError, RowArray, pieces};
 use imnn_io::FileError;
-
-const NAMES: [&str; 2] = ["fiducial", "derivative"];
 
 /// The paths of the arrays of a part.
 pub(super) fn paths(folder: &Path, name: &str, format: SplitFormat) -> (ArrayPath, ArrayPath) {
@@ -21,7 +17,7 @@ pub(super) fn paths(folder: &Path, name: &str, format: SplitFormat) -> (ArrayPat
         SplitFormat::Npy => ArrayPath::of_file(folder.join(name).join(format!("{array}.npy"))),
         SplitFormat::Npz => ArrayPath::with_key(folder.join(format!("{name}.npz")), array),
     };
-    (path(NAMES[0]), path(NAMES[1]))
+    (path("fiducial"), path("derivative"))
 }
 
 /// Writes rows of a set, the first `n_with` of them with derivatives.
@@ -32,21 +28,26 @@ pub(super) fn part(
     (rows, n_with): (&[usize], usize),
     format: SplitFormat,
 ) -> Result<(), DataError> {
-    let with = &rows[..n_with];
     let (fiducial, derivative) = paths(folder, name, format);
+    let arrays = [
+        (&fiducial, &*set.fiducial, rows, fits_single(&set.dtypes[0])),
+        (&derivative, &*set.derivative, &rows[..n_with], fits_single(&set.dtypes[1])),
+    ];
     let seeds = match format {
         SplitFormat::Npy => {
             let folder = folder.join(name);
             std::fs::create_dir(&folder).map_err(FileError::of("create", &folder))?;
-            write_file(&fiducial, &*set.fiducial, rows, fits_single(&set.dtypes[0]))?;
-            write_file(&derivative, &*set.derivative, with, fits_single(&set.dtypes[1]))?;
+            for (path, array, rows, single) in arrays {
+                if single { write::<f32>(path, array, rows)? } else { write::<f64>(path, array, rows)? }
+            }
             folder.join("seeds.npy")
         }
         SplitFormat::Npz => {
-            let mut archive = ArchiveWriter::create(fiducial.file(), false)?;
-            add(&mut archive, NAMES[0], &*set.fiducial, rows, fits_single(&set.dtypes[0]))?;
-            add(&mut archive, NAMES[1], &*set.derivative, with, fits_single(&set.dtypes[1]))?;
-            archive.end()?.keep()?;
+            let mut to = ArchiveWriter::create(fiducial.file(), false)?;
+            for (path, array, rows, single) in arrays {
+                if single { add::<f32>(&mut to, path, array, rows)? } else { add::<f64>(&mut to, path, array, rows)? }
+            }
+            to.end()?.keep()?;
             folder.join(format!("{name}_seeds.npy"))
         }
     };
@@ -58,34 +59,20 @@ pub(super) fn part(
     write_npy(seeds, AnyArray::I64(of_rows.view()))
 }
 
-fn write_file(path: &ArrayPath, array: &dyn RowArray<f64>, rows: &[usize], single: bool) -> Result<(), DataError> {
-    if single { write_as::<f32>(path, array, rows) } else { write_as::<f64>(path, array, rows) }
-}
-
-fn write_as<E: Real>(path: &ArrayPath, array: &dyn RowArray<f64>, rows: &[usize]) -> Result<(), DataError> {
+fn write<E: Real>(path: &ArrayPath, array: &dyn RowArray<f64>, rows: &[usize]) -> Result<(), DataError> {
     let mut writer = create_rows::<E>(path, &shape(array, rows), &WriteOptions::default())?;
     each_run(array, rows, &mut |values: &[E]| writer.write(values))?;
     writer.finish()?.keep()
 }
 
-fn add(
+fn add<E: Real>(
     archive: &mut ArchiveWriter,
-    key: &str,
-    array: &dyn RowArray<f64>,
-    rows: &[usize],
-    single: bool,
-) -> Result<(), DataError> {
-    if single { add_as::<f32>(archive, key, array, rows) } else { add_as::<f64>(archive, key, array, rows) }
-}
-
-fn add_as<E: Real>(
-    archive: &mut ArchiveWriter,
-    key: &str,
+    path: &ArrayPath,
     array: &dyn RowArray<f64>,
     rows: &[usize],
 ) -> Result<(), DataError> {
-    archive.begin::<E>(key, &shape(array, rows))?;
-    each_run(array, rows, &mut |values: &[E]| archive.values(values))
+    archive.begin::<E>(path.key().unwrap_or_default(), &shape(array, rows))?;
+    each_run(array, rows, &mut |values: &[E]| archive.write(values))
 }
 
 fn shape(array: &dyn RowArray<f64>, rows: &[usize]) -> Vec<usize> {
@@ -99,11 +86,11 @@ fn each_run<E: Real>(
     visit: &mut dyn FnMut(&[E]) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     let len: usize = array.shape().iter().skip(1).product();
-    let at_once = rows_at_once::<f64>(len);
     let (mut values, mut narrow) = (vec![], vec![]);
-    for run in rows.chunk_by(|a, b| a + 1 == *b).flat_map(|run| run.chunks(at_once)) {
-        values.resize(run.len() * len, 0.0);
-        array.read(run[0]..run[0] + run.len(), &mut values)?;
+    let runs = rows.chunk_by(|a, b| a + 1 == *b).map(|run| run[0]..run[0] + run.len());
+    for rows in runs.flat_map(|run| pieces::<f64>(run, len)) {
+        values.resize(rows.len() * len, 0.0);
+        array.read(rows, &mut values)?;
         narrow.clear();
         // Exact: single precision is chosen where it was single precision, or less, in the file.
         narrow.extend(values.iter().map(|&value| E::of(value)));

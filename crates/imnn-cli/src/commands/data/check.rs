@@ -56,13 +56,13 @@ fn as_text(report: &Report) -> String {
 }
 
 fn set_text(set: &SetReport) -> String {
-    let kind = if set.numerical { "simulations below and above" } else { "exact derivatives" };
+    let kind = if set.spec.derivatives.sides() == 2 { "simulations below and above" } else { "exact derivatives" };
     let mut text = format!(
         "{}: {} simulations of shape {}, {} with {kind}; seeds compared in {} rows\n",
         set.name,
-        set.n_s,
-        tuple(&set.input_shape),
-        set.n_d,
+        set.spec.n_s,
+        tuple(&set.spec.input_shape),
+        set.spec.n_d,
         set.compared
     );
     let mut table = Table::default().row(["  array", "rows read", "min", "max", "mean", "std"]);
@@ -130,8 +130,8 @@ fn as_json(report: &Report) -> Value {
                 })
             });
             json!({
-                "name": set.name, "n_s": set.n_s, "n_d": set.n_d, "input_shape": set.input_shape,
-                "kind": if set.numerical { "numerical" } else { "exact" }, "arrays": arrays,
+                "name": set.name, "n_s": set.spec.n_s, "n_d": set.spec.n_d, "input_shape": set.spec.input_shape,
+                "kind": if set.spec.derivatives.sides() == 2 { "numerical" } else { "exact" }, "arrays": arrays,
                 "rows_compared": set.compared, "parameters": set.parameters.iter().map(parameter).collect::<Vec<_>>(),
             })
         })

@@ -94,7 +94,6 @@ impl Place {
     }
 }
 
-/// The data of a record.
 pub(super) enum Data {
     /// float32, little endian.
     Bytes(Bytes),

@@ -1,7 +1,7 @@
 //! Where each record of a set of files is, and where it belongs.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use imnn_io::text::plural;
 
@@ -10,7 +10,6 @@ use super::frame::{self, HEAD, TAIL};
 use super::scan::scan;
 use crate::DataError;
 
-/// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) offset: u64,
@@ -24,7 +23,6 @@ pub(super) struct Index {
     pub(super) files: Vec<Shard>,
     /// For each row its record, or those below for each parameter and then those above.
     pub(super) entries: Vec<Entry>,
-    /// The seed of each row.
     pub(super) seeds: Option<Vec<u64>>,
     /// The number of parameters where the records are simulations below and above.
     pub(super) n_params: Option<usize>,
@@ -32,7 +30,6 @@ pub(super) struct Index {
     pub(super) len: usize,
 }
 
-/// One file.
 #[derive(Debug)]
 pub(super) struct Shard {
     path: PathBuf,
@@ -48,17 +45,13 @@ impl Shard {
     pub(super) fn with<T>(&self, work: impl FnOnce(&File) -> Result<T, DataError>) -> Result<T, DataError> {
         match &self.file {
             Some(file) => work(file),
-            None => work(&open(&self.path)?),
+            None => work(crate::file::open(&self.path)?.reader.get_ref()),
         }
     }
 
     pub(super) fn damaged(&self, offset: u64, reason: impl Into<String>) -> DataError {
         DataError::Record { file: self.path.clone(), offset, reason: reason.into() }
     }
-}
-
-fn open(path: &Path) -> Result<File, DataError> {
-    Ok(crate::file::open(path)?.reader.into_inner())
 }
 
 /// Small records are read whole when they are indexed, and their checksum compared.
@@ -71,13 +64,10 @@ impl Index {
         let mut files = Vec::with_capacity(paths.len());
         let mut len = None;
         for (number, path) in paths.iter().enumerate() {
-            let mut shard = Shard { path: path.clone(), file: Some(open(path)?) };
+            let opened = crate::file::open(path)?;
+            let end = opened.len;
+            let mut shard = Shard { path: path.clone(), file: Some(opened.reader.into_inner()) };
             let number = u32::try_from(number).map_err(|_| shard.damaged(0, "there are too many files"))?;
-            let end = shard.with(|file| {
-                file.metadata()
-                    .map(|metadata| metadata.len())
-                    .map_err(|source| DataError::read(path.display(), source))
-            })?;
             let mut offset = 0;
             while offset < end {
                 let (record, scanned) = shard.with(|file| {
@@ -108,7 +98,7 @@ impl Index {
             }
             files.push(shard);
         }
-        let refuse = |reason: String| Err(DataError::Records { label: label.to_owned(), reason });
+        let refuse = |reason: String| Err(DataError::unusable(label, reason));
         let Some(len) = len else {
             let reason = format!("no records in {}; were the simulations written?", plural(paths.len(), "file"));
             return refuse(reason);
@@ -169,19 +159,15 @@ fn order(found: &mut [(Place, Entry)], files: &[Shard]) -> Result<(Option<Vec<u6
 
 /// Names the first record that is missing.
 fn missing_side(found: &[(Place, Entry)], n_params: usize) -> String {
+    let sides = (0..2).flat_map(|side| (0..n_params as u32).map(move |parameter| (side, parameter)));
     for of_seed in found.chunk_by(|a, b| a.0.seed == b.0.seed) {
-        let mut there = of_seed.iter().filter_map(|(place, _)| place.side);
-        for side in 0..2 {
-            for parameter in 0..n_params as u64 {
-                if there.next().is_none_or(|(s, a)| (s, u64::from(a)) != (side, parameter)) {
-                    let place = Place { seed: of_seed[0].0.seed, side: Some((side, parameter as u32)) };
-                    return format!(
-                        "{} is missing; every seed needs simulations below and above for each of the {}; is a file missing?",
-                        name(&place),
-                        plural(n_params, "parameter")
-                    );
-                }
-            }
+        let there = of_seed.iter().map(|(place, _)| place.side).chain(std::iter::repeat(None));
+        if let Some((side, _)) = sides.clone().zip(there).find(|(side, there)| Some(*side) != *there) {
+            return format!(
+                "{} is missing; every seed needs simulations below and above for each of the {}; is a file missing?",
+                name(&Place { seed: of_seed[0].0.seed, side: Some(side) }),
+                plural(n_params, "parameter")
+            );
         }
     }
     "records are missing".to_owned()

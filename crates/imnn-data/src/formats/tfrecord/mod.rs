@@ -39,8 +39,8 @@ pub use writer::{TfRecordOptions, TfRecordWriter};
 use imnn_sim::Real;
 
 use self::row_writer::Records;
-use super::format::{ArrayInfo, Format, Location, Member, Opened, RowOptions, RowShape};
-use super::writing::{RowWriter, WriteOptions};
+use super::format::{ArrayInfo, Created, Format, Location, Member, Opened, RowOptions, RowShape};
+use super::writing::WriteOptions;
 use crate::{ArrayPath, DataError};
 
 /// TFRecord files, several of which hold one array.
@@ -67,11 +67,7 @@ impl Format for TfRecord {
         Ok(vec![Member::Array(ArrayInfo::of_rows::<f32>(at.path.clone(), Self::NAME, &records))])
     }
 
-    fn create<E: Real>(
-        path: &ArrayPath,
-        shape: &[usize],
-        options: &WriteOptions,
-    ) -> Result<Box<dyn RowWriter<E> + Send>, DataError> {
+    fn create<E: Real>(path: &ArrayPath, shape: &[usize], options: &WriteOptions) -> Created<E> {
         Ok(Box::new(Records::create::<E>(path, shape, options)?))
     }
 }

@@ -9,8 +9,8 @@ use imnn_sim::Real;
 use super::example::{Data, Example, Place};
 use super::frame;
 use super::index::{Index, Shard};
-use crate::rows::check_read;
-use crate::{ArrayPath, DataError, RowArray};
+use crate::rows::{RowArray, RowSpec, check_read};
+use crate::{ArrayPath, DataError};
 
 /// Simulations in one or several TFRecord files, as one array.
 ///
@@ -36,8 +36,7 @@ use crate::{ArrayPath, DataError, RowArray};
 /// ```
 #[derive(Debug)]
 pub struct TfRecords {
-    label: String,
-    shape: Vec<usize>,
+    spec: RowSpec,
     index: Index,
 }
 
@@ -59,12 +58,13 @@ impl TfRecords {
     /// As [`TfRecords::open`].
     pub fn of_files(label: impl Into<String>, files: &[PathBuf]) -> Result<Self, DataError> {
         let label = label.into();
-        let index = Index::build(&label, files)?;
+        let mut index = Index::build(&label, files)?;
         let shape = match index.n_params {
             Some(n_params) => vec![index.entries.len() / (2 * n_params), 2, n_params, index.len],
             None => vec![index.entries.len(), index.len],
         };
-        Ok(Self { label, shape, index })
+        let seeds = index.seeds.take();
+        Ok(Self { spec: RowSpec { label, shape, dtype: "<f4".to_owned(), seeds }, index })
     }
 
     /// The number of parameters, where the records are a numerical derivative.
@@ -84,8 +84,8 @@ impl TfRecords {
                 plural(saturating_product(input), "value")
             )));
         }
-        self.shape.pop();
-        self.shape.extend(input);
+        self.spec.shape.pop();
+        self.spec.shape.extend(input);
         Ok(self)
     }
 
@@ -99,7 +99,7 @@ impl TfRecords {
                 "the records are simulations below and above in {}; use kind = \"numerical\"",
                 plural(n_params, "parameter")
             );
-            return Err(DataError::Records { label: self.label, reason });
+            return Err(DataError::unusable(self.spec.label, reason));
         }
         let len = saturating_product(input);
         if len == 0 || !self.index.len.is_multiple_of(len) {
@@ -109,9 +109,9 @@ impl TfRecords {
                 plural(len, "value")
             )));
         }
-        self.shape.pop();
-        self.shape.extend(input);
-        self.shape.push(self.index.len / len);
+        self.spec.shape.pop();
+        self.spec.shape.extend(input);
+        self.spec.shape.push(self.index.len / len);
         Ok(self)
     }
 
@@ -120,7 +120,7 @@ impl TfRecords {
             "each record has {}, and {expected}; records do not say what shape they have, so check input_shape",
             plural(self.index.len, "value")
         );
-        DataError::Records { label: self.label.clone(), reason }
+        DataError::unusable(&self.spec.label, reason)
     }
 
     /// The records that make up a row.
@@ -134,7 +134,7 @@ impl TfRecords {
             let k = record % per_row;
             ((k / n_params) as u32, (k % n_params) as u32)
         });
-        Place { seed: self.index.seeds.as_ref().map(|seeds| seeds[record / per_row]), side }
+        Place { seed: self.spec.seeds.as_ref().map(|seeds| seeds[record / per_row]), side }
     }
 
     fn record<E: Real>(&self, number: usize, to: &mut [E]) -> Result<(), DataError> {
@@ -170,24 +170,12 @@ impl TfRecords {
 }
 
 impl<E: Real> RowArray<E> for TfRecords {
-    fn label(&self) -> &str {
-        &self.label
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn dtype(&self) -> &str {
-        "<f4"
-    }
-
-    fn seeds(&self) -> Option<&[u64]> {
-        self.index.seeds.as_deref()
+    fn spec(&self) -> &RowSpec {
+        &self.spec
     }
 
     fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
-        check_read(&self.shape, &rows, to);
+        check_read(&self.spec.shape, &rows, to);
         let per_row = self.per_row();
         let records = rows.start * per_row..rows.end * per_row;
         records.zip(to.chunks_exact_mut(self.index.len)).try_for_each(|(number, to)| self.record(number, to))

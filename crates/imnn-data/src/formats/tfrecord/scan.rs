@@ -35,17 +35,19 @@ pub(super) fn scan(file: &File, record: Range<u64>) -> Result<Scanned, String> {
     if len % 4 != 0 {
         return Err(format!("its feature `data` has {len} bytes, not a multiple of 4, the size of a float32"));
     }
-    let place = Place::new(found.seed, found.derivative, found.parameter)?;
+    let [seed, derivative, parameter] = found.numbers;
+    let place = Place::new(seed, derivative, parameter)?;
     Ok(Scanned { place, len: len / 4 })
 }
 
+/// The features that are looked for: the data, and then numbers.
+const NAMES: [&[u8]; 4] = [b"data", b"seed", b"derivative", b"parameter"];
+
 #[derive(Default)]
 struct Found {
-    seed: Option<i64>,
-    derivative: Option<i64>,
-    parameter: Option<i64>,
-    /// Its bytes.
+    /// The bytes of the data.
     data: Option<u64>,
+    numbers: [Option<i64>; 3],
 }
 
 /// One name and value of the map of features.
@@ -60,15 +62,15 @@ fn entry(wire: &mut Wire<'_>, span: Range<u64>, found: &mut Found) -> Result<(),
         Ok(())
     })?;
     let (Some(name), Some(value)) = (name, value) else { return Ok(()) };
-    let number = match name {
-        b's' => &mut found.seed,
-        b'd' => &mut found.derivative,
-        b'p' => &mut found.parameter,
-        _ => {
-            found.data = data(wire, value)?;
-            return Ok(());
-        }
-    };
+    match name.checked_sub(1) {
+        None => found.data = data(wire, value)?,
+        Some(which) => found.numbers[which] = number(wire, value)?,
+    }
+    Ok(())
+}
+
+/// The first number of a list of int64.
+fn number(wire: &mut Wire<'_>, value: Range<u64>) -> Result<Option<i64>, String> {
     let mut first = None;
     wire.fields_of(value, &mut |wire, field, list| match field {
         3 => wire.fields_of(list, &mut |wire, field, value| {
@@ -80,8 +82,7 @@ fn entry(wire: &mut Wire<'_>, span: Range<u64>, found: &mut Found) -> Result<(),
         }),
         _ => Ok(()),
     })?;
-    *number = first;
-    Ok(())
+    Ok(first)
 }
 
 /// The bytes of the data: those of one value of bytes, or of a list of floats.
@@ -174,14 +175,13 @@ impl Wire<'_> {
         Ok(byte)
     }
 
-    /// The first letter of a name that is one of ours, `*` for `data`.
-    fn name(&mut self, span: Range<u64>) -> Result<Option<u8>, String> {
-        const NAMES: [(&[u8], u8); 4] = [(b"seed", b's'), (b"derivative", b'd'), (b"parameter", b'p'), (b"data", b'*')];
+    /// Which of [`NAMES`] it is.
+    fn name(&mut self, span: Range<u64>) -> Result<Option<usize>, String> {
         if span.end - span.start > 16 {
             return Ok(None);
         }
         self.at = span.start;
         let name = (span.start..span.end).map(|_| self.byte(span.end)).collect::<Result<Vec<u8>, _>>()?;
-        Ok(NAMES.iter().find(|(known, _)| *known == name).map(|(_, letter)| *letter))
+        Ok(NAMES.iter().position(|known| *known == name))
     }
 }

@@ -9,6 +9,7 @@ use prost::Message;
 
 use super::example::Example;
 use super::frame::framed;
+use crate::formats::writing::io;
 use crate::DataError;
 
 /// How records are divided into files.
@@ -52,7 +53,7 @@ impl TfRecordWriter {
             && let Some(file) = there.first()
         {
             let reason = format!("{} is there already; remove the old files, or choose another name", file.display());
-            return Err(DataError::Records { label: pattern.display().to_string(), reason });
+            return Err(DataError::unusable(pattern.display(), reason));
         }
         Ok(writer)
     }
@@ -60,7 +61,7 @@ impl TfRecordWriter {
     /// Writes a simulation, or its exact derivative `(*input, n_params)`.
     ///
     /// # Errors
-    /// [`DataError::Io`] if the folder cannot be written to or the disk is full.
+    /// [`DataError::File`] if the folder cannot be written to or the disk is full.
     pub fn write(&mut self, seed: u64, data: &[f32]) -> Result<(), DataError> {
         let seed = self.number(seed)?;
         self.example(&Example::new(data, &[("seed", seed)]))
@@ -120,13 +121,11 @@ impl TfRecordWriter {
     }
 
     fn number(&self, number: u64) -> Result<i64, DataError> {
-        i64::try_from(number).map_err(|_| DataError::Records {
-            label: self.named("*").display().to_string(),
-            reason: format!("{number} is beyond the range of int64, in which records hold it"),
-        })
+        let reason = || format!("{number} is beyond the range of int64, in which records hold it");
+        i64::try_from(number).map_err(|_| DataError::unusable(self.named("*").display(), reason()))
     }
 
     fn io(&self, source: std::io::Error) -> DataError {
-        DataError::Io { action: "write", label: self.named("*").display().to_string(), source }
+        io(self.named("*").display(), source)
     }
 }

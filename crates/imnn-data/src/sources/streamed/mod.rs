@@ -13,9 +13,9 @@ use imnn_sim::{Key, Real};
 pub use self::options::{Prefetch, Streaming};
 use self::prefetch::Ahead;
 use self::reader::Reader;
-use crate::rows::{RowArray, matched};
+use crate::rows::RowArray;
 use crate::spec::{DatasetSpec, Labels};
-use crate::{Arrays, DataError, Derivatives, Identity, Microbatch, ParameterSteps, Source, check_rows};
+use crate::{ArraySet, Arrays, DataError, FilesKind, Identity, Microbatch, ParameterSteps, Source, check_rows};
 
 /// Simulations that stay in their files and are read a few rows at a time, so that there may be more than fit in memory.
 ///
@@ -58,19 +58,7 @@ impl<E: Real> Streamed<E> {
     /// # Errors
     /// If the shapes do not fit, or a seed of the derivatives is not among the simulations.
     pub fn exact(fiducial: Box<dyn RowArray<E>>, derivative: Box<dyn RowArray<E>>) -> Result<Self, DataError> {
-        Self::first_exact(fiducial, derivative, (None, None))
-    }
-
-    /// As [`exact`](Self::exact), of the first `n_s` and `n_d` rows where these are given.
-    pub(crate) fn first_exact(
-        fiducial: Box<dyn RowArray<E>>,
-        derivative: Box<dyn RowArray<E>>,
-        counts: (Option<usize>, Option<usize>),
-    ) -> Result<Self, DataError> {
-        let (fiducial, derivative) = matched(fiducial, derivative, counts.1)?;
-        let shapes = first_rows(&fiducial, &derivative, counts)?;
-        let spec = DatasetSpec::exact(labels(&fiducial, &derivative), &shapes.0, &shapes.1)?;
-        Self::new(spec, fiducial, Some(derivative)).take(counts.0, counts.1)
+        ArraySet::matched(fiducial, derivative, &FilesKind::Exact, (None, None)).map(Self::of)
     }
 
     /// Simulations with others below and above the fiducial in each parameter, of the same random seed.
@@ -89,20 +77,8 @@ impl<E: Real> Streamed<E> {
         derivative: Box<dyn RowArray<E>>,
         steps: &ParameterSteps,
     ) -> Result<Self, DataError> {
-        Self::first_numerical(fiducial, derivative, steps, (None, None))
-    }
-
-    /// As [`numerical`](Self::numerical), of the first `n_s` and `n_d` rows where these are given.
-    pub(crate) fn first_numerical(
-        fiducial: Box<dyn RowArray<E>>,
-        derivative: Box<dyn RowArray<E>>,
-        steps: &ParameterSteps,
-        counts: (Option<usize>, Option<usize>),
-    ) -> Result<Self, DataError> {
-        let (fiducial, derivative) = matched(fiducial, derivative, counts.1)?;
-        let shapes = first_rows(&fiducial, &derivative, counts)?;
-        let spec = DatasetSpec::numerical(labels(&fiducial, &derivative), &shapes.0, &shapes.1, steps)?;
-        Self::new(spec, fiducial, Some(derivative)).take(counts.0, counts.1)
+        let kind = FilesKind::Numerical(steps.clone());
+        ArraySet::matched(fiducial, derivative, &kind, (None, None)).map(Self::of)
     }
 
     /// Data without derivatives, `(n_s, *input)`: what is only to be summarised. There are no parameters.
@@ -113,6 +89,10 @@ impl<E: Real> Streamed<E> {
         let labels = Labels { fiducial: data.label().to_owned(), ..Labels::default() };
         let spec = DatasetSpec::data(labels, data.shape())?;
         Ok(Self::new(spec, data, None))
+    }
+
+    pub(crate) fn of(set: ArraySet<E>) -> Self {
+        Self::new(set.spec, set.fiducial, Some(set.derivative))
     }
 
     fn new(spec: DatasetSpec, fiducial: Box<dyn RowArray<E>>, derivative: Option<Box<dyn RowArray<E>>>) -> Self {
@@ -185,58 +165,11 @@ impl<E: Real> Streamed<E> {
         self.spec.reshape_input(shape)?;
         Ok(self)
     }
-
-    /// Checks that there are as many parameters as `other` (for instance `theta_fid`) has.
-    ///
-    /// # Errors
-    /// [`DataError::NParams`] naming both.
-    pub fn check_n_params(&self, other: &str, expected: usize) -> Result<(), DataError> {
-        self.spec.check_n_params(other, expected)
-    }
-}
-
-/// The shapes of the first `n_s` and `n_d` rows, of as many derivatives as simulations where `n_s` alone is given.
-fn first_rows<E: Real>(
-    fiducial: &dyn RowArray<E>,
-    derivative: &dyn RowArray<E>,
-    (n_s, n_d): (Option<usize>, Option<usize>),
-) -> Result<(Vec<usize>, Vec<usize>), DataError> {
-    let first = |name, asked: Option<usize>, n_rows: Option<usize>, array: &dyn RowArray<E>| {
-        let mut shape = array.shape().to_vec();
-        let Some(available) = shape.first_mut() else { return Ok(shape) };
-        if let Some(asked) = asked.filter(|&asked| asked > *available) {
-            let (label, available) = (array.label().to_owned(), *available);
-            return Err(DataError::TooFewRows { name, label, asked, available });
-        }
-        *available = n_rows.unwrap_or(*available).min(*available);
-        Ok(shape)
-    };
-    Ok((first("n_s", n_s, n_s, fiducial)?, first("n_d", n_d, n_d.or(n_s), derivative)?))
-}
-
-fn labels<E: Real>(fiducial: &dyn RowArray<E>, derivative: &dyn RowArray<E>) -> Labels {
-    Labels { fiducial: fiducial.label().to_owned(), derivative: derivative.label().to_owned() }
 }
 
 impl<E: Real> Source<E> for Streamed<E> {
-    fn n_s(&self) -> usize {
-        self.spec.n_s
-    }
-
-    fn n_d(&self) -> usize {
-        self.spec.n_d
-    }
-
-    fn n_params(&self) -> usize {
-        self.spec.n_params
-    }
-
-    fn input_shape(&self) -> &[usize] {
-        &self.spec.input_shape
-    }
-
-    fn derivatives(&self) -> &Derivatives {
-        &self.spec.derivatives
+    fn spec(&self) -> &DatasetSpec {
+        &self.spec
     }
 
     /// Files are what they were when they were opened, or reading them is an error.

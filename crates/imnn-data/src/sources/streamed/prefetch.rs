@@ -112,9 +112,10 @@ impl<E: Real> Ahead<E> {
         let mut state = shared.lock();
         let read = loop {
             match state.take(&rows) {
-                Taken::Missing => break None,
-                Taken::Read(read, result) => break Some((read, result)),
-                Taken::Reading => state = shared.done.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Stage::Read(read, result)) => break Some((read, result)),
+                // Whoever asks for rows that no thread has begun is as fast.
+                Some(Stage::Queued) | None => break None,
+                Some(Stage::Reading) => state = shared.done.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
         };
         let hit = read.map(|(read, result)| {
@@ -187,23 +188,13 @@ impl<E: Real> Shared<E> {
     }
 }
 
-enum Taken<E> {
-    Missing,
-    Reading,
-    Read(Microbatch<E>, Result<(), DataError>),
-}
-
 impl<E: Real> State<E> {
-    /// What was read in advance of these very rows.
-    fn take(&mut self, rows: &Range<usize>) -> Taken<E> {
-        let Some(k) = self.jobs.iter().position(|job| job.rows == *rows) else { return Taken::Missing };
-        if matches!(self.jobs[k].stage, Stage::Reading) {
-            return Taken::Reading;
-        }
-        match self.jobs.swap_remove(k).stage {
-            Stage::Read(batch, result) => Taken::Read(batch, result),
-            // Whoever asks for rows that no thread has begun is as fast.
-            Stage::Queued | Stage::Reading => Taken::Missing,
+    /// What was read in advance of these very rows; that they are being read is left to be asked again.
+    fn take(&mut self, rows: &Range<usize>) -> Option<Stage<E>> {
+        let k = self.jobs.iter().position(|job| job.rows == *rows)?;
+        match self.jobs[k].stage {
+            Stage::Reading => Some(Stage::Reading),
+            _ => Some(self.jobs.swap_remove(k).stage),
         }
     }
 

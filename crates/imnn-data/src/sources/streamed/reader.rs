@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use imnn_sim::Real;
 
 use crate::rows::{RowArray, read_finite};
-use crate::scratch::{NUMBERS, first, lend};
-use crate::spec::DatasetSpec;
-use crate::{DataError, Derivatives, Microbatch};
+use crate::values::{parameters_first, zeros};
+use crate::{DataError, DatasetSpec, Derivatives, Microbatch};
 
 /// The arrays, with the rows that are kept in memory.
 pub(super) struct Reader<E: Real> {
@@ -63,19 +62,8 @@ impl<E: Real> Reader<E> {
 
     /// The first rows and the first derivatives, in memory.
     pub(super) fn first(&self, n: usize, with_derivatives: usize) -> Result<(Vec<E>, Vec<E>), DataError> {
-        let zeros = |len: usize| {
-            let mut zeros: Vec<E> = vec![];
-            let reserved = zeros.try_reserve_exact(len);
-            reserved.map_err(|_| DataError::Io {
-                action: "hold in memory",
-                label: self.fiducial.label().to_owned(),
-                source: std::io::ErrorKind::OutOfMemory.into(),
-            })?;
-            zeros.resize(len, E::zero());
-            Ok::<_, DataError>(zeros)
-        };
-        let mut values = zeros(n * self.row_len)?;
-        let mut changes = zeros(with_derivatives * self.change_len)?;
+        let mut values = zeros(self.fiducial.label(), n * self.row_len)?;
+        let mut changes = zeros(self.fiducial.label(), with_derivatives * self.change_len)?;
         self.changes(0..with_derivatives, &mut changes)?;
         self.values(0..n, &mut values)?;
         Ok((values, changes))
@@ -89,7 +77,7 @@ impl<E: Real> Reader<E> {
     /// The bytes in memory: rows that are kept, and what the arrays hold themselves.
     pub(super) fn memory(&self) -> usize {
         let kept = (self.kept.values.len() + self.kept.changes.len()) * size_of::<E>();
-        kept + self.fiducial.memory() + self.derivative.as_ref().map_or(0, RowArray::memory)
+        kept + self.fiducial.memory() + self.derivative.as_ref().map_or(0, |array| array.memory())
     }
 
     /// The bytes of a microbatch of so many rows.
@@ -127,33 +115,15 @@ impl<E: Real> Reader<E> {
     }
 
     fn values(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
-        read_finite(&self.fiducial, rows, to)
+        read_finite(&*self.fiducial, rows, to)
     }
 
     fn changes(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
         let Some(derivative) = &self.derivative else { return Ok(()) };
-        read_finite(derivative, rows, to)?;
+        read_finite(&**derivative, rows, to)?;
         if self.exact {
-            parameters_first_in_place(to, self.n_params, self.row_len);
+            parameters_first(to, self.n_params, self.row_len);
         }
         Ok(())
     }
-}
-
-/// Turns rows of `(len, n_params)` into rows of `(n_params, len)`.
-fn parameters_first_in_place<E: Real>(values: &mut [E], n_params: usize, len: usize) {
-    if n_params == 1 || len == 1 {
-        return;
-    }
-    lend(&NUMBERS, |numbers| {
-        let row = first(numbers, n_params * len);
-        for values in values.chunks_exact_mut(n_params * len) {
-            // To f64 and back is exact, and the one buffer serves both precisions.
-            row.iter_mut().zip(&*values).for_each(|(to, value)| *to = value.f64());
-            for (a, values) in values.chunks_exact_mut(len).enumerate() {
-                let of_parameter = row[a..].iter().step_by(n_params);
-                values.iter_mut().zip(of_parameter).for_each(|(to, value)| *to = E::of(*value));
-            }
-        }
-    });
 }

@@ -10,7 +10,7 @@ use imnn_sim::{Key, Real};
 pub(crate) use self::symmetry::{Draw, Symmetries, below};
 use crate::scratch::{NUMBERS, first, lend};
 use crate::transforms::transform::{Domain, change_each};
-use crate::{DataError, Identity, Microbatch, Source, pass_on};
+use crate::{DataError, DatasetSpec, Identity, Microbatch, Source};
 
 /// Which symmetries of the grid are drawn from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,7 +94,9 @@ impl<Src> Augmented<Src> {
 }
 
 impl<E: Real, Src: Source<E>> Source<E> for Augmented<Src> {
-    pass_on!(E, self => self.source; shape);
+    fn spec(&self) -> &DatasetSpec {
+        self.source.spec()
+    }
 
     fn n_transforms(&self) -> u64 {
         self.source.n_transforms() + 1

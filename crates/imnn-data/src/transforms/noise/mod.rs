@@ -10,7 +10,6 @@ use ndarray::ArrayD;
 
 use self::buffers::Buffers;
 use self::origin::Origin;
-use crate::rows::is_pattern;
 use crate::scratch::lend;
 use crate::sources::on_the_fly::check_theta;
 use crate::transforms::augment::{DRAW, Symmetries};
@@ -67,7 +66,7 @@ impl<E: Real> Noise<E> {
     ///
     /// # Errors
     /// If the bank has no samples. Values are checked whenever they are read.
-    pub fn bank(bank: impl RowArray<E> + 'static) -> Result<Self, DataError> {
+    pub fn bank(bank: Box<dyn RowArray<E>>) -> Result<Self, DataError> {
         let shape = bank.shape();
         if shape.is_empty() || shape[1..].contains(&0) {
             return Err(DataError::Shape {
@@ -81,7 +80,7 @@ impl<E: Real> Noise<E> {
         if shape[0] == 0 {
             return Err(DataError::NoRows { name: "n_noise" });
         }
-        Ok(Self::of(shape[1..].to_vec(), Origin::Bank(Box::new(bank))))
+        Ok(Self::of(shape[1..].to_vec(), Origin::Bank(bank)))
     }
 
     /// A bank of samples in memory, `(n_noise, *input)`; `label` is what messages call it.
@@ -93,7 +92,7 @@ impl<E: Real> Noise<E> {
         let values = finite(&label, bank)?;
         // As many values as the array had.
         let bank = ArrayD::from_shape_vec(shape, values).expect("values fill their shape");
-        Self::bank(HeldRows::new(label, bank))
+        Self::bank(Box::new(HeldRows::new(label, bank)))
     }
 
     /// A bank of samples in a file, or in a file for each, that stays there: a sample is read whenever it is drawn.
@@ -109,15 +108,7 @@ impl<E: Real> Noise<E> {
     /// # Errors
     /// Whatever is wrong with the files, and as [`array`](Self::array).
     pub fn load(path: &ArrayPath) -> Result<Self, DataError> {
-        if !is_pattern(path)? {
-            return Self::array(path.to_string(), arrays::read(path)?);
-        }
-        let rows = open_rows::<E>(path, &RowOptions::default())?;
-        let mut bank = ArrayD::zeros(rows.shape());
-        if let Some(values) = bank.as_slice_mut() {
-            rows.read(0..rows.shape()[0], values)?;
-        }
-        Self::array(rows.label(), bank)
+        Self::array(path.to_string(), arrays::read(path)?)
     }
 
     /// Noise that is made by a simulator at `theta`, new whenever it is drawn.
@@ -166,11 +157,7 @@ impl<E: Real> Noise<E> {
     /// # Errors
     /// If the number of values differs, or the symmetries do not fit the shape.
     pub fn reshape(mut self, shape: &[usize]) -> Result<Self, DataError> {
-        let len = shape.iter().try_fold(1usize, |len, &axis| len.checked_mul(axis));
-        if len != Some(self.shape.iter().product()) || shape.is_empty() {
-            let (label, found, asked) = (self.label().to_owned(), self.shape, shape.to_vec());
-            return Err(DataError::Reshape { label, found, asked });
-        }
+        layout::check_view(self.label(), &self.shape, shape)?;
         self.shape = shape.to_vec();
         let augmentation = self.symmetries.as_ref().map_or(Augmentation::default(), Symmetries::augmentation);
         self.with_symmetries(augmentation)

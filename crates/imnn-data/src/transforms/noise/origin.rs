@@ -10,7 +10,6 @@ use crate::sources::on_the_fly::Place;
 use crate::transforms::augment::below;
 use crate::{DataError, RowArray};
 
-/// Where samples come from.
 pub(super) enum Origin<E: Real> {
     /// The rows of an array.
     Bank(Box<dyn RowArray<E>>),
@@ -32,7 +31,7 @@ impl<E: Real> Origin<E> {
         match self {
             Self::Bank(bank) => {
                 let sample = below(&mut key.rng(), self.n_samples().unwrap_or_default());
-                read_finite(bank, sample..sample + 1, noise)
+                read_finite(&**bank, sample..sample + 1, noise)
             }
             Self::Simulated { simulator, theta } => lend(&NUMBERS, |numbers| {
                 let numbers = first(numbers, noise.len());

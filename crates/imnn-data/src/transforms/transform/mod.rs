@@ -8,7 +8,7 @@ use imnn_sim::{Key, Real};
 
 pub use self::simulation::Simulation;
 use crate::values::{all_finite, check_finite};
-use crate::{DataError, Derivatives, Identity, Microbatch, Source, pass_on};
+use crate::{DataError, DatasetSpec, Derivatives, Identity, Microbatch, Source};
 use imnn_io::text::unravel;
 
 /// A random change of a simulation and of what belongs to it, drawn anew for each key.
@@ -147,7 +147,9 @@ impl<Src, T> Transformed<Src, T> {
 }
 
 impl<E: Real, Src: Source<E>, T: Transform<E>> Source<E> for Transformed<Src, T> {
-    pass_on!(E, self => self.source; shape);
+    fn spec(&self) -> &DatasetSpec {
+        self.source.spec()
+    }
 
     fn n_transforms(&self) -> u64 {
         self.source.n_transforms() + 1
