@@ -20,7 +20,8 @@
 #define TOGETHER
 // What follows is done by each thread.
 #define PHASE for (bool once = true; once; once = false, __syncthreads())
-// An array of the block.
+// An array of the block, and how functions take it.
+#define SHARED(type) type *
 #define SHARES(type, name, n) __shared__ __align__(16) type name[n]
 // An array of each thread, which is there in all phases as name[ME].
 #define OWNS(type, name, n) type name[1][n]

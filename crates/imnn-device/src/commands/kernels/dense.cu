@@ -33,7 +33,7 @@ template <bool ADJACENT, unsigned EDGE, unsigned LD> struct Tile {
         }
     }
 
-    INLINE_METHOD void put(REAL *to) {
+    INLINE_METHOD void put(SHARED(REAL) to) {
         UNROLL for (unsigned k = 0; k < DEPTH * EDGE / BLOCK; k++) {
             unsigned i = threadIdx.x + k * BLOCK;
             to[(ADJACENT ? i / EDGE : i % DEPTH) * LD + (ADJACENT ? i % EDGE : i / DEPTH)] = numbers[k];
@@ -98,7 +98,7 @@ INLINE REAL weight_at(IN(REAL) w, unsigned depth, unsigned columns, unsigned l, 
 // `product` (ROWS, COLUMNS): the tile of the product of x (rows, depth) and columns of w (depth, columns), or of its transpose.
 template <bool TRANSPOSED>
 INLINE void multiply_simulations(Simulations s, IN(REAL) x, unsigned depth, IN(REAL) w, unsigned columns, unsigned column,
-                                 REAL *product) {
+                                 SHARED(REAL) product) {
     OWNS(REAL, sums, 8);
     auto a = [&](unsigned r, unsigned l) -> REAL {
         unsigned row = row_of(s, r);

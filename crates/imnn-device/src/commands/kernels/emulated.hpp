@@ -1,5 +1,6 @@
 // Kernels on the host, one thread after the other, forwards or backwards. Every access is checked: it lies in the span
-// that was passed, and no two threads of one launch touch the same number if one of them writes it.
+// that was passed, and no two threads of one launch touch the same number if one of them writes it; for arrays that a block
+// shares, no two threads of one phase.
 
 #include <cmath>
 #include <cstdint>
@@ -24,13 +25,14 @@ struct Index {
     unsigned x;
 };
 static thread_local Index blockIdx, blockDim, threadIdx;
-static thread_local uint64_t stamp;
-static thread_local uint32_t number;
+// What a thread leaves where it reads or writes: launch and thread, in shared arrays phase and thread.
+static thread_local uint64_t stamp, phase_stamp;
+static thread_local uint32_t number, phase;
 static thread_local int backwards;
 static thread_local const char *kernel;
 static thread_local char fault[256];
 
-// Who wrote and who read a number last: launch and thread; the last bit says that several threads read.
+// Who wrote and who read a number last; the last bit says that several threads read.
 struct Shadow {
     uint64_t writer, reader;
 };
@@ -43,13 +45,14 @@ static inline void report(const char *what, size_t index, size_t len) {
 
 static inline bool same_launch(uint64_t a, uint64_t b) { return (a >> 32) == (b >> 32); }
 
-// As Rust passes a span.
-template <class T> struct Pointer {
+// As Rust passes a span; or an array of a block.
+template <class T, bool SHARED = false> struct Pointer {
     T *data;
     size_t len;
     Shadow *shadow;
 
     T read(size_t i) const {
+        const uint64_t stamp = SHARED ? phase_stamp : ::stamp;
         static T nothing;
         if (i >= len) {
             report("read out of bounds", i, len);
@@ -66,6 +69,7 @@ template <class T> struct Pointer {
     }
 
     void write(size_t i, T value) const {
+        const uint64_t stamp = SHARED ? phase_stamp : ::stamp;
         if (i >= len) {
             report("write out of bounds", i, len);
             return;
@@ -84,8 +88,8 @@ template <class T> struct Input : Pointer<T> {
     T operator[](size_t i) const { return this->read(i); }
 };
 
-template <class T> struct Place {
-    const Pointer<T> &pointer;
+template <class T, bool SHARED = false> struct Place {
+    const Pointer<T, SHARED> &pointer;
     size_t i;
     operator T() const { return pointer.read(i); }
     T operator=(T value) const {
@@ -98,6 +102,21 @@ template <class T> struct Output : Pointer<T> {
     Place<T> operator[](size_t i) const { return Place<T>{*this, i}; }
 };
 
+template <class T> struct Shared : Pointer<T, true> {
+    Place<T, true> operator[](size_t i) const { return Place<T, true>{*this, i}; }
+};
+
+// Numbers that nobody has written are NaNs.
+template <class T, unsigned N> struct Array {
+    T data[N];
+    Shadow shadow[N] = {};
+
+    Array() {
+        for (T &number : data)
+            number = nan("");
+    }
+};
+
 #define EMULATED
 #define KERNEL static void
 #define INLINE static inline
@@ -108,12 +127,19 @@ template <class T> struct Output : Pointer<T> {
 #define READ_AHEAD
 #define UNROLL
 
+static inline unsigned begin_phase() {
+    phase++;
+    return 0;
+}
+
 // Goes on as the next thread of the block, if there is one.
 static inline bool enter(unsigned turn) {
     if (turn >= blockDim.x)
         return false;
     threadIdx.x = backwards ? blockDim.x - 1 - turn : turn;
-    stamp = (uint64_t)number << 32 | (blockIdx.x * blockDim.x + threadIdx.x + 1);
+    const uint64_t thread = blockIdx.x * blockDim.x + threadIdx.x + 1;
+    stamp = (uint64_t)number << 32 | thread;
+    phase_stamp = (uint64_t)phase << 32 | thread;
     return true;
 }
 
@@ -121,8 +147,11 @@ static inline bool enter(unsigned turn) {
 #define TOGETHER                                                                                                        \
     if (threadIdx.x != 0)                                                                                               \
     return
-#define PHASE for (unsigned turn = 0; enter(turn); turn++)
-#define SHARES(type, name, n) type name[n] = {}
+#define PHASE for (unsigned turn = begin_phase(); enter(turn); turn++)
+#define SHARED(type) Shared<type>
+#define SHARES(type, name, n)                                                                                           \
+    Array<type, n> name##_array;                                                                                        \
+    Shared<type> name = {{name##_array.data, n, name##_array.shadow}}
 #define OWNS(type, name, n) type name[BLOCK][n] = {}
 #define ME threadIdx.x
 

@@ -256,21 +256,22 @@ INLINE double both(double one, double other, bool sum) {
 }
 
 // Of each column of parts (columns, BLOCK) the sum, or for those from n_sums on the largest.
-INLINE void add_up(double *parts, unsigned columns, unsigned n_sums, double *to) {
+INLINE void add_up(SHARED(double) parts, unsigned columns, unsigned n_sums, SHARED(double) to) {
     const unsigned LANES = 32;
     PHASE {
         for (unsigned i = threadIdx.x; i < columns * LANES; i += BLOCK) {
-            double *column = parts + i / LANES * BLOCK + i % LANES, total = column[0];
+            unsigned column = i / LANES * BLOCK + i % LANES;
+            double total = parts[column];
             UNROLL for (unsigned k = LANES; k < BLOCK; k += LANES)
-                total = both(total, column[k], i / LANES < n_sums);
-            column[0] = total;
+                total = both(total, parts[column + k], i / LANES < n_sums);
+            parts[column] = total;
         }
     }
     PHASE {
         if (threadIdx.x < columns) {
-            double *column = parts + threadIdx.x * BLOCK, total = column[0];
+            double total = parts[threadIdx.x * BLOCK];
             UNROLL for (unsigned k = 1; k < LANES; k++)
-                total = both(total, column[k], threadIdx.x < n_sums);
+                total = both(total, parts[threadIdx.x * BLOCK + k], threadIdx.x < n_sums);
             to[threadIdx.x] = total;
         }
     }
@@ -280,7 +281,7 @@ INLINE void add_up(double *parts, unsigned columns, unsigned n_sums, double *to)
 // lie as in the kernels of moments.cu, with `beside` rows of each simulation behind the values; of the cotangents there are n_to.
 template <unsigned N>
 INLINE void whole(IN(REAL) x, unsigned rows, unsigned beside, IN(double) settings, IN(double) widths, OUT(double) record,
-                  OUT(REAL) to, unsigned n_to, OUT(REAL) tangent_rows, double *parts) {
+                  OUT(REAL) to, unsigned n_to, OUT(REAL) tangent_rows, SHARED(double) parts) {
     const unsigned FIRST = N + N * N, SECOND = N * (N + 2), SIDES = 2 * N * N;
     static_assert(FIRST <= MOST_PARTS && SECOND <= MOST_PARTS, "there is room for all sums");
     SHARES(double, mean, FIRST);
@@ -307,7 +308,7 @@ INLINE void whole(IN(REAL) x, unsigned rows, unsigned beside, IN(double) setting
     add_up(parts, FIRST, FIRST, mean);
     PHASE {
         if (threadIdx.x < FIRST)
-            mean[threadIdx.x] /= rows;
+            mean[threadIdx.x] = mean[threadIdx.x] / rows;
     }
     PHASE {
         double sums[SECOND] = {};
@@ -332,9 +333,8 @@ INLINE void whole(IN(REAL) x, unsigned rows, unsigned beside, IN(double) setting
     }
     PHASE {
         if (threadIdx.x == 0) {
-            const double *means = mean, *sums = totals;
             unsigned sides = beside == N ? 1 : 2;
-            evaluate<N>(means, sums, N, N, rows, rows, settings, widths, sides, record, (double *)gradient, (REAL *)rows_beside);
+            evaluate<N>(mean, totals, N, N, rows, rows, settings, widths, sides, record, gradient, rows_beside);
         }
     }
     PHASE {
@@ -344,7 +344,7 @@ INLINE void whole(IN(REAL) x, unsigned rows, unsigned beside, IN(double) setting
             double sum = 0;
             for (unsigned a = 0; a < N && i < rows * N; a++)
                 sum += gradient[N + a * N + i % N] * ((double)x[i / N * N + a] - gradient[a]);
-            to[i] = i < rows * N ? (REAL)sum : rows_beside[(i - rows * N) % (beside * N)];
+            to[i] = i < rows * N ? (REAL)sum : (REAL)rows_beside[(i - rows * N) % (beside * N)];
         }
     }
 }
