@@ -405,10 +405,15 @@ fn library(size: usize) -> &'static Library {
     library.get_or_init(|| compile(real))
 }
 
+/// A kernel whose threads read what others write in the same phase, to be found.
+const RACE: &str = "KERNEL race(unsigned, OUT(REAL) to) { TOGETHER; SHARES(REAL, own, BLOCK);
+    PHASE { own[threadIdx.x] = 1; }
+    PHASE { to[threadIdx.x] = own[threadIdx.x]; own[BLOCK - 1 - threadIdx.x] = 2; } }\n";
+
 #[allow(unsafe_code)]
 fn compile(real: &str) -> Library {
-    let mut text = format!("{}{}", include_str!("kernels/emulated.hpp"), kernels::source(real));
-    kernels::names().for_each(|name| text.push_str(&format!("LAUNCHER({name})\n")));
+    let mut text = format!("{}{}{RACE}", include_str!("kernels/emulated.hpp"), kernels::source(real));
+    kernels::names().chain(["race"]).for_each(|name| text.push_str(&format!("LAUNCHER({name})\n")));
     let folder = tempfile::tempdir().unwrap();
     let (source, made) = (folder.path().join("kernels.cpp"), folder.path().join("kernels.so"));
     std::fs::write(&source, text).unwrap();
@@ -456,6 +461,18 @@ mod tests {
         // Each writes what the next one reads.
         let [one, none] = [1, 0].map(Argument::Count);
         run("copy", 10, |span| vec![Argument::Numbers(span), one, Argument::Numbers(span.from(1)), one, one, none]);
+    }
+
+    #[test]
+    #[should_panic(expected = "race: read of what another thread writes")]
+    fn races_in_a_phase_are_found() {
+        let mut card = Emulated::new(size_of::<f32>());
+        let len = kernels::BLOCK as usize;
+        let memory = card.allocate(len * size_of::<f32>()).unwrap();
+        let arguments = vec![Argument::Numbers(Span { memory, start: 0, len })];
+        let sequence =
+            card.prepare(vec![Command::Launch { kernel: "race", threads: kernels::BLOCK, arguments }]).unwrap();
+        card.run(sequence).unwrap();
     }
 
     #[test]

@@ -181,7 +181,7 @@ fn dense_case(seed: u64) -> Case {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES / 4, max_global_rejects: CASES, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: CASES / 10, max_global_rejects: CASES, ..ProptestConfig::default() })]
 
     #[test]
     fn dense_networks_agree_with_the_definition(seed in any::<u64>()) {
