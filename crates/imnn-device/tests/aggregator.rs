@@ -176,7 +176,7 @@ fn a_source_that_fails_in_one_member_is_reported_and_all_go_on() {
                 let error = session.forward(&task, keep).unwrap_err();
                 assert!(matches!(error, DeviceError::Data(DataError::NoRows { name: "the bad row" })), "{error}");
             }
-            // And backward, where leaves are read again.
+            // And backward, where microbatches are read again.
             let (x, dx) = (Array2::zeros((499, 2)), Array2::zeros((2, 2)));
             let mut gradient = vec![0.0; weights.values().len()];
             let cotangents = Cotangents { x: x.view(), dx: dx.view() };
@@ -239,7 +239,7 @@ fn time_spent_on_reading_is_known() {
         let clock = Instant::now();
         passes(session.as_mut(), weights.values(), &sick(None, 10));
         let slow = session.usage();
-        // 12 leaves of 10 ms each, twice where nothing is kept; everything happened while this waited.
+        // 12 microbatches of 10 ms each, twice where nothing is kept; everything happened while this waited.
         let reads = if device.len() == 1 { 12 } else { 24 };
         assert!(slow.reading >= reads * Duration::from_millis(10), "{slow:?}");
         assert!(slow.reading <= slow.total, "{slow:?}");

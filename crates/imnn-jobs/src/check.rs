@@ -11,7 +11,7 @@ use crate::failure::Fault;
 
 /// Shape and type of a simulation, which are to be the same for all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Outline {
+pub(crate) struct Layout {
     pub(crate) shape: Vec<usize>,
     pub(crate) dtype: String,
 }
@@ -43,7 +43,7 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn RowArray<f64>>, Fault> {
 }
 
 /// Shape and type of a simulation that is open.
-pub(crate) fn outline(array: &dyn RowArray<f64>) -> Result<Outline, Fault> {
+pub(crate) fn layout(array: &dyn RowArray<f64>) -> Result<Layout, Fault> {
     let (shape, dtype) = (array.shape().to_vec(), array.dtype().to_owned());
     if shape.is_empty() {
         let reason = "it is a single number without an axis; save it as an array of shape (1,)";
@@ -52,33 +52,33 @@ pub(crate) fn outline(array: &dyn RowArray<f64>) -> Result<Outline, Fault> {
     if shape.contains(&0) {
         return Err(Fault::Shape(format!("it has shape {shape:?}: there are no values in it")));
     }
-    Ok(Outline { shape, dtype })
+    Ok(Layout { shape, dtype })
 }
 
 /// Checks all of a simulation.
-pub(crate) fn check(path: &Path) -> Result<Outline, Fault> {
-    let outline = outline(&*open(path)?)?;
-    let len: usize = outline.shape[1..].iter().product();
+pub(crate) fn check(path: &Path) -> Result<Layout, Fault> {
+    let layout = layout(&*open(path)?)?;
+    let len: usize = layout.shape[1..].iter().product();
     let (mut count, mut first) = (0_usize, None);
     for_each_rows::<f64>(&ArrayPath::of_file(path), &RowOptions::default(), &mut |row, values| {
         for (at, value) in values.iter().enumerate().filter(|(_, value)| !value.is_finite()) {
             count += 1;
-            first.get_or_insert_with(|| (unravel(row * len + at, &outline.shape, false), *value));
+            first.get_or_insert_with(|| (unravel(row * len + at, &layout.shape, false), *value));
         }
         Ok(())
     })
     .map_err(|error| fault(path, &error))?;
     match first {
-        None => Ok(outline),
+        None => Ok(layout),
         Some((index, value)) => {
-            let all = outline.shape[0] * len;
+            let all = layout.shape[0] * len;
             Err(Fault::NotFinite(format!("the value at {index:?} is {value}; not finite: {count} of {all}")))
         }
     }
 }
 
 /// Compares a simulation with another, or with what was asked for.
-pub(crate) fn compare(found: &Outline, expected: &Outline, whose: &str) -> Result<(), Fault> {
+pub(crate) fn compare(found: &Layout, expected: &Layout, whose: &str) -> Result<(), Fault> {
     if found.shape != expected.shape {
         return Err(Fault::Shape(format!("it has shape {:?}, expected {:?} {whose}", found.shape, expected.shape)));
     }
@@ -113,13 +113,13 @@ mod tests {
         let path = folder.path().join("x.npy");
         refuses(&path, "wrote no file");
         write_npy(&path, Array1::from(vec![1.0_f32, 2.0]).view().into_dyn()).unwrap();
-        let outline = check(&path).unwrap();
-        assert_eq!(outline.shape, [2]);
-        let other = Outline { shape: vec![2, 1], ..outline.clone() };
-        let message = compare(&outline, &other, "as 0.npy has").unwrap_err().to_string();
+        let layout = check(&path).unwrap();
+        assert_eq!(layout.shape, [2]);
+        let other = Layout { shape: vec![2, 1], ..layout.clone() };
+        let message = compare(&layout, &other, "as 0.npy has").unwrap_err().to_string();
         assert!(message.contains("it has shape [2], expected [2, 1] as 0.npy has"), "{message}");
-        let other = Outline { dtype: "<f8".to_owned(), ..outline.clone() };
-        assert!(compare(&outline, &other, "").unwrap_err().to_string().contains("elements of type"));
+        let other = Layout { dtype: "<f8".to_owned(), ..layout.clone() };
+        assert!(compare(&layout, &other, "").unwrap_err().to_string().contains("elements of type"));
 
         let mut map = Array2::<f64>::zeros((3, 2));
         map[[2, 1]] = f64::NAN;

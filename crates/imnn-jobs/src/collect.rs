@@ -6,7 +6,7 @@ use imnn_data::writing::{WriteOptions, create_rows};
 use imnn_data::{ArrayPath, RowOptions, for_each_rows};
 use imnn_sim::Real;
 
-use crate::check::{Outline, compare, open, outline};
+use crate::check::{Layout, compare, layout, open};
 use crate::failure::Fault;
 use crate::{DataSet, JobsError, Mark, Status};
 
@@ -68,7 +68,7 @@ impl DataSet {
         &self,
         to: &Path,
         front: &[usize],
-        expected: &Outline,
+        expected: &Layout,
         files: impl IntoIterator<Item = PathBuf>,
     ) -> Result<(), JobsError> {
         match ["f4", "f2"].iter().any(|name| expected.dtype.ends_with(name)) {
@@ -81,7 +81,7 @@ impl DataSet {
 fn join<E: Real>(
     to: &Path,
     front: &[usize],
-    expected: &Outline,
+    expected: &Layout,
     files: impl IntoIterator<Item = PathBuf>,
 ) -> Result<(), JobsError> {
     let shape = [front, &expected.shape].concat();
@@ -89,7 +89,7 @@ fn join<E: Real>(
     let mut writer = create_rows::<E>(&ArrayPath::of_file(to), &shape, &options)?;
     for path in files {
         let unusable = |fault: Fault| JobsError::Record { path: path.clone(), reason: fault.to_string() };
-        let found = open(&path).and_then(|array| outline(&*array)).map_err(unusable)?;
+        let found = open(&path).and_then(|array| layout(&*array)).map_err(unusable)?;
         compare(&found, expected, "as the others have").map_err(unusable)?;
         for_each_rows::<E>(&ArrayPath::of_file(&path), &RowOptions::default(), &mut |_, values| writer.write(values))?;
     }

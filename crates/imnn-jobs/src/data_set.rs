@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use imnn_io::FileError;
 use imnn_io::atomic::write;
 
-use crate::check::{Outline, compare, open, outline};
+use crate::check::{Layout, compare, layout, open};
 use crate::design::{Design, Vector};
 use crate::disk::{create_folder, read, remove, seeds};
 use crate::failure::Failure;
@@ -137,18 +137,18 @@ impl DataSet {
     /// # Errors
     /// A folder that cannot be read.
     pub fn status(&self) -> Result<Status, JobsError> {
-        let mut outlines: HashMap<Outline, usize> = HashMap::new();
-        let mut found: Vec<Vec<Option<Outline>>> = vec![];
+        let mut layouts: HashMap<Layout, usize> = HashMap::new();
+        let mut found: Vec<Vec<Option<Layout>>> = vec![];
         let mut status = Status { vectors: vec![], failures: vec![], unusable: vec![], shape: None };
         for vector in &self.vectors {
             let mut of_vector = vec![None; vector.n_seeds];
             for seed in seeds(&self.root.join(&vector.name), ".npy")? {
                 let Some(place) = self.place(vector, seed) else { continue };
                 let file = self.file(vector, seed);
-                match open(&file).and_then(|array| outline(&*array)) {
-                    Ok(outline) => {
-                        *outlines.entry(outline.clone()).or_default() += 1;
-                        of_vector[place] = Some(outline);
+                match open(&file).and_then(|array| layout(&*array)) {
+                    Ok(layout) => {
+                        *layouts.entry(layout.clone()).or_default() += 1;
+                        of_vector[place] = Some(layout);
                     }
                     Err(fault) => status.unusable.push((file, fault.to_string())),
                 }
@@ -156,20 +156,20 @@ impl DataSet {
             found.push(of_vector);
         }
         // Simulations are to be as most are, of the shape that is given if one is.
-        let fits = |outline: &Outline| self.design.shape.as_ref().is_none_or(|shape| outline.shape == *shape);
-        let most = outlines
+        let fits = |layout: &Layout| self.design.shape.as_ref().is_none_or(|shape| layout.shape == *shape);
+        let most = layouts
             .into_iter()
-            .filter(|(outline, _)| fits(outline))
-            .max_by_key(|(outline, count)| (*count, outline.shape.clone(), outline.dtype.clone()))
-            .map(|(outline, _)| outline);
+            .filter(|(layout, _)| fits(layout))
+            .max_by_key(|(layout, count)| (*count, layout.shape.clone(), layout.dtype.clone()))
+            .map(|(layout, _)| layout);
         let expected = most.or_else(|| self.outline_asked_for());
         let any = found.iter().flatten().any(Option::is_some);
-        status.shape = expected.as_ref().filter(|_| any).map(|outline| outline.shape.clone());
+        status.shape = expected.as_ref().filter(|_| any).map(|layout| layout.shape.clone());
         for (vector, found) in self.vectors.iter().zip(found) {
             let mut marks = vec![Mark::Missing; vector.n_seeds];
-            for (place, outline) in found.iter().enumerate() {
-                let (Some(outline), Some(expected)) = (outline, &expected) else { continue };
-                match compare(outline, expected, "as the others have") {
+            for (place, layout) in found.iter().enumerate() {
+                let (Some(layout), Some(expected)) = (layout, &expected) else { continue };
+                match compare(layout, expected, "as the others have") {
                     Ok(()) => marks[place] = Mark::Done,
                     Err(fault) => {
                         status.unusable.push((self.file(vector, self.seed(place)), fault.to_string()));
@@ -191,19 +191,19 @@ impl DataSet {
     }
 
     /// The shape and type that simulations have to have, if that is known.
-    pub(crate) fn expected(&self, status: &Status) -> Result<Option<Outline>, JobsError> {
+    pub(crate) fn expected(&self, status: &Status) -> Result<Option<Layout>, JobsError> {
         let done = status.vectors.iter().find_map(|vector| {
             let place = vector.marks.iter().position(|&mark| mark == Mark::Done)?;
             Some(self.file(&vector.vector, self.seed(place)))
         });
-        if let Some(Ok(outline)) = done.map(|file| open(&file).and_then(|array| outline(&*array))) {
-            return Ok(Some(outline));
+        if let Some(Ok(layout)) = done.map(|file| open(&file).and_then(|array| layout(&*array))) {
+            return Ok(Some(layout));
         }
         Ok(self.outline_asked_for())
     }
 
-    fn outline_asked_for(&self) -> Option<Outline> {
-        self.design.shape.clone().map(|shape| Outline { shape, dtype: String::new() })
+    fn outline_asked_for(&self) -> Option<Layout> {
+        self.design.shape.clone().map(|shape| Layout { shape, dtype: String::new() })
     }
 
     fn place(&self, vector: &Vector, seed: u64) -> Option<usize> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use imnn_io::FileError;
 use imnn_io::atomic::put;
 
-use crate::check::{Outline, check, compare};
+use crate::check::{Layout, check, compare};
 use crate::data_set::{DataSet, Mark, Status};
 use crate::design::Vector;
 use crate::failure::{Failure, Fault, tail};
@@ -54,7 +54,7 @@ struct Job<'a> {
     seed: u64,
 }
 
-enum Came {
+enum JobEnd {
     Done,
     Failed(Failure),
     /// Everything is to stop.
@@ -118,7 +118,7 @@ struct Run<'a> {
     set: &'a DataSet,
     options: &'a RunOptions,
     session: Session,
-    expected: Mutex<Option<Outline>>,
+    expected: Mutex<Option<Layout>>,
     stop: &'a AtomicBool,
     /// Whether one of them came upon an error that concerns all.
     broken: AtomicBool,
@@ -130,9 +130,9 @@ impl Run<'_> {
         let work = || {
             while let Some(job) = jobs.get(next.fetch_add(1, Ordering::SeqCst)) {
                 match self.job(job) {
-                    Ok(Came::Done) => watch(Event::Done),
-                    Ok(Came::Failed(failure)) => watch(Event::Failed(&failure)),
-                    Ok(Came::Stopped) => break,
+                    Ok(JobEnd::Done) => watch(Event::Done),
+                    Ok(JobEnd::Failed(failure)) => watch(Event::Failed(&failure)),
+                    Ok(JobEnd::Stopped) => break,
                     Err(error) => {
                         self.broken.store(true, Ordering::SeqCst);
                         return Err(error);
@@ -162,12 +162,12 @@ impl Run<'_> {
         self.stop.load(Ordering::SeqCst) || self.broken.load(Ordering::SeqCst)
     }
 
-    fn job(&self, job: &Job<'_>) -> Result<Came, JobsError> {
+    fn job(&self, job: &Job<'_>) -> Result<JobEnd, JobsError> {
         let place = self.set.file(job.vector, job.seed);
         let mut attempts = 0;
         loop {
             if self.stops() {
-                return Ok(Came::Stopped);
+                return Ok(JobEnd::Stopped);
             }
             // Another process may have the same part of the work.
             if self.is_done(&place) {
@@ -175,15 +175,15 @@ impl Run<'_> {
             }
             attempts += 1;
             match self.attempt(job, attempts) {
-                Ok(Came::Done) => break,
-                Ok(Came::Stopped) => return Ok(Came::Stopped),
+                Ok(JobEnd::Done) => break,
+                Ok(JobEnd::Stopped) => return Ok(JobEnd::Stopped),
                 _ if self.is_done(&place) => break,
-                Ok(Came::Failed(_)) if attempts <= self.options.retries => {}
+                Ok(JobEnd::Failed(_)) if attempts <= self.options.retries => {}
                 failed => return failed,
             }
         }
         self.set.forget(job.vector, job.seed)?;
-        Ok(Came::Done)
+        Ok(JobEnd::Done)
     }
 
     /// Whether there is a file that fits.
@@ -191,7 +191,7 @@ impl Run<'_> {
         place.exists() && check(place).and_then(|found| self.fits(&found, false)).is_ok()
     }
 
-    fn attempt(&self, job: &Job<'_>, attempts: usize) -> Result<Came, JobsError> {
+    fn attempt(&self, job: &Job<'_>, attempts: usize) -> Result<JobEnd, JobsError> {
         let folder = self.session.folder(&format!("{}-{}", job.vector.name, job.seed))?;
         let (out, log) = (folder.join("out.npy"), folder.join("log"));
         let arguments = self.set.command(job.vector, job.seed, &out);
@@ -199,7 +199,7 @@ impl Run<'_> {
         let ended =
             process::run(&arguments, dir, &log, timeout, &|| self.stops()).map_err(FileError::of("write", &log))?;
         let fault = match ended {
-            Ended::Stopped => return Ok(Came::Stopped),
+            Ended::Stopped => return Ok(JobEnd::Stopped),
             Ended::NotStarted(error) => Some(Fault::NotStarted(not_started(&arguments[0], dir, &error))),
             Ended::TimedOut => Some(Fault::Timeout(timeout.unwrap_or_default().as_secs_f64())),
             Ended::With(status) => process::fault(status).map(Fault::Exit),
@@ -208,7 +208,7 @@ impl Run<'_> {
         let Some(fault) = fault else {
             put(&out, self.set.file(job.vector, job.seed))?;
             remove_folder(&folder);
-            return Ok(Came::Done);
+            return Ok(JobEnd::Done);
         };
         let failure = Failure {
             vector: job.vector.name.clone(),
@@ -225,11 +225,11 @@ impl Run<'_> {
             self.set.keep(job.vector, &failure, &log)?;
             remove_folder(&folder);
         }
-        Ok(Came::Failed(failure))
+        Ok(JobEnd::Failed(failure))
     }
 
     /// Compares with the others; the first that is made says how they have to be.
-    fn fits(&self, found: &Outline, may_be_first: bool) -> Result<(), Fault> {
+    fn fits(&self, found: &Layout, may_be_first: bool) -> Result<(), Fault> {
         let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(expected) = &*expected {
             compare(found, expected, "as the first that was made has, or as `shape` says")?;

@@ -65,7 +65,7 @@ pub(super) fn data(file: &File, offset: u64, len: u64) -> Result<Vec<u8>, String
     let head: &[u8; HEAD as usize] = head.try_into().map_err(|_| too_long())?;
     if checked_length(head, offset)? != len {
         return Err(
-            "the record has another length than when the file was opened; leave it alone while it is read".into()
+            "the record has another length than when the file was opened; do not modify files during a run".into()
         );
     }
     let (data, checksum) = rest.split_at(len as usize);

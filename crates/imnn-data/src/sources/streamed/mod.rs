@@ -1,4 +1,4 @@
-//! Simulations that are read from their files again whenever they are needed.
+//! Streaming: simulations are read from disk again in every pass.
 
 mod options;
 mod prefetch;

@@ -18,13 +18,13 @@ pub(super) struct Reader<E: Real> {
     n_params: usize,
     row_len: usize,
     change_len: usize,
-    kept: Kept<E>,
+    cached: Cached<E>,
     /// The bytes read from files so far, as numbers in memory.
     pub(super) bytes_read: AtomicU64,
 }
 
 /// The first rows, in memory.
-struct Kept<E> {
+struct Cached<E> {
     n: usize,
     values: Vec<E>,
     changes: Vec<E>,
@@ -43,7 +43,7 @@ impl<E: Real> Reader<E> {
             n_params: spec.n_params,
             row_len: spec.row_len(),
             change_len: spec.change_len(),
-            kept: Kept { n: 0, values: vec![], changes: vec![] },
+            cached: Cached { n: 0, values: vec![], changes: vec![] },
             bytes_read: AtomicU64::new(0),
         }
     }
@@ -56,7 +56,7 @@ impl<E: Real> Reader<E> {
         let without = if with == spec.n_d { (left / self.row_len).min(spec.n_s - spec.n_d) } else { 0 };
         let n = with + without;
         let (values, changes) = self.first(n, with)?;
-        self.kept = Kept { n, values, changes };
+        self.cached = Cached { n, values, changes };
         Ok(())
     }
 
@@ -71,12 +71,12 @@ impl<E: Real> Reader<E> {
 
     /// The rows that are kept in memory.
     pub(super) fn kept(&self) -> usize {
-        self.kept.n
+        self.cached.n
     }
 
     /// The bytes in memory: rows that are kept, and what the arrays hold themselves.
     pub(super) fn memory(&self) -> usize {
-        let kept = (self.kept.values.len() + self.kept.changes.len()) * size_of::<E>();
+        let kept = (self.cached.values.len() + self.cached.changes.len()) * size_of::<E>();
         kept + self.fiducial.memory() + self.derivative.as_ref().map_or(0, |array| array.memory())
     }
 
@@ -93,7 +93,7 @@ impl<E: Real> Reader<E> {
         batch: &mut Microbatch<E>,
     ) -> Result<(), DataError> {
         batch.n = rows.len();
-        let kept = rows.end.min(self.kept.n).saturating_sub(rows.start);
+        let kept = rows.end.min(self.cached.n).saturating_sub(rows.start);
         let split = |held: &[E], len: usize, to: &mut Vec<E>| {
             // What the buffer held is overwritten; only where it grows is it filled first.
             to.resize(rows.len() * len, E::zero());
@@ -101,12 +101,12 @@ impl<E: Real> Reader<E> {
                 to[..kept * len].copy_from_slice(&held[rows.start * len..(rows.start + kept) * len]);
             }
         };
-        split(&self.kept.values, self.row_len, &mut batch.values);
+        split(&self.cached.values, self.row_len, &mut batch.values);
         let rest = rows.start + kept..rows.end;
         self.bytes_read.fetch_add(self.batch_bytes(rest.len(), with_derivatives) as u64, Ordering::Relaxed);
         self.values(rest.clone(), &mut batch.values[kept * self.row_len..])?;
         if with_derivatives {
-            split(&self.kept.changes, self.change_len, &mut batch.derivatives);
+            split(&self.cached.changes, self.change_len, &mut batch.derivatives);
             self.changes(rest, &mut batch.derivatives[kept * self.change_len..])?;
         } else {
             batch.derivatives.clear();
