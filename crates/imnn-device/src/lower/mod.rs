@@ -371,7 +371,7 @@ fn chunks(total: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
 
 /// How many neighbouring numbers of so many a thread makes: as many as a card moves at once, if they lie so in these spans.
 fn run(len: usize, spans: [Span; 2]) -> usize {
-    let together = |n: usize| n % LONGEST_RUN == 0;
+    let together = |n: usize| n.is_multiple_of(LONGEST_RUN);
     if together(len) && spans.iter().all(|span| together(span.start)) { LONGEST_RUN } else { 1 }
 }
 
