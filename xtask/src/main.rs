@@ -52,7 +52,7 @@ lines of source outside tests, here or in another clone" },
     Command { name: "sanitise", arguments: "[FILTERS]", run: sanitise::run, what: "\
 tests of the crates with unsafe code under AddressSanitizer; minutes, all is compiled anew" },
     Command { name: "cuda", arguments: "[FOLDER]", run: cuda::run, what: "\
-kernels for GPUs: get NVIDIA's compiler (or take it from FOLDER), compile them for cards of all generations" },
+kernels for GPUs: get NVIDIA's compiler (or take it from FOLDER), compile for all generations" },
     Command { name: "gpu-check", arguments: "[--pack FOLDER]", run: gpu_check::run, what: "\
 what can only be seen on a GPU; --pack puts it into a folder for a machine without
 Rust and network, where run.sh does it" },
