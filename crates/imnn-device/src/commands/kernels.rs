@@ -20,6 +20,10 @@ const TRAINING: [&str; 3] =
 
 /// Threads of a block.
 pub(crate) const BLOCK: u32 = 256;
+/// Rows and columns of the tile of a product that a block makes.
+pub(crate) const TILE: [usize; 2] = [32, 64];
+/// No more summaries than this are evaluated by one block.
+pub(crate) const WHOLE_SUMMARIES: usize = 3;
 /// Neighbouring numbers that a thread makes where it can.
 pub(crate) const LONGEST_RUN: usize = 4;
 /// More summaries than this are evaluated on the host: one thread of the card works out the loss.
@@ -56,8 +60,15 @@ fn constants() -> String {
     let doubles =
         [("SMALLEST_DIAGONAL", imnn_stats::SMALLEST_DIAGONAL), ("LARGEST_CONDITION", imnn_stats::LARGEST_CONDITION)];
     let doubles: String = doubles.iter().map(|(name, value)| format!("#define {name} {value:e}\n")).collect();
-    let counts = [("MOST", MOST_SUMMARIES), ("BLOCK", BLOCK as usize), ("LONGEST_RUN", LONGEST_RUN)];
-    let counts: String = counts.iter().map(|(name, value)| format!("#define {name} {value}\n")).collect();
+    let counts = [
+        ("MOST", MOST_SUMMARIES),
+        ("WHOLE_SUMMARIES", WHOLE_SUMMARIES),
+        ("BLOCK", BLOCK as usize),
+        ("ROWS", TILE[0]),
+        ("COLUMNS", TILE[1]),
+        ("LONGEST_RUN", LONGEST_RUN),
+    ];
+    let counts: String = counts.iter().map(|(name, value)| format!("#define {name} {value}u\n")).collect();
     format!("{limits}{record}{doubles}{counts}")
 }
 

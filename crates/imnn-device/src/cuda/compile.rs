@@ -120,7 +120,7 @@ mod tests {
     /// Every kernel, in both precisions, for a card of each generation from Volta on that this NVRTC knows.
     #[test]
     #[allow(unsafe_code)]
-    fn kernels_compile_for_all_cards() {
+    fn kernels_compile_for_each_generation() {
         if !report::has_nvrtc() {
             let needed = std::env::var_os("IMNN_NVRTC").is_some();
             assert!(!needed, "IMNN_NVRTC is set, and libnvrtc is not found");
@@ -133,7 +133,7 @@ mod tests {
         let mut targets = vec![0; n as usize];
         // SAFETY: there is room for as many as NVRTC said.
         unsafe { sys::nvrtcGetSupportedArchs(targets.as_mut_ptr()) }.result().unwrap();
-        targets.retain(|target| [70, 80, 90, 100, 120].contains(target));
+        targets.retain(|target| [70, 75, 80, 89, 90, 100, 120].contains(target));
         assert!(targets.contains(&80) && targets.contains(&90) && targets.contains(&100), "{targets:?}");
         let check = |size: usize| {
             for target in &targets {

@@ -7,7 +7,7 @@
 //! All of it is in double precision, with the formulas and refusals of imnn-stats; see `kernels/loss.cu`.
 
 use super::layout::Layout;
-use crate::commands::kernels::BLOCK;
+use crate::commands::kernels::{BLOCK, WHOLE_SUMMARIES};
 use crate::commands::{Argument, Backend, Command, Span, bytes, count, launch};
 use crate::error::Result;
 use imnn_data::Derivatives;
@@ -16,8 +16,7 @@ use std::ops::Range;
 
 /// Rows of one partial sum.
 const ROWS_PER_PART: usize = 32;
-/// A loss of no more summaries and simulations than these, of one batch, is one kernel of one block.
-const WHOLE_SUMMARIES: usize = 3;
+/// A loss of one batch of no more simulations than this, and few summaries, is one kernel of one block.
 const WHOLE_ROWS: usize = 1 << 13;
 /// Numbers of a record on the card: the status, and those of [`Record`].
 const RECORD: usize = 1 + Record::NAMES.len();
@@ -43,12 +42,8 @@ impl Evaluation {
     pub(crate) fn new<B: Backend>(backend: &mut B, layout: &mut Layout, settings: Span) -> Result<Self> {
         let shape = layout.batches.shape;
         let (q, p) = (shape.n_summaries, shape.n_params);
-        let parts = parts(layout);
-        let n_parts = parts.last().map_or(0, |part| part.end);
-        let (first, second) = (q + q * p, q * (q + 2));
         let mut take = |len: usize| layout.training.allocate::<f64>(backend, len);
-        let [sums, mean, totals] = [take(n_parts * first.max(second))?, take(first)?, take(second)?];
-        let [record, gradient, widths] = [take(RECORD)?, take(q + q * q)?, take(p)?];
+        let [record, widths] = [take(RECORD)?, take(p)?];
 
         let commands = match layout.spans.as_slice() {
             [only] if shape.n_d == shape.n_s && p == q && q <= WHOLE_SUMMARIES && shape.n_s <= WHOLE_ROWS => {
@@ -69,7 +64,7 @@ impl Evaluation {
                 launch(&mut commands, "whole_loss", BLOCK as usize, &arguments);
                 commands
             }
-            _ => in_parts(layout, &parts, [sums, mean, totals, record, gradient, widths, settings]),
+            _ => in_parts(backend, layout, [record, widths, settings])?,
         };
         let sequence = layout.training.prepare(backend, commands.clone())?;
         Ok(Evaluation { record, widths, loaded: vec![], commands, sequence })
@@ -100,13 +95,20 @@ impl Evaluation {
     }
 }
 
-/// The commands for any number of batches and summaries.
-fn in_parts(layout: &Layout, parts: &[Range<usize>], spans: [Span; 7]) -> Vec<Command> {
-    let [sums, mean, totals, record, gradient, widths, settings] = spans;
+/// The commands for any number of batches and summaries, with memory for what they pass on.
+fn in_parts<B: Backend>(
+    backend: &mut B,
+    layout: &mut Layout,
+    [record, widths, settings]: [Span; 3],
+) -> Result<Vec<Command>> {
+    let parts = parts(layout);
     let shape = layout.batches.shape;
     let (q, p, sides) = (shape.n_summaries, shape.n_params, if shape.exact { 1 } else { 2 });
     let n_parts = parts.last().map_or(0, |part| part.end);
     let (first, second) = (q + q * p, q * (q + 2));
+    let mut take = |len: usize| layout.training.allocate::<f64>(backend, len);
+    let [sums, mean, totals, gradient] =
+        [take(n_parts * first.max(second))?, take(first)?, take(second)?, take(q + q * q)?];
     let mut commands = Vec::new();
     for (k, part) in parts.iter().enumerate() {
         let arguments = [
@@ -164,7 +166,7 @@ fn in_parts(layout: &Layout, parts: &[Range<usize>], spans: [Span; 7]) -> Vec<Co
         ];
         launch(&mut commands, "cotangents", spans.values.len, &arguments);
     }
-    commands
+    Ok(commands)
 }
 
 /// The partial sums of each batch.

@@ -82,6 +82,7 @@ impl<E: Element> Lowering<'_, E> {
                 );
             }
             StepOp::MaxPool(MaxPool { windows, indices }) => {
+                let run = run(channels, [gx; 2]);
                 let arguments = [
                     Argument::Numbers(gy.from(to.channel)),
                     count(to.ld),
@@ -93,11 +94,11 @@ impl<E: Element> Lowering<'_, E> {
                     count(size),
                     count(n_own),
                     count(per),
-                    count(run(channels, [gx; 2])),
+                    count(run),
                     Argument::Numbers(gx),
                     add,
                 ];
-                self.launch("select_back", gx.len / run(channels, [gx; 2]), &arguments);
+                self.launch("select_back", gx.len / run, &arguments);
             }
             StepOp::MeanPool(windows) => {
                 let arguments = [
@@ -152,7 +153,7 @@ impl<E: Element> Lowering<'_, E> {
     }
 
     fn combine(&mut self, x: Span, size: usize, q: usize, left: Span) {
-        let (n, p) = (self.rows.n, self.rows.tangents);
+        let (n, p, run) = (self.rows.n, self.rows.tangents, run(size, [x, left]));
         let arguments = [
             Argument::Numbers(x),
             count(n * size),
@@ -161,10 +162,10 @@ impl<E: Element> Lowering<'_, E> {
             count(size),
             Argument::Numbers(self.spans.values),
             Argument::Numbers(self.spans.tangents),
-            count(run(size, [x, left])),
+            count(run),
             Argument::Numbers(left),
         ];
-        self.launch("combine", left.len / run(size, [x, left]), &arguments);
+        self.launch("combine", left.len / run, &arguments);
     }
 
     fn bias_gradient(&mut self, linear: &LinearStep, step: &Step, gy: Span, per_summary: bool) {
@@ -208,6 +209,7 @@ impl<E: Element> Lowering<'_, E> {
             let gy = Factor { span: gy.from(rows.start * positions * ld), ld, transposed: false };
             self.product((rows.len() * positions, width, g), gy, weight, (patches, width), false);
             let gx = gx.part(rows.start * size..rows.end * size);
+            let run = run(from.shape.channels, [patches, gx]);
             let arguments = [
                 Argument::Numbers(patches),
                 Argument::Indices(self.tables[k].first),
@@ -215,11 +217,11 @@ impl<E: Element> Lowering<'_, E> {
                 count(windows.taps.len()),
                 count(from.shape.channels),
                 count(size),
-                count(run(from.shape.channels, [patches, gx])),
+                count(run),
                 Argument::Numbers(gx),
                 accumulate_flag(step.accumulate),
             ];
-            self.launch("scatter", gx.len / run(from.shape.channels, [patches, gx]), &arguments);
+            self.launch("scatter", gx.len / run, &arguments);
         }
     }
 

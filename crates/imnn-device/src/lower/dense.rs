@@ -1,15 +1,13 @@
 //! Networks of dense layers alone, with a kernel for each layer and way: see `kernels/dense.cu`.
 
 use super::{Lowering, activation_code};
-use crate::commands::{Argument, Span, count, launch};
+use crate::commands::{Argument, Span, count, kernels, launch};
 use imnn_engine::Rows;
 use imnn_engine::plan::{CotangentRows, LinearStep, Plan, StepOp};
 use imnn_models::{Activation, Element};
 
-/// Rows and columns of a tile, and threads of the block that makes it, as in the kernels.
-const ROWS: usize = 32;
-const COLUMNS: usize = 64;
-const BLOCK: usize = crate::commands::kernels::BLOCK as usize;
+const ROWS: usize = kernels::TILE[0];
+const COLUMNS: usize = kernels::TILE[1];
 /// Layers with more multiplications than this leave no time to be saved: the card's library is faster at them.
 const MOST: usize = 1 << 27;
 /// Parts of the sums for the gradient, and rows of a part at least.
@@ -183,7 +181,7 @@ impl<E: Element> Lowering<'_, E> {
     }
 
     fn blocks(&mut self, kernel: &'static str, blocks: usize, arguments: &[Argument]) {
-        launch(&mut self.commands, kernel, blocks * BLOCK, arguments);
+        launch(&mut self.commands, kernel, blocks * kernels::BLOCK as usize, arguments);
     }
 }
 

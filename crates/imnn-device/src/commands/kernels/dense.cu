@@ -4,9 +4,7 @@
 // A block makes a tile of a product from tiles of its factors in shared memory, and each of its threads 4 x 2 numbers. Rows
 // are values (n), then their p tangents each (n, p).
 
-#define ROWS 32u
-#define COLUMNS 64u
-// Of the factors at a time; their rows are padded, against conflicts of banks.
+// Of the factors of a tile at a time; their rows are padded, against conflicts of banks.
 #define DEPTH (unsigned)(128 / sizeof(REAL))
 #define LEFT (ROWS + 4)
 #define RIGHT (COLUMNS + 2)
@@ -69,14 +67,14 @@ INLINE void multiply_tile(unsigned depth, A a, B b, REAL (*sums)[8]) {
     }
 }
 
-// A tile of whole simulations: as many as there is room for, each with its values and its tangents.
+// The tile of this block: some columns of whole simulations, as many as there is room for, each with its values and tangents.
 struct Simulations {
-    unsigned n, p, first, count;
+    unsigned n, p, first, count, column;
 };
 
-INLINE Simulations simulations_of(unsigned n, unsigned p, unsigned tile) {
-    unsigned most = ROWS / (1 + p), first = tile * most;
-    return {n, p, first, n - first < most ? n - first : most};
+INLINE Simulations simulations_of(unsigned n, unsigned p, unsigned columns) {
+    unsigned tiles = (columns + COLUMNS - 1) / COLUMNS, most = ROWS / (1 + p), first = blockIdx.x / tiles * most;
+    return {n, p, first, n - first < most ? n - first : most, blockIdx.x % tiles * COLUMNS};
 }
 
 // The row of all rows that row r of the tile is, or OUTSIDE.
@@ -97,7 +95,7 @@ INLINE REAL weight_at(IN(REAL) w, unsigned depth, unsigned columns, unsigned l, 
 
 // `product` (ROWS, COLUMNS): the tile of the product of x (rows, depth) and columns of w (depth, columns), or of its transpose.
 template <bool TRANSPOSED>
-INLINE void multiply_simulations(Simulations s, IN(REAL) x, unsigned depth, IN(REAL) w, unsigned columns, unsigned column,
+INLINE void multiply_simulations(Simulations s, IN(REAL) x, unsigned depth, IN(REAL) w, unsigned columns,
                                  SHARED(REAL) product) {
     OWNS(REAL, sums, 8);
     auto a = [&](unsigned r, unsigned l) -> REAL {
@@ -105,7 +103,7 @@ INLINE void multiply_simulations(Simulations s, IN(REAL) x, unsigned depth, IN(R
         REAL value = x[(row == OUTSIDE ? 0 : row) * depth + l];
         return row == OUTSIDE ? (REAL)0 : value;
     };
-    auto b = [&](unsigned l, unsigned c) -> REAL { return weight_at<TRANSPOSED>(w, depth, columns, l, column + c); };
+    auto b = [&](unsigned l, unsigned c) -> REAL { return weight_at<TRANSPOSED>(w, depth, columns, l, s.column + c); };
     multiply_tile<false, !TRANSPOSED>(depth, a, b, sums);
     PHASE {
         for (unsigned i = 0; i < 4; i++)
@@ -119,9 +117,9 @@ KERNEL dense_forward(unsigned, IN(REAL) x, unsigned depth, IN(REAL) w, IN(REAL) 
                      unsigned p, unsigned f, OUT(REAL) y) {
     TOGETHER;
     SHARES(REAL, product, ROWS * COLUMNS);
-    unsigned tiles = (columns + COLUMNS - 1) / COLUMNS, column = blockIdx.x % tiles * COLUMNS;
-    Simulations s = simulations_of(n, p, blockIdx.x / tiles);
-    multiply_simulations<false>(s, x, depth, w, columns, column, product);
+    Simulations s = simulations_of(n, p, columns);
+    multiply_simulations<false>(s, x, depth, w, columns, product);
+    const unsigned column = s.column;
     PHASE {
         for (unsigned i = threadIdx.x; i < s.count * COLUMNS; i += BLOCK) {
             unsigned c = i % COLUMNS, r = i / COLUMNS * (1 + p);
@@ -140,9 +138,9 @@ KERNEL dense_smooth_forward(unsigned, IN(REAL) x, unsigned depth, IN(REAL) w, IN
                             unsigned p, unsigned f, OUT(REAL) v, OUT(REAL) y) {
     TOGETHER;
     SHARES(REAL, product, ROWS * COLUMNS);
-    unsigned tiles = (columns + COLUMNS - 1) / COLUMNS, column = blockIdx.x % tiles * COLUMNS;
-    Simulations s = simulations_of(n, p, blockIdx.x / tiles);
-    multiply_simulations<false>(s, x, depth, w, columns, column, product);
+    Simulations s = simulations_of(n, p, columns);
+    multiply_simulations<false>(s, x, depth, w, columns, product);
+    const unsigned column = s.column;
     PHASE {
         for (unsigned i = threadIdx.x; i < s.count * COLUMNS; i += BLOCK) {
             unsigned c = i % COLUMNS, r = i / COLUMNS * (1 + p), at = row_of(s, r) * columns + column + c;
@@ -198,9 +196,9 @@ KERNEL dense_smooth_backward(unsigned, IN(REAL) g, unsigned depth, IN(REAL) w, u
                              unsigned f, IN(REAL) x, OUT(REAL) gx) {
     TOGETHER;
     SHARES(REAL, product, ROWS * COLUMNS);
-    unsigned tiles = (columns + COLUMNS - 1) / COLUMNS, column = blockIdx.x % tiles * COLUMNS;
-    Simulations s = simulations_of(n, p, blockIdx.x / tiles);
-    multiply_simulations<true>(s, g, depth, w, columns, column, product);
+    Simulations s = simulations_of(n, p, columns);
+    multiply_simulations<true>(s, g, depth, w, columns, product);
+    const unsigned column = s.column;
     PHASE {
         for (unsigned i = threadIdx.x; i < s.count * COLUMNS; i += BLOCK) {
             unsigned c = i % COLUMNS, r = i / COLUMNS * (1 + p), at = row_of(s, r) * columns + column + c;

@@ -248,7 +248,8 @@ KERNEL loss(unsigned n, IN(double) mean, IN(double) totals, unsigned q, unsigned
     evaluate<0>(mean, totals, q, p, n_s, n_d, settings, widths, sides, record, gradient, tangent_rows);
 }
 
-#define MOST_PARTS 15
+#define MOST_PARTS (WHOLE_SUMMARIES * (WHOLE_SUMMARIES + 2))
+static_assert(WHOLE_SUMMARIES == 3, "whole_loss has a case for each number of summaries");
 
 // The sum of two numbers, or the larger one, or NaN.
 INLINE double both(double one, double other, bool sum) {
