@@ -196,6 +196,13 @@ pub enum StatsError {
         epsilon: f64,
     },
 
+    /// The factor of a squared penalty is out of range.
+    #[error("kappa = {kappa}: the factor of kappa |C - I|^2 has to be finite and not negative, such as 0.1")]
+    Kappa {
+        /// The factor.
+        kappa: f64,
+    },
+
     /// LAPACK reported a fault that is not a singular matrix.
     #[error("LAPACK failed on the {matrix}: {source}")]
     Lapack {

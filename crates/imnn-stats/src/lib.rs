@@ -15,7 +15,7 @@
 //! | `dmu_dtheta` | mean of `dx` over its `n_d` rows | `(n_summaries, n_params)` |
 //! | `f`, `inv_f` | `F = dmu^T C^-1 dmu` and its inverse | `(n_params, n_params)` |
 //! | `lambda2` | `‖C - I‖ + ‖C^-1 - I‖`, Frobenius norms, not squared | |
-//! | `r` | strength of the regularisation, `lambda L2 / (L2 + exp(-alpha L2))` | |
+//! | `r` | strength of the penalty, `lambda L2 / (L2 + exp(-alpha L2))` or `kappa` | |
 //!
 //! # Example
 //!
@@ -91,10 +91,13 @@ mod covariance;
 mod derivative;
 mod error;
 mod estimate;
+mod features;
 mod finite_samples;
 mod fisher;
 mod linalg;
 mod loss;
+mod penalty;
+mod read_out;
 mod record;
 mod regularisation;
 pub mod table;
@@ -106,9 +109,12 @@ pub use covariance::{covariance, mean};
 pub use derivative::{below_above_cotangents, mean_derivative, numerical_derivative};
 pub use error::{LARGEST_CONDITION, Matrix, Result, StatsError};
 pub use estimate::ScoreCompression;
+pub use features::FeatureMoments;
 pub use finite_samples::{derivative_noise, hartlap_factor};
 pub use fisher::Statistics;
 pub use linalg::SMALLEST_DIAGONAL;
 pub use loss::{Evaluation, Loss};
+pub use penalty::Penalty;
+pub use read_out::ReadOut;
 pub use record::{Record, Trace};
 pub use regularisation::*;

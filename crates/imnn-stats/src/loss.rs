@@ -8,20 +8,22 @@ use crate::covariance::symmetrise;
 use crate::derivative::below_above_cotangents;
 use crate::error::{Result, StatsError};
 use crate::fisher::Statistics;
+use crate::penalty::Penalty;
 use crate::record::Record;
-use crate::regularisation::{Regularisation, departure_derivative};
+use crate::regularisation::Regularisation;
 
 /// The loss that an IMNN minimises.
 ///
 /// ```text
-/// loss = -ln det F + r(L2) L2
+/// loss = -ln det F + P(C),       P = r(L2) L2   or   kappa ‖C - I‖²        (see Penalty)
 /// ```
 ///
 /// Its gradients are closed forms, with the gradient flowing through `r`, `C` and `C^-1`:
 ///
 /// ```text
 /// G_dmu = -2 C^-1 dmu F^-1
-/// G_C   = C^-1 dmu F^-1 dmu^T C^-1 + (r + L2 r') dL2/dC
+/// G_C   = C^-1 dmu F^-1 dmu^T C^-1 + dP/dC
+/// dP/dC = (r + L2 r') dL2/dC   or   2 kappa (C - I)
 /// dL2/dC = (C - I) / ‖C - I‖ - C^-1 (C^-1 - I) C^-1 / ‖C^-1 - I‖       each term 0 where its norm is 0
 /// dloss/dx_i  = 2 / (n_s - 1) G_C (x_i - mu)
 /// dloss/ddx_i = G_dmu / n_d                                            the same for every i
@@ -31,8 +33,7 @@ use crate::regularisation::{Regularisation, departure_derivative};
 /// Charnock, Lavaux & Wandelt 2018, [arXiv:1802.03537](https://arxiv.org/abs/1802.03537).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Loss {
-    /// The second term.
-    pub regularisation: Regularisation,
+    penalty: Penalty,
 }
 
 /// The loss, its statistics and its gradients.
@@ -58,7 +59,32 @@ impl Loss {
     /// # Errors
     /// Settings for which `alpha` is undefined.
     pub fn new(lambda: f64, epsilon: f64) -> Result<Self> {
-        Ok(Loss { regularisation: Regularisation::new(lambda, epsilon)? })
+        Ok(Loss { penalty: Penalty::Strength(Regularisation::new(lambda, epsilon)?) })
+    }
+
+    /// The loss `-ln det F + kappa ‖C - I‖²`; for `kappa = 0`, `-ln det F` alone, which does not hold the scale of the
+    /// summaries.
+    ///
+    /// # Errors
+    /// If `kappa` is negative, infinite or NaN.
+    ///
+    /// ```
+    /// use imnn_stats::Loss;
+    /// use ndarray::{Array3, array};
+    ///
+    /// // C = 4/3, F = 3: the loss is -ln 3 + 0.5 / 9.
+    /// let (x, dx) = (array![[0.0], [2.0], [0.0], [2.0]], Array3::from_elem((4, 1, 1), 2.0));
+    /// let value = Loss::squared(0.5)?.evaluate(x.view(), dx.view())?.value;
+    /// assert!((value - (-3.0_f64.ln() + 0.5 / 9.0)).abs() < 1e-14);
+    /// # Ok::<(), imnn_stats::StatsError>(())
+    /// ```
+    pub fn squared(kappa: f64) -> Result<Self> {
+        Ok(Loss { penalty: Penalty::squared(kappa)? })
+    }
+
+    /// The second term.
+    pub fn penalty(&self) -> Penalty {
+        self.penalty
     }
 
     /// The loss without its gradients, and what the history records of it.
@@ -66,8 +92,8 @@ impl Loss {
     /// # Errors
     /// A covariance so far from the identity that f64 cannot hold the loss.
     pub fn value(&self, statistics: &Statistics) -> Result<(f64, Record)> {
-        let record = Record::new(statistics, &self.regularisation);
-        let value = -statistics.log_det_f + record.penalty();
+        let record = Record::new(statistics, &self.penalty);
+        let value = -statistics.log_det_f + self.penalty.value(statistics.c.view(), record.lambda2);
         check::in_range("the loss", [&value])?;
         Ok((value, record))
     }
@@ -96,16 +122,13 @@ impl Loss {
     ) -> Result<Evaluation> {
         let (statistics, n_d) = (Statistics::new(x, dx)?, dx.len_of(Axis(0)));
         let (value, record) = self.value(&statistics)?;
-        let Statistics { mu, c, inv_c, score, inv_f, .. } = &statistics;
+        let Statistics { mu, score, inv_f, .. } = &statistics;
 
         let weighted = score.dot(inv_f); // C^-1 dmu F^-1
         let dloss_ddx = &weighted * (-2.0 / n_d as f64);
 
         let mut g_c = weighted.dot(&score.t());
-        let slope = record.penalty_slope(&self.regularisation);
-        if slope != 0.0 {
-            g_c.scaled_add(slope, &departure_derivative(c.view(), inv_c.view()));
-        }
+        self.penalty.add_gradient(&statistics, record.lambda2, &mut g_c);
         symmetrise(&mut g_c);
         g_c *= 2.0 / (x.nrows() as f64 - 1.0);
         let dloss_dx = product(x, mu.view(), g_c.view(), dloss_dx);

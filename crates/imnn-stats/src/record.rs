@@ -1,7 +1,8 @@
 //! What a training run records of each iteration.
 
 use crate::fisher::Statistics;
-use crate::regularisation::{Regularisation, lambda2};
+use crate::penalty::Penalty;
+use crate::regularisation::lambda2;
 
 /// Makes [`Record`] and [`Trace`] from one list of columns: to add a column, add it here and give its value in [`Record::new`].
 /// The GPU's loss kernel fills `record[RECORD_<NAME>]`.
@@ -62,31 +63,21 @@ columns! {
     det_inv_c: "detinvC",
     /// `L2 = ||C - I|| + ||C^-1 - I||`, the distance of the covariance from the identity.
     lambda2: "lambda2",
-    /// `r(L2)`, the strength of the regularisation.
+    /// The strength of the penalty: `r(L2)`, or `kappa`.
     r: "r",
 }
 
 impl Record {
-    /// The record of these statistics, with the strength that `regularisation` has there.
-    pub fn new(statistics: &Statistics, regularisation: &Regularisation) -> Self {
+    /// The record of these statistics, with the strength that `penalty` has there.
+    pub fn new(statistics: &Statistics, penalty: &Penalty) -> Self {
         let lambda2 = lambda2(statistics.c.view(), statistics.inv_c.view());
         Record {
             det_f: statistics.det_f,
             det_c: statistics.det_c,
             det_inv_c: statistics.det_inv_c,
             lambda2,
-            r: regularisation.strength(lambda2),
+            r: penalty.strength(lambda2),
         }
-    }
-
-    /// The second term of the loss, `r L2`.
-    pub(crate) fn penalty(&self) -> f64 {
-        self.r * self.lambda2
-    }
-
-    /// Its derivative with respect to `L2`, through `r` as well.
-    pub(crate) fn penalty_slope(&self, regularisation: &Regularisation) -> f64 {
-        regularisation.term_derivative(self.lambda2)
     }
 }
 

@@ -144,14 +144,14 @@ pub(crate) fn departure_derivative(c: ArrayView2<'_, f64>, inv_c: ArrayView2<'_,
 }
 
 /// A matrix minus the identity, as norm and direction.
-struct Departure {
-    norm: f64,
+pub(crate) struct Departure {
+    pub(crate) norm: f64,
     /// The difference over its norm; zero where the norm is.
-    direction: Array2<f64>,
+    pub(crate) direction: Array2<f64>,
 }
 
 impl Departure {
-    fn new(matrix: ArrayView2<'_, f64>) -> Self {
+    pub(crate) fn new(matrix: ArrayView2<'_, f64>) -> Self {
         let mut direction = matrix.to_owned();
         direction.diag_mut().mapv_inplace(|value| value - 1.0);
         let largest = direction.fold(0.0_f64, |largest, value| largest.max(value.abs()));

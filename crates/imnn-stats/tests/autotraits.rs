@@ -1,6 +1,8 @@
 //! Public types are Send, Sync and Unpin.
 
-use imnn_stats::{Evaluation, Loss, Matrix, Record, Regularisation, ScoreCompression, Statistics, StatsError, Trace};
+use imnn_stats::{
+    Evaluation, Loss, Matrix, Penalty, Record, Regularisation, ScoreCompression, Statistics, StatsError, Trace,
+};
 
 fn check<T: Send + Sync + Unpin + 'static>() {}
 
@@ -10,6 +12,7 @@ fn public_types_cross_threads() {
     check::<Loss>();
     check::<Matrix>();
     check::<Record>();
+    check::<Penalty>();
     check::<Regularisation>();
     check::<ScoreCompression>();
     check::<Statistics>();

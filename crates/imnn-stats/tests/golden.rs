@@ -45,7 +45,7 @@ impl<'a> Golden<'a> {
         let x: Array2<f64> = self.array("x").into_dimensionality().unwrap();
         let numerical = self.left.contains("x_mp");
         let loss = Loss::new(self.scalar("lambda"), self.scalar("epsilon")).unwrap();
-        self.compare_scalar("alpha", loss.regularisation.alpha());
+        self.compare_scalar("alpha", loss.penalty().numbers()[1]);
 
         let dx: Array3<f64> = if numerical {
             let (x_mp, delta_theta) = self.below_above();

@@ -28,6 +28,8 @@ proptest! {
         let case = samples.case(n_s, n_d, n_summaries, n_params);
         let x = case.x * scale;
         check(&Loss::new(lambda, epsilon).unwrap(), &x, &case.dx, &mut samples)?;
+        check(&Loss::squared(lambda / 100.0).unwrap(), &x, &case.dx, &mut samples)?;
+        check(&Loss::squared(0.0).unwrap(), &x, &case.dx, &mut samples)?;
     }
 
     #[test]
@@ -124,9 +126,10 @@ fn negative_alpha_far_from_the_identity() {
     let case = samples.case(40, 40, 2, 2);
     let x = case.x * 30.0;
     let loss = Loss::new(100.0, 0.1).unwrap();
-    assert!(loss.regularisation.alpha() < 0.0);
+    let [_, alpha, _] = loss.penalty().numbers();
+    assert!(alpha < 0.0);
     let evaluation = loss.evaluate(x.view(), case.dx.view()).unwrap();
-    assert!((-loss.regularisation.alpha() * evaluation.record.lambda2).exp().is_infinite());
+    assert!((-alpha * evaluation.record.lambda2).exp().is_infinite());
     assert_eq!(evaluation.record.r, 0.0);
     let log_det = |x: &Array2<f64>| -Statistics::new(x.view(), case.dx.view()).unwrap().log_det_f;
     assert_eq!(evaluation.value, log_det(&x));

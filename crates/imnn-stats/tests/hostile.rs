@@ -185,6 +185,8 @@ fn regularisation_without_alpha_is_refused() {
     check(Loss::new(0.5, 0.1), &["lambda = 0.5", "epsilon = 0.1", "alpha", "undefined", "0.909"]);
     check(Loss::new(10.0, 0.0), &["epsilon = 0", "positive"]);
     check(Loss::new(f64::NAN, 0.1), &["lambda = NaN"]);
+    check(Loss::squared(-0.5), &["kappa = -0.5", "not negative"]);
+    check(Loss::squared(f64::NAN), &["kappa = NaN"]);
 }
 
 #[test]

@@ -12,5 +12,7 @@ mod gradients;
 mod hostile;
 /// Exact laws: invariances and Gaussians with known information.
 mod laws;
+/// The read-out of features.
+mod read_out;
 /// Random numbers for the tests.
 mod samples;

@@ -1,0 +1,202 @@
+//! The read-out: the linear map of features with the largest Fisher information, in closed form.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate};
+use ndarray_linalg::error::LinalgError;
+use ndarray_linalg::{Eigh, FactorizeC, SolveC, UPLO};
+
+use crate::covariance::symmetrise;
+use crate::error::{Matrix, Result, StatsError};
+use crate::features::FeatureMoments;
+use crate::fisher::Statistics;
+
+/// The linear map of features h to summaries with the largest Fisher information:
+///
+/// ```text
+/// x = h W + b,     W = D (D C_h D + rho I)^-1 D dmu_h A,     D = diag(C_h)^(-1/2),     b = -mu_h W
+/// ```
+///
+/// Without the ridge rho, `W = C_h^-1 dmu_h`, and `F = dmu_h^T C_h^-1 dmu_h` is the largest that a linear map can have. The
+/// invertible `A`, which does not change information, gives the summaries covariance I.
+///
+/// The ridge is the one of those from 1e-7 to 100, two in a decade, that gives the largest `ln det F` on simulations that the map
+/// was not made from: the map of each half of the simulations is measured on the other half.
+///
+/// If there are more summaries than parameters, the others span what the present map has beside these, uncorrelated with
+/// them and with each other. They add no information to a linear map; training may make something of them.
+///
+/// # References
+/// Heavens, Jimenez & Lahav 2000, [arXiv:astro-ph/9911102](https://arxiv.org/abs/astro-ph/9911102), eq. 11, for one
+/// parameter; Alsing & Wandelt 2018, [arXiv:1712.00012](https://arxiv.org/abs/1712.00012), eq. 9, for several.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ReadOut {
+    /// W, `(n_features, n_summaries)`.
+    pub weight: Array2<f64>,
+    /// b, `(n_summaries)`.
+    pub bias: Array1<f64>,
+    /// The ridge rho, in units of the variance of each feature.
+    pub ridge: f64,
+    /// `ln det F` on simulations that a map was not made from: the mean over both halves.
+    pub held_out: f64,
+    /// `ln det F` of the present map on the same simulations; minus infinity where it is singular.
+    pub present: f64,
+    /// How far terms cancel: the largest root of `sum_i W_ij^2 <h_i^2>`, where a summary has variance 1. A relative rounding
+    /// error e of the features is an error of this times e in the summaries.
+    pub cancellation: f64,
+}
+
+/// The ridges that are tried: `10^(k/2)` for these k.
+const RIDGES: std::ops::RangeInclusive<i32> = -14..=4;
+
+/// A direction with a smaller share of the variance than this is rounding.
+const SMALLEST_SHARE: f64 = 1e-10;
+
+impl ReadOut {
+    /// The read-out of features whose moments were taken over two halves of the simulations, with as many summaries as the
+    /// map `present`, at least one for each parameter.
+    ///
+    /// # Shapes
+    /// `present` `(n_features, n_summaries)`.
+    ///
+    /// # Errors
+    /// If no ridge gives maps with a regular Fisher matrix, or the summaries beyond the number of parameters are not
+    /// independent.
+    pub fn new(halves: &[FeatureMoments; 2], present: ArrayView2<'_, f64>) -> Result<Self> {
+        let [first, second] = halves.each_ref().map(System::new);
+        let crossed =
+            |ridge| Ok((second.log_det_f(&first.solve(ridge)?)? + first.log_det_f(&second.solve(ridge)?)?) / 2.0);
+        let (ridge, held_out) = largest(crossed)?;
+        let mut all = halves[0].clone();
+        all.merge(&halves[1]);
+        let system = System::new(&all);
+        let map = system.completed(system.whitened(system.solve(ridge)?)?, &present)?;
+        let weight = system.in_units_of_features(map);
+        let squares = &all.covariance().diag() + &all.mean().mapv(|mean| mean * mean);
+        Ok(ReadOut {
+            bias: -all.mean().dot(&weight),
+            ridge,
+            held_out,
+            present: (present_log_det_f(&first, &present) + present_log_det_f(&second, &present)) / 2.0,
+            cancellation: weight
+                .mapv(|w| w * w)
+                .t()
+                .dot(&squares)
+                .fold(0.0_f64, |most, square| most.max(square.sqrt())),
+            weight,
+        })
+    }
+}
+
+/// The ridge with the largest value, and that value.
+fn largest(value: impl Fn(f64) -> Result<f64>) -> Result<(f64, f64)> {
+    let mut best: Result<(f64, f64)> = Err(StatsError::InsensitiveSummaries { parameter: 0, information: 0.0 });
+    for ridge in RIDGES.map(|k| 10.0_f64.powf(0.5 * f64::from(k))) {
+        match (value(ridge), &best) {
+            (Ok(value), Ok((_, largest))) if value <= *largest => {}
+            (Err(_), Ok(_)) => {}
+            (value, _) => best = value.map(|value| (ridge, value)),
+        }
+    }
+    best
+}
+
+fn present_log_det_f(system: &System, present: &ArrayView2<'_, f64>) -> f64 {
+    system.log_det_f(&(present * &system.scale.view().insert_axis(Axis(1)))).unwrap_or(f64::NEG_INFINITY)
+}
+
+/// Covariance and mean derivative of features in units of their standard deviations, 0 for features that do not vary. Maps
+/// are in the same units.
+struct System {
+    /// The standard deviations.
+    scale: Array1<f64>,
+    c: Array2<f64>,
+    dmu: Array2<f64>,
+}
+
+impl System {
+    fn new(moments: &FeatureMoments) -> Self {
+        let mut c = moments.covariance();
+        let scale = |(&variance, &mean): (&f64, &f64)| {
+            let deviation = variance.sqrt();
+            if deviation > 4.0 * f64::EPSILON * mean.abs() { deviation } else { 0.0 }
+        };
+        let scale: Array1<f64> = c.diag().iter().zip(moments.mean()).map(scale).collect();
+        let inverse = inverse(&scale);
+        c *= &inverse;
+        c *= &inverse.view().insert_axis(Axis(1));
+        System { scale, c, dmu: moments.dmu() * &inverse.insert_axis(Axis(1)) }
+    }
+
+    /// `(C + rho I)^-1 dmu`.
+    fn solve(&self, ridge: f64) -> Result<Array2<f64>> {
+        let mut c = self.c.clone();
+        // A feature that does not vary has no part in the others' equations, and its own gives 0.
+        c.diag_mut().mapv_inplace(|variance| if variance > 0.0 { variance + ridge } else { 1.0 });
+        let factor = c.factorizec(UPLO::Lower).map_err(lapack)?;
+        let mut map = self.dmu.clone();
+        for mut column in map.columns_mut() {
+            let solution = factor.solvec(&column).map_err(lapack)?;
+            column.assign(&solution);
+        }
+        Ok(map)
+    }
+
+    /// The covariance of the summaries of a map.
+    fn covariance(&self, map: &Array2<f64>) -> Array2<f64> {
+        let mut c = map.t().dot(&self.c).dot(map);
+        symmetrise(&mut c);
+        c
+    }
+
+    fn statistics(&self, map: &Array2<f64>) -> Result<Statistics> {
+        let mean = Array1::zeros(map.ncols());
+        Statistics::from_moments(mean.view(), self.covariance(map).view(), map.t().dot(&self.dmu).view())
+    }
+
+    fn log_det_f(&self, map: &Array2<f64>) -> Result<f64> {
+        Ok(self.statistics(map)?.log_det_f)
+    }
+
+    /// The map times the `A` that gives its summaries covariance I.
+    fn whitened(&self, map: Array2<f64>) -> Result<Array2<f64>> {
+        Ok(map.dot(&self.statistics(&map)?.whitening()?))
+    }
+
+    /// A map with uncorrelated summaries of variance 1, completed by the directions of largest variance in what the map
+    /// `present`, in units of the features, has beside them.
+    fn completed(&self, map: Array2<f64>, present: &ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        let (n_summaries, n_params) = (present.ncols(), map.ncols());
+        if n_summaries <= n_params {
+            return Ok(map);
+        }
+        let present = present * &self.scale.view().insert_axis(Axis(1));
+        let rest = &present - &map.dot(&map.t().dot(&self.c).dot(&present));
+        let (variances, directions) = self.covariance(&rest).eigh(UPLO::Lower).map_err(lapack)?;
+        // They are in ascending order; the first are those that the map took away.
+        let (_, variances) = variances.view().split_at(Axis(0), n_params);
+        let (_, directions) = directions.view().split_at(Axis(1), n_params);
+        let all: f64 = self.covariance(&present).diag().sum();
+        if !variances.iter().all(|&variance| variance > SMALLEST_SHARE * all) {
+            return Err(StatsError::Singular {
+                matrix: Matrix::Covariance,
+                size: n_summaries,
+                condition: f64::INFINITY,
+            });
+        }
+        let rest = rest.dot(&directions) / variances.mapv(f64::sqrt);
+        concatenate(Axis(1), &[map.view(), rest.view()]).map_err(|error| lapack(error.into()))
+    }
+
+    fn in_units_of_features(&self, map: Array2<f64>) -> Array2<f64> {
+        map * inverse(&self.scale).insert_axis(Axis(1))
+    }
+}
+
+/// The inverse of each, 0 of 0.
+fn inverse(scale: &Array1<f64>) -> Array1<f64> {
+    scale.mapv(|scale| if scale > 0.0 { scale.recip() } else { 0.0 })
+}
+
+fn lapack(source: LinalgError) -> StatsError {
+    StatsError::Lapack { matrix: Matrix::Covariance, source }
+}
