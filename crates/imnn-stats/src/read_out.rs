@@ -129,6 +129,10 @@ impl System {
 
     /// `(C + rho I)^-1 dmu`.
     fn solve(&self, ridge: f64) -> Result<Array2<f64>> {
+        if let Some(parameter) = self.dmu.columns().into_iter().position(|dmu| dmu.iter().all(|&change| change == 0.0))
+        {
+            return Err(StatsError::InsensitiveSummaries { parameter, information: 0.0 });
+        }
         let mut c = self.c.clone();
         // A feature that does not vary has no part in the others' equations, and its own gives 0.
         c.diag_mut().mapv_inplace(|variance| if variance > 0.0 { variance + ridge } else { 1.0 });
