@@ -42,6 +42,11 @@ impl Model {
         Ok(Model { network, input_shape, output_shape, primitives, layout, n_activations })
     }
 
+    /// The network with other primitives, whose weights lie where they did.
+    pub(crate) fn with_primitives(&self, primitives: Vec<Primitive>, output_shape: Vec<usize>) -> Self {
+        Model { primitives, output_shape, ..self.clone() }
+    }
+
     /// The description.
     pub fn network(&self) -> &Network {
         &self.network

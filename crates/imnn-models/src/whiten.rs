@@ -3,7 +3,7 @@
 use crate::error::{ModelError, Result};
 use crate::layout::Parameters;
 use crate::model::Model;
-use crate::primitive::{Affine, Linear, Op, Primitive};
+use crate::primitive::{Affine, Linear, Op};
 use imnn_sim::Real;
 
 impl Model {
@@ -55,9 +55,11 @@ impl Model {
             let (found, expected) = (parameters.values().len(), self.layout().len());
             return refuse(format!("the parameters have {found} values, the network has {expected}"));
         }
-        let Some(Affine { weight, bias }) = last_linear(self.primitives(), k).cloned() else {
+        let last = self.last_linear().map(|place| &self.primitives()[place].op);
+        let Some(Op::Linear(Linear::Map(affine) | Linear::Windows { weights: affine, .. })) = last else {
             return Ok(false);
         };
+        let Affine { weight, bias } = affine.clone();
         let map = |rows: &[E], centre: &[f64]| -> Vec<E> {
             let mut mapped = Vec::with_capacity(rows.len());
             for row in rows.chunks_exact(k) {
@@ -76,21 +78,6 @@ impl Model {
         parameters.values_mut()[bias].copy_from_slice(&new_bias);
         Ok(true)
     }
-}
-
-/// Weight and bias of the last linear layer, if its `k` channels are the summaries.
-fn last_linear(primitives: &[Primitive], k: usize) -> Option<&Affine> {
-    for primitive in primitives.iter().rev() {
-        // Numbers are in order whatever the axes, so channels are still the same channels where there are `k`.
-        match &primitive.op {
-            Op::Linear(Linear::Map(weights) | Linear::Windows { weights, .. }) if primitive.output.channels == k => {
-                return Some(weights);
-            }
-            op if op.commutes_with_maps() && primitive.input.channels == k => {}
-            _ => return None,
-        }
-    }
-    None
 }
 
 #[cfg(test)]
