@@ -12,7 +12,7 @@
 use clap::Parser;
 use imnn::data::OnTheFly;
 use imnn::fit::{Bar, FitSettings, Imnn, Weights};
-use imnn::models::{Adam, Schedule, dense, gelu, serial};
+use imnn::models::Network;
 use imnn::plot::{HistoryPlot, plot_history};
 use imnn::sim::{GaussianMeanVariance, Key, Simulator};
 use ndarray::Array2;
@@ -22,7 +22,6 @@ use std::time::Instant;
 
 const THETA_FID: [f64; 2] = [0.0, 1.0];
 const N_DATA: usize = 10;
-const ITERATIONS: usize = 4000;
 
 /// The command line.
 #[derive(Parser)]
@@ -36,26 +35,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Arguments { out } = Arguments::parse();
     std::fs::create_dir_all(&out)?;
     let simulator = GaussianMeanVariance { n_data: N_DATA };
-    let network = serial([dense(128), gelu(), dense(128), gelu(), dense(128), gelu(), dense(2)]);
-    let schedule = Schedule::Cosine { start: 3e-3, iterations: ITERATIONS as u64, end: 0.0 };
-    let mut imnn = Imnn::<f32>::builder(network)
+    let mut imnn = Imnn::<f32>::builder(Network::suggested(&[N_DATA], THETA_FID.len()))
         .theta_fid(THETA_FID)
         .names(["mean", "variance"])
         .training(OnTheFly::new(simulator, &THETA_FID, 1000, 1000)?)
-        .validation(OnTheFly::new(simulator, &THETA_FID, 1000, 1000)?) // with one key throughout: always the same
-        .optimiser(Adam::new(schedule)?)
         .key(Key::new(0))
         .build()?;
 
-    println!("Training on 1000 fresh simulations of {N_DATA} draws in each of {ITERATIONS} iterations ...");
+    println!("Training on 1000 fresh simulations of {N_DATA} draws in each iteration ...");
     let begin = Instant::now();
-    let settings = FitSettings { max_iterations: ITERATIONS, patience: ITERATIONS, best: false, ..Default::default() };
-    imnn.fit_with(&settings, &mut Bar::new())?;
+    imnn.fit_with(&FitSettings::default(), &mut Bar::new())?;
     println!("... {:.1} s.\n", begin.elapsed().as_secs_f64());
+    println!("After ... iterations the information on simulations that had no part in training was");
+    for round in &imnn.history().rounds {
+        let [found, gain] = [round.log_det_f, round.gain];
+        println!("  {:6}  ln det F {:.4} +- {:.4}, gained {:.4} +- {:.4}", round.iteration, found.value, found.error, gain.value, gain.error);
+    }
+    println!();
 
     // What the training set shows is biased by training on it: measure on simulations that nobody has seen.
     let fresh = OnTheFly::new(simulator, &THETA_FID, 100_000, 100_000)?;
-    let found = imnn.measure(Weights::Final, &fresh, Key::new(1))?;
+    let found = imnn.measure(Weights::Best, &fresh, Key::new(1))?;
     let exact = simulator.fisher(&THETA_FID)?;
     let exact = Array2::from_shape_vec((2, 2), exact)?;
     let det_exact = exact[[0, 0]] * exact[[1, 1]] - exact[[0, 1]] * exact[[1, 0]];

@@ -19,7 +19,8 @@ pub fn run(mut imnn: Imnn<f32>, device: &'static str, how: &str) -> Outcome {
         max_iterations: usize::MAX,
         patience: usize::MAX,
         min_iterations: usize::MAX,
-        ..Default::default()
+        whiten: true,
+        ..FitSettings::original()
     };
     let name = format!("imnn {}{how}", env!("CARGO_PKG_VERSION"));
     let mut turns = Turns { name, device, input: stdin().lock(), turn: None, failure: None };

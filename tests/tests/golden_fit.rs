@@ -68,13 +68,13 @@ fn prepare<E: Element>(golden: &mut Golden, weights: &str) -> Imnn<E> {
 
 fn settings(golden: &mut Golden) -> FitSettings {
     FitSettings {
-        lambda: golden.number("lambda"),
-        epsilon: golden.number("epsilon"),
+        lambda: Some(golden.number("lambda")),
+        epsilon: Some(golden.number("epsilon")),
         patience: golden.count("patience"),
         min_iterations: golden.count("min_iterations"),
         max_iterations: golden.count("max_iterations"),
         best: golden.count("best") == 1,
-        whiten: false,
+        ..FitSettings::original()
     }
 }
 

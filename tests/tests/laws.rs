@@ -2,7 +2,7 @@
 
 use crate::small::{DRAWS, Kind, THETA_FID, draws, imnn, settings};
 use imnn::data::OnTheFly;
-use imnn::fit::{FitSettings, Imnn, Weights};
+use imnn::fit::{FitSettings, Imnn, LastLayer, Weights};
 use imnn::models::{Adam, Schedule, dense, gelu, serial};
 use imnn::sim::{Key, NoisyLine, Simulator};
 use imnn::stats::Statistics;
@@ -20,7 +20,8 @@ fn the_whitened_start_has_covariance_one_and_the_information_it_had() {
     let mut whitened = imnn::<f64>(Kind::Exact, 1);
     let without = plain.fit(&FitSettings { whiten: false, ..settings(1) }).unwrap();
     let with = whitened.fit(&settings(1)).unwrap();
-    assert!(with.whitened && !without.whitened);
+    assert_eq!(with.last_layer, Some(LastLayer::Whitened { instead: None }));
+    assert_eq!(without.last_layer, Some(LastLayer::AsGiven));
     let [a, b] = [&plain.history().training, &whitened.history().training];
     assert!((b.det_c[0] - 1.0).abs() < 1e-9 && b.lambda2[0] < 1e-9, "{} {}", b.det_c[0], b.lambda2[0]);
     assert!((a.det_f[0] / b.det_f[0] - 1.0).abs() < 1e-8, "an invertible map changed the information");

@@ -20,6 +20,8 @@ mod laws;
 mod layers;
 /// Noise, and simulators on the fly, as the trainer reads them.
 mod noise;
+/// The last layer in closed form, and training in rounds.
+mod read_out;
 /// How much of a run goes into reading simulations.
 mod reading;
 /// What the builder and the trainer refuse, in their words.

@@ -57,9 +57,12 @@ fn settings_out_of_range() {
     let mut imnn = imnn::<f32>(Kind::Exact, 1);
     for (settings, word) in [
         (FitSettings { patience: 0, ..settings(1) }, "patience is 0"),
-        (FitSettings { max_iterations: 0, ..settings(1) }, "max_iterations is 0"),
-        (FitSettings { lambda: -1.0, ..settings(1) }, "lambda"),
-        (FitSettings { epsilon: 0.0, ..settings(1) }, "epsilon"),
+        (FitSettings { round: 0, ..settings(1) }, "round is 0"),
+        (FitSettings { tolerance: f64::NAN, ..settings(1) }, "tolerance is NaN"),
+        (FitSettings { lambda: Some(-1.0), ..settings(1) }, "lambda"),
+        (FitSettings { epsilon: Some(0.0), ..settings(1) }, "epsilon"),
+        (FitSettings { kappa: Some(-1.0), ..FitSettings::default() }, "kappa = -1"),
+        (FitSettings { kappa: Some(1.0), ..settings(1) }, "there is one penalty"),
     ] {
         let message = imnn.fit(&settings).unwrap_err().to_string();
         assert!(message.contains(word), "{message}");

@@ -3,7 +3,7 @@
 use imnn::data::{Arrays, Augmentation, Augmented, OnTheFly, Source, simulate_exact, simulate_numerical};
 use imnn::device::Cpu;
 use imnn::fit::{FitSettings, Imnn};
-use imnn::models::{Element, Network, Padding, conv, dense, gelu, global_avg_pool, leaky_relu, serial};
+use imnn::models::{Adam, Element, Network, Padding, conv, dense, gelu, global_avg_pool, leaky_relu, serial};
 use imnn::sim::{GaussianMeanVariance, Key, PowerLawField};
 
 pub const THETA_FID: [f64; 2] = [0.0, 1.0];
@@ -52,6 +52,7 @@ pub fn imnn<E: Element>(kind: Kind, threads: usize) -> Imnn<E> {
         .theta_fid(THETA_FID)
         .training(draws(kind, 300, 1))
         .validation(draws(kind, 200, 2))
+        .optimiser(Adam::new(1e-3).unwrap())
         .device(Cpu::new(threads).unwrap())
         .key(Key::new(3))
         .build()
@@ -59,5 +60,5 @@ pub fn imnn<E: Element>(kind: Kind, threads: usize) -> Imnn<E> {
 }
 
 pub fn settings(iterations: usize) -> FitSettings {
-    FitSettings { max_iterations: iterations, patience: 1000, ..FitSettings::default() }
+    FitSettings { max_iterations: iterations, patience: 1000, whiten: true, ..FitSettings::original() }
 }

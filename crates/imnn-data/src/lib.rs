@@ -65,4 +65,5 @@ pub use sources::streamed::{Prefetch, Streamed, Streaming};
 pub use spec::{DatasetSpec, FilesKind, Labels};
 pub use transforms::augment::{Augmentation, Augmented};
 pub use transforms::noise::Noise;
+pub use transforms::part::{Minibatches, Part};
 pub use transforms::transform::{Simulation, Transform, Transformed};

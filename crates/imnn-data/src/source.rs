@@ -132,6 +132,13 @@ pub trait Source<E: Real>: Send + Sync {
         0
     }
 
+    /// Whether another key gives other simulations, as of a simulator, and not the same ones or those seen another way: of
+    /// such a source there are always simulations that had no part in training. A source that passes on the simulations of
+    /// another passes on this too.
+    fn simulates_anew(&self) -> bool {
+        false
+    }
+
     /// Which simulations these are, so that devices with memory of their own bring constant ones there once, and read in
     /// advance what a later iteration needs. A source whose identity is unknown is read anew in every pass.
     ///
@@ -181,6 +188,10 @@ macro_rules! through_pointer {
 
             fn n_transforms(&self) -> u64 {
                 (**self).n_transforms()
+            }
+
+            fn simulates_anew(&self) -> bool {
+                (**self).simulates_anew()
             }
 
             fn identity(&self) -> Identity {

@@ -4,7 +4,7 @@ use crate::error::Result;
 use imnn_data::Source;
 use imnn_models::{DeviceUpdate, Element, Model, OptimiserState};
 use imnn_sim::Key;
-use imnn_stats::Record;
+use imnn_stats::{Loss, Record};
 use ndarray::{Array2, Array3, ArrayView2};
 use std::time::Duration;
 
@@ -85,10 +85,8 @@ pub struct Start<'a, E: Element> {
     pub optimiser: &'a DeviceUpdate,
     /// What it remembers, with vectors as long as the weights.
     pub state: &'a OptimiserState<E>,
-    /// Largest strength of the regularisation.
-    pub lambda: f64,
-    /// How fast it is reached.
-    pub alpha: f64,
+    /// The loss.
+    pub loss: Loss,
     /// The simulations to train on.
     pub source: &'a dyn Source<E>,
 }

@@ -150,6 +150,10 @@ impl<E: Element> Source<E> for Part<'_, E> {
         self.source.n_transforms()
     }
 
+    fn simulates_anew(&self) -> bool {
+        self.source.simulates_anew()
+    }
+
     fn identity(&self) -> Identity {
         self.source.identity()
     }

@@ -85,7 +85,8 @@ impl<E: Element> ImnnBuilder<E> {
         self
     }
 
-    /// The optimiser. By default Adam with a learning rate of 1e-3.
+    /// The optimiser. Without one, training is in rounds with Adam, whose rate rises and falls over each round, and ends
+    /// when a round gains too little; see [`FitSettings`](crate::FitSettings).
     pub fn optimiser(mut self, optimiser: impl Optimiser<E> + 'static) -> Self {
         self.optimiser = Some(Box::new(optimiser));
         self
@@ -147,14 +148,13 @@ impl<E: Element> ImnnBuilder<E> {
             return Err(FitError::Summaries { found: model.output_shape().to_vec(), expected: n_summaries, n_params });
         }
         let names = names(self.names, n_params)?;
-        let optimiser = match self.optimiser {
-            Some(optimiser) => optimiser,
-            None => Box::new(Adam::new(1e-3)?),
-        };
         let device = match self.device {
             Some(device) => device,
             None => Box::new(Cpu::all()?),
         };
+        // Rounds begin with an optimiser of their own.
+        let rounds = Adam::default();
+        let optimiser: &dyn Optimiser<E> = self.optimiser.as_deref().unwrap_or(&rounds);
         let keys = RunKeys::new(self.key);
         let n_weights = model.layout().len();
         let state = match self.resume {
@@ -176,7 +176,8 @@ impl<E: Element> ImnnBuilder<E> {
             let what = "validation set of the run to go on with".into();
             return Err(FitError::Disagree { what, found: one(saved), expected: one(given) });
         }
-        Imnn::new(Parts { model, device, training, validation: self.validation, optimiser, theta_fid, names }, state)
+        let (validation, optimiser) = (self.validation, self.optimiser);
+        Imnn::new(Parts { model, device, training, validation, optimiser, theta_fid, names }, state)
     }
 }
 

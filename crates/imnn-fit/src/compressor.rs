@@ -2,7 +2,7 @@
 
 use crate::data_array::DataArray;
 use crate::error::{FitError, Result};
-use imnn_data::Arrays;
+use imnn_data::{Arrays, Source};
 use imnn_device::{Device, Session, Summaries, Task};
 use imnn_models::{Element, Model, Parameters};
 use imnn_sim::Key;
@@ -104,6 +104,17 @@ impl<E: Element> Compressor<E> {
         self.run(Arrays::exact(self.batch(data)?, derivatives.to_array(&[]))?)
     }
 
+    /// The summaries of the simulations that a source gives for `key`, and their derivatives.
+    ///
+    /// # Errors
+    /// If a shape does not fit, simulations cannot be read, or the device fails.
+    pub fn summaries_of(&self, source: &dyn Source<E>, key: Key) -> Result<Summaries> {
+        let task = Task { weights: self.parameters.values(), source, key };
+        // A session can be used again whatever happened before.
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(session.forward(&task, false)?.clone())
+    }
+
     /// The quasi-maximum-likelihood estimates from data of shape `(*input)` or `(n, *input)`, as `(n, n_params)`.
     ///
     /// # Errors
@@ -123,10 +134,7 @@ impl<E: Element> Compressor<E> {
     fn run(&self, data: Arrays<E>) -> Result<Summaries> {
         let data = data.reshape_input(self.model.input_shape())?;
         // The data are what they are: the key is read by nobody.
-        let task = Task { weights: self.parameters.values(), source: &data, key: Key::new(0) };
-        // A session can be used again whatever happened before.
-        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(session.forward(&task, false)?.clone())
+        self.summaries_of(&data, Key::new(0))
     }
 
     /// The data with an axis over simulations.

@@ -1,6 +1,8 @@
 //! The record of a training run, and the file `history.npz`.
 
 use crate::error::{Result, refuse};
+use crate::held_out::Estimate;
+use crate::train::Round;
 use imnn_data::ArrayPath;
 use imnn_data::arrays::{AnyArray, keys, read_vector, write_npz};
 use imnn_stats::{Record, Trace};
@@ -10,6 +12,8 @@ use std::path::Path;
 /// The columns of the validation trace have the names of the others with this before them.
 const VALIDATION: &str = "val_";
 const BEST: &str = "best_iteration";
+/// The columns of the rounds.
+const ROUNDS: [&str; 5] = ["round_iteration", "round_lndetF", "round_lndetF_error", "round_gain", "round_gain_error"];
 
 /// The record of a training run, over all its calls of `fit`.
 ///
@@ -21,8 +25,11 @@ pub struct History {
     pub training: Trace,
     /// On the validation simulations, if there are any.
     pub validation: Option<Trace>,
-    /// The iteration (0-based, over all calls) whose det F is the largest, if any was above 0.
+    /// The iteration (0-based, over all calls) whose det F is the largest, if any was above 0; where training was in rounds,
+    /// the last one of the best round.
     pub best_iteration: Option<usize>,
+    /// The rounds of training, if it was in rounds and there were held-out simulations: first the start.
+    pub rounds: Vec<Round>,
 }
 
 impl History {
@@ -59,6 +66,7 @@ impl History {
             training: read_trace(path, "")?,
             validation: if validates { Some(read_trace(path, VALIDATION)?) } else { None },
             best_iteration: None,
+            rounds: if has(ROUNDS[0]) { read_rounds(path)? } else { vec![] },
         };
         if has(BEST) {
             let best = read_vector::<f64>(&ArrayPath::with_key(path, BEST))?;
@@ -79,8 +87,35 @@ impl History {
         let mut arrays: Vec<(&str, AnyArray<'_>)> =
             columns.iter().map(|(name, column)| (name.as_str(), ArrayView1::from(*column).into_dyn().into())).collect();
         arrays.push((BEST, best.view().into()));
+        let numbers = |round: &Round| {
+            let Round { iteration, log_det_f, gain } = round;
+            [*iteration as f64, log_det_f.value, log_det_f.error, gain.value, gain.error]
+        };
+        let rounds: Vec<[f64; 5]> = self.rounds.iter().map(numbers).collect();
+        let columns = std::array::from_fn::<Vec<f64>, 5, _>(|k| rounds.iter().map(|round| round[k]).collect());
+        if !rounds.is_empty() {
+            let views = columns.iter().map(|column| ArrayView1::from(column).into_dyn().into());
+            arrays.extend(ROUNDS.into_iter().zip(views));
+        }
         Ok(write_npz(path, &arrays)?)
     }
+}
+
+fn read_rounds(path: &Path) -> Result<Vec<Round>> {
+    let mut columns: [Vec<f64>; 5] = Default::default();
+    for (name, column) in ROUNDS.iter().zip(&mut columns) {
+        *column = read_vector::<f64>(&ArrayPath::with_key(path, *name))?;
+    }
+    let [iterations, values, errors, gains, gain_errors] = columns;
+    if [&values, &errors, &gains, &gain_errors].iter().any(|column| column.len() != iterations.len()) {
+        return Err(refuse(path, format!("the columns {} differ in length", ROUNDS.join(", "))));
+    }
+    let round = |k: usize| Round {
+        iteration: iterations[k] as usize,
+        log_det_f: Estimate { value: values[k], error: errors[k] },
+        gain: Estimate { value: gains[k], error: gain_errors[k] },
+    };
+    Ok((0..iterations.len()).map(round).collect())
 }
 
 fn read_trace(path: &Path, prefix: &str) -> Result<Trace> {

@@ -3,14 +3,17 @@
 use crate::compressor::Compressor;
 use crate::data_array::DataArray;
 use crate::error::{FitError, Result};
+use crate::held_out::Estimate;
 use crate::history::History;
 use crate::iterations::device::OnDevice;
 use crate::iterations::host::{Buffers, OnHost, measure};
-use crate::iterations::{self, Stop};
+use crate::iterations::{self, Stop, Until};
+use crate::last_layer::LastLayer;
 use crate::observer::{Observer, Silent};
-use crate::settings::{CheckedSettings, FitSettings};
+use crate::settings::FitSettings;
 use crate::state::TrainingState;
-use imnn_data::Source;
+use crate::train::Trained;
+use imnn_data::{Minibatches, Source};
 use imnn_device::{Device, Session, Start};
 use imnn_models::{Element, Model, Optimiser, OptimiserState, Parameters};
 use imnn_sim::Key;
@@ -22,9 +25,9 @@ use std::fmt;
 ///
 /// One type covers all classes of the Python package: what differs between them is the [`Source`] and the [`Device`].
 pub struct Imnn<E: Element> {
-    parts: Parts<E>,
-    session: Box<dyn Session<E>>,
-    state: TrainingState<E>,
+    pub(crate) parts: Parts<E>,
+    pub(crate) session: Box<dyn Session<E>>,
+    pub(crate) state: TrainingState<E>,
     buffers: Buffers<E>,
     measured: Option<Measured<E>>,
 }
@@ -35,7 +38,8 @@ pub(crate) struct Parts<E: Element> {
     pub(crate) device: Box<dyn Device<E>>,
     pub(crate) training: Box<dyn Source<E>>,
     pub(crate) validation: Option<Box<dyn Source<E>>>,
-    pub(crate) optimiser: Box<dyn Optimiser<E>>,
+    /// The user's own; without it, training is in rounds.
+    pub(crate) optimiser: Option<Box<dyn Optimiser<E>>>,
     pub(crate) theta_fid: Vec<f64>,
     pub(crate) names: Vec<String>,
 }
@@ -66,15 +70,21 @@ pub enum On {
 }
 
 /// How a call of fit went.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Outcome {
     /// Iterations of this call.
     pub iterations: usize,
     /// Why it stopped.
     pub stop: Stop,
-    /// Whether this call whitened the network; false where it had been trained before, or does not end in a linear layer.
-    pub whitened: bool,
+    /// How the last layer began; `None` where the network had been trained before.
+    pub last_layer: Option<LastLayer>,
+    /// How much larger `ln det F` is on held-out simulations with the read-out after training than with the trained last
+    /// layer. If it is positive the read-out was taken; if it is larger than its error, training had not come to its end,
+    /// and at least so much may still be missing.
+    pub read_out_gain: Option<Estimate>,
+    /// `ln det F` on held-out simulations: the validation set, or new ones of the simulator.
+    pub held_out: Option<Estimate>,
     /// The share of the device's time, from 0 to 1, that went into reading or making simulations. Near 1 the source bounds
     /// the run, not the network.
     pub reading: f64,
@@ -110,13 +120,18 @@ impl<E: Element> Imnn<E> {
         let settings = settings.checked()?;
         let before = self.session.usage();
         let stopped = |source: FitError| FitError::Stopped { iteration: 0, source: source.into() };
-        let whitened = settings.whiten && self.history().is_empty() && self.whiten().map_err(stopped)?;
-        let stop = self.iterate(&settings, observer)?;
+        let last_layer = if self.history().is_empty() {
+            Some(self.begin(settings.read_out, settings.whiten).map_err(stopped)?)
+        } else {
+            None
+        };
+        let trained = self.train(&settings, observer)?;
+        let Trained { iterations, stop, held_out, read_out_gain } = trained;
         let weights = if settings.best && self.state.best.is_some() { Weights::Best } else { Weights::Final };
         let on = if self.parts.validation.is_some() { On::Validation } else { On::Training };
         self.set_statistics(weights, on)?;
         let reading = self.session.usage().since(before).reading_share();
-        Ok(Outcome { iterations: self.state.counters.done, stop, whitened, reading })
+        Ok(Outcome { iterations, stop, last_layer, read_out_gain, held_out, reading })
     }
 
     /// Measures the Fisher statistics that estimates use, with these weights on these simulations.
@@ -227,48 +242,37 @@ impl<E: Element> Imnn<E> {
         self.measured.as_ref()
     }
 
-    /// Iterates to the end: on the device if it takes weights and optimiser, else with these on the host.
-    fn iterate(&mut self, settings: &CheckedSettings, observer: &mut dyn Observer) -> Result<Stop> {
+    /// Iterates: on the device if it takes weights and optimiser, else with these on the host.
+    pub(crate) fn iterate(
+        &mut self,
+        optimiser: &dyn Optimiser<E>,
+        until: &Until<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Stop> {
         let Imnn { parts, session, state, buffers, .. } = self;
-        let (training, optimiser, loss) = (parts.training.as_ref(), parts.optimiser.as_ref(), settings.loss());
+        let loss = until.settings.loss();
+        let minibatches;
+        let training: &dyn Source<E> = match until.settings.minibatch {
+            Some(n_s) if n_s < parts.training.n_s() => {
+                minibatches = Minibatches::new(parts.training.as_ref(), n_s)?;
+                &minibatches
+            }
+            _ => parts.training.as_ref(),
+        };
         let validation = parts.validation.as_deref().map(|source| (source, state.keys.validation));
-        let validates = validation.is_some();
         if let Some(update) = optimiser.device_update() {
-            let start = Start {
-                weights: state.parameters.values(),
-                optimiser: &update,
-                state: &state.optimiser,
-                lambda: loss.regularisation.lambda(),
-                alpha: loss.regularisation.alpha(),
-                source: training,
-            };
+            let (weights, source) = (state.parameters.values(), training);
+            let start = Start { weights, optimiser: &update, state: &state.optimiser, loss, source };
             if let Some(device) = session.start_training(&start)? {
                 let mut on_device = OnDevice { device, training, validation, loss };
-                let stop = iterations::run(&mut on_device, state, settings, validates, observer);
+                let stop = iterations::run(&mut on_device, state, until, observer);
                 let fetched = on_device.finish(state);
                 return stop.and_then(|stop| fetched.map(|()| stop));
             }
         }
         let session = session.as_mut();
         let mut on_host = OnHost { session, training, validation, loss, optimiser, buffers };
-        iterations::run(&mut on_host, state, settings, validates, observer)
-    }
-
-    /// Maps the last linear layer so that the summaries of the first batch get mean 0 and covariance I; false where the
-    /// network does not end in a linear layer.
-    ///
-    /// ```text
-    /// x' = (x - mu) A,   A A^T = C^-1   =>   cov(x') = A^T C A = I
-    /// ```
-    ///
-    /// An invertible linear map of the summaries carries the same information, and training need not spend its first
-    /// hundreds of iterations on scale alone.
-    fn whiten(&mut self) -> Result<bool> {
-        let Imnn { parts, session, state, .. } = self;
-        let key = state.keys.of_iteration(0);
-        let statistics = measure(session.as_mut(), &state.parameters, parts.training.as_ref(), key)?;
-        let a: Vec<f64> = statistics.whitening()?.iter().copied().collect();
-        Ok(parts.model.whiten_last_linear(&mut state.parameters, &statistics.mu.to_vec(), &a)?)
+        iterations::run(&mut on_host, state, until, observer)
     }
 }
 

@@ -5,55 +5,101 @@ use imnn_stats::Loss;
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 
-/// How long to train, and with which regularisation.
+/// How to train, and for how long.
 ///
 /// ```
 /// use imnn_fit::FitSettings;
-/// let settings = FitSettings { patience: 200, ..FitSettings::default() };
-/// assert_eq!(settings.lambda, 10.0);
+/// let settings = FitSettings { tolerance: 0.002, ..FitSettings::default() };
+/// assert_eq!(settings.kappa, None); // 0.1, unless lambda or epsilon are given
+/// assert_eq!(FitSettings::original().lambda, Some(10.0));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FitSettings {
-    /// Largest strength of the covariance regularisation. Default 10.
-    pub lambda: f64,
-    /// How far from the identity the covariance may be before the regularisation sets in. Default 0.1.
-    pub epsilon: f64,
-    /// Training stops after this many iterations in a row without a larger det F (of the validation set, if there is
-    /// one), counted once `min_iterations` are done. Default 100.
+    /// Factor of the penalty `kappa ||C - I||^2`, which holds the scale of the summaries. Default 0.1, unless `lambda` or
+    /// `epsilon` are given. With 0 there is no penalty, and the scale is held by whitening the last layer every 50
+    /// iterations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kappa: Option<f64>,
+    /// Largest strength of the original's penalty `r(L2) L2`; 10 where only `epsilon` is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lambda: Option<f64>,
+    /// How far from the identity the covariance may be before the original's penalty sets in; 0.1 where only `lambda` is
+    /// given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<f64>,
+    /// Whether the network's last linear layer is set in closed form before training, and after it if that is better on
+    /// held-out simulations. Default true.
+    pub read_out: bool,
+    /// Whether it is also set so every so many iterations of training. Default no.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_out_every: Option<usize>,
+    /// Whether the last linear layer, where it is not set by the read-out, is mapped once before training, so that the
+    /// summaries of the first batch have mean 0 and covariance I. Default true.
+    pub whiten: bool,
+    /// Without an optimiser of one's own: iterations of the first round; each round is twice as long as the one before.
+    /// Default 250.
+    pub round: usize,
+    /// Without an optimiser of one's own: training ends after a round that gains less than this in ln det F on held-out
+    /// simulations. Default 0.01: one per cent of det F.
+    pub tolerance: f64,
+    /// Of a source of constant simulations, how many of them each iteration takes; all by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minibatch: Option<usize>,
+    /// Training stops after this many iterations in any case; 0 sets the last layer and trains nothing. Default 100,000.
+    pub max_iterations: usize,
+    /// With an optimiser of one's own: training stops after this many iterations in a row without a larger det F (of the
+    /// validation set, if there is one), counted once `min_iterations` are done. Default 100.
     pub patience: usize,
     /// Patience is not counted up to this iteration. Default 100.
     pub min_iterations: usize,
-    /// Training stops after this many iterations in any case. Default 100,000.
-    pub max_iterations: usize,
-    /// Whether the statistics at the end are those of the weights with the largest det F, or of the final ones. The largest
-    /// of a noisy series is biased upward: measure on fresh simulations what matters. Default true.
+    /// Without a validation set, patience and the best weights look at ln det F averaged over about so many iterations: the
+    /// largest of a noisy series is a number that its weights do not have. Default 20.
+    pub smoothing: usize,
+    /// Whether the statistics at the end are those of the weights with the largest det F, or of the final ones. Default true.
     pub best: bool,
-    /// Whether the network's last linear layer is mapped once, before training, so that the summaries of the first batch
-    /// have mean 0 and covariance I. Default true.
-    pub whiten: bool,
 }
 
 impl Default for FitSettings {
     fn default() -> Self {
         FitSettings {
-            lambda: 10.0,
-            epsilon: 0.1,
+            kappa: None,
+            lambda: None,
+            epsilon: None,
+            read_out: true,
+            read_out_every: None,
+            whiten: true,
+            round: 250,
+            tolerance: 0.01,
+            minibatch: None,
+            max_iterations: 100_000,
             patience: 100,
             min_iterations: 100,
-            max_iterations: 100_000,
+            smoothing: 20,
             best: true,
-            whiten: true,
         }
     }
 }
 
 impl FitSettings {
+    /// The settings of the Python package `imnn`: lambda 10, epsilon 0.1, the last layer as it was drawn, and the largest
+    /// single det F for patience and best weights.
+    pub fn original() -> Self {
+        FitSettings {
+            lambda: Some(10.0),
+            epsilon: Some(0.1),
+            read_out: false,
+            whiten: false,
+            smoothing: 1,
+            ..FitSettings::default()
+        }
+    }
+
     /// Checks the settings; all that does not depend on the data is found out here.
     ///
     /// # Errors
-    /// If `patience` or `max_iterations` is 0, or `lambda` and `epsilon` are refused by
-    /// [`Regularisation::new`](imnn_stats::Regularisation::new).
+    /// If a number is out of range, both `kappa` and `lambda` or `epsilon` are given, or the loss refuses them
+    /// ([`Loss::new`], [`Loss::squared`]).
     ///
     /// ```
     /// use imnn_fit::FitSettings;
@@ -61,12 +107,33 @@ impl FitSettings {
     /// assert_eq!(error.to_string(), "patience is 0, it must be at least 1");
     /// ```
     pub fn checked(&self) -> Result<CheckedSettings> {
-        for (setting, value) in [("patience", self.patience), ("max_iterations", self.max_iterations)] {
-            if value == 0 {
-                return Err(FitError::Setting { setting, value: "0".into(), range: "at least 1".into() });
-            }
+        let refuse =
+            |setting, value: String, range: &str| Err(FitError::Setting { setting, value, range: range.into() });
+        let at_least_one = [
+            ("patience", Some(self.patience)),
+            ("round", Some(self.round)),
+            ("smoothing", Some(self.smoothing)),
+            ("minibatch", self.minibatch),
+            ("read_out_every", self.read_out_every),
+        ];
+        if let Some((setting, _)) = at_least_one.into_iter().find(|(_, value)| *value == Some(0)) {
+            return refuse(setting, "0".into(), "at least 1");
         }
-        Ok(CheckedSettings { loss: Loss::new(self.lambda, self.epsilon)?, settings: self.clone() })
+        if !(self.tolerance >= 0.0 && self.tolerance.is_finite()) {
+            return refuse("tolerance", self.tolerance.to_string(), "finite and not negative");
+        }
+        let loss = match (self.kappa, self.lambda, self.epsilon) {
+            (kappa, None, None) => Loss::squared(kappa.unwrap_or(0.1))?,
+            (None, lambda, epsilon) => Loss::new(lambda.unwrap_or(10.0), epsilon.unwrap_or(0.1))?,
+            (Some(kappa), _, _) => {
+                return refuse(
+                    "kappa",
+                    kappa.to_string(),
+                    "left out where lambda or epsilon are given: there is one penalty",
+                );
+            }
+        };
+        Ok(CheckedSettings { loss, settings: self.clone() })
     }
 }
 

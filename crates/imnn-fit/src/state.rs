@@ -24,8 +24,10 @@ pub(crate) struct TrainingState<E> {
 /// Where a call of fit is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Counters {
-    /// Iterations done; they set the learning rate.
+    /// Iterations done since the optimiser began; they set the learning rate.
     pub(crate) done: usize,
+    /// Iterations of this call before these.
+    pub(crate) before: usize,
     /// Iterations since det F was largest.
     pub(crate) waited: usize,
 }
@@ -38,12 +40,15 @@ pub(crate) struct RunKeys {
     pub(crate) training: Key,
     pub(crate) validation: Key,
     pub(crate) statistics: Key,
+    pub(crate) read_out: Key,
+    /// Of the new simulations that weights are compared on.
+    pub(crate) held_out: Key,
 }
 
 impl RunKeys {
     pub(crate) fn new(root: Key) -> Self {
-        let [weights, training, validation, statistics] = root.split();
-        RunKeys { root, weights, training, validation, statistics }
+        let [weights, training, validation, statistics, read_out, held_out] = root.split();
+        RunKeys { root, weights, training, validation, statistics, read_out, held_out }
     }
 
     /// The key of an iteration, counted over all calls of fit.

@@ -21,6 +21,7 @@ pub mod optimisers;
 mod primitive;
 mod reference;
 mod settings;
+mod suggested;
 mod tape;
 mod weights;
 mod whiten;

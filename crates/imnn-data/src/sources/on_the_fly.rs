@@ -124,6 +124,10 @@ impl<E: Real, S: Simulator> Source<E> for OnTheFly<S> {
         self.identity
     }
 
+    fn simulates_anew(&self) -> bool {
+        true
+    }
+
     fn read(&self, rows: Range<usize>, key: Key, batch: &mut Microbatch<E>) -> Result<(), DataError> {
         let with_derivatives = check_rows(&rows, self.spec.n_s, self.spec.n_d)?;
         let row_len = self.spec.row_len();

@@ -35,7 +35,7 @@ pub(crate) struct Evaluation {
 
 impl Evaluation {
     /// Prepares the commands for the batches of a task, with its cotangents if there is a backward pass. `settings` holds
-    /// lambda and alpha.
+    /// the numbers of the penalty.
     ///
     /// # Errors
     /// If the card refuses.

@@ -11,6 +11,7 @@ use imnn_data::{
 };
 use imnn_models::{Adam, Model, Optimiser, OptimiserConfig, dense, gelu, serial};
 use imnn_sim::{GaussianMeanVariance, Key};
+use imnn_stats::Loss;
 use ndarray::Array2;
 use std::ops::Range;
 use std::sync::Arc;
@@ -389,9 +390,9 @@ fn iterations_on_the_card_read_for_the_next_one() {
             session.backend.late = late;
             let weights = weights();
             let state = optimiser.initialise(weights.len());
-            let (lambda, alpha) = (10.0, 10.0);
+            let loss = Loss::new(10.0, 0.1).unwrap();
             let update = Optimiser::<f64>::device_update(&optimiser).unwrap();
-            let start = Start { weights: &weights, optimiser: &update, state: &state, lambda, alpha, source: &source };
+            let start = Start { weights: &weights, optimiser: &update, state: &state, loss, source: &source };
             let mut training = session.start_training(&start).unwrap().unwrap();
             let mut records = vec![];
             let mut rows = vec![];

@@ -67,7 +67,7 @@ impl Buffers {
             previous: held.allocate::<E>(backend, n)?,
             best: held.allocate::<E>(backend, n)?,
             coefficients: held.upload(backend, &start.optimiser.coefficients::<E>(0))?,
-            settings: held.upload(backend, &[start.lambda, start.alpha])?,
+            settings: held.upload(backend, &start.loss.penalty().numbers())?,
             limit: held.upload(backend, &limits)?,
         })
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod device;
 pub(crate) mod host;
+mod watch;
 
 use crate::error::{FitError, Result};
 use crate::observer::{Observer, Progress};
@@ -10,6 +11,7 @@ use crate::state::{Counters, TrainingState};
 use imnn_device::Keys;
 use imnn_models::Element;
 use imnn_stats::Record;
+use watch::Watch;
 
 /// Makes iterations: on the host between the passes of a device, or whole on a device.
 pub(crate) trait Iterations<E: Element> {
@@ -25,33 +27,57 @@ pub(crate) trait Iterations<E: Element> {
 pub enum Stop {
     /// det F did not grow for as many iterations as patience allows.
     Patience,
+    /// A round gained less than the tolerance.
+    Tolerance,
+    /// There are no held-out simulations to tell whether another round would gain anything.
+    OneRound,
     /// The largest number of iterations was reached.
     MaxIterations,
     /// The observer ended it.
     Observer,
 }
 
+/// When iterations end, and which weights are remembered as the best.
+pub(crate) struct Until<'a> {
+    pub(crate) settings: &'a CheckedSettings,
+    /// Iterations, of those of this call that are done, at which to stop.
+    pub(crate) iterations: usize,
+    /// The most that there will be, for who looks on.
+    pub(crate) max_iterations: usize,
+    /// Whether det F of single iterations says how long to go on and which weights are best, and whether there is a
+    /// validation set to say so; a round is judged at its end.
+    pub(crate) watch: Option<Watched>,
+}
+
+/// What is watched.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Watched {
+    Training,
+    Validation,
+}
+
 /// Iterates until patience or iterations run out, or the observer ends it.
 pub(crate) fn run<E: Element>(
     iterations: &mut dyn Iterations<E>,
     state: &mut TrainingState<E>,
-    settings: &CheckedSettings,
-    validates: bool,
+    until: &Until<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Stop> {
-    state.counters = Counters::default();
+    let Until { settings, max_iterations, watch: watched, .. } = *until;
+    let window = if watched == Some(Watched::Training) { settings.smoothing } else { 1 };
+    let mut watch = Watch::new(window, &state.history);
     loop {
-        let Counters { done, waited } = state.counters;
-        if waited >= settings.patience {
+        let Counters { done, before, waited } = state.counters;
+        if watched.is_some() && waited >= settings.patience {
             return Ok(Stop::Patience);
         }
-        if done >= settings.max_iterations {
+        if done >= until.iterations {
             return Ok(Stop::MaxIterations);
         }
         let total = state.history.len();
-        let next = (done + 1 < settings.max_iterations).then(|| state.keys.of_iteration(total + 1));
+        let next = (done + 1 < until.iterations).then(|| state.keys.of_iteration(total + 1));
         let keys = Keys { own: state.keys.of_iteration(total), next };
-        let Iteration { training, validation, improved } = iterate(iterations, state, keys, validates)
+        let Iteration { training, validation, improved } = iterate(iterations, state, keys, watched, &mut watch)
             .map_err(|source| FitError::Stopped { iteration: total, source: source.into() })?;
         let counters = &mut state.counters;
         if improved {
@@ -61,8 +87,8 @@ pub(crate) fn run<E: Element>(
         }
         counters.done += 1;
         let progress = Progress {
-            iteration: counters.done,
-            max_iterations: settings.max_iterations,
+            iteration: before + counters.done,
+            max_iterations,
             training,
             validation,
             max_det_f: state.history.max_det_f().unwrap_or(0.0),
@@ -78,7 +104,7 @@ pub(crate) fn run<E: Element>(
 struct Iteration {
     training: Record,
     validation: Option<Record>,
-    /// Whether det F is the largest so far.
+    /// Whether det F, or its average, is the largest so far.
     improved: bool,
 }
 
@@ -86,14 +112,19 @@ fn iterate<E: Element>(
     iterations: &mut dyn Iterations<E>,
     state: &mut TrainingState<E>,
     keys: Keys,
-    validates: bool,
+    watched: Option<Watched>,
+    watch: &mut Watch,
 ) -> Result<Iteration> {
-    let max_det_f = state.history.max_det_f().unwrap_or(0.0);
+    let threshold = watch.threshold();
     // Without a validation set det F belongs to the weights before the update, so it is those that are kept. (The
     // original keeps the updated ones, whose det F it has not measured.)
-    let training = iterations.train(state, keys, (!validates).then_some(max_det_f))?;
-    let validation = iterations.validate(state, max_det_f)?;
-    let improved = validation.unwrap_or(training).det_f > max_det_f;
+    let keep_above = (watched == Some(Watched::Training)).then_some(threshold);
+    let training = iterations.train(state, keys, keep_above)?;
+    let validation = match watched {
+        Some(Watched::Validation) => iterations.validate(state, threshold)?,
+        _ => None,
+    };
+    let improved = watched.is_some() && watch.saw(validation.unwrap_or(training).det_f);
     let history = &mut state.history;
     if improved {
         history.best_iteration = Some(history.len());

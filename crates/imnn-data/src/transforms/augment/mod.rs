@@ -102,6 +102,10 @@ impl<E: Real, Src: Source<E>> Source<E> for Augmented<Src> {
         self.source.n_transforms() + 1
     }
 
+    fn simulates_anew(&self) -> bool {
+        self.source.simulates_anew()
+    }
+
     fn identity(&self) -> Identity {
         self.identity
     }

@@ -155,6 +155,10 @@ impl<E: Real, Src: Source<E>, T: Transform<E>> Source<E> for Transformed<Src, T>
         self.source.n_transforms() + 1
     }
 
+    fn simulates_anew(&self) -> bool {
+        self.source.simulates_anew()
+    }
+
     fn identity(&self) -> Identity {
         self.identity
     }

@@ -133,7 +133,7 @@ INLINE void evaluate(In mean, In totals, unsigned q, unsigned p, unsigned n_s, u
     const unsigned ALL = Room<N>::ALL;
     double c[ALL], f[ALL] = {}, d[ALL], weighted[ALL], g[ALL], direction[ALL], product[ALL] = {};
     Positive<N> covariance, fisher;
-    double lambda = settings[0], alpha = settings[1];
+    double lambda = settings[0], alpha = settings[1], kappa = settings[2];
     record[RECORD_STATUS] = COVARIANCE;
     for (unsigned k = RECORD_STATUS + 1; k < RECORD_LEN; k++)
         record[k] = nan("");
@@ -196,8 +196,10 @@ INLINE void evaluate(In mean, In totals, unsigned q, unsigned p, unsigned n_s, u
             g[i * q + j] = sum;
         }
     double r, slope;
-    double lambda2 = departure<N>(c, q, direction) + departure<N>(covariance.inverse, q, product);
+    double norm = departure<N>(c, q, direction), lambda2 = norm + departure<N>(covariance.inverse, q, product);
     strength(lambda2, lambda, alpha, &r, &slope);
+    for (unsigned i = 0; i < q * q && kappa != 0; i++)
+        g[i] += 2 * kappa * norm * direction[i];
     if (slope != 0) {
         // dL2/dC = (C - I) / |C - I| - C^-1 (C^-1 - I) C^-1 / |C^-1 - I|
         for (unsigned i = 0; i < q * q; i++)
@@ -207,7 +209,7 @@ INLINE void evaluate(In mean, In totals, unsigned q, unsigned p, unsigned n_s, u
         for (unsigned i = 0; i < q * q; i++)
             g[i] -= slope * product[i];
     }
-    double value = -log_det + r * lambda2;
+    double value = -log_det + r * lambda2 + kappa * norm * norm;
     record[RECORD_STATUS] = RANGE;
     bool all_finite = is_number(value);
     for (unsigned i = 0; i < q; i++)
@@ -234,7 +236,7 @@ INLINE void evaluate(In mean, In totals, unsigned q, unsigned p, unsigned n_s, u
     record[RECORD_DETC] = det_c;
     record[RECORD_DETINVC] = det_inverse;
     record[RECORD_LAMBDA2] = lambda2;
-    record[RECORD_R] = r;
+    record[RECORD_R] = r + kappa;
 }
 
 // From the means (q, then q p) and the second totals (q, q q, q):

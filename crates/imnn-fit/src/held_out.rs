@@ -1,0 +1,68 @@
+//! Information on simulations that had no part in training.
+
+use crate::error::Result;
+use imnn_stats::{FeatureMoments, Statistics};
+
+/// A number with its error.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// The number.
+    pub value: f64,
+    /// Its standard error, by leaving out one of up to 20 parts of the simulations after the other; infinite where there is
+    /// one part.
+    pub error: f64,
+}
+
+/// Parts of the simulations, each of which is left out once.
+pub(crate) const PARTS: usize = 20;
+
+/// The moments of summaries, part by part of the simulations.
+pub(crate) struct HeldOut {
+    parts: Vec<FeatureMoments>,
+}
+
+impl HeldOut {
+    pub(crate) fn new(parts: Vec<FeatureMoments>) -> Self {
+        HeldOut { parts }
+    }
+
+    /// ln det F.
+    pub(crate) fn log_det_f(&self) -> Result<Estimate> {
+        Ok(Estimate { value: log_det_f(self.parts.iter())?, error: jackknife_error(&self.left_out()?) })
+    }
+
+    /// How much larger ln det F is than that of other summaries of the same simulations.
+    pub(crate) fn gain_over(&self, other: &HeldOut) -> Result<Estimate> {
+        let (own, others) = (self.left_out()?, other.left_out()?);
+        let value = log_det_f(self.parts.iter())? - log_det_f(other.parts.iter())?;
+        let differences: Vec<f64> = own.iter().zip(&others).map(|(a, b)| a - b).collect();
+        Ok(Estimate { value, error: jackknife_error(&differences) })
+    }
+
+    /// ln det F without each of the parts.
+    fn left_out(&self) -> Result<Vec<f64>> {
+        (0..self.parts.len())
+            .map(|k| log_det_f(self.parts.iter().enumerate().filter(|(part, _)| *part != k).map(|(_, part)| part)))
+            .collect()
+    }
+}
+
+/// ln det F of all simulations of these parts.
+fn log_det_f<'a>(parts: impl Iterator<Item = &'a FeatureMoments>) -> Result<f64> {
+    let all = parts.cloned().reduce(|mut all, part| {
+        all.merge(&part);
+        all
+    });
+    let all = all.unwrap_or(FeatureMoments::new(0, 0));
+    Ok(Statistics::from_moments(all.mean().view(), all.covariance().view(), all.dmu().view())?.log_det_f)
+}
+
+/// The standard error of a statistic from its values without each of the parts (Efron & Stein 1981, Ann. Stat. 9, 586).
+fn jackknife_error(left_out: &[f64]) -> f64 {
+    if left_out.len() < 2 {
+        return f64::INFINITY;
+    }
+    let n = left_out.len() as f64;
+    let mean = left_out.iter().sum::<f64>() / n;
+    ((n - 1.0) / n * left_out.iter().map(|value| (value - mean).powi(2)).sum::<f64>()).sqrt()
+}

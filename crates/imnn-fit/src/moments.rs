@@ -1,0 +1,72 @@
+//! Moments of what a network makes of simulations, in parts of the simulations that are independent of each other.
+
+use crate::error::Result;
+use imnn_data::{Part, Source};
+use imnn_device::{Session, Task};
+use imnn_models::Element;
+use imnn_sim::Key;
+use imnn_stats::FeatureMoments;
+use std::ops::Range;
+
+/// Numbers of one forward pass at most: 32 MiB of what is added up.
+const NUMBERS: usize = 1 << 22;
+
+/// The simulations of a source with these keys; with each, a source of files gives the same simulations, perhaps seen another
+/// way.
+pub(crate) struct Simulations<'a, E: Element> {
+    pub(crate) source: &'a dyn Source<E>,
+    pub(crate) keys: Vec<Key>,
+}
+
+impl<'a, E: Element> Simulations<'a, E> {
+    /// The simulations of one key.
+    pub(crate) fn once(source: &'a dyn Source<E>, key: Key) -> Self {
+        Simulations { source, keys: vec![key] }
+    }
+
+    /// About `n` simulations from a source that another key makes new ones of, or sees another way; those of a source that
+    /// is always the same, once.
+    pub(crate) fn about(n: usize, source: &'a dyn Source<E>, key: Key) -> Self {
+        let changes = !matches!(source.identity(), imnn_data::Identity::Constant(_));
+        let passes = if changes { n.div_ceil(source.n_s()).max(1) } else { 1 };
+        Simulations { source, keys: key.fold_in_each(0..passes as u64).collect() }
+    }
+
+    /// The moments of what the network of `session`, with these weights, makes of them, in `n_parts` parts of the rows: what is
+    /// seen several ways stays in one part. If each of the keys makes new simulations and there are enough of them, a part is
+    /// that of some keys.
+    ///
+    /// # Errors
+    /// As [`Session::forward`], and if what the network makes is not finite.
+    pub(crate) fn moments(
+        &self,
+        session: &mut dyn Session<E>,
+        weights: &[E],
+        n_features: usize,
+        n_parts: usize,
+    ) -> Result<Vec<FeatureMoments>> {
+        let (n_s, n_d, n_params) = (self.source.n_s(), self.source.n_d(), self.source.n_params());
+        let mut parts = vec![FeatureMoments::new(n_features, n_params); n_parts];
+        let by_key = self.source.simulates_anew() && self.keys.len() >= n_parts;
+        let most = (NUMBERS / (n_features * (1 + n_params))).max(1);
+        for (pass, &key) in self.keys.iter().enumerate() {
+            for (k, moments) in parts.iter_mut().enumerate() {
+                if by_key && pass % n_parts != k {
+                    continue;
+                }
+                let share = |rows: Range<usize>| match by_key {
+                    true => rows,
+                    false => rows.start + rows.len() * k / n_parts..rows.start + rows.len() * (k + 1) / n_parts,
+                };
+                for rows in [share(0..n_d), share(n_d..n_s)] {
+                    for start in rows.clone().step_by(most) {
+                        let part = Part::new(self.source, start..rows.end.min(start + most))?;
+                        let summaries = session.forward(&Task { weights, source: &part, key }, false)?;
+                        moments.add(summaries.x.view(), summaries.dx.view())?;
+                    }
+                }
+            }
+        }
+        Ok(parts)
+    }
+}

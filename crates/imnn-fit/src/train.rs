@@ -1,0 +1,157 @@
+//! How training goes: with the user's optimiser until patience ends, or in rounds for as long as they gain information.
+
+use crate::error::Result;
+use crate::held_out::{Estimate, HeldOut};
+use crate::imnn::Imnn;
+use crate::iterations::{Stop, Until, Watched};
+use crate::observer::Observer;
+use crate::settings::CheckedSettings;
+use crate::state::Counters;
+use imnn_models::{Adam, Element, Optimiser, Schedule};
+
+/// The largest learning rate of a round.
+const RATE: f64 = 3e-3;
+
+/// Without a penalty the last layer is whitened after so many iterations.
+const WHITEN_EVERY: usize = 50;
+
+/// A round of training, measured on simulations that had no part in it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Round {
+    /// Iterations, over all calls of fit, at its end; 0 before the first.
+    pub iteration: usize,
+    /// `ln det F` of the weights at its end.
+    pub log_det_f: Estimate,
+    /// How much larger it is than that of the best weights before it, on the same simulations; 0 before the first.
+    pub gain: Estimate,
+}
+
+/// What training came to.
+pub(crate) struct Trained {
+    pub(crate) iterations: usize,
+    pub(crate) stop: Stop,
+    pub(crate) held_out: Option<Estimate>,
+    pub(crate) read_out_gain: Option<Estimate>,
+}
+
+/// Adam whose rate rises over the first tenth of a round, in which the weights of the last layer find their balance, and
+/// falls to 0 as half a cosine.
+fn adam(iterations: usize) -> Result<Adam> {
+    let rise = iterations.div_ceil(10) as u64;
+    let fall = Schedule::Cosine { start: RATE, iterations: (iterations as u64 - rise).max(1), end: 0.0 };
+    Ok(Adam::new(Schedule::WarmUp { iterations: rise, then: Box::new(fall) })?)
+}
+
+impl<E: Element> Imnn<E> {
+    /// Trains, and tries the read-out of the best weights.
+    pub(crate) fn train(&mut self, settings: &CheckedSettings, observer: &mut dyn Observer) -> Result<Trained> {
+        self.state.counters = Counters::default();
+        let (stop, held_out) = match self.parts.optimiser.take() {
+            Some(optimiser) => {
+                let stop = self.with_optimiser(optimiser.as_ref(), settings, observer);
+                self.parts.optimiser = Some(optimiser);
+                (stop?, None)
+            }
+            None => self.in_rounds(settings, observer)?,
+        };
+        let Counters { before, done, .. } = self.state.counters;
+        let iterations = before + done;
+        let (held_out, read_out_gain) = self.finish(settings.read_out && iterations > 0, held_out)?;
+        let held_out = held_out.map(|held_out| held_out.log_det_f()).transpose()?;
+        Ok(Trained { iterations, stop, held_out, read_out_gain })
+    }
+
+    /// Iterates with the user's optimiser until patience or iterations run out.
+    fn with_optimiser(
+        &mut self,
+        optimiser: &dyn Optimiser<E>,
+        settings: &CheckedSettings,
+        observer: &mut dyn Observer,
+    ) -> Result<Stop> {
+        let watched = if self.parts.validation.is_some() { Watched::Validation } else { Watched::Training };
+        self.in_segments(optimiser, settings, settings.max_iterations, Some(watched), observer)
+    }
+
+    /// Trains in rounds until one gains less than the tolerance, or iterations run out. The weights are then the best of
+    /// those at the ends of rounds, and of the start.
+    fn in_rounds(
+        &mut self,
+        settings: &CheckedSettings,
+        observer: &mut dyn Observer,
+    ) -> Result<(Stop, Option<HeldOut>)> {
+        let mut best = self.held_out()?;
+        self.remember_round(best.as_ref(), None)?;
+        let mut length = settings.round;
+        loop {
+            let Counters { before, done, .. } = self.state.counters;
+            let n = length.min(settings.max_iterations - before - done);
+            if n == 0 {
+                return Ok((Stop::MaxIterations, best));
+            }
+            let start = self.state.parameters.clone();
+            let adam = adam(n)?;
+            self.state.optimiser = Optimiser::<E>::initialise(&adam, start.values().len());
+            self.state.counters = Counters { before: before + done, done: 0, waited: 0 };
+            let stop = self.in_segments(&adam, settings, n, None, observer)?;
+            let (Some(now), Some(then)) = (self.held_out()?, &best) else {
+                self.state.keep(None);
+                return Ok((if stop == Stop::Observer { stop } else { Stop::OneRound }, None));
+            };
+            let gain = self.remember_round(Some(&now), Some(then))?;
+            if gain > 0.0 {
+                best = Some(now);
+            } else {
+                self.state.parameters = start;
+            }
+            if stop == Stop::Observer {
+                return Ok((stop, best));
+            }
+            if gain < settings.tolerance {
+                return Ok((Stop::Tolerance, best));
+            }
+            length *= 2;
+        }
+    }
+
+    /// Writes a round into the history, its weights being the best if it gained anything; the gain.
+    fn remember_round(&mut self, now: Option<&HeldOut>, then: Option<&HeldOut>) -> Result<f64> {
+        let Some(now) = now else { return Ok(0.0) };
+        let log_det_f = now.log_det_f()?;
+        let gain = now.gain_over(then.unwrap_or(now))?;
+        let history = &mut self.state.history;
+        history.rounds.push(Round { iteration: history.len(), log_det_f, gain });
+        if then.is_none() || gain.value > 0.0 {
+            history.best_iteration = history.len().checked_sub(1);
+            self.state.keep(None);
+        }
+        Ok(gain.value)
+    }
+
+    /// Iterates `n` times, setting the last layer anew in between where that is asked for.
+    fn in_segments(
+        &mut self,
+        optimiser: &dyn Optimiser<E>,
+        settings: &CheckedSettings,
+        n: usize,
+        watch: Option<Watched>,
+        observer: &mut dyn Observer,
+    ) -> Result<Stop> {
+        let whitens = settings.kappa == Some(0.0);
+        let segment = settings.read_out_every.unwrap_or(if whitens { WHITEN_EVERY } else { usize::MAX });
+        let max_iterations = self.state.counters.before + n;
+        loop {
+            let iterations = n.min(self.state.counters.done.saturating_add(segment));
+            let until = Until { settings, iterations, max_iterations, watch };
+            let stop = self.iterate(optimiser, &until, observer)?;
+            if stop != Stop::MaxIterations || iterations == n {
+                return Ok(stop);
+            }
+            if settings.read_out_every.is_some() {
+                self.read_out_again()?;
+            } else {
+                self.whiten()?;
+            }
+        }
+    }
+}
