@@ -65,5 +65,5 @@ pub use sources::streamed::{Prefetch, Streamed, Streaming};
 pub use spec::{DatasetSpec, FilesKind, Labels};
 pub use transforms::augment::{Augmentation, Augmented};
 pub use transforms::noise::Noise;
-pub use transforms::part::{Minibatches, Part};
+pub use transforms::subset::{Minibatches, Subset};
 pub use transforms::transform::{Simulation, Transform, Transformed};

@@ -13,7 +13,7 @@ use crate::observer::{Observer, Silent};
 use crate::settings::FitSettings;
 use crate::state::TrainingState;
 use crate::train::Trained;
-use imnn_data::{Minibatches, Source};
+use imnn_data::{Derivatives, Minibatches, Source};
 use imnn_device::{Device, Session, Start};
 use imnn_models::{Element, Model, Optimiser, OptimiserState, Parameters};
 use imnn_sim::Key;
@@ -206,6 +206,23 @@ impl<E: Element> Imnn<E> {
     /// What there is to say about how the device runs the network, such as which layer keeps it from running faster.
     pub fn note(&self) -> Option<&str> {
         self.session.note()
+    }
+
+    /// What there is to say against training this network on these simulations: a kink that meets exact derivatives.
+    ///
+    /// `dmu = E[f'(d) dd]`, and f' of a network with kinks jumps where the data cross one. Its gradient with respect to the
+    /// weights has a part from the kinks that move, which no automatic differentiation sees, for f'' is 0 on both sides:
+    /// training follows a wrong gradient and may lose information. Value and error of F are right all the same. With simulations
+    /// below and above the fiducial this does not arise.
+    pub fn warning(&self) -> Option<String> {
+        let kink = self.parts.model.kink()?;
+        matches!(self.parts.training.derivatives(), Derivatives::Exact).then(|| {
+            format!(
+                "warning: {kink} has a kink, and with exact derivatives training does not see how kinks move: it follows a wrong \
+                 gradient and may lose information. Take gelu, softplus or another smooth layer, or simulations below and above \
+                 the fiducial"
+            )
+        })
     }
 
     /// The fiducial parameter values.

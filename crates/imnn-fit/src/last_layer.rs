@@ -51,9 +51,8 @@ impl<E: Element> Imnn<E> {
             let key = self.state.keys.read_out.fold_in(0);
             match self.read_out(key)? {
                 Ok((found, n_s)) => {
-                    let ReadOut { held_out, ridge, .. } = found;
                     self.set_last_layer(&found)?;
-                    return Ok(LastLayer::ReadOut { held_out, ridge, n_s });
+                    return Ok(LastLayer::ReadOut { held_out: found.held_out, ridge: found.ridge, n_s });
                 }
                 Err(reason) => instead = Some(reason),
             }
@@ -183,8 +182,9 @@ fn solve<E: Element>(
             found.held_out, found.present
         ));
     }
+    // Written so that a NaN is refused.
     let rounding = found.cancellation * E::epsilon().f64();
-    if rounding > LARGEST_ROUNDING {
+    if !(rounding <= LARGEST_ROUNDING && found.weight.iter().all(|&w| E::of(w).is_finite())) {
         return Err(format!(
             "the terms of the read-out cancel to one part in {:.0e}, too much for {}; inputs of mean 0 and variance 1 help, or \
              precision = \"f64\"",

@@ -1,7 +1,7 @@
 //! Moments of what a network makes of simulations, in parts of the simulations that are independent of each other.
 
 use crate::error::Result;
-use imnn_data::{Part, Source};
+use imnn_data::{Source, Subset};
 use imnn_device::{Session, Task};
 use imnn_models::Element;
 use imnn_sim::Key;
@@ -60,7 +60,7 @@ impl<'a, E: Element> Simulations<'a, E> {
                 };
                 for rows in [share(0..n_d), share(n_d..n_s)] {
                     for start in rows.clone().step_by(most) {
-                        let part = Part::new(self.source, start..rows.end.min(start + most))?;
+                        let part = Subset::new(self.source, start..rows.end.min(start + most))?;
                         let summaries = session.forward(&Task { weights, source: &part, key }, false)?;
                         moments.add(summaries.x.view(), summaries.dx.view())?;
                     }

@@ -4,7 +4,7 @@ use crate::builder::{Builder, Built};
 use crate::error::{ModelError, Result};
 use crate::layout::{Layout, Parameters, checked_size};
 use crate::network::Network;
-use crate::primitive::Primitive;
+use crate::primitive::{Op, Primitive};
 use imnn_sim::{Key, Real};
 use std::sync::Arc;
 
@@ -82,6 +82,18 @@ impl Model {
         self.n_activations
     }
 
+    /// The first layer whose derivative jumps: a piecewise linear activation or a largest number, by position and name.
+    ///
+    /// ```
+    /// use imnn_models::{Model, dense, gelu, leaky_relu, serial};
+    /// let model = Model::new(serial([dense(8), gelu(), dense(8), leaky_relu(), dense(2)]), &[3])?;
+    /// assert_eq!(model.kink(), Some("layers[3] (leaky_relu)"));
+    /// # Ok::<(), imnn_models::ModelError>(())
+    /// ```
+    pub fn kink(&self) -> Option<&str> {
+        kink(&self.primitives)
+    }
+
     /// The named arrays of the parameters.
     pub fn layout(&self) -> &Arc<Layout> {
         &self.layout
@@ -109,4 +121,13 @@ impl Model {
         }
         parameters
     }
+}
+
+fn kink(primitives: &[Primitive]) -> Option<&str> {
+    primitives.iter().find_map(|primitive| match &primitive.op {
+        Op::MaxPool(_) => Some(&*primitive.label),
+        Op::Pointwise(activation) if activation.is_piecewise_linear() => Some(&*primitive.label),
+        Op::Parallel { branches, .. } => branches.iter().find_map(|branch| kink(branch)),
+        Op::Pointwise(_) | Op::Linear(_) | Op::MeanPool(_) | Op::Custom { .. } => None,
+    })
 }

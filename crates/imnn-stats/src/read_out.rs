@@ -48,6 +48,9 @@ pub struct ReadOut {
 /// The ridges that are tried: `10^(k/2)` for these k.
 const RIDGES: std::ops::RangeInclusive<i32> = -14..=4;
 
+/// A feature whose deviation is a smaller share of the largest one has none: its weight could not be written down.
+const SMALLEST_DEVIATION: f64 = 1e-15;
+
 /// A direction with a smaller share of the variance than this is rounding.
 const SMALLEST_SHARE: f64 = 1e-10;
 
@@ -116,9 +119,10 @@ struct System {
 impl System {
     fn new(moments: &FeatureMoments) -> Self {
         let mut c = moments.covariance();
+        let largest = c.diag().fold(0.0_f64, |largest, variance| largest.max(variance.sqrt()));
         let scale = |(&variance, &mean): (&f64, &f64)| {
-            let deviation = variance.sqrt();
-            if deviation > 4.0 * f64::EPSILON * mean.abs() { deviation } else { 0.0 }
+            let (deviation, rounding) = (variance.sqrt(), 4.0 * f64::EPSILON * mean.abs());
+            if deviation > rounding.max(SMALLEST_DEVIATION * largest) { deviation } else { 0.0 }
         };
         let scale: Array1<f64> = c.diag().iter().zip(moments.mean()).map(scale).collect();
         let inverse = inverse(&scale);

@@ -2,5 +2,5 @@
 
 pub(crate) mod augment;
 pub(crate) mod noise;
-pub(crate) mod part;
+pub(crate) mod subset;
 pub(crate) mod transform;

@@ -11,16 +11,16 @@ use crate::{DataError, DatasetSpec, Identity, Microbatch, Source};
 /// Some of the rows of a source, as a source: consecutive ones with derivatives, then consecutive ones without.
 ///
 /// ```
-/// use imnn_data::{Arrays, Part, Source};
+/// use imnn_data::{Arrays, Subset, Source};
 /// use ndarray::{ArrayD, IxDyn};
 ///
 /// let all = Arrays::exact(ArrayD::<f32>::zeros(IxDyn(&[100, 8])), ArrayD::zeros(IxDyn(&[50, 8, 2])))?;
-/// let half = Part::new(&all, 0..50)?;
+/// let half = Subset::new(&all, 0..50)?;
 /// assert_eq!((half.n_s(), half.n_d()), (50, 50));
 /// # Ok::<(), imnn_data::DataError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Part<Src> {
+pub struct Subset<Src> {
     source: Src,
     spec: DatasetSpec,
     rows: Rows,
@@ -52,7 +52,7 @@ impl Rows {
     }
 }
 
-impl<Src> Part<Src> {
+impl<Src> Subset<Src> {
     /// These rows of a source.
     ///
     /// # Errors
@@ -69,11 +69,11 @@ impl<Src> Part<Src> {
         if spec.n_s == 0 {
             return Err(DataError::NoRows { name: "n_s" });
         }
-        Ok(Part { source, spec, rows: Rows { with: with.start, without: rows.start.max(n_d) } })
+        Ok(Subset { source, spec, rows: Rows { with: with.start, without: rows.start.max(n_d) } })
     }
 }
 
-impl<E: Real, Src: Source<E>> Source<E> for Part<Src> {
+impl<E: Real, Src: Source<E>> Source<E> for Subset<Src> {
     fn spec(&self) -> &DatasetSpec {
         &self.spec
     }
@@ -189,12 +189,12 @@ mod tests {
     #[test]
     fn parts_are_rows_of_the_source() {
         let all = numbered(10, 6);
-        let rows = |range| values(&Part::new(&all, range).unwrap(), Key::new(0));
+        let rows = |range| values(&Subset::new(&all, range).unwrap(), Key::new(0));
         assert_eq!(rows(2..4), (vec![2.0, 3.0], vec![1002.0, 1003.0]));
         assert_eq!(rows(5..8), (vec![5.0, 6.0, 7.0], vec![1005.0]));
         assert_eq!(rows(7..10), (vec![7.0, 8.0, 9.0], vec![]));
-        assert!(Part::new(&all, 3..3).is_err());
-        assert!(Part::new(&all, 5..11).is_err());
+        assert!(Subset::new(&all, 3..3).is_err());
+        assert!(Subset::new(&all, 5..11).is_err());
     }
 
     #[test]
