@@ -1,5 +1,7 @@
 //! What simulations and their derivatives are, apart from the numbers: shapes, counts, and names for messages.
 
+use imnn_io::text::plural;
+
 use crate::layout::{self, Labelled};
 use crate::{DataError, Derivatives, ParameterSteps};
 
@@ -154,8 +156,10 @@ impl DatasetSpec {
 
 impl Labels {
     fn more_derivatives(&self, n_d: usize, n_s: usize) -> DataError {
-        let (derivative, fiducial) = (self.derivative.clone(), self.fiducial.clone());
-        DataError::MoreDerivatives { derivative, fiducial, n_d, n_s }
+        let Self { fiducial, derivative } = self;
+        DataError::Refused(format!(
+            "n_d = {n_d} simulations with derivatives ({derivative}) but only n_s = {n_s} simulations ({fiducial}): row i of the derivatives belongs to row i of the simulations, so n_d <= n_s; set n_d = {n_s} to use the first rows"
+        ))
     }
 }
 
@@ -169,7 +173,8 @@ pub(crate) fn check_asked(
     match asked {
         Some(0) => Err(DataError::NoRows { name }),
         Some(asked) if asked > available => {
-            Err(DataError::TooFewRows { name, label: label.to_owned(), asked, available })
+            let rows = plural(available, "row");
+            Err(DataError::Refused(format!("{name} = {asked}, but {label} has {rows}; lower {name} or leave it out")))
         }
         _ => Ok(()),
     }

@@ -129,11 +129,7 @@ impl Dataset {
 
     /// Decodes elements that follow each other; the first is number `first` of the array.
     fn decode<E: Float>(&self, bytes: &[u8], to: &mut [E], first: usize) -> Result<(), Hdf5Error> {
-        self.description.dtype.decode(bytes, to).map_err(|(value, at)| Hdf5Error::Overflow {
-            index: unravel(first + at, self.shape(), false),
-            value,
-            precision: if size_of::<E>() == 4 { "f32" } else { "f64" },
-        })
+        Ok(self.description.dtype.decode(bytes, to, |at| unravel(first + at, self.shape(), false))?)
     }
 
     /// Reads data in one piece, from element number `first` on.

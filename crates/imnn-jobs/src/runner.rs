@@ -83,7 +83,7 @@ impl DataSet {
         let jobs = self.todo(&before, options);
         watch(Event::Start { todo: jobs.len() });
         if !jobs.is_empty() {
-            let expected = Mutex::new(self.expected(&before)?);
+            let expected = Mutex::new(before.expected.clone());
             let broken = AtomicBool::new(false);
             let run = Run { set: self, options, session: Session::begin(self.root())?, expected, stop, broken };
             run.all(&jobs, watch)?;

@@ -28,6 +28,8 @@ pub(super) struct Folder {
     options: RowOptions,
 }
 
+const ALIKE: &str = "the files of a pattern have to be alike";
+
 impl Folder {
     /// Opens each file once and compares them.
     pub(super) fn open<E: Real>(pattern: Pattern, options: &RowOptions) -> Result<Self, DataError> {
@@ -41,8 +43,8 @@ impl Folder {
             let array = open_file::<E>(&path, RowShape::AsStored, options)?;
             if folder.files.is_empty() {
                 if array.shape().is_empty() {
-                    let advice = "save a simulation of one number as np.atleast_1d(x)".to_owned();
-                    return Err(mismatch(&*array, "at least one axis".to_owned(), advice));
+                    let advice = "save a simulation of one number as np.atleast_1d(x)";
+                    return Err(DataError::shape(array.label(), &[], "at least one axis", advice));
                 }
                 folder.spec.shape = [&[n_rows], array.shape()].concat();
                 folder.spec.dtype = array.dtype().to_owned();
@@ -64,15 +66,14 @@ impl Folder {
     fn check<E: Real>(&self, array: &dyn RowArray<E>) -> Result<(), DataError> {
         if array.shape() != &self.spec.shape[1..] {
             let expected = format!("{} as {} is", tuple(&self.spec.shape[1..]), self.path(0));
-            return Err(mismatch(array, expected, "the files of a pattern have to be alike".to_owned()));
+            return Err(DataError::shape(array.label(), array.shape(), expected, ALIKE));
         }
         if array.dtype() != self.spec.dtype {
-            return Err(DataError::OtherDtype {
-                label: array.label().to_owned(),
-                found: array.dtype().to_owned(),
-                first: self.path(0).to_string(),
-                expected: self.spec.dtype.clone(),
-            });
+            let (label, found, expected) = (array.label(), array.dtype(), &self.spec.dtype);
+            return Err(DataError::Refused(format!(
+                "{label} has elements of type {found}, expected {expected} as {} has; {ALIKE}",
+                self.path(0)
+            )));
         }
         Ok(())
     }
@@ -111,10 +112,6 @@ fn stamp(file: &Path) -> Result<Stamp, DataError> {
         Ok(metadata) => Ok(Stamp::of_metadata(&metadata)),
         Err(source) => Err(DataError::read(file.display(), source)),
     }
-}
-
-fn mismatch<E: Real>(array: &dyn RowArray<E>, expected: String, advice: String) -> DataError {
-    DataError::Shape { label: array.label().to_owned(), found: array.shape().to_vec(), expected, advice }
 }
 
 /// A folder with a `.npy` file for each row, written as the rows come.

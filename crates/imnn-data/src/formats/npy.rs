@@ -149,12 +149,9 @@ impl NpyRows {
 
     /// Decodes `bytes`; `place` turns a position in `to` into one in the file's order.
     fn decode<E: Real>(&self, bytes: &[u8], to: &mut [E], place: impl Fn(usize) -> usize) -> Result<(), DataError> {
-        self.header.dtype.decode(bytes, to).map_err(|(value, at)| DataError::Overflow {
-            label: self.spec.label.clone(),
-            index: unravel(place(at), &self.spec.shape, self.header.fortran_order),
-            value,
-            precision: E::NAME,
-        })
+        let index = |at| unravel(place(at), &self.spec.shape, self.header.fortran_order);
+        let label = || self.spec.label.clone();
+        self.header.dtype.decode(bytes, to, index).map_err(|source| DataError::Overflow { label: label(), source })
     }
 
     /// Refuses what was read where the file is no longer the one that was opened.

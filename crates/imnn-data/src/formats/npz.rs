@@ -39,9 +39,9 @@ impl Format for Npz {
         let member = archive.member(at.key).map_err(refused)?;
         if member.compressed().is_none() {
             // The directory may promise what is not there; the rows would find out only where they are read.
-            let stored = member.stored().map_err(|(len, start)| DataError::Archive {
-                path: path.clone(),
-                reason: format!("its directory promises {len} bytes of {label} at {start}, which are not there"),
+            let stored = member.stored().map_err(|(len, start)| {
+                let reason = format!("its directory promises {len} bytes of {label} at {start}, which are not there");
+                DataError::unusable(path.display(), reason)
             })?;
             if options.checksums {
                 member.verify().map_err(|source| DataError::read(&label, source))?;
@@ -55,7 +55,13 @@ impl Format for Npz {
         let header = reader.header().map_err(refused)?;
         let needed = header.len.saturating_mul(size_of::<E>());
         if needed > options.memory {
-            return Err(DataError::Compressed { label, needed, allowed: options.memory });
+            let allowed = options.memory;
+            return Err(DataError::unusable(
+                label,
+                format!(
+                    "is compressed, so it cannot be read a few rows at a time, and in memory it needs {needed} bytes where {allowed} are allowed; save it with np.savez in place of np.savez_compressed, convert it with `imnn data convert`, or allow more memory"
+                ),
+            ));
         }
         let values = reader.values(&header, None).map_err(refused)?;
         Ok(Box::new(HeldRows::new(label, values).with_dtype(header.descr)))

@@ -49,17 +49,16 @@ fn common_seeds(arrays: &[Named<'_>], asked: Option<usize>) -> Result<Vec<u64>, 
     };
     let (with, without) = (name(true), name(false));
     let reason = format!("seed {seed} is in {with} and not in {without}{others}; {advice}");
-    Err(DataError::Unmatched { reason })
+    Err(DataError::Refused(reason))
 }
 
 /// Refuses arrays of which only some have seeds.
 fn without_seeds<E: Real>(arrays: &[&dyn RowArray<E>]) -> DataError {
     let name = |has: bool| arrays.iter().find(|array| array.seeds().is_some() == has).map_or("", |array| array.label());
     let (with, without) = (name(true), name(false));
-    let reason = format!(
+    DataError::Refused(format!(
         "{with} has seeds in its names and {without} has none, so which rows belong together cannot be told; give all as patterns with {{seed}}, or all as single arrays in the same order"
-    );
-    DataError::Unmatched { reason }
+    ))
 }
 
 /// Simulations and their derivatives in an order in which row i belongs to row i, those with derivatives first.

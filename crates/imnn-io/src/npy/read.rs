@@ -113,12 +113,8 @@ impl<R: Read> Reader<R> {
                 return Ok(((first + done) * size + n_bytes) as u64);
             }
             to.resize(done + wanted / size, E::zero());
-            let decoded = header.dtype.decode(&chunk, &mut to[done..]);
-            decoded.map_err(|(value, at)| NpyError::Overflow {
-                index: unravel(first + done + at, shape, header.fortran_order),
-                value,
-                precision: if size_of::<E>() == 4 { "f32" } else { "f64" },
-            })?;
+            let index = |at| unravel(first + done + at, shape, header.fortran_order);
+            header.dtype.decode(&chunk, &mut to[done..], index)?;
         }
         Ok(((first + n) * size) as u64)
     }

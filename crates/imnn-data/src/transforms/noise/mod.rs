@@ -69,13 +69,8 @@ impl<E: Real> Noise<E> {
     pub fn bank(bank: Box<dyn RowArray<E>>) -> Result<Self, DataError> {
         let shape = bank.shape();
         if shape.is_empty() || shape[1..].contains(&0) {
-            return Err(DataError::Shape {
-                label: bank.label().to_owned(),
-                found: shape.to_vec(),
-                expected: "(n_noise, *input)".to_owned(),
-                advice: "the first axis counts the samples of the noise, the others are those of a simulation"
-                    .to_owned(),
-            });
+            let advice = "the first axis counts the samples of the noise, the others are those of a simulation";
+            return Err(DataError::shape(bank.label(), shape, "(n_noise, *input)", advice));
         }
         if shape[0] == 0 {
             return Err(DataError::NoRows { name: "n_noise" });
@@ -131,7 +126,8 @@ impl<E: Real> Noise<E> {
     /// If it is not positive and finite.
     pub fn with_scale(mut self, scale: f64) -> Result<Self, DataError> {
         if !(scale.is_finite() && scale > 0.0) {
-            return Err(DataError::Scale { label: self.label().to_owned(), value: scale });
+            let reason = format!("scale = {scale}, expected a positive, finite number");
+            return Err(DataError::unusable(self.label(), reason));
         }
         self.scale = scale;
         Ok(self)
@@ -208,7 +204,7 @@ impl<E: Real> Transform<E> for Noise<E> {
             }
             Origin::Simulated { .. } => (self.shape.clone(), tuple(input_shape)),
         };
-        Err(DataError::Shape { label: self.label().to_owned(), found, expected, advice })
+        Err(DataError::shape(self.label(), &found, expected, advice))
     }
 
     fn apply(&self, key: Key, simulation: &mut Simulation<'_, E>) -> Result<(), DataError> {
