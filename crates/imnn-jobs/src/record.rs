@@ -19,7 +19,7 @@ pub(crate) fn compare(root: &Path, design: &Design) -> Result<Option<Design>, Jo
     let path = root.join(RECORD);
     let Some(text) = read(&path)? else {
         // Hidden files are those of another process that is about to record the same.
-        return match names(root)?.into_iter().filter(|name| !name.starts_with('.')).min() {
+        return match names(root)?.into_iter().find(|name| !name.starts_with('.')) {
             Some(entry) => Err(JobsError::folder(
                 root,
                 format!(

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use imnn_io::FileError;
 use imnn_io::atomic::put;
+use imnn_io::folder::names;
 
 use crate::check::{Layout, check, compare};
 use crate::data_set::{DataSet, Mark, Status};
@@ -248,8 +249,7 @@ fn not_started(program: &OsString, dir: &Path, error: &std::io::Error) -> String
 /// What is wrong, with what the program wrote in place of its output.
 fn described(fault: Fault, folder: &Path) -> String {
     let Fault::NoOutput(_) = fault else { return fault.to_string() };
-    let names = crate::disk::names(folder).unwrap_or_default();
-    let other = names.into_iter().filter(|name| name != "log").min();
+    let other = names(folder).unwrap_or_default().into_iter().find(|name| name != "log");
     let instead = other.map_or_else(String::new, |name| format!(", but {name} beside it"));
     Fault::NoOutput(instead).to_string()
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use imnn_io::Partial;
+use imnn_io::folder::names;
 use imnn_io::npy::{descr, header, write_values};
 use imnn_io::stamp::Stamp;
 use imnn_io::text::tuple;
@@ -193,16 +194,11 @@ impl<E: Real> RowWriter<E> for FolderWriter<E> {
 
 /// Refuses to replace a folder in which there is anything but the files of a pattern.
 fn only_rows(pattern: &Pattern) -> Result<(), DataError> {
-    let Ok(entries) = std::fs::read_dir(pattern.folder()) else { return Ok(()) };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !pattern.has_name(&name) {
-            let reason = format!(
-                "{} is not replaced, since \"{name}\" in it is not a file of the pattern; move it away, or choose another folder",
-                pattern.folder().display()
-            );
-            return Err(DataError::target(pattern.label(), reason));
-        }
-    }
-    Ok(())
+    let names = names(pattern.folder()).unwrap_or_default();
+    let Some(name) = names.iter().find(|name| !pattern.has_name(name)) else { return Ok(()) };
+    let reason = format!(
+        "{} is not replaced, since \"{name}\" in it is not a file of the pattern; move it away, or choose another folder",
+        pattern.folder().display()
+    );
+    Err(DataError::target(pattern.label(), reason))
 }

@@ -1,7 +1,8 @@
 //! Names of files with a random seed in them.
 
-use std::fs::DirEntry;
 use std::path::{Component, Path, PathBuf};
+
+use imnn_io::folder::names;
 
 use crate::{ArrayPath, DataError};
 
@@ -140,11 +141,10 @@ impl Pattern {
         };
         let mut numbers = vec![];
         let mut other: Option<String> = None;
-        for entry in std::fs::read_dir(&self.folder).map_err(io)? {
-            let entry = entry.map_err(io)?;
-            match self.number(&entry)? {
+        for name in names(&self.folder).map_err(io)? {
+            match self.number(&name)? {
                 Some(number) => numbers.push(number),
-                None => other = other.max(Some(entry.file_name().to_string_lossy().into_owned())),
+                None => other = Some(name),
             }
         }
         if numbers.is_empty() {
@@ -162,10 +162,9 @@ impl Pattern {
         Ok(numbers)
     }
 
-    /// The number in the name of an entry, where it has one.
-    fn number(&self, entry: &DirEntry) -> Result<Option<Numbered>, DataError> {
-        let name = entry.file_name();
-        let Some(digits) = name.to_str().and_then(|name| self.digits(name)) else { return Ok(None) };
+    /// The number in a name in the folder, where it has one.
+    fn number(&self, name: &str) -> Result<Option<Numbered>, DataError> {
+        let Some(digits) = self.digits(name) else { return Ok(None) };
         let seed: u64 = digits.parse().map_err(|_| {
             let reason = format!("the number {digits} is beyond the range of seeds, 64 bits");
             DataError::unusable(&self.label, reason)
@@ -173,7 +172,7 @@ impl Pattern {
         if self.width.is_some_and(|width| format!("{seed:0width$}") != digits) {
             return Ok(None);
         }
-        let is_there = self.rest.as_os_str().is_empty() || entry.path().join(&self.rest).is_file();
+        let is_there = self.rest.as_os_str().is_empty() || self.folder.join(name).join(&self.rest).is_file();
         Ok(is_there.then(|| Numbered { seed, digits: digits.into() }))
     }
 }

@@ -21,9 +21,6 @@ const NAMES: [&[u8]; 4] = [b"data", b"seed", b"derivative", b"parameter"];
 /// Looks through the message in these bytes of a file.
 ///
 /// Whatever is found here is compared with the whole message when the record is read.
-///
-/// # Errors
-/// What is wrong with it.
 pub(super) fn scan(file: &File, record: Range<u64>) -> Result<Scanned, String> {
     let mut wire = Wire { file, at: record.start, window: vec![], start: 0 };
     let (mut data, mut numbers) = (None, [None; 3]);
