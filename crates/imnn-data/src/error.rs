@@ -52,7 +52,7 @@ pub enum DataError {
         /// The array: its file and key.
         label: String,
     },
-    /// Simulations do not belong together, by their number or their random seeds, or cannot be used as asked.
+    /// Simulations do not belong together, by their numbers or their random seeds, or cannot be used as asked.
     #[error("{0}")]
     Refused(String),
     /// An array has the wrong rank or shape.
@@ -66,18 +66,6 @@ pub enum DataError {
         expected: String,
         /// What to do.
         advice: String,
-    },
-    /// Two descriptions of the parameters disagree on how many there are.
-    #[error("{label} has {}, {} has {}", plural(*found, "parameter"), other, plural(*expected, "parameter"))]
-    NParams {
-        /// The array or vector at fault.
-        label: String,
-        /// How many parameters it has.
-        found: usize,
-        /// What it is compared with.
-        other: String,
-        /// How many parameters that has.
-        expected: usize,
     },
     /// A path names no file or array, or what is there is damaged or not an array that can be read or written.
     #[error("{label}: {reason}")]
@@ -145,16 +133,6 @@ pub enum DataError {
         /// What the simulator says.
         source: SimError,
     },
-    /// What streaming keeps in memory is more than the run may take.
-    #[error(
-        "streaming keeps {taken} bytes in memory, and [device] memory allows {allowed} in all; lower cache or allow more"
-    )]
-    Memory {
-        /// The bytes that it takes: caches, rows read in advance, compressed arrays.
-        taken: u64,
-        /// The bytes allowed.
-        allowed: u64,
-    },
     /// An array cannot be written under that name.
     #[error("{path}: cannot be written: {reason}")]
     Target {
@@ -199,6 +177,12 @@ impl DataError {
     ) -> Self {
         let (label, found) = (label.to_string(), found.to_vec());
         Self::Shape { label, found, expected: expected.into(), advice: advice.into() }
+    }
+
+    /// The array or vector `label` has `found` parameters, where `other` has `expected`.
+    pub(crate) fn n_params(label: &str, found: usize, other: &str, expected: usize) -> Self {
+        let (found, expected) = (plural(found, "parameter"), plural(expected, "parameter"));
+        Self::Refused(format!("{label} has {found}, {other} has {expected}"))
     }
 
     /// The operating system refused to do something with `label`.

@@ -81,10 +81,14 @@ impl MemoryBudget {
     /// The bytes that are left for everything else.
     ///
     /// # Errors
-    /// [`DataError::Memory`] if the sources take more than is allowed.
+    /// If the sources take more than is allowed.
     pub fn left(&self) -> Result<u64, DataError> {
         let (allowed, taken) = (self.allowed(), self.taken);
-        allowed.checked_sub(taken).ok_or(DataError::Memory { taken, allowed })
+        allowed.checked_sub(taken).ok_or_else(|| {
+            DataError::Refused(format!(
+                "streaming keeps {taken} bytes in memory, and [device] memory allows {allowed} in all; lower cache or allow more"
+            ))
+        })
     }
 
     /// Loads simulations into memory, or opens them to be streamed.

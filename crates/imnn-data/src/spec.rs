@@ -90,12 +90,7 @@ impl DatasetSpec {
             FilesKind::Numerical(steps) => {
                 let (n_params, widths) = (layout::numerical(f, d)?, steps.widths().to_vec());
                 if widths.len() != n_params {
-                    return Err(DataError::NParams {
-                        label: steps.name().to_owned(),
-                        found: widths.len(),
-                        other: labels.derivative,
-                        expected: n_params,
-                    });
+                    return Err(DataError::n_params(steps.name(), widths.len(), &labels.derivative, n_params));
                 }
                 (n_params, Derivatives::Numerical { widths })
             }
@@ -130,17 +125,12 @@ impl DatasetSpec {
     /// Checks that there are as many parameters as `other` (for instance `theta_fid`) has.
     ///
     /// # Errors
-    /// [`DataError::NParams`] naming both.
+    /// If there are not, naming both.
     pub fn check_n_params(&self, other: &str, expected: usize) -> Result<(), DataError> {
         if self.n_params == expected {
             return Ok(());
         }
-        Err(DataError::NParams {
-            label: self.labels.derivative.clone(),
-            found: self.n_params,
-            other: other.to_owned(),
-            expected,
-        })
+        Err(DataError::n_params(&self.labels.derivative, self.n_params, other, expected))
     }
 
     /// The values of a simulation.

@@ -109,10 +109,7 @@ impl<E: Real> RowArray<E> for Folder {
 }
 
 fn stamp(file: &Path) -> Result<Stamp, DataError> {
-    match std::fs::metadata(file) {
-        Ok(metadata) => Ok(Stamp::of_metadata(&metadata)),
-        Err(source) => Err(DataError::read(file.display(), source)),
-    }
+    std::fs::metadata(file).map(Stamp::from).map_err(|source| DataError::read(file.display(), source))
 }
 
 /// A folder with a `.npy` file for each row, written as the rows come.
@@ -129,7 +126,7 @@ pub(super) struct FolderWriter<E> {
 impl<E: Real> FolderWriter<E> {
     pub(super) fn create(pattern: Pattern, shape: &[usize], options: &WriteOptions) -> Result<Self, DataError> {
         let refuse = |reason: String| DataError::target(pattern.label(), reason);
-        if !pattern.numbers_files() || pattern.extension() != Some("npy") {
+        if !pattern.numbers_files(".npy") {
             return Err(refuse("one file for each row is written as folder/{seed}.npy".to_owned()));
         }
         let row_len = shape.iter().skip(1).product();
@@ -195,7 +192,7 @@ impl<E: Real> RowWriter<E> for FolderWriter<E> {
 /// Refuses to replace a folder in which there is anything but the files of a pattern.
 fn only_rows(pattern: &Pattern) -> Result<(), DataError> {
     let names = names(pattern.folder()).unwrap_or_default();
-    let Some(name) = names.iter().find(|name| !pattern.has_name(name)) else { return Ok(()) };
+    let Some(name) = names.iter().find(|name| pattern.digits(name).is_none()) else { return Ok(()) };
     let reason = format!(
         "{} is not replaced, since \"{name}\" in it is not a file of the pattern; move it away, or choose another folder",
         pattern.folder().display()

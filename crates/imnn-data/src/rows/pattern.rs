@@ -49,11 +49,11 @@ impl Pattern {
         }
         let label = path.to_string();
         let refuse = |reason: &str| DataError::unusable(&label, reason);
-        if parts[at + 1..].iter().any(numbered) {
-            return Err(refuse("there are several {seed}; one can be read"));
-        }
         let part = parts[at].as_os_str().to_str().unwrap_or_default();
         let (prefix, rest) = part.split_once(SEED).unwrap_or_default();
+        if rest.contains(SEED) || parts[at + 1..].iter().any(numbered) {
+            return Err(refuse("there are several {seed}; one can be read"));
+        }
         let odd = "write {seed}, or {seed:05} for numbers that are filled up with zeros to five digits";
         let (format, suffix) = rest.split_once('}').ok_or_else(|| refuse(odd))?;
         let width = match format.strip_prefix(":0") {
@@ -64,9 +64,6 @@ impl Pattern {
                 Some(width.ok_or_else(|| refuse(odd))?)
             }
         };
-        if suffix.contains(SEED) {
-            return Err(refuse("there are several {seed}; one can be read"));
-        }
         let folder: PathBuf = parts[..at].iter().collect();
         let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
         let (prefix, suffix) = (prefix.to_owned(), suffix.to_owned());
@@ -82,14 +79,9 @@ impl Pattern {
         &self.folder
     }
 
-    /// Whether files are numbered, not folders above them, and without keys.
-    pub(crate) fn numbers_files(&self) -> bool {
-        self.rest.as_os_str().is_empty() && self.key.is_none()
-    }
-
-    /// What kind of file it is, from its name.
-    pub(crate) fn extension(&self) -> Option<&str> {
-        self.suffix.rsplit_once('.').map(|(_, extension)| extension)
+    /// Whether files with this ending are numbered, not folders above them, and without keys.
+    pub(crate) fn numbers_files(&self, ending: &str) -> bool {
+        self.rest.as_os_str().is_empty() && self.key.is_none() && self.suffix.ends_with(ending)
     }
 
     /// The name of the file of a seed.
@@ -98,13 +90,8 @@ impl Pattern {
         format!("{}{seed:0width$}{}", self.prefix, self.suffix)
     }
 
-    /// Whether a file has such a name.
-    pub(crate) fn has_name(&self, name: &str) -> bool {
-        self.digits(name).is_some()
-    }
-
     /// The number in a name, as it is written.
-    fn digits<'a>(&self, name: &'a str) -> Option<&'a str> {
+    pub(crate) fn digits<'a>(&self, name: &'a str) -> Option<&'a str> {
         let digits = name.strip_prefix(&self.prefix)?.strip_suffix(&self.suffix)?;
         (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
     }

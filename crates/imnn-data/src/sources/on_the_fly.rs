@@ -85,12 +85,7 @@ impl<S: Simulator> OnTheFly<S> {
     ) -> Result<Self, DataError> {
         let steps = ParameterSteps::of_widths(widths)?;
         if widths.len() != theta_fid.len() {
-            return Err(DataError::NParams {
-                label: "delta_theta".to_owned(),
-                found: widths.len(),
-                other: "theta_fid".to_owned(),
-                expected: theta_fid.len(),
-            });
+            return Err(DataError::n_params("delta_theta", widths.len(), "theta_fid", theta_fid.len()));
         }
         let mut source = Self::new(simulator, theta_fid, n_s, n_d)?;
         source.points = points(theta_fid, widths)?;

@@ -15,9 +15,6 @@ pub(super) enum Literal {
 }
 
 /// Reads one literal that fills the whole text, blanks aside.
-///
-/// # Errors
-/// What is wrong and at which byte.
 pub(super) fn parse(text: &str) -> Result<Literal, String> {
     let mut parser = Parser { bytes: text.as_bytes(), at: 0 };
     let literal = parser.literal(MAX_DEPTH)?;

@@ -78,15 +78,11 @@ pub(super) fn exact(of: &mut SetReport, set: &ArraySet<f64>, sample: &Sample, re
 fn seeds(what: &str, label: &str, of: &Pairing, sample: &Sample, needed: bool, report: &mut Report) -> bool {
     let numbers =
         format!("correlation {:.2}, of shuffled pairs {:.2} +- {:.2}", of.correlation, of.shuffled, of.scatter);
-    let rows = |i: usize| sample.rows[i];
+    let severity = if needed { Severity::Error } else { Severity::Warning };
     if let Some(&(i, j)) = of.elsewhere.first() {
-        let (i, j) = (rows(i), rows(j));
-        report.add(
-            if needed { Severity::Error } else { Severity::Warning },
-            format!(
-                "{label}: {what} are in different orders: row {i} of one belongs to row {j} of the other ({numbers})"
-            ),
-        );
+        let (i, j) = (sample.rows[i], sample.rows[j]);
+        let orders = format!("{what} are in different orders: row {i} of one belongs to row {j} of the other");
+        report.add(severity, format!("{label}: {orders} ({numbers})"));
         return !needed;
     }
     match of.verdict() {
@@ -106,15 +102,8 @@ fn seeds(what: &str, label: &str, of: &Pairing, sample: &Sample, needed: bool, r
         Verdict::Together => {}
     }
     if let Some(&first) = of.strangers.first() {
-        report.add(
-            if needed { Severity::Error } else { Severity::Warning },
-            format!(
-                "{label}: {what}: {} of {} rows looked at have nothing in common, the first is row {}, while the others match ({numbers})",
-                of.strangers.len(),
-                sample.rows.len(),
-                rows(first)
-            ),
-        );
+        let (n, all, first) = (of.strangers.len(), sample.rows.len(), sample.rows[first]);
+        report.add(severity, format!("{label}: {what}: {n} of {all} rows looked at have nothing in common, the first is row {first}, while the others match ({numbers})"));
         return !needed;
     }
     true
