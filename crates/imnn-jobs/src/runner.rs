@@ -1,6 +1,5 @@
 //! Runs the programs of a set, several at a time.
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -201,7 +200,10 @@ impl Run<'_> {
             process::run(&arguments, dir, &log, timeout, &|| self.stops()).map_err(FileError::of("write", &log))?;
         let fault = match ended {
             Ended::Stopped => return Ok(JobEnd::Stopped),
-            Ended::NotStarted(error) => Some(Fault::NotStarted(not_started(&arguments[0], dir, &error))),
+            Ended::NotStarted(error) => {
+                let (program, dir) = (Path::new(&arguments[0]).display(), dir.display());
+                Some(Fault::NotStarted(format!("{program}, in the folder {dir}: {error}")))
+            }
             Ended::TimedOut => Some(Fault::Timeout(timeout.unwrap_or_default().as_secs_f64())),
             Ended::With(status) => process::fault(status).map(Fault::Exit),
         };
@@ -240,10 +242,6 @@ impl Run<'_> {
         }
         Ok(())
     }
-}
-
-fn not_started(program: &OsString, dir: &Path, error: &std::io::Error) -> String {
-    format!("{}, in the folder {}: {error}", Path::new(program).display(), dir.display())
 }
 
 /// What is wrong, with what the program wrote in place of its output.

@@ -9,9 +9,9 @@ use super::pairs::{Pairing, Verdict};
 use super::sample::Sample;
 use super::{ParameterReport, Report, SetReport, Severity};
 use imnn_data::ArraySet;
-use imnn_data::{Files, FilesKind};
+use imnn_data::FilesKind;
 
-pub(super) fn numerical(of: &mut SetReport, set: &ArraySet<f64>, files: &Files, sample: &Sample, report: &mut Report) {
+pub(super) fn numerical(of: &mut SetReport, set: &ArraySet<f64>, sample: &Sample, report: &mut Report) {
     let label = set.derivative.label();
     let mut matched = true;
     for (a, sides) in sample.changes.iter().enumerate() {
@@ -40,7 +40,7 @@ pub(super) fn numerical(of: &mut SetReport, set: &ArraySet<f64>, files: &Files, 
         }
         if with_fiducial && let Some((at, rest)) = place(&sample.fiducial, below, above) {
             parameter.place = Some(at);
-            lies_between(a, label, (at, rest), &files.kind, report);
+            lies_between(a, label, (at, rest), &set.kind, report);
         }
         of.parameters.push(parameter);
     }

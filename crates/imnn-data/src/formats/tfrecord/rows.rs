@@ -79,12 +79,10 @@ impl TfRecords {
     /// # Errors
     /// If the records have another number of values.
     pub fn with_input_shape(mut self, input: &[usize]) -> Result<Self, DataError> {
-        if saturating_product(input) != self.index.len {
-            return Err(self.other_shape(format!(
-                "simulations of shape {} have {}",
-                tuple(input),
-                plural(saturating_product(input), "value")
-            )));
+        let len = saturating_product(input);
+        if len != self.index.len {
+            let (shape, values) = (tuple(input), plural(len, "value"));
+            return Err(self.other_shape(format!("simulations of shape {shape} have {values}")));
         }
         self.spec.shape.pop();
         self.spec.shape.extend(input);
@@ -97,19 +95,15 @@ impl TfRecords {
     /// If the records are a numerical derivative, or their number of values is no multiple of the input's.
     pub fn with_exact_shape(mut self, input: &[usize]) -> Result<Self, DataError> {
         if let Some(n_params) = self.index.n_params {
-            let reason = format!(
-                "the records are simulations below and above in {}; use kind = \"numerical\"",
-                plural(n_params, "parameter")
-            );
+            let n = plural(n_params, "parameter");
+            let reason = format!("the records are simulations below and above in {n}; use kind = \"numerical\"");
             return Err(DataError::unusable(self.spec.label, reason));
         }
         let len = saturating_product(input);
         if len == 0 || !self.index.len.is_multiple_of(len) {
-            return Err(self.other_shape(format!(
-                "exact derivatives of simulations of shape {} have a multiple of {}",
-                tuple(input),
-                plural(len, "value")
-            )));
+            let (shape, values) = (tuple(input), plural(len, "value"));
+            let expected = format!("exact derivatives of simulations of shape {shape} have a multiple of {values}");
+            return Err(self.other_shape(expected));
         }
         self.spec.shape.pop();
         self.spec.shape.extend(input);

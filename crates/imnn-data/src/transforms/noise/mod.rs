@@ -161,15 +161,12 @@ impl<E: Real> Noise<E> {
 
     /// The samples of the bank; none for a simulator, which makes a new one each time.
     pub fn n_samples(&self) -> Option<usize> {
-        self.origin.n_samples()
+        self.origin.bank().map(|bank| bank.shape()[0])
     }
 
     /// The bytes of noise that it keeps in memory.
     pub fn memory(&self) -> usize {
-        match &*self.origin {
-            Origin::Bank(bank) => bank.memory(),
-            Origin::Simulated { .. } => 0,
-        }
+        self.origin.bank().map_or(0, |bank| bank.memory())
     }
 
     /// The bytes that the whole bank would take in memory; none for a simulator.
@@ -179,10 +176,7 @@ impl<E: Real> Noise<E> {
     }
 
     fn label(&self) -> &str {
-        match &*self.origin {
-            Origin::Bank(bank) => bank.label(),
-            Origin::Simulated { .. } => "the noise of the simulator",
-        }
+        self.origin.bank().map_or("the noise of the simulator", |bank| bank.label())
     }
 }
 
@@ -196,13 +190,10 @@ impl<E: Real> Transform<E> for Noise<E> {
             return Ok(());
         }
         let advice = format!("a simulation has shape {}, and noise is added to each value of it", tuple(input_shape));
-        let (found, expected) = match &*self.origin {
-            Origin::Bank(_) => {
-                // As it is viewed, which is what does not fit.
-                let n = self.origin.n_samples().unwrap_or_default();
-                ([&[n], &self.shape[..]].concat(), format!("({})", layout::axes("n_noise", input_shape)))
-            }
-            Origin::Simulated { .. } => (self.shape.clone(), tuple(input_shape)),
+        let (found, expected) = match self.n_samples() {
+            // As it is viewed, which is what does not fit.
+            Some(n) => ([&[n], &self.shape[..]].concat(), format!("({})", layout::axes("n_noise", input_shape))),
+            None => (self.shape.clone(), tuple(input_shape)),
         };
         Err(DataError::shape(self.label(), &found, expected, advice))
     }
