@@ -12,3 +12,11 @@ pub fn names(folder: impl AsRef<Path>) -> std::io::Result<Vec<String>> {
     names.sort();
     Ok(names)
 }
+
+/// The names of what would be lost with a folder: none where there is no folder.
+///
+/// # Errors
+/// If there is one and it cannot be read.
+pub fn names_if_there(folder: impl AsRef<Path>) -> std::io::Result<Vec<String>> {
+    if folder.as_ref().is_dir() { names(folder) } else { Ok(vec![]) }
+}

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use imnn_io::Partial;
-use imnn_io::folder::names;
+use imnn_io::folder::names_if_there;
 use imnn_io::npy::{descr, header, write_values};
 use imnn_io::stamp::Stamp;
 use imnn_io::text::tuple;
@@ -191,11 +191,11 @@ impl<E: Real> RowWriter<E> for FolderWriter<E> {
 
 /// Refuses to replace a folder in which there is anything but the files of a pattern.
 fn only_rows(pattern: &Pattern) -> Result<(), DataError> {
-    let names = names(pattern.folder()).unwrap_or_default();
+    let folder = pattern.folder().display();
+    let names = names_if_there(pattern.folder()).map_err(|source| DataError::read(&folder, source))?;
     let Some(name) = names.iter().find(|name| pattern.digits(name).is_none()) else { return Ok(()) };
     let reason = format!(
-        "{} is not replaced, since \"{name}\" in it is not a file of the pattern; move it away, or choose another folder",
-        pattern.folder().display()
+        "{folder} is not replaced, since \"{name}\" in it is not a file of the pattern; move it away, or choose another folder"
     );
     Err(DataError::target(pattern.label(), reason))
 }

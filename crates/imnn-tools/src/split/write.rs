@@ -10,7 +10,7 @@ use imnn_data::arrays::{AnyArray, write_npy};
 use imnn_data::writing::{ArchiveWriter, RowWriter, WriteOptions, create_rows};
 use imnn_data::{ArrayPath, ArraySet, DataError, RowArray, pieces};
 use imnn_io::FileError;
-use imnn_io::folder::names;
+use imnn_io::folder::names_if_there;
 
 /// The paths of the arrays of a part.
 pub(super) fn paths(folder: &Path, name: &str, format: SplitFormat) -> (ArrayPath, ArrayPath) {
@@ -104,10 +104,11 @@ fn each_run<E: Real>(
 pub(super) fn only_parts(folder: &Path) -> Result<(), DataError> {
     const FILES: [&str; 4] = ["train.npz", "validation.npz", "train_seeds.npy", "validation_seeds.npy"];
     const IN_FOLDERS: [&str; 3] = ["fiducial.npy", "derivative.npy", "seeds.npy"];
-    for name in names(folder).unwrap_or_default() {
+    let names = |folder: &Path| names_if_there(folder).map_err(|source| DataError::read(folder.display(), source));
+    for name in names(folder)? {
         let path = folder.join(&name);
         let other = if ["train", "validation"].contains(&name.as_str()) {
-            let inside = names(&path).unwrap_or_default().into_iter();
+            let inside = names(&path)?.into_iter();
             inside.map(|name| path.join(name)).find(|file| IN_FOLDERS.iter().all(|name| !file.ends_with(name)))
         } else {
             Some(path).filter(|_| !FILES.contains(&name.as_str()))
