@@ -8,8 +8,7 @@ use super::derivative::signal;
 use super::pairs::{Pairing, Verdict};
 use super::sample::Sample;
 use super::{ParameterReport, Report, SetReport, Severity};
-use imnn_data::ArraySet;
-use imnn_data::FilesKind;
+use imnn_data::{ArraySet, FilesKind};
 
 pub(super) fn numerical(of: &mut SetReport, set: &ArraySet<f64>, sample: &Sample, report: &mut Report) {
     let label = set.derivative.label();
