@@ -314,6 +314,18 @@ impl<'a> Item<'a> {
         self.as_section().ok_or_else(|| self.wrong_type("a table"))
     }
 
+    /// The items of a list; `what` says what is in it, in a message.
+    ///
+    /// # Errors
+    /// If it is not a list.
+    pub fn list(&self, what: &str) -> Result<Vec<Item<'a>>, ConfigError> {
+        let Some(list) = self.value.as_ref().as_array() else {
+            return Err(self.wrong_type(&format!("a list of {what}")));
+        };
+        let item = |(k, value)| Item { source: self.source, value, location: format!("{}[{k}]", self.location) };
+        Ok(list.iter().enumerate().map(item).collect())
+    }
+
     /// The error for a value of another type than `expected`.
     pub fn wrong_type(&self, expected: &str) -> ConfigError {
         self.invalid(format!("expected {expected}, found {}", self.found()))
@@ -525,9 +537,9 @@ inner.flag = true
         assert_eq!((root.optional::<f64>("a").unwrap(), root.required::<f64>("b", "").unwrap()), (Some(1.0), -2.5));
         let table = root.section("table").unwrap().unwrap();
         assert_eq!(table.section("inner").unwrap().unwrap().optional("flag").unwrap(), Some(true));
-        let list = table.item("list").unwrap();
-        assert_eq!((list.within("[0]").read::<u64>().unwrap(), list.within("[1]").as_str()), (1, Some("two")));
-        assert_eq!(list.within("[2]").section().unwrap().required::<f64>("x", "").unwrap(), 3.0);
+        let list = table.item("list").unwrap().list("things").unwrap();
+        assert_eq!((list[0].read::<u64>().unwrap(), list[1].as_str()), (1, Some("two")));
+        assert_eq!(list[2].section().unwrap().required::<f64>("x", "").unwrap(), 3.0);
         assert_eq!(root.section("none").unwrap().is_none(), !root.has("none"));
         let error = table.required::<u64>("list", "").unwrap_err();
         assert_eq!(
@@ -556,7 +568,7 @@ inner.flag = true
             "f.toml line 3: name: unknown name \"tahn\"; did you mean \"tanh\"?",
         );
         fails(
-            |root| root.section("table")?.unwrap().item("list").unwrap().within("[1]").read::<f64>(),
+            |root| root.section("table")?.unwrap().item("list").unwrap().list("numbers")?[1].read::<f64>(),
             "f.toml line 5: table.list[1]: expected a finite number, found the text \"two\"",
         );
         fails(
