@@ -63,7 +63,7 @@ macro_rules! optimiser {
             /// # Errors
             /// If the learning rate is out of range.
             pub fn new(learning_rate: impl Into<Schedule>) -> Result<Self> {
-                with_rate(learning_rate)
+                checked($name { learning_rate: learning_rate.into(), ..Self::default() })
             }
 
             $(optimiser!(@set $(#[$about])+ $name $setting: $type $(, $range)?);)+
@@ -137,12 +137,6 @@ pub(super) fn checked<O: Settings>(optimiser: O) -> Result<O> {
     optimiser.rate().check()?;
     optimiser.check_settings()?;
     Ok(optimiser)
-}
-
-pub(super) fn with_rate<O: Settings>(rate: impl Into<Schedule>) -> Result<O> {
-    let mut optimiser = O::default();
-    *optimiser.rate_mut() = rate.into();
-    checked(optimiser)
 }
 
 /// Reads the settings of an optimiser.

@@ -17,7 +17,7 @@ fn run_files_of_the_documentation() {
     let text = "clip_value = 2\n[adamw]\nweight_decay = 0\nbeta1 = 0.5\n[adamw.schedule.warm_up]\niterations = 5\n\
         then = { cosine = { start = 3e-3, iterations = 3000 } }";
     let schedule = Schedule::WarmUp { iterations: 5, then: Box::new(cosine) };
-    let adamw = AdamW::from(Adam::new(schedule).unwrap().beta1(0.5).unwrap()).weight_decay(0.0).unwrap();
+    let adamw = AdamW::new(schedule).unwrap().beta1(0.5).unwrap().weight_decay(0.0).unwrap();
     assert_eq!(read(text).unwrap(), OptimiserConfig::from(adamw).clip(Clip::Value(2.0)).unwrap());
 }
 
