@@ -4,7 +4,6 @@ use crate::builder::{BuildError, Builder};
 use crate::error::{ModelError, Result};
 use crate::layer::{Kind, Layer};
 use crate::primitive::Op;
-use crate::settings;
 use crate::user_layer::{ErasedLayer, UserLayer};
 use std::sync::Arc;
 use toml::Value;
@@ -39,9 +38,7 @@ impl Kind for Custom {
     }
 
     fn write(&self, location: &str) -> Result<Value> {
-        settings::refuse(
-            location,
-            format!("the layer {:?} is the program's own; a run file cannot describe it", self.0.name()),
-        )
+        let message = format!("the layer {:?} is the program's own; a run file cannot describe it", self.0.name());
+        Err(ModelError::Description { location: location.into(), message })
     }
 }
