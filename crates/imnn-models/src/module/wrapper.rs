@@ -212,6 +212,7 @@ where
         same(output).ok_or_else(other_precision)
     }
 }
+
 impl<M, I, O, E> From<DfdxModule<M, I, O, E>> for Layer
 where
     DfdxModule<M, I, O, E>: UserLayer,
