@@ -49,7 +49,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("After ... iterations the information on simulations that had no part in training was");
     for round in &imnn.history().rounds {
         let [found, gain] = [round.log_det_f, round.gain];
-        println!("  {:6}  ln det F {:.4} +- {:.4}, gained {:.4} +- {:.4}", round.iteration, found.value, found.error, gain.value, gain.error);
+        println!(
+            "  {:6}  ln det F {:.4} +- {:.4}, gained {:.4} +- {:.4}",
+            round.iteration, found.value, found.error, gain.value, gain.error
+        );
     }
     println!();
 

@@ -134,7 +134,8 @@ fn iteration(network: Network, training: Box<dyn Source<f32>>, validation: Box<d
         seen.push(counting::Counted::now());
         ControlFlow::Continue(())
     };
-    let settings = FitSettings { max_iterations: ITERATIONS, patience: 1000, read_out: false, ..FitSettings::default() };
+    let settings =
+        FitSettings { max_iterations: ITERATIONS, patience: 1000, read_out: false, ..FitSettings::default() };
     imnn.fit_with(&settings, &mut watch).unwrap();
     // The record of training grows by doubling: those are no usual iterations.
     let mut between: Vec<_> =

@@ -12,8 +12,13 @@ fn network() -> Network {
 }
 
 fn untrained<E: Element>(source: Box<dyn Source<E>>, device: impl Device<E> + 'static) -> Imnn<E> {
-    let mut imnn =
-        Imnn::<E>::builder(network()).theta_fid(THETA_FID).training(source).device(device).key(Key::new(3)).build().unwrap();
+    let mut imnn = Imnn::<E>::builder(network())
+        .theta_fid(THETA_FID)
+        .training(source)
+        .device(device)
+        .key(Key::new(3))
+        .build()
+        .unwrap();
     let outcome = imnn.fit(&FitSettings { max_iterations: 0, ..FitSettings::default() }).unwrap();
     assert!(matches!(outcome.last_layer, Some(LastLayer::ReadOut { .. })), "{:?}", outcome.last_layer);
     assert_eq!((outcome.iterations, outcome.stop), (0, Stop::MaxIterations));
