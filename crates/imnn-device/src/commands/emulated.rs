@@ -204,11 +204,8 @@ impl Emulated {
         counts.extend(arguments.iter().filter_map(|a| if let Argument::Count(n) = a { Some(*n) } else { None }));
         let mut pointers: Vec<Pointer> = Vec::new();
         for argument in arguments {
-            match argument {
-                Argument::Numbers(span) => pointers.push(self.pointer(*span, size)),
-                Argument::Doubles(span) => pointers.push(self.pointer(*span, size_of::<f64>())),
-                Argument::Indices(span) => pointers.push(self.pointer(*span, size_of::<u32>())),
-                Argument::Count(_) => {}
+            if let Some((span, size)) = argument.span(size) {
+                pointers.push(self.pointer(span, size));
             }
         }
         let (mut counts, mut pointers) = (counts.iter_mut(), pointers.iter_mut());

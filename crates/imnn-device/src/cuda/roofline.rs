@@ -52,7 +52,7 @@ fn none(_: usize, _: bool) -> crate::DeviceError {
 /// The measurements, on any backend.
 #[cfg(any(test, feature = "cuda"))]
 mod measured {
-    use crate::commands::{Argument, Backend, Command, Factor, Product, Span};
+    use crate::commands::{Backend, Command, Factor, Product, Span, copy};
     use crate::error::{DeviceError, Result};
     use std::time::Instant;
 
@@ -84,12 +84,7 @@ mod measured {
 
     pub(super) fn bandwidth(backend: &mut impl Backend) -> Result<f64> {
         let rate = |backend: &mut _, len: usize| {
-            let copy = |[from, to, _]: [Span; 3]| {
-                let one = Argument::Count(1);
-                let arguments = vec![Argument::Numbers(from), one, Argument::Numbers(to), one, one, Argument::Count(0)];
-                Command::Launch { kernel: "copy", threads: len as u32, arguments }
-            };
-            let seconds = seconds(backend, len, copy)?;
+            let seconds = seconds(backend, len, |[from, to, _]| copy(from, to))?;
             Ok((seconds, (2 * len * size_of::<f32>()) as f64 / seconds))
         };
         // The largest: smaller ones may stay in a cache.

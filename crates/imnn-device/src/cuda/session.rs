@@ -278,10 +278,7 @@ impl<E: Element, B: Backend> CardSession<E, B> {
 
     fn backward_inside(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
         let whole = Shape::new(&self.model, task, usize::MAX)?;
-        whole.check(cotangents)?;
-        if gradient.len() != task.weights.len() {
-            return Err(DeviceError::Gradient { expected: task.weights.len(), found: gradient.len() });
-        }
+        whole.check(cotangents, task.weights, gradient)?;
         if self.pass != Some((task.key, whole)) {
             self.lay_out(task, Passes::Both)?;
             self.load(task.weights)?;

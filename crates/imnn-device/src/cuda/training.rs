@@ -7,7 +7,7 @@ use super::layout::Passes;
 use super::memory::Held;
 use super::session::CardSession;
 use crate::commands::kernels::MOST_SUMMARIES;
-use crate::commands::{Argument, Backend, Command, Span, bytes};
+use crate::commands::{Backend, Span, bytes, copy};
 use crate::device::{DeviceTraining, Keys, LossResult, Start, Task};
 use crate::error::{DeviceError, Result};
 use imnn_data::{Derivatives, Source};
@@ -260,11 +260,4 @@ impl<E: Element, B: Backend> Drop for CardTraining<'_, E, B> {
         }
         let _ = self.held.release(backend);
     }
-}
-
-/// Copies numbers as they are.
-fn copy(from: Span, to: Span) -> Command {
-    let one = Argument::Count(1);
-    let arguments = vec![Argument::Numbers(from), one, Argument::Numbers(to), one, one, Argument::Count(0)];
-    Command::Launch { kernel: "copy", threads: from.len as u32, arguments }
 }
