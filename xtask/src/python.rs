@@ -6,19 +6,11 @@ use std::process::Command;
 use crate::process::{Failure, Outcome, cargo, run as run_command, succeeds};
 use crate::workspace;
 
-const HELP: &str = "\
-cargo xtask python [--skip-missing]
-
-Installs tensorflow, imnn, h5py, hdf5plugin and numpy into target/python (or takes the interpreter that IMNN_PYTHON
-names), and reads files of theirs here and ours there. With --skip-missing packages that cannot be installed are
-no failure.
-";
-
 pub fn run(arguments: &[String]) -> Outcome {
     let skip = match arguments {
         [] => false,
         [flag] if flag == "--skip-missing" => true,
-        _ => return Err(Failure::usage(HELP)),
+        _ => return Err(Failure::usage("python takes `--skip-missing` or nothing")),
     };
     let python = match interpreter() {
         Ok(python) => python,

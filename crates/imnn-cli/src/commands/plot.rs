@@ -7,7 +7,7 @@ use imnn::plot::{HistoryPlot, plot_history};
 use serde_json::json;
 
 use super::saved::title;
-use crate::output::{self, json_number};
+use crate::output;
 use crate::{CliError, PlotArguments};
 
 pub(crate) fn plot(arguments: &PlotArguments) -> Result<String, CliError> {
@@ -56,7 +56,7 @@ fn as_json(history: &History, out: &Path) -> String {
         "plot": out.display().to_string(),
         "iterations": history.training.len(),
         "best_iteration": history.best_iteration,
-        "detF": json_number(history.training.det_f.last().copied().unwrap_or(f64::NAN)),
+        "detF": history.training.det_f.last().copied().unwrap_or(f64::NAN),
     }))
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::arguments::InspectArguments;
 use crate::CliError;
-use crate::output::{self, facts, json_line, json_number, number};
+use crate::output::{self, facts, json_line, number};
 
 /// What there is under a path.
 enum Found {
@@ -192,8 +192,8 @@ fn add_values(
         rows.push(("not finite", format!("{} NaN, {} infinite", of.nan, of.infinite)));
     }
     value["values"] = json!({
-        "n": of.len(), "nan": of.nan, "infinite": of.infinite, "min": json_number(of.min), "max": json_number(of.max),
-        "mean": json_number(of.mean), "std": json_number(of.std()),
+        "n": of.len(), "nan": of.nan, "infinite": of.infinite, "min": of.min, "max": of.max, "mean": of.mean,
+        "std": of.std(),
     });
     Ok(())
 }
