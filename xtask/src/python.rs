@@ -55,13 +55,9 @@ fn interpreter() -> Outcome<PathBuf> {
     if !succeeds(Command::new(&python).args(["-c", "import tensorflow, h5py, hdf5plugin"])) {
         run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
         let requirements = workspace::root().join("crates/imnn-data/tests/python/requirements.txt");
-        let pip = || {
-            let mut command = Command::new(&python);
-            command.args(["-m", "pip", "install", "--quiet"]);
-            command
-        };
-        run_command(pip().arg("-r").arg(requirements))?;
-        run_command(pip().args(["--no-deps", "imnn==0.3.2"]))?;
+        for (option, packages) in [("-r", requirements.as_os_str()), ("--no-deps", "imnn==0.3.2".as_ref())] {
+            run_command(Command::new(&python).args(["-m", "pip", "install", "--quiet", option]).arg(packages))?;
+        }
     }
     Ok(python)
 }

@@ -4,7 +4,6 @@
 //! decides can be tested without a GPU, on the emulated card of [`emulated`].
 
 pub(crate) mod backend;
-pub(crate) mod bytes;
 #[cfg(test)]
 pub(crate) mod emulated;
 pub(crate) mod kernels;

@@ -133,11 +133,9 @@ impl<E: Element> Session<E> for CpuSession<E> {
                     Some(slot) => workspace.forward(&work, k, &mut lock(&saved[slot]))?,
                     None => workspace.forward(&work, k, spare)?,
                 };
-                if let Some((row, value)) = shape.collect(k, derivatives, output, &mut lock(summaries)) {
+                if let Some(found) = shape.collect(k, derivatives, output, &mut lock(summaries)) {
                     let mut bad = lock(&bad);
-                    if bad.is_none_or(|(lowest, _)| row < lowest) {
-                        *bad = Some((row, value));
-                    }
+                    *bad = bad.into_iter().chain([found]).min_by_key(|&(row, _)| row);
                 }
             }
             Ok(())

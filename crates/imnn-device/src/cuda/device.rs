@@ -28,7 +28,7 @@ impl<E: Element> Cuda<E> {
     /// # Errors
     /// If this build or this machine cannot use it: says what is missing.
     pub fn new(device: usize) -> Result<Self> {
-        Self::check(device)?;
+        super::report::check(device)?;
         Ok(Cuda { device, memory: None, tf32: false, element: PhantomData })
     }
 
@@ -49,16 +49,6 @@ impl<E: Element> Cuda<E> {
     pub fn with_tf32(mut self, tf32: bool) -> Self {
         self.tf32 = tf32;
         self
-    }
-
-    #[cfg(feature = "cuda")]
-    fn check(device: usize) -> Result<()> {
-        super::report::check(device)
-    }
-
-    #[cfg(not(feature = "cuda"))]
-    fn check(_: usize) -> Result<()> {
-        Err(DeviceError::NoCudaFeature)
     }
 }
 
@@ -89,13 +79,10 @@ impl<E: Element> Aggregate<E> for Cuda<E> {
             Ok(Box::new(CardSession::new(model, card, limits)?))
         };
         let mut sessions = devices.iter().map(session).collect::<Result<Vec<_>>>()?;
-        match sessions.pop() {
-            None => Err(DeviceError::NoDevices),
-            Some(only) if sessions.is_empty() => Ok(only),
-            Some(last) => {
-                sessions.push(last);
-                Ok(Box::new(Several::new(sessions)))
-            }
+        match sessions.len() {
+            0 => Err(DeviceError::NoDevices),
+            1 => Ok(sessions.remove(0)),
+            _ => Ok(Box::new(Several::new(sessions))),
         }
     }
 

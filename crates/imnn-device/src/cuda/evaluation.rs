@@ -8,7 +8,7 @@
 
 use super::layout::Layout;
 use crate::commands::kernels::{BLOCK, WHOLE_SUMMARIES};
-use crate::commands::{Backend, Command, Kernel, Span, bytes};
+use crate::commands::{Backend, Command, Kernel, Span};
 use crate::error::Result;
 use imnn_data::Derivatives;
 use imnn_stats::Record;
@@ -62,7 +62,7 @@ impl Evaluation {
     pub(crate) fn load_widths<B: Backend>(&mut self, backend: &mut B, derivatives: &Derivatives) -> Result<()> {
         let Derivatives::Numerical { widths } = derivatives else { return Ok(()) };
         if self.loaded != *widths {
-            backend.upload(self.widths.memory, 0, bytes::of(widths))?;
+            backend.upload(self.widths.memory, 0, bytemuck::cast_slice(widths))?;
             self.loaded.clone_from(widths);
         }
         Ok(())
@@ -76,7 +76,7 @@ impl Evaluation {
     /// What was evaluated last; `None` if there is no loss.
     pub(crate) fn record<B: Backend>(&self, backend: &mut B) -> Result<Option<Record>> {
         let mut numbers = [0.0; RECORD];
-        backend.download(self.record.memory, 0, bytes::of_mut(&mut numbers))?;
+        backend.download(self.record.memory, 0, bytemuck::cast_slice_mut(&mut numbers))?;
         let mut record = [0.0; Record::NAMES.len()];
         record.copy_from_slice(&numbers[1..]);
         Ok((numbers[0] == 0.0).then(|| Record::from_array(record)))
@@ -127,12 +127,11 @@ fn in_parts<B: Backend>(
 
 /// The partial sums of each batch.
 fn parts(layout: &Layout) -> Vec<Range<usize>> {
-    let mut end = 0;
-    let rows = (0..layout.spans.len()).map(|k| layout.batches.shape.microbatches.rows(k).len());
-    rows.map(|rows| {
-        let start = end;
-        end += rows.div_ceil(ROWS_PER_PART);
-        start..end
-    })
-    .collect()
+    let shape = layout.batches.shape;
+    let parts = (0..layout.spans.len()).map(|k| shape.microbatches.rows(k).len().div_ceil(ROWS_PER_PART));
+    let ranges = parts.scan(0, |end, n| {
+        *end += n;
+        Some(*end - n..*end)
+    });
+    ranges.collect()
 }

@@ -13,6 +13,7 @@ use imnn_models::{Clip, DeviceUpdate};
 const PARTS: usize = 128;
 
 /// The sequences of an iteration.
+#[derive(Clone, Copy)]
 pub(crate) struct Iteration {
     /// All of it.
     pub(super) whole: usize,
@@ -47,7 +48,7 @@ pub(super) struct UpdateSpans<'a> {
     /// Doubles, of which the first says whether there is a loss.
     pub(super) status: Span,
     pub(super) coefficients: Span,
-    /// Doubles: the limit on the gradient, the factor that keeps it, and the sums of its norm ([`n_limit`] numbers).
+    /// Doubles: the limit on the gradient, the factor that keeps it, and the sums of its norm ([`N_LIMIT`] numbers).
     pub(super) limit: Span,
     /// So many numbers as there are weights: gradient, weights before the update, weights.
     pub(super) gradient: Span,
@@ -58,9 +59,7 @@ pub(super) struct UpdateSpans<'a> {
 }
 
 /// Doubles that the limit on a gradient needs.
-pub(super) fn n_limit() -> usize {
-    2 + 2 * PARTS
-}
+pub(super) const N_LIMIT: usize = 2 + 2 * PARTS;
 
 /// One update.
 ///

@@ -152,7 +152,9 @@ fn of_array(
             "missing": numbered.missing, "compared": numbered.compared, "unlike": numbered.unlike,
         });
     }
-    add_values(&info.path, values, &mut rows, &mut value)?;
+    if values {
+        value["values"] = add_values(&info.path, &mut rows)?;
+    }
     let others: Vec<ArrayInfo> = all.iter().filter(|other| other.path != info.path).cloned().collect();
     let found: Vec<String> = uses(info, &others).iter().filter_map(|of| use_text(of, &info.path)).collect();
     value["uses"] = json!(found);
@@ -175,15 +177,8 @@ fn use_text(of: &Use, path: &ArrayPath) -> Option<String> {
     })
 }
 
-fn add_values(
-    path: &ArrayPath,
-    wanted: bool,
-    rows: &mut Vec<(&'static str, String)>,
-    value: &mut Value,
-) -> Result<(), CliError> {
-    if !wanted {
-        return Ok(());
-    }
+/// Adds the statistics of all values; returns them as JSON.
+fn add_values(path: &ArrayPath, rows: &mut Vec<(&'static str, String)>) -> Result<Value, CliError> {
     let of: Statistics = statistics(path, &RowOptions::default())?;
     for (name, x) in [("min", of.min), ("max", of.max), ("mean", of.mean), ("std", of.std())] {
         rows.push((name, if of.n == 0 { "no finite value".to_owned() } else { number(x) }));
@@ -191,11 +186,10 @@ fn add_values(
     if of.nan + of.infinite > 0 {
         rows.push(("not finite", format!("{} NaN, {} infinite", of.nan, of.infinite)));
     }
-    value["values"] = json!({
+    Ok(json!({
         "n": of.len(), "nan": of.nan, "infinite": of.infinite, "min": of.min, "max": of.max, "mean": of.mean,
         "std": of.std(),
-    });
-    Ok(())
+    }))
 }
 
 fn listed(rows: &[(&str, String)]) -> String {

@@ -58,7 +58,8 @@ fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, 
     }
     let mut imnn = builder.build().map_err(CliError::at(arguments.run.display()))?;
 
-    let mut resolved = absolute(run.clone())?;
+    // With paths that are the same from anywhere.
+    let mut resolved = run.clone().resolve(std::env::current_dir().map_err(CliError::at(NOT_RESOLVED))?);
     if let Some(weights) = initial {
         // The run is to stand alone, and the weights may be those of the very folder that it replaces.
         weights.save(folder.path().join(INITIAL)).map_err(FitError::from)?;
@@ -193,11 +194,6 @@ fn initial<E: Element>(run: &RunFile, input: &[usize], path: &Path) -> Result<Op
     let model = Model::new(run.network.layers.clone(), input).map_err(CliError::at(path.display()))?;
     let weights = Parameters::load(file, model.layout());
     weights.map(Some).map_err(CliError::at(format!("network.initial of {}", path.display())))
-}
-
-/// The run with paths that are the same from anywhere.
-fn absolute(run: RunFile) -> Result<RunFile, CliError> {
-    Ok(run.resolve(std::env::current_dir().map_err(CliError::at(NOT_RESOLVED))?))
 }
 
 /// What is trained on, for people.

@@ -59,9 +59,8 @@ impl<E: Element> Report<'_, E> {
         if let Some(bytes) = self.read_bytes {
             say("read from files", format!("{:.3} GB", bytes as f64 / 1e9));
         }
-        if let Some(reading) =
-            reading(self.outcome.reading, matches!(self.run.simulations.kind, Kind::Simulator { .. }))
-        {
+        let simulated = matches!(self.run.simulations.kind, Kind::Simulator { .. });
+        if let Some(reading) = reading(self.outcome.reading, simulated) {
             say("bounded by", reading);
         }
         say("saved in", self.out.display().to_string());
