@@ -41,11 +41,10 @@ impl<E: Element> Several<E> {
 impl<E: Element> Session<E> for Several<E> {
     fn forward(&mut self, task: &Task<'_, E>, keep: bool) -> Result<&Summaries> {
         let parts = self.parts(task);
-        let run = |(session, part): (&mut Box<dyn Session<E>>, &Part<'_, E>)| -> Result<Summaries> {
+        let own = together(self.sessions.iter_mut().zip(&parts), |(session, part)| {
             let own = Task { source: part, ..*task };
             session.forward(&own, keep).cloned().map_err(|error| part.whole(error))
-        };
-        let own = together(self.sessions.iter_mut().zip(&parts), run)?;
+        })?;
         let notes: Vec<&str> = self.sessions.iter().filter_map(|session| session.note()).collect();
         self.note = if notes.is_empty() { None } else { Some(notes.join("; ")) };
         let n_s = task.source.n_s();
@@ -69,7 +68,8 @@ impl<E: Element> Session<E> for Several<E> {
             let expected = vec![n_s, cotangents.x.ncols()];
             return Err(DeviceError::Cotangents { expected, found: cotangents.x.shape().to_vec() });
         }
-        let run = |((session, part), own): ((&mut Box<dyn Session<E>>, &Part<'_, E>), &mut Vec<E>)| -> Result<()> {
+        let all = self.sessions.iter_mut().zip(&parts).zip(&mut self.gradients);
+        together(all, |((session, part), own)| {
             own.resize(gradient.len(), E::zero());
             let (with, without) =
                 (cotangents.x.slice(s![part.with.clone(), ..]), cotangents.x.slice(s![part.without.clone(), ..]));
@@ -77,8 +77,7 @@ impl<E: Element> Session<E> for Several<E> {
             let task = Task { source: part, ..*task };
             let cotangents = Cotangents { x: x.view(), dx: cotangents.dx };
             session.backward(&task, &cotangents, own).map_err(|error| part.whole(error))
-        };
-        together(self.sessions.iter_mut().zip(&parts).zip(&mut self.gradients), run)?;
+        })?;
         gradient.fill(E::zero());
         for own in &self.gradients {
             gradient.iter_mut().zip(own).for_each(|(sum, &own)| *sum += own);
