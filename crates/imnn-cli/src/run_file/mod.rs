@@ -35,8 +35,8 @@ mod sources;
 use std::path::Path;
 
 use imnn::fit::FitSettings;
-use imnn::io::{ConfigError, Document, FileError, Item};
-use imnn::models::{ModelError, OptimiserConfig};
+use imnn::io::{ConfigError, Document, FileError};
+use imnn::models::OptimiserConfig;
 use serde::Serialize;
 
 pub use files::FilePaths;
@@ -119,7 +119,7 @@ impl RunFile {
             simulations: simulations::read(&simulations, &theta_fid, base)?,
             network: settings::read_network(&network, base)?,
             optimiser: match root.item("optimiser") {
-                Some(item) => described(&item, OptimiserConfig::from_toml)?,
+                Some(item) => OptimiserConfig::read(&item)?,
                 None => OptimiserConfig::default(),
             },
             fit: settings::read_fit(root.section("fit")?.as_ref())?,
@@ -147,17 +147,6 @@ impl RunFile {
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
     }
-}
-
-/// A value that `imnn-models` reads, which says where in it something is wrong, as in `layers[3].conv`.
-fn described<T>(item: &Item<'_>, read: impl FnOnce(&toml::Value) -> Result<T, ModelError>) -> Result<T, ConfigError> {
-    read(&item.settings()?).map_err(|error| match error {
-        ModelError::Description { location, message } => {
-            let place = location.find(['.', '[']).map_or("", |start| &location[start..]);
-            item.within(place).invalid(message)
-        }
-        other => item.invalid(other.to_string()),
-    })
 }
 
 #[cfg(test)]
