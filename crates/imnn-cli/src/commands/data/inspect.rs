@@ -3,7 +3,7 @@
 use imnn::data::inspect::{
     ArrayInfo, Contents, Member, Numbered, Statistics, Use, contents, statistics, type_name, uses,
 };
-use imnn::data::{ArrayPath, RowOptions};
+use imnn::data::{ArrayPath, Meaning, RowOptions};
 use imnn::fit::Description;
 use imnn::io::text::{bytes, tuple};
 use serde_json::{Value, json};
@@ -156,25 +156,23 @@ fn of_array(
         value["values"] = add_values(&info.path, &mut rows)?;
     }
     let others: Vec<ArrayInfo> = all.iter().filter(|other| other.path != info.path).cloned().collect();
-    let found: Vec<String> = uses(info, &others).iter().filter_map(|of| use_text(of, &info.path)).collect();
+    let found: Vec<String> = uses(info, &others).iter().map(|of| use_text(of, &info.path)).collect();
     value["uses"] = json!(found);
     rows.extend(found.into_iter().map(|text| ("use", text)));
     Ok((format!("{}\n{}", info.path, listed(&rows)), value))
 }
 
-fn use_text(of: &Use, path: &ArrayPath) -> Option<String> {
-    Some(match of {
-        Use::Fiducial { n_s, input } => format!("fiducial = \"{path}\": {n_s} simulations of shape {}", tuple(input)),
-        Use::Numerical { n_d, n_params, input } => format!(
-            "kind = \"numerical\", derivative = \"{path}\": {n_d} simulations of shape {} below and above in {n_params} parameters",
-            tuple(input)
+fn use_text(of: &Use, path: &ArrayPath) -> String {
+    let (n, n_params, shape) = (of.n, of.n_params, tuple(&of.input));
+    match of.meaning {
+        Meaning::Fiducial => format!("fiducial = \"{path}\": {n} simulations of shape {shape}"),
+        Meaning::Numerical => format!(
+            "kind = \"numerical\", derivative = \"{path}\": {n} simulations of shape {shape} below and above in {n_params} parameters"
         ),
-        Use::Exact { n_d, n_params, input } => format!(
-            "kind = \"exact\", derivative = \"{path}\": of {n_d} simulations of shape {}, {n_params} parameters",
-            tuple(input)
+        Meaning::Exact => format!(
+            "kind = \"exact\", derivative = \"{path}\": of {n} simulations of shape {shape}, {n_params} parameters"
         ),
-        _ => return None,
-    })
+    }
 }
 
 /// Adds the statistics of all values; returns them as JSON.
