@@ -93,12 +93,9 @@ fn read_loading(section: &Section<'_>) -> Result<Loading, ConfigError> {
     let load = read_load(section)?;
     let prefetch = section.choice("prefetch", &PREFETCHES)?.unwrap_or_default();
     let cache = section.optional::<Bytes>("cache")?.map_or(0, |bytes| bytes.0);
-    if load == Load::Memory {
-        for key in ["cache", "prefetch"] {
-            if section.has(key) {
-                return Err(section.invalid(key, "belongs to load = \"stream\"; load = \"memory\" keeps everything"));
-            }
-        }
+    let of_streams = ["cache", "prefetch"].into_iter().find(|key| section.has(key));
+    if let (Load::Memory, Some(key)) = (load, of_streams) {
+        return Err(section.invalid(key, "belongs to load = \"stream\"; load = \"memory\" keeps everything"));
     }
     Ok(Loading { load, cache, prefetch })
 }

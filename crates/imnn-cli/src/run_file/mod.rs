@@ -103,18 +103,12 @@ impl RunFile {
             let reason = format!("{} names for the {} values of theta_fid", parameters.len(), theta_fid.len());
             return Err(root.invalid("parameters", reason));
         }
-        let simulations = root.section("simulations")?.ok_or_else(|| {
-            root.missing(
-                "simulations",
-                "write a table [simulations] with kind = \"exact\", \"numerical\" or \"simulator\"",
-            )
-        })?;
-        let network = root.section("network")?.ok_or_else(|| {
-            root.missing(
-                "network",
-                "write a table [network] with layers = [{ dense = 128 }, \"leaky_relu\", { dense = 2 }]",
-            )
-        })?;
+        let table = |key: &str, contents: &str| {
+            let advice = || root.missing(key, &format!("write a table [{key}] with {contents}"));
+            root.section(key)?.ok_or_else(advice)
+        };
+        let simulations = table("simulations", "kind = \"exact\", \"numerical\" or \"simulator\"")?;
+        let network = table("network", "layers = [{ dense = 128 }, \"leaky_relu\", { dense = 2 }]")?;
         let seed = root.or("seed", 0)?;
         if i64::try_from(seed).is_err() {
             return Err(root.invalid("seed", format!("{seed} is too large, at most {}", i64::MAX)));

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::arguments::InspectArguments;
 use crate::CliError;
-use crate::output::{self, facts, json_line, json_number, number};
+use crate::output::{self, facts, json_line, number};
 
 /// What there is under a path.
 enum Found {
@@ -152,7 +152,9 @@ fn of_array(
             "missing": numbered.missing, "compared": numbered.compared, "unlike": numbered.unlike,
         });
     }
-    add_values(&info.path, values, &mut rows, &mut value)?;
+    if values {
+        value["values"] = add_values(&info.path, &mut rows)?;
+    }
     let others: Vec<ArrayInfo> = all.iter().filter(|other| other.path != info.path).cloned().collect();
     let found: Vec<String> = uses(info, &others).iter().map(|of| use_text(of, &info.path)).collect();
     value["uses"] = json!(found);
@@ -173,15 +175,8 @@ fn use_text(of: &Use, path: &ArrayPath) -> String {
     }
 }
 
-fn add_values(
-    path: &ArrayPath,
-    wanted: bool,
-    rows: &mut Vec<(&'static str, String)>,
-    value: &mut Value,
-) -> Result<(), CliError> {
-    if !wanted {
-        return Ok(());
-    }
+/// Adds the statistics of all values; returns them as JSON.
+fn add_values(path: &ArrayPath, rows: &mut Vec<(&'static str, String)>) -> Result<Value, CliError> {
     let of: Statistics = statistics(path, &RowOptions::default())?;
     for (name, x) in [("min", of.min), ("max", of.max), ("mean", of.mean), ("std", of.std())] {
         rows.push((name, if of.n == 0 { "no finite value".to_owned() } else { number(x) }));
@@ -189,11 +184,10 @@ fn add_values(
     if of.nan + of.infinite > 0 {
         rows.push(("not finite", format!("{} NaN, {} infinite", of.nan, of.infinite)));
     }
-    value["values"] = json!({
-        "n": of.len(), "nan": of.nan, "infinite": of.infinite, "min": json_number(of.min), "max": json_number(of.max),
-        "mean": json_number(of.mean), "std": json_number(of.std()),
-    });
-    Ok(())
+    Ok(json!({
+        "n": of.len(), "nan": of.nan, "infinite": of.infinite, "min": of.min, "max": of.max, "mean": of.mean,
+        "std": of.std(),
+    }))
 }
 
 fn listed(rows: &[(&str, String)]) -> String {
