@@ -269,7 +269,7 @@ impl<E: Element> Imnn<E> {
         let Imnn { parts, session, state, buffers, .. } = self;
         let loss = until.settings.loss();
         let minibatches;
-        let training: &dyn Source<E> = match until.settings.minibatch {
+        let training: &dyn Source<E> = match until.minibatch {
             Some(n_s) if n_s < parts.training.n_s() => {
                 minibatches = Minibatches::new(parts.training.as_ref(), n_s)?;
                 &minibatches

@@ -43,7 +43,8 @@ pub struct FitSettings {
     /// Without an optimiser of one's own: training ends after a round that gains less than this in ln det F on held-out
     /// simulations. Default 0.01: one per cent of det F.
     pub tolerance: f64,
-    /// Of a source of constant simulations, how many of them each iteration takes; all by default.
+    /// How many of a source's simulations each iteration takes, other ones each time. By default all; without an optimiser of
+    /// one's own, of files at most 1000, or 200 of fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub minibatch: Option<usize>,
     /// Training stops after this many iterations in any case; 0 sets the last layer and trains nothing. Default 100,000.

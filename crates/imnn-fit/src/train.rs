@@ -139,10 +139,14 @@ impl<E: Element> Imnn<E> {
     ) -> Result<Stop> {
         let whitens = settings.kappa == Some(0.0);
         let segment = settings.read_out_every.unwrap_or(if whitens { WHITEN_EVERY } else { usize::MAX });
-        let max_iterations = self.state.counters.before + n;
+        let max_iterations = self.state.counters.before.saturating_add(n);
+        let training = self.parts.training.as_ref();
+        let usual = if training.input_shape().len() > 1 { 200 } else { 1000 };
+        let of_files = watch.is_none() && !training.simulates_anew();
+        let minibatch = settings.minibatch.or(of_files.then_some(usual));
         loop {
             let iterations = n.min(self.state.counters.done.saturating_add(segment));
-            let until = Until { settings, iterations, max_iterations, watch };
+            let until = Until { settings, iterations, minibatch, max_iterations, watch };
             let stop = self.iterate(optimiser, &until, observer)?;
             if stop != Stop::MaxIterations || iterations == n {
                 return Ok(stop);

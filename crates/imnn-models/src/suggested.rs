@@ -1,24 +1,44 @@
 //! Networks for data of whatever shape, where the user names none.
 
-use crate::layers::functions::{conv, dense, gelu, global_avg_pool};
+use crate::layers::functions::{concat, conv, dense, gelu, global_avg_pool};
 use crate::network::{Network, serial};
 use crate::windows::Padding;
 
 impl Network {
     /// A network for simulations of this shape (channels last) that ends in so many summaries.
     ///
-    /// - For vectors one wide layer, `dense(256), gelu`: on what is nearly quadratic in the data it is better than a deep and
-    ///   narrow network, and cheaper.
+    /// - For vectors a wide layer beside a deeper network, `dense(128), gelu` and `dense(64), gelu, dense(64), gelu`, whose
+    ///   features are put together: on what is nearly quadratic in the data the wide layer is better than a deep network, and
+    ///   cheaper; what is not needs the deep one.
     /// - For fields, which are taken to be periodic, one convolution of stride 1 with 64 filters of side 5 and gelu, averaged over the
     ///   field: the powers of 64 patterns. A larger stride would throw power away.
     pub fn suggested(input_shape: &[usize], n_summaries: usize) -> Self {
         match input_shape {
-            [] | [_] => serial([dense(256), gelu(), dense(n_summaries)]),
+            [] | [_] => {
+                let wide = serial([dense(128), gelu()]);
+                let deep = serial([dense(64), gelu(), dense(64), gelu()]);
+                serial([concat([wide, deep]), dense(n_summaries)])
+            }
             [space @ .., _] => {
                 let kernel: Vec<usize> = space.iter().map(|&side| side.min(5)).collect();
                 let strides = vec![1; kernel.len()];
                 serial([conv(64, &kernel, &strides, Padding::Circular), gelu(), global_avg_pool(), dense(n_summaries)])
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Model;
+
+    #[test]
+    fn networks_fit_data_of_any_shape() {
+        for shape in [&[1][..], &[10], &[1000, 2], &[3, 3, 1], &[32, 32, 4], &[8, 8, 8, 1]] {
+            let model = Model::new(Network::suggested(shape, 3), shape).unwrap();
+            assert_eq!(model.n_summaries(), 3, "{shape:?}");
+            assert!(model.features().is_some() && model.kink().is_none(), "{shape:?}");
         }
     }
 }

@@ -10,8 +10,8 @@
 //! simulator = "mean_variance"
 //! n_s = 1000
 //!
-//! [network]
-//! layers = [{ dense = 128 }, "leaky_relu", { dense = 2 }]
+//! [network]                            # from here on all can be left out
+//! layers = [{ dense = 128 }, "gelu", { dense = 2 }]
 //!
 //! [optimiser]
 //! adam = { learning_rate = 1e-3 }
@@ -60,8 +60,9 @@ pub struct RunFile {
     pub simulations: Simulations,
     /// `[network]`.
     pub network: NetworkSettings,
-    /// `[optimiser]`; Adam with a learning rate of 1e-3 by default.
-    pub optimiser: OptimiserConfig,
+    /// `[optimiser]`; without it training is in rounds, with Adam.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimiser: Option<OptimiserConfig>,
     /// `[fit]`.
     pub fit: FitSettings,
     /// `[device]`.
@@ -103,12 +104,12 @@ impl RunFile {
             let reason = format!("{} names for the {} values of theta_fid", parameters.len(), theta_fid.len());
             return Err(root.invalid("parameters", reason));
         }
-        let table = |key: &str, contents: &str| {
-            let advice = || root.missing(key, &format!("write a table [{key}] with {contents}"));
-            root.section(key)?.ok_or_else(advice)
-        };
-        let simulations = table("simulations", "kind = \"exact\", \"numerical\" or \"simulator\"")?;
-        let network = table("network", "layers = [{ dense = 128 }, \"leaky_relu\", { dense = 2 }]")?;
+        let simulations = root.section("simulations")?.ok_or_else(|| {
+            root.missing(
+                "simulations",
+                "write a table [simulations] with kind = \"exact\", \"numerical\" or \"simulator\"",
+            )
+        })?;
         let seed = root.or("seed", 0)?;
         if i64::try_from(seed).is_err() {
             return Err(root.invalid("seed", format!("{seed} is too large, at most {}", i64::MAX)));
@@ -117,11 +118,8 @@ impl RunFile {
         Ok(Self {
             seed,
             simulations: simulations::read(&simulations, &theta_fid, base)?,
-            network: settings::read_network(&network, base)?,
-            optimiser: match root.item("optimiser") {
-                Some(item) => OptimiserConfig::read(&item)?,
-                None => OptimiserConfig::default(),
-            },
+            network: settings::read_network(root.section("network")?.as_ref(), base)?,
+            optimiser: root.item("optimiser").map(|item| OptimiserConfig::read(&item)).transpose()?,
             fit: settings::read_fit(root.section("fit")?.as_ref())?,
             device: settings::read_device(root.section("device")?.as_ref())?,
             theta_fid,

@@ -9,7 +9,7 @@ use imnn::models::Network;
 use serde::Serialize;
 
 /// The network and where its weights start.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct NetworkSettings {
     /// In which numbers it is run; f32 by default.
@@ -20,15 +20,25 @@ pub struct NetworkSettings {
     /// Summaries that it ends in; as many as there are parameters by default, more are allowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_summaries: Option<usize>,
-    /// The layers.
-    pub layers: Network,
+    /// The layers; [`Network::suggested`] by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<Network>,
+}
+
+impl NetworkSettings {
+    /// Names the suggested layers if none are.
+    pub(crate) fn layers(&mut self, input_shape: &[usize], n_params: usize) -> &Network {
+        let n_summaries = self.n_summaries.unwrap_or(n_params);
+        self.layers.get_or_insert_with(|| Network::suggested(input_shape, n_summaries))
+    }
 }
 
 /// Numbers of a network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// Single precision.
+    #[default]
     F32,
     /// Double precision.
     F64,
@@ -72,7 +82,8 @@ pub enum DeviceKind {
     Cuda,
 }
 
-pub(super) fn read_network(section: &Section<'_>, base: &Path) -> Result<NetworkSettings, ConfigError> {
+pub(super) fn read_network(section: Option<&Section<'_>>, base: &Path) -> Result<NetworkSettings, ConfigError> {
+    let Some(section) = section else { return Ok(NetworkSettings::default()) };
     section.only(&["precision", "initial", "n_summaries", "layers"])?;
     let precision = section.choice("precision", &[("f32", Precision::F32), ("f64", Precision::F64)])?;
     let initial: Option<PathBuf> = section.optional::<String>("initial")?.map(|path| base.join(path));
@@ -85,14 +96,11 @@ pub(super) fn read_network(section: &Section<'_>, base: &Path) -> Result<Network
     if n_summaries == Some(0) {
         return Err(section.invalid("n_summaries", "0 is too few, at least as many as parameters"));
     }
-    let layers = section
-        .item("layers")
-        .ok_or_else(|| section.missing("layers", "write layers = [{ dense = 128 }, \"leaky_relu\", { dense = 2 }]"))?;
-    let layers = Network::read(&layers)?;
-    if layers.layers.is_empty() {
+    let layers = section.item("layers").map(|layers| Network::read(&layers)).transpose()?;
+    if layers.as_ref().is_some_and(|network| network.layers.is_empty()) {
         return Err(section.invalid("layers", "there must be at least one layer"));
     }
-    Ok(NetworkSettings { precision: precision.unwrap_or(Precision::F32), initial, n_summaries, layers })
+    Ok(NetworkSettings { precision: precision.unwrap_or_default(), initial, n_summaries, layers })
 }
 
 pub(super) fn read_fit(section: Option<&Section<'_>>) -> Result<FitSettings, ConfigError> {

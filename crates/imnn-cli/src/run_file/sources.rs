@@ -7,8 +7,11 @@ use imnn::sim::{BuiltIn, FiniteDifferences, Key, Real, Simulator};
 
 use super::{FilePaths, Kind, RunFile, SimulatorDerivative, Validation, ValidationNoise, noise};
 
-/// How many simulations a simulator makes where the run file does not say.
-const N_S: usize = 1000;
+/// How many simulations a simulator makes of data of this shape where the run file does not say: a field has as much to say
+/// as many vectors.
+fn n_s_of(shape: &[usize]) -> usize {
+    if shape.len() > 1 { 200 } else { 1000 }
+}
 
 /// A source of any kind.
 pub type AnySource<E> = Box<dyn Source<E>>;
@@ -123,7 +126,7 @@ impl RunFile {
         n_d: Option<usize>,
     ) -> Result<AnySource<E>, DataError> {
         let simulator = simulator.simulator()?;
-        let (n_s, theta_fid) = (n_s.unwrap_or(N_S), &self.theta_fid);
+        let (n_s, theta_fid) = (n_s.unwrap_or_else(|| n_s_of(&simulator.data_shape())), &self.theta_fid);
         let n_d = n_d.unwrap_or(n_s);
         Ok(match derivative {
             SimulatorDerivative::Exact => Box::new(OnTheFly::new(simulator, theta_fid, n_s, n_d)?),

@@ -42,6 +42,8 @@ pub(crate) struct Until<'a> {
     pub(crate) settings: &'a CheckedSettings,
     /// Iterations, of those of this call that are done, at which to stop.
     pub(crate) iterations: usize,
+    /// Simulations of an iteration, if not all of the source.
+    pub(crate) minibatch: Option<usize>,
     /// The most that there will be, for who looks on.
     pub(crate) max_iterations: usize,
     /// Whether det F of single iterations says how long to go on and which weights are best, and whether there is a

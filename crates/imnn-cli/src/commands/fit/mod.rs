@@ -9,7 +9,7 @@ use std::path::Path;
 use imnn::device::{self, Aggregate, Aggregator, Cpu, Cuda, DeviceError};
 use imnn::fit::{Bar, FitError, Imnn, Observer, On, Progress, RunFolder, Silent, Start, Weights};
 use imnn::io::text::plural;
-use imnn::models::{Element, Model, Parameters};
+use imnn::models::{Element, Model, Network, Parameters};
 use imnn::plot::{HistoryPlot, plot_history};
 use imnn::sim::Key;
 
@@ -31,22 +31,25 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
     }
 }
 
-fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, CliError> {
+fn fit_in<E: Element>(mut run: RunFile, arguments: &FitArguments) -> Result<String, CliError> {
     let gpus = gpus::<E>(&run.device, &arguments.run)?;
     // A place that cannot be written is to be found out before hours of training, not after.
     let folder = folder(arguments)?;
     let Sources { training, validation, streamed, left } = run.sources::<E>()?;
     let (device, runs_on) = self::device(gpus, &run.device, left).map_err(FitError::from)?;
-    let initial = initial(&run, training.input_shape(), &arguments.run)?;
+    let network = run.network.layers(training.input_shape(), run.theta_fid.len()).clone();
+    let initial = initial(&run, &network, training.input_shape(), &arguments.run)?;
     let header = header(&run, &training, validation.as_ref(), !streamed.is_empty());
 
-    let mut builder = Imnn::<E>::builder(run.network.layers.clone())
+    let mut builder = Imnn::<E>::builder(network)
         .training(training)
         .theta_fid(run.theta_fid.clone())
         .names(run.parameters.clone())
-        .optimiser(run.optimiser.clone())
         .device(device)
         .key(Key::new(run.seed));
+    if let Some(optimiser) = run.optimiser.clone() {
+        builder = builder.optimiser(optimiser);
+    }
     if let Some(validation) = validation {
         builder = builder.validation(validation);
     }
@@ -73,8 +76,8 @@ fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, 
     if shows {
         let weights = imnn.model().layout().len();
         eprintln!("{header}; {weights} weights in {}, {runs_on}; Ctrl-C ends training and saves the run", E::NAME);
-        if let Some(note) = imnn.note() {
-            eprintln!("{note}");
+        for said in [imnn.note(), imnn.warning().as_deref()].into_iter().flatten() {
+            eprintln!("{said}");
         }
     }
     let read = || streamed.iter().map(|source| source.bytes_read()).sum::<u64>();
@@ -189,9 +192,14 @@ fn together<E: Element, D: Aggregate<E> + 'static>(
 }
 
 /// The weights that the run file gives to start from.
-fn initial<E: Element>(run: &RunFile, input: &[usize], path: &Path) -> Result<Option<Parameters<E>>, CliError> {
+fn initial<E: Element>(
+    run: &RunFile,
+    network: &Network,
+    input: &[usize],
+    path: &Path,
+) -> Result<Option<Parameters<E>>, CliError> {
     let Some(file) = &run.network.initial else { return Ok(None) };
-    let model = Model::new(run.network.layers.clone(), input).map_err(CliError::at(path.display()))?;
+    let model = Model::new(network.clone(), input).map_err(CliError::at(path.display()))?;
     let weights = Parameters::load(file, model.layout());
     weights.map(Some).map_err(CliError::at(format!("network.initial of {}", path.display())))
 }

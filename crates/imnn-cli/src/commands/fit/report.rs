@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use imnn::fit::{Imnn, Outcome, Stop};
+use imnn::fit::{Estimate, Imnn, LastLayer, Outcome, Round, Stop};
 use imnn::models::Element;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::output::{self, facts, number};
 use crate::run_file::{Kind, RunFile};
@@ -43,7 +43,11 @@ impl<E: Element> Report<'_, E> {
         if let Some(expected) = self.expected {
             say("  expected", log(expected));
         }
+        if let Some(held_out) = self.outcome.held_out {
+            say("  held out", format!("{} +- {}", number(held_out.value), number(held_out.error)));
+        }
         match self.best() {
+            _ if !self.imnn.history().rounds.is_empty() => {}
             Some(best) => {
                 say("best iteration", best.iteration.to_string());
                 say("  ln det F, training", log(best.training));
@@ -55,7 +59,12 @@ impl<E: Element> Report<'_, E> {
         }
         say("iterations", self.outcome.iterations.to_string());
         say("stopped because", self.stop().1.to_owned());
-        say("whitened start", self.whitened().to_owned());
+        if let Some(last_layer) = &self.outcome.last_layer {
+            say("last layer began", began(last_layer));
+        }
+        if let Some(gain) = self.outcome.read_out_gain {
+            say("read-out after training", after(gain));
+        }
         if let Some(bytes) = self.read_bytes {
             say("read from files", format!("{:.3} GB", bytes as f64 / 1e9));
         }
@@ -76,7 +85,14 @@ impl<E: Element> Report<'_, E> {
             "out": self.out.display().to_string(),
             "iterations": self.outcome.iterations,
             "stop": self.stop().0,
-            "whitened": self.outcome.whitened,
+            "last_layer": self.outcome.last_layer.as_ref().map(|last_layer| match last_layer {
+                LastLayer::ReadOut { .. } => "read-out",
+                LastLayer::Whitened { .. } => "whitened",
+                _ => "as given",
+            }),
+            "rounds": self.imnn.history().rounds.iter().map(round).collect::<Vec<_>>(),
+            "lndetF_held_out": self.outcome.held_out.map(|estimate| [estimate.value, estimate.error]),
+            "read_out_gain": self.outcome.read_out_gain.map(|estimate| [estimate.value, estimate.error]),
             "reading_share": self.outcome.reading,
             "parameters": self.imnn.names(),
             "theta_fid": self.imnn.theta_fid(),
@@ -115,18 +131,43 @@ impl<E: Element> Report<'_, E> {
     fn stop(&self) -> (&'static str, &'static str) {
         match self.outcome.stop {
             Stop::Patience => ("patience", "det F did not grow any more (patience)"),
+            Stop::Tolerance => ("tolerance", "the last round gained less than the tolerance"),
+            Stop::OneRound => ("one_round", "there are no held-out simulations to tell whether more would help"),
             Stop::MaxIterations => ("max_iterations", "max_iterations was reached"),
             Stop::Observer => ("interrupted", "it was interrupted"),
         }
     }
+}
 
-    fn whitened(&self) -> &'static str {
-        match (self.outcome.whitened, self.run.fit.whiten) {
-            (true, _) => "yes",
-            (false, true) => "no: the network does not end in a linear layer",
-            (false, false) => "no: whiten = false",
-        }
+fn began(last_layer: &LastLayer) -> String {
+    match last_layer {
+        LastLayer::ReadOut { held_out, ridge, n_s } => format!(
+            "by the read-out of {n_s} simulations, ln det F {} on those that it was not made from (ridge {})",
+            number(*held_out),
+            number(*ridge)
+        ),
+        LastLayer::Whitened { instead: None } => "whitened".to_owned(),
+        LastLayer::Whitened { instead: Some(reason) } => format!("whitened; no read-out: {reason}"),
+        _ => "as the weights were".to_owned(),
     }
+}
+
+/// What the read-out after training says about what is missing.
+fn after(gain: Estimate) -> String {
+    let size = format!("{} +- {} in ln det F", number(gain.value.abs()), number(gain.error));
+    if gain.value <= 0.0 {
+        return format!("not better ({size})");
+    }
+    let more = if gain.value > 2.0 * gain.error { "; training was not at its end, more of it should help" } else { "" };
+    format!("better by {size}, and taken{more}")
+}
+
+fn round(round: &Round) -> Value {
+    json!({
+        "iteration": round.iteration,
+        "lndetF": [round.log_det_f.value, round.log_det_f.error],
+        "gain": [round.gain.value, round.gain.error],
+    })
 }
 
 /// From this share of the time on, simulations are what a run waits for.
