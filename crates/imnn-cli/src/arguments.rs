@@ -261,6 +261,6 @@ mod tests {
         assert!(text.contains("#   \"mean_variance\": n_data"), "{text}");
         let run = crate::run_file::RunFile::parse(text, "run.toml").unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!(run.parameters, ["Omega_c", "sigma_8"]);
-        imnn::models::Model::new(run.network.layers, &run.simulations.input_shape.unwrap()).unwrap();
+        imnn::models::Model::new(run.network.layers.unwrap(), &run.simulations.input_shape.unwrap()).unwrap();
     }
 }

@@ -316,7 +316,12 @@ mod tests {
 
     #[test]
     fn both_formats_have_all_labels() {
-        let history = History { training: trace(300), validation: Some(trace(300)), best_iteration: Some(250) };
+        let history = History {
+            training: trace(300),
+            validation: Some(trace(300)),
+            best_iteration: Some(250),
+            ..History::default()
+        };
         let (size, pixels, svg) = check(&history, &settings());
         assert_eq!(size, (1920, 1720));
         for label in [
@@ -348,7 +353,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_not_named() {
-        let history = History { training: trace(40), validation: None, best_iteration: None };
+        let history = History { training: trace(40), ..History::default() };
         let (_, _, svg) = check(&history, &HistoryPlot::default());
         for label in ["validation", "expected", "best"] {
             assert!(!svg.contains(label), "{label}");
@@ -386,8 +391,12 @@ mod tests {
         for training in &all {
             for validation in std::iter::once(None).chain(all.iter().map(Some)) {
                 for best_iteration in [None, Some(0), Some(1000)] {
-                    let history =
-                        History { training: training.clone(), validation: validation.cloned(), best_iteration };
+                    let history = History {
+                        training: training.clone(),
+                        validation: validation.cloned(),
+                        best_iteration,
+                        ..History::default()
+                    };
                     let small = HistoryPlot { width: 500, height: 400, pixel_ratio: 1, ..settings() };
                     check(&history, &small);
                 }
@@ -397,8 +406,12 @@ mod tests {
 
     #[test]
     fn long_runs_are_small_files() {
-        let history =
-            History { training: trace(100_000), validation: Some(trace(100_000)), best_iteration: Some(99_000) };
+        let history = History {
+            training: trace(100_000),
+            validation: Some(trace(100_000)),
+            best_iteration: Some(99_000),
+            ..History::default()
+        };
         let (_, _, svg) = check(&history, &settings());
         assert!(svg.len() < 500_000, "{} bytes", svg.len());
     }

@@ -29,7 +29,7 @@ pub(crate) fn fisher(arguments: &FisherArguments) -> Result<String, CliError> {
         let dloss_dx = evaluation.dloss_dx.view().into_dyn();
         arrays::write_npz(path, &[("dloss_dx", dloss_dx.into()), (name, all.into())])?;
     }
-    let alpha = loss.regularisation.alpha();
+    let [_, alpha, _] = loss.penalty().numbers();
     Ok(if arguments.json { as_json(&evaluation, alpha, (n_s, n_d)) } else { as_tables(&evaluation, alpha, (n_s, n_d)) })
 }
 

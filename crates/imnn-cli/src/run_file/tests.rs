@@ -89,11 +89,11 @@ fn every_key_is_read() {
     assert_eq!(files.derivative, DerivativeFiles::Sides { below, above });
     assert_eq!(run.network.precision, Precision::F64);
     assert_eq!(run.network.initial, Some("runs/weights.npz".into()));
-    let model = Model::new(run.network.layers, &[32, 32, 1]).unwrap();
+    let model = Model::new(run.network.layers.unwrap(), &[32, 32, 1]).unwrap();
     assert_eq!((model.input_shape(), model.output_shape()), (&[32, 32, 1][..], &[3][..]));
     let schedule = Schedule::Cosine { start: 3e-3, end: 0.0, iterations: 3000 };
-    assert_eq!(run.optimiser, Adam::new(schedule).unwrap().into());
-    assert_eq!((run.fit.lambda, run.fit.max_iterations, run.fit.best), (10.0, 2000, true));
+    assert_eq!(run.optimiser, Some(Adam::new(schedule).unwrap().into()));
+    assert_eq!((run.fit.lambda, run.fit.max_iterations, run.fit.best), (Some(10.0), 2000, true));
     assert_eq!((run.device.threads, run.device.memory), (Some(2), Some(4 << 30)));
 }
 
@@ -107,7 +107,7 @@ fn defaults_are_those_of_the_documentation() {
     assert_eq!(run.simulations.noise, None);
     assert_eq!((run.simulations.n_s, &run.simulations.validation), (None, &None));
     assert_eq!((run.network.precision, &run.network.initial), (Precision::F32, &None));
-    assert_eq!((run.optimiser, run.fit), (OptimiserConfig::default(), FitSettings::default()));
+    assert_eq!((run.optimiser, run.fit), (None, FitSettings::default()));
     assert_eq!((run.device.kind, run.device.threads), (DeviceKind::Cpu, None));
 }
 

@@ -122,7 +122,7 @@ mod tests {
             assert_eq!(above[0].to_string(), "x/Om_p/{seed}.npy");
             let seen = run.simulations.input_shape.clone().unwrap_or_else(|| shape.to_vec());
             assert_eq!(seen, input_shape);
-            imnn::models::Model::new(run.network.layers, &seen).unwrap();
+            imnn::models::Model::new(run.network.layers.unwrap(), &seen).unwrap();
         }
         let run = RunFile::parse(&with_validation, "x/run.toml").unwrap();
         assert!(run.simulations.validation.is_some());
