@@ -97,6 +97,7 @@ fn noise_does_not_depend_on_threads_or_memory() {
                 .theta_fid(THETA_FID)
                 .training(Transformed::new(training, noise.clone()).unwrap())
                 .validation(Transformed::new(draws::<f32>(kind, 200, 2), noise).unwrap())
+                .optimiser(Adam::new(1e-3).unwrap())
                 .device(Cpu::new(threads).unwrap().with_memory(memory))
                 .key(Key::new(3))
                 .build()
@@ -153,6 +154,7 @@ fn training_makes_no_derivatives_that_it_does_not_use() {
         let mut imnn = Imnn::<f32>::builder(dense_network())
             .theta_fid(THETA_FID)
             .training(source.unwrap())
+            .optimiser(Adam::new(1e-3).unwrap())
             .device(Cpu::new(2).unwrap())
             .build()
             .unwrap();

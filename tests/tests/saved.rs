@@ -3,7 +3,7 @@
 use crate::small::{Kind, THETA_FID, dense_network, draws, imnn, settings};
 use imnn::device::Cpu;
 use imnn::fit::{Compressor, Description, History, Imnn, Weights};
-use imnn::models::{dense, leaky_relu, serial, tanh};
+use imnn::models::{Adam, dense, leaky_relu, serial, tanh};
 use imnn::sim::Key;
 use ndarray::{Array2, Axis};
 use std::fs;
@@ -47,6 +47,7 @@ fn training_goes_on_as_if_it_had_not_stopped() {
         .theta_fid(THETA_FID)
         .training(draws(Kind::OnTheFly, 300, 1))
         .validation(draws(Kind::OnTheFly, 200, 2))
+        .optimiser(Adam::new(1e-3).unwrap())
         .key(Key::new(3))
         .resume(&path)
         .build()

@@ -123,12 +123,15 @@ impl<E: Element> Imnn<E> {
             self.state.parameters = best.clone();
         }
         let trained = match trained {
-            Some(trained) => Some(trained),
-            None => self.held_out()?,
+            None if read_out => self.held_out()?,
+            trained => trained,
         };
-        let (Some(trained), true) = (trained, read_out) else {
-            self.state.parameters = last;
-            return Ok((None, None));
+        let trained = match trained {
+            Some(trained) if read_out => trained,
+            trained => {
+                self.state.parameters = last;
+                return Ok((trained, None));
+            }
         };
         let key = self.state.keys.read_out.fold_in(1 + self.state.history.len() as u64);
         if let Ok((found, _)) = self.read_out(key)? {
