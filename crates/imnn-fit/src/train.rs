@@ -95,8 +95,10 @@ impl<E: Element> Imnn<E> {
             self.state.counters = Counters { before: before + done, done: 0, waited: 0 };
             let stop = self.in_segments(&adam, settings, n, None, observer)?;
             let (Some(now), Some(then)) = (self.held_out()?, &best) else {
+                self.state.history.best_iteration = self.state.history.len().checked_sub(1);
                 self.state.keep(None);
-                return Ok((if stop == Stop::Observer { stop } else { Stop::OneRound }, None));
+                let stop = if stop != Stop::Observer && n < settings.max_iterations { Stop::OneRound } else { stop };
+                return Ok((stop, None));
             };
             let gain = self.remember_round(Some(&now), Some(then))?;
             if gain > 0.0 {

@@ -19,6 +19,9 @@ const SAVED: [&str; 10] = [
     "weights.safetensors",
 ];
 
+/// A run with an optimiser of its own, which is judged iteration by iteration.
+const ADAM: &str = "[optimiser]\nadam = { learning_rate = 1e-3 }\n[fit]";
+
 #[test]
 fn a_run_is_saved_whole_and_told() {
     let folder = Folder::new();
@@ -34,7 +37,7 @@ fn a_run_is_saved_whole_and_told() {
         "\n  ln det F, validation  ",
         "\niterations              8\n",
         "\nstopped because         max_iterations was reached\n",
-        "\nwhitened start          yes\n",
+        "\nlast layer began        by the read-out of ",
         &format!("\nsaved in                {out}\n"),
     ] {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
@@ -51,7 +54,8 @@ fn a_run_is_saved_whole_and_told() {
 #[test]
 fn machines_read_the_same_as_is_saved() {
     let folder = Folder::new();
-    let (run, out) = (folder.run_file(EXACT), folder.text("out"));
+    let text = EXACT.replace("[fit]", ADAM);
+    let (run, out) = (folder.run_file(&text), folder.text("out"));
     let printed: Value = serde_json::from_str(&prints(&["fit", &run, "--out", &out, "--json"])).expect("JSON");
     let saved = std::fs::read_to_string(folder.path("out/statistics.json")).expect("statistics");
     let saved: Value = serde_json::from_str(&saved).expect("JSON");
@@ -59,7 +63,7 @@ fn machines_read_the_same_as_is_saved() {
         assert_eq!(printed[printed_as], saved[saved_as], "{printed_as}");
     }
     assert_eq!((&printed["iterations"], &printed["stop"]), (&8.into(), &"max_iterations".into()));
-    assert_eq!((&printed["measured_on"], &printed["whitened"]), (&"training simulations".into(), &true.into()));
+    assert_eq!((&printed["measured_on"], &printed["last_layer"]), (&"training simulations".into(), &"read-out".into()));
     assert_eq!(printed["lndetF_validation"], Value::Null);
     let share = printed["reading_share"].as_f64().expect("a share");
     assert!(share > 0.0 && share <= 1.0, "{share}");
@@ -167,6 +171,7 @@ fn a_run_that_cannot_begin_leaves_nothing() {
     let folder = Folder::new();
     // Both summaries are always 0, so that their covariance has no inverse.
     let text = EXACT.replace("{ dense = 2 }", "{ dense = { features = 2, weight = \"zeros\" } }");
+    let text = text.replace("[fit]", "[fit]\nread_out = false");
     let (run, out) = (folder.run_file(&text), folder.text("out"));
     let message = refuses(&["fit", &run, "--out", &out, "--quiet"]);
     assert!(message.contains("run.toml: training stopped at iteration 0: "), "{message}");

@@ -13,7 +13,7 @@ use super::data::{EXACT, Folder};
 #[test]
 fn an_interrupt_ends_training_and_saves_it() {
     let folder = Folder::new();
-    let text = EXACT.replace("max_iterations = 8", "max_iterations = 100000000\npatience = 100000000");
+    let text = EXACT.replace("max_iterations = 8", "max_iterations = 100000000\nround = 100000000");
     let (run, out) = (folder.run_file(&text), folder.text("out"));
     let mut child = Command::new(env!("CARGO_BIN_EXE_imnn"))
         .args(["fit", &run, "--out", &out])
@@ -32,6 +32,6 @@ fn an_interrupt_ends_training_and_saves_it() {
     assert!(output.status.success(), "{:?}: {rest}", output.status);
     assert!(rest.contains("training ends with this iteration"), "{rest}");
     let text = String::from_utf8(output.stdout).expect("text");
-    assert!(text.contains("\nstopped because       it was interrupted\n"), "{text}");
+    assert!(text.contains("\nstopped because   it was interrupted\n"), "{text}");
     assert!(!History::load(folder.path("out/history.npz")).expect("a history").is_empty());
 }

@@ -96,10 +96,10 @@ fn what_was_read_is_told() {
     let output = imnn(&["fit", &run, "--out", &folder.text("out")]);
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
     assert!(text(&output.stderr).contains("for mu, sigma2, streamed from files; "), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("\nread from files       0.000 GB\n"), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("\nread from files   0.000 GB\n"), "{}", text(&output.stdout));
     let printed = prints(&["fit", &run, "--out", &folder.text("json"), "--json"]);
     let printed: Value = serde_json::from_str(&printed).expect("JSON");
-    // Eight iterations and one for the whitened start read 80 x 6 values and 60 x 12 of derivatives each, forward.
+    // Eight iterations, the read-out and the statistics read 80 x 6 values and 60 x 12 of derivatives each, forward.
     let bytes = printed["read_bytes"].as_u64().expect("a number");
     assert_eq!(bytes % ((80 * 6 + 60 * 12) * 8), 0, "{bytes}");
     assert!(bytes >= 8 * (80 * 6 + 60 * 12) * 8, "{bytes}");

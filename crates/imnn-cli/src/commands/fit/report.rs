@@ -47,7 +47,8 @@ impl<E: Element> Report<'_, E> {
             say("  held out", format!("{} +- {}", number(held_out.value), number(held_out.error)));
         }
         match self.best() {
-            _ if !self.imnn.history().rounds.is_empty() => {}
+            // Rounds are judged at their end.
+            _ if self.run.optimiser.is_none() => {}
             Some(best) => {
                 say("best iteration", best.iteration.to_string());
                 say("  ln det F, training", log(best.training));
