@@ -48,12 +48,18 @@ pub enum StepOp {
     MeanPool(Arc<Windows>),
     /// A piecewise linear activation, in place.
     Piecewise(Pointwise),
-    /// A smooth activation.
+    /// A smooth activation; its input is lost.
     Smooth(Pointwise),
     /// Copies to a slice of channels.
     Copy,
     /// Adds to the output.
     Add,
+}
+
+impl Step {
+    fn is_piecewise(&self) -> bool {
+        matches!(self.op, StepOp::Piecewise(_))
+    }
 }
 
 /// A linear layer with its weights.
@@ -168,13 +174,16 @@ impl Builder {
         // What comes from outside this chain has other readers, who want it as it is, with its bias.
         let outside = at.buffer == input;
         let bias = if outside { None } else { self.take_bias(at) };
-        if activation.is_piecewise_linear() {
-            let own = if outside { self.step(StepOp::Copy, at, at.shape, None) } else { at };
-            self.push(StepOp::Piecewise(Pointwise { activation, bias }), own, own);
-            own
-        } else {
-            self.step(StepOp::Smooth(Pointwise { activation, bias }), at, at.shape, None)
+        let pointwise = Pointwise { activation, bias };
+        let smooth = !activation.is_piecewise_linear();
+        // Both kinds write over their input. The output of a piecewise linear activation is needed on the way back, too.
+        let wanted = outside || smooth && self.steps.last().is_some_and(|step| step.is_piecewise() && step.output == at);
+        let own = if wanted { self.step(StepOp::Copy, at, at.shape, None) } else { at };
+        if smooth {
+            return self.step(StepOp::Smooth(pointwise), own, own.shape, None);
         }
+        self.push(StepOp::Piecewise(pointwise), own, own);
+        own
     }
 
     /// The bias of the linear layer just before, to be added along with the activation.

@@ -118,7 +118,7 @@ fn backward<E: Element>(step: &Step, pass: &mut Backward<'_, E>) {
         StepOp::MaxPool(pool) => max_pool::backward(pool, step, pass),
         StepOp::MeanPool(windows) => mean_pool::backward(windows, step, pass),
         StepOp::Piecewise(pointwise) => piecewise::backward(pointwise, step, pass),
-        StepOp::Smooth(pointwise) => smooth::backward(pointwise, step, pass),
+        StepOp::Smooth(_) => smooth::backward(step, pass),
         StepOp::Copy | StepOp::Add => copy::backward(step, pass),
     }
 }

@@ -6,17 +6,18 @@
 //! ```text
 //! forward   v = x + b,   y = f(v)
 //! tangent   t'_a = f'(v) t_a
-//! backward  g_t_a = f'(v) g_t'_a,   g_v = f'(v) g_y + f''(v) sum_a t_a g_t'_a
+//! backward  g_t_a = f'(v) g_t'_a,   g_v = f'(v) g_y + sum_a (f''(v) t_a) g_t'_a
 //! ```
 //!
-//! Values are taken block by block, and their slopes stay in the first-level cache for the tangents.
+//! The way back needs no more than `f'(v)` and `f''(v) t_a`. The forward pass, which has both at hand, leaves them in the
+//! place of x: backward there is nothing to compute but products. Values are taken block by block, and slopes and curvatures
+//! stay in the first-level cache for the tangents.
 
-use super::bias::{add_bias, n_values};
-use super::copy::put;
+use super::bias::{TILE, n_values, repeated};
 use super::function::{Form, Pass, run};
 use super::pass::{Backward, Forward, Gradients, Operands};
 use crate::plan::{Pointwise, Step};
-use imnn_compute::Number;
+use imnn_compute::{Number, vectorised};
 use imnn_models::Activation;
 
 /// Values worked on at once.
@@ -24,68 +25,62 @@ const BLOCK: usize = 256;
 /// Numbers in the longest vector register: blocks are worked on in multiples, so that no scalar remainder is left.
 const LANES: usize = 16;
 
-/// Writes the output of all rows, and adds the bias to the input.
+/// Writes the output of all rows, and what the backward pass needs over the input.
 pub(super) fn forward<E: Number>(pointwise: &Pointwise, step: &Step, pass: &mut Forward<'_, E>) {
     let (rows, bias) = (pass.rows, pass.bias(&pointwise.bias));
     let Operands { x, y, .. } = pass.operands(step);
     smooth(pointwise.activation, rows.n, rows.tangents, bias, x, y);
 }
 
-/// Writes or adds the gradient of the input; that of the output is lost.
-pub(super) fn backward<E: Number>(pointwise: &Pointwise, step: &Step, pass: &mut Backward<'_, E>) {
+/// Writes or adds the gradient of the input.
+pub(super) fn backward<E: Number>(step: &Step, pass: &mut Backward<'_, E>) {
     let (rows, x) = (pass.rows, pass.saved(step.input.buffer));
     let Gradients { gy, gx, .. } = pass.gradients(step);
-    smooth_back(pointwise.activation, rows.n, rows.tangents, x, gy);
-    let size = gy.len();
-    put((gx, size), (gy, size), size, step.accumulate);
+    smooth_back((rows.n, rows.tangents), x, &gy[..gx.len()], gx, step.accumulate);
 }
 
-/// `v = x + bias` in place, `y = f(v)`, `t_a' = f'(v) t_a`.
+/// `y = f(v)`, `t_a' = f'(v) t_a` with `v = x + bias`, and in the place of `x` `f'(v)` and `f''(v) t_a`.
 ///
 /// # Shapes
 /// `x`, `y`: values `(n, F)`, then tangents `(n, p, F)`. `bias`: repeated over F, which its length divides; empty for none.
 pub(super) fn smooth<E: Number>(f: Activation, n: usize, p: usize, bias: &[E], x: &mut [E], y: &mut [E]) {
-    let n_values = n_values(n, p, x.len());
-    add_bias(bias, &mut x[..n_values]);
-    run(f, SmoothForward { n, p, x, y });
+    run(f, Smooth { n, p, bias, x, y });
 }
 
-/// In place, from cotangents of the output those of the input.
-///
-/// # Shapes
-/// `x`: values `(n, F)` with the bias, then tangents `(n, p, F)`, as [`smooth`] leaves them. `cotangents`: alike.
-pub(super) fn smooth_back<E: Number>(f: Activation, n: usize, p: usize, x: &[E], cotangents: &mut [E]) {
-    run(f, SmoothBackward { n, p, x, cotangents });
-}
-
-/// [`smooth`] after the bias.
-struct SmoothForward<'a, E> {
+/// [`smooth`].
+struct Smooth<'a, E> {
     n: usize,
     p: usize,
-    x: &'a [E],
+    bias: &'a [E],
+    x: &'a mut [E],
     y: &'a mut [E],
 }
 
-impl<E: Number> Pass for SmoothForward<'_, E> {
+impl<E: Number> Pass for Smooth<'_, E> {
     #[inline(always)]
     fn run<F: Form>(self) {
-        let SmoothForward { n, p, x, y } = self;
+        let Smooth { n, p, bias, x, y } = self;
         let n_values = n_values(n, p, x.len());
-        let ((values, tangents), (y_values, y_tangents)) = (x.split_at(n_values), y.split_at_mut(n_values));
-        let (mut v, mut slopes) = ([E::zero(); BLOCK], [E::zero(); BLOCK]);
+        let ((values, tangents), (y_values, y_tangents)) = (x.split_at_mut(n_values), y.split_at_mut(n_values));
+        let mut tile = [E::zero(); TILE];
+        let bias = if bias.is_empty() { &tile } else { repeated(bias, &mut tile) };
+        let [mut v, mut slopes, mut curvatures] = [[E::zero(); BLOCK]; 3];
         for block in Blocks::new(n, n_values) {
-            let range = block.values();
-            v[..block.len()].copy_from_slice(&values[range.clone()]);
-            let filled = block.len().next_multiple_of(LANES);
-            for (v, slope) in v[..filled].iter_mut().zip(&mut slopes[..filled]) {
-                [*v, *slope, _] = F::derivatives(*v);
+            let (len, range) = (block.len(), block.values());
+            add_bias(bias, block.first_column, &values[range.clone()], &mut v[..len]);
+            let filled = len.next_multiple_of(LANES);
+            for ((v, slope), curvature) in v[..filled].iter_mut().zip(&mut slopes[..filled]).zip(&mut curvatures[..filled]) {
+                [*v, *slope, *curvature] = F::derivatives(*v);
             }
-            y_values[range].copy_from_slice(&v[..block.len()]);
-            for (row, slopes) in slopes[..block.len()].chunks_exact(block.columns).enumerate() {
+            y_values[range.clone()].copy_from_slice(&v[..len]);
+            values[range].copy_from_slice(&slopes[..len]);
+            let rows = slopes[..len].chunks_exact(block.columns).zip(curvatures[..len].chunks_exact(block.columns));
+            for (row, (slopes, curvatures)) in rows.enumerate() {
                 for a in 0..p {
                     let range = block.tangents(row, a, p);
-                    for ((y, t), slope) in y_tangents[range.clone()].iter_mut().zip(&tangents[range]).zip(slopes) {
-                        *y = *slope * *t;
+                    let tangents = y_tangents[range.clone()].iter_mut().zip(&mut tangents[range]);
+                    for (((y, t), slope), curvature) in tangents.zip(slopes).zip(curvatures) {
+                        (*y, *t) = (*slope * *t, *curvature * *t);
                     }
                 }
             }
@@ -93,47 +88,62 @@ impl<E: Number> Pass for SmoothForward<'_, E> {
     }
 }
 
-/// [`smooth_back`].
-struct SmoothBackward<'a, E> {
-    n: usize,
-    p: usize,
-    x: &'a [E],
-    cotangents: &'a mut [E],
+/// `v = x + bias`, which is repeated, from its number `first` on.
+#[inline(always)]
+fn add_bias<E: Number>(bias: &[E], first: usize, x: &[E], v: &mut [E]) {
+    let (mut at, mut first) = (0, first % bias.len());
+    while at < x.len() {
+        let end = x.len().min(at + bias.len() - first);
+        for ((v, x), b) in v[at..end].iter_mut().zip(&x[at..end]).zip(&bias[first..]) {
+            *v = *x + *b;
+        }
+        (at, first) = (end, 0);
+    }
 }
 
-impl<E: Number> Pass for SmoothBackward<'_, E> {
-    #[inline(always)]
-    fn run<F: Form>(self) {
-        let SmoothBackward { n, p, x, cotangents } = self;
+vectorised! {
+    /// `g_x = g_y f'(v)`, with what flows from tangents to values, or `g_x +=` that.
+    ///
+    /// # Shapes
+    /// `(n, p)`: numbers of simulations and tangents. `x`: as [`smooth`] leaves it. `gy`, `gx`: alike.
+    pub(super) fn smooth_back<'a, E>(
+        rows: (usize, usize),
+        x: &'a [E],
+        gy: &'a [E],
+        gx: &'a mut [E],
+        accumulate: bool,
+    ) {
+        let (n, p) = rows;
         let n_values = n_values(n, p, x.len());
-        let ((values, tangents), (g_values, g_tangents)) = (x.split_at(n_values), cotangents.split_at_mut(n_values));
-        let (mut slopes, mut curvatures) = ([E::zero(); BLOCK], [E::zero(); BLOCK]);
+        let ((slopes, bends), (gy_values, gy_tangents)) = (x.split_at(n_values), gy.split_at(n_values));
+        let (gx_values, gx_tangents) = gx.split_at_mut(n_values);
         for block in Blocks::new(n, n_values) {
             let range = block.values();
-            slopes[..block.len()].copy_from_slice(&values[range.clone()]);
-            let filled = block.len().next_multiple_of(LANES);
-            for (slope, curvature) in slopes[..filled].iter_mut().zip(&mut curvatures[..filled]) {
-                [_, *slope, *curvature] = F::derivatives(*slope);
-            }
-            for (g, slope) in g_values[range.clone()].iter_mut().zip(&slopes) {
-                *g = *slope * *g;
-            }
-            let rows = slopes[..block.len()].chunks_exact(block.columns).zip(curvatures.chunks_exact(block.columns));
-            for (row, ((slopes, curvatures), g_values)) in
-                rows.zip(g_values[range].chunks_exact_mut(block.columns)).enumerate()
-            {
+            let (slopes, gx_values) = (&slopes[range.clone()], &mut gx_values[range.clone()]);
+            multiply(slopes, &gy_values[range], gx_values, accumulate);
+            let rows = slopes.chunks_exact(block.columns).zip(gx_values.chunks_exact_mut(block.columns));
+            for (row, (slopes, gx_values)) in rows.enumerate() {
                 for a in 0..p {
                     let range = block.tangents(row, a, p);
-                    let tangents = g_tangents[range.clone()].iter_mut().zip(&tangents[range]);
-                    for ((((g, t), g_value), slope), curvature) in
-                        tangents.zip(&mut *g_values).zip(slopes).zip(curvatures)
-                    {
-                        *g_value += *curvature * (*t * *g);
-                        *g = *slope * *g;
+                    let (bends, gy) = (&bends[range.clone()], &gy_tangents[range.clone()]);
+                    for ((gx, bend), gy) in gx_values.iter_mut().zip(bends).zip(gy) {
+                        *gx += *bend * *gy;
                     }
+                    multiply(slopes, gy, &mut gx_tangents[range], accumulate);
                 }
             }
         }
+    }
+}
+
+/// `to = a b`, or `to += a b`.
+#[inline(always)]
+fn multiply<E: Number>(a: &[E], b: &[E], to: &mut [E], accumulate: bool) {
+    let products = to.iter_mut().zip(a).zip(b);
+    if accumulate {
+        products.for_each(|((to, &a), &b)| *to += a * b);
+    } else {
+        products.for_each(|((to, &a), &b)| *to = a * b);
     }
 }
 
@@ -222,15 +232,13 @@ mod tests {
     #[test]
     fn without_vector_instructions_the_definition_gives_the_same() {
         let (n, p, width) = (3, 2, 40);
-        let x: Vec<f64> = (0..n * (1 + p) * width).map(|i| f64::from(i as u32 % 97) / 20.0 - 0.9).collect();
+        let numbers: Vec<f64> = (0..n * (1 + p) * width).map(|i| f64::from(i as u32 % 97) / 20.0 - 0.9).collect();
         for f in Activation::ALL.into_iter().filter(|f| !f.is_piecewise_linear()) {
-            let [mut y, mut y_defined] = [x.clone(), x.clone()];
-            run(f, SmoothForward { n, p, x: &x, y: &mut y });
-            f.visit(Defined(SmoothForward { n, p, x: &x, y: &mut y_defined }));
+            let [mut x, mut x_defined, mut y, mut y_defined] = [(); 4].map(|()| numbers.clone());
+            run(f, Smooth { n, p, bias: &[], x: &mut x, y: &mut y });
+            f.visit(Defined(Smooth { n, p, bias: &[], x: &mut x_defined, y: &mut y_defined }));
             approx::assert_relative_eq!(&y[..], &y_defined[..], max_relative = 1e-14);
-            run(f, SmoothBackward { n, p, x: &x, cotangents: &mut y });
-            f.visit(Defined(SmoothBackward { n, p, x: &x, cotangents: &mut y_defined }));
-            approx::assert_relative_eq!(&y[..], &y_defined[..], max_relative = 1e-12, epsilon = 1e-13);
+            approx::assert_relative_eq!(&x[..], &x_defined[..], max_relative = 1e-12, epsilon = 1e-13);
         }
     }
 
