@@ -15,14 +15,14 @@
 
 use super::bias::{TILE, n_values, repeated};
 use super::function::{Form, Pass, run};
-use super::pass::{Backward, Forward, Gradients, Operands};
+use super::pass::{Backward, Forward, Operands};
 use crate::plan::{Pointwise, Step};
 use imnn_compute::{Number, vectorised};
 use imnn_models::Activation;
 
 /// Values worked on at once.
-const BLOCK: usize = 256;
-/// Numbers in the longest vector register: blocks are worked on in multiples, so that no scalar remainder is left.
+const BLOCK: usize = TILE;
+/// Numbers in the longest vector register.
 const LANES: usize = 16;
 
 /// Writes the output of all rows, and what the backward pass needs over the input.
@@ -32,11 +32,10 @@ pub(super) fn forward<E: Number>(pointwise: &Pointwise, step: &Step, pass: &mut 
     smooth(pointwise.activation, rows.n, rows.tangents, bias, x, y);
 }
 
-/// Writes or adds the gradient of the input.
+/// Replaces the gradient of the output by that of the input.
 pub(super) fn backward<E: Number>(step: &Step, pass: &mut Backward<'_, E>) {
-    let (rows, x) = (pass.rows, pass.saved(step.input.buffer));
-    let Gradients { gy, gx, .. } = pass.gradients(step);
-    smooth_back((rows.n, rows.tangents), x, &gy[..gx.len()], gx, step.accumulate);
+    let (rows, x, range) = (pass.rows, pass.saved(step.input.buffer), pass.gradient_range(step.output.buffer));
+    smooth_back(rows.n, rows.tangents, x, &mut pass.arena[range]);
 }
 
 /// `y = f(v)`, `t_a' = f'(v) t_a` with `v = x + bias`, and in the place of `x` `f'(v)` and `f''(v) t_a`.
@@ -44,6 +43,7 @@ pub(super) fn backward<E: Number>(step: &Step, pass: &mut Backward<'_, E>) {
 /// # Shapes
 /// `x`, `y`: values `(n, F)`, then tangents `(n, p, F)`. `bias`: repeated over F, which its length divides; empty for none.
 pub(super) fn smooth<E: Number>(f: Activation, n: usize, p: usize, bias: &[E], x: &mut [E], y: &mut [E]) {
+    let bias = if bias.is_empty() { &[E::zero()] } else { bias };
     run(f, Smooth { n, p, bias, x, y });
 }
 
@@ -62,20 +62,14 @@ impl<E: Number> Pass for Smooth<'_, E> {
         let Smooth { n, p, bias, x, y } = self;
         let n_values = n_values(n, p, x.len());
         let ((values, tangents), (y_values, y_tangents)) = (x.split_at_mut(n_values), y.split_at_mut(n_values));
-        let mut tile = [E::zero(); TILE];
-        let bias = if bias.is_empty() { &tile } else { repeated(bias, &mut tile) };
-        let [mut v, mut slopes, mut curvatures] = [[E::zero(); BLOCK]; 3];
-        for block in Blocks::new(n, n_values) {
-            let (len, range) = (block.len(), block.values());
-            add_bias(bias, block.first_column, &values[range.clone()], &mut v[..len]);
-            let filled = len.next_multiple_of(LANES);
-            for ((v, slope), curvature) in v[..filled].iter_mut().zip(&mut slopes[..filled]).zip(&mut curvatures[..filled]) {
-                [*v, *slope, *curvature] = F::derivatives(*v);
-            }
-            y_values[range.clone()].copy_from_slice(&v[..len]);
-            values[range].copy_from_slice(&slopes[..len]);
-            let rows = slopes[..len].chunks_exact(block.columns).zip(curvatures[..len].chunks_exact(block.columns));
-            for (row, (slopes, curvatures)) in rows.enumerate() {
+        let blocks = Blocks::new(n, n_values, bias.len());
+        let (mut tile, mut curvatures) = ([E::zero(); TILE], [E::zero(); BLOCK]);
+        let bias = repeated(bias, &mut tile);
+        for block in blocks {
+            let range = block.values();
+            let (x, y, curvatures) = (&mut values[range.clone()], &mut y_values[range], &mut curvatures[..block.len()]);
+            derivatives::<E, F>(&bias[block.first_column % blocks.period..][..block.len()], x, y, curvatures);
+            for (row, (slopes, curvatures)) in block.rows(x).zip(block.rows(curvatures)).enumerate() {
                 for a in 0..p {
                     let range = block.tangents(row, a, p);
                     let tangents = y_tangents[range.clone()].iter_mut().zip(&mut tangents[range]);
@@ -88,62 +82,53 @@ impl<E: Number> Pass for Smooth<'_, E> {
     }
 }
 
-/// `v = x + bias`, which is repeated, from its number `first` on.
+/// `f(x + bias)`, its slopes in the place of `x`, and its curvatures.
 #[inline(always)]
-fn add_bias<E: Number>(bias: &[E], first: usize, x: &[E], v: &mut [E]) {
-    let (mut at, mut first) = (0, first % bias.len());
-    while at < x.len() {
-        let end = x.len().min(at + bias.len() - first);
-        for ((v, x), b) in v[at..end].iter_mut().zip(&x[at..end]).zip(&bias[first..]) {
-            *v = *x + *b;
-        }
-        (at, first) = (end, 0);
+fn derivatives<E: Number, F: Form>(bias: &[E], x: &mut [E], y: &mut [E], curvatures: &mut [E]) {
+    let whole = x.len() / LANES * LANES;
+    each::<E, F>(&bias[..whole], &mut x[..whole], &mut y[..whole], &mut curvatures[..whole]);
+    // The rest with as many others, so that all loops are of vectors.
+    let (rest, [mut b, mut u, mut v, mut w]) = (x.len() - whole, [[E::zero(); LANES]; 4]);
+    if rest > 0 {
+        b[..rest].copy_from_slice(&bias[whole..]);
+        u[..rest].copy_from_slice(&x[whole..]);
+        each::<E, F>(&b, &mut u, &mut v, &mut w);
+        x[whole..].copy_from_slice(&u[..rest]);
+        y[whole..].copy_from_slice(&v[..rest]);
+        curvatures[whole..].copy_from_slice(&w[..rest]);
+    }
+}
+
+#[inline(always)]
+fn each<E: Number, F: Form>(bias: &[E], x: &mut [E], y: &mut [E], curvatures: &mut [E]) {
+    for (((x, y), curvature), b) in x.iter_mut().zip(y).zip(curvatures).zip(bias) {
+        [*y, *x, *curvature] = F::derivatives(*x + *b);
     }
 }
 
 vectorised! {
-    /// `g_x = g_y f'(v)`, with what flows from tangents to values, or `g_x +=` that.
+    /// In place, from cotangents of the output those of the input.
     ///
     /// # Shapes
-    /// `(n, p)`: numbers of simulations and tangents. `x`: as [`smooth`] leaves it. `gy`, `gx`: alike.
-    pub(super) fn smooth_back<'a, E>(
-        rows: (usize, usize),
-        x: &'a [E],
-        gy: &'a [E],
-        gx: &'a mut [E],
-        accumulate: bool,
-    ) {
-        let (n, p) = rows;
+    /// `x`: as [`smooth`] leaves it. `cotangents`: alike.
+    pub(super) fn smooth_back<'a, E>(n: usize, p: usize, x: &'a [E], cotangents: &'a mut [E]) {
         let n_values = n_values(n, p, x.len());
-        let ((slopes, bends), (gy_values, gy_tangents)) = (x.split_at(n_values), gy.split_at(n_values));
-        let (gx_values, gx_tangents) = gx.split_at_mut(n_values);
-        for block in Blocks::new(n, n_values) {
-            let range = block.values();
-            let (slopes, gx_values) = (&slopes[range.clone()], &mut gx_values[range.clone()]);
-            multiply(slopes, &gy_values[range], gx_values, accumulate);
-            let rows = slopes.chunks_exact(block.columns).zip(gx_values.chunks_exact_mut(block.columns));
-            for (row, (slopes, gx_values)) in rows.enumerate() {
+        let ((slopes, bends), (g_values, g_tangents)) = (x.split_at(n_values), cotangents.split_at_mut(n_values));
+        for block in Blocks::new(n, n_values, 1) {
+            let (slopes, g_values) = (&slopes[block.values()], &mut g_values[block.values()]);
+            g_values.iter_mut().zip(slopes).for_each(|(g, slope)| *g = *slope * *g);
+            let rows = block.rows(slopes).zip(g_values.chunks_exact_mut(block.columns));
+            for (row, (slopes, g_values)) in rows.enumerate() {
                 for a in 0..p {
                     let range = block.tangents(row, a, p);
-                    let (bends, gy) = (&bends[range.clone()], &gy_tangents[range.clone()]);
-                    for ((gx, bend), gy) in gx_values.iter_mut().zip(bends).zip(gy) {
-                        *gx += *bend * *gy;
+                    let tangents = g_tangents[range.clone()].iter_mut().zip(&bends[range]);
+                    for (((g, bend), g_value), slope) in tangents.zip(&mut *g_values).zip(slopes) {
+                        *g_value += *bend * *g;
+                        *g = *slope * *g;
                     }
-                    multiply(slopes, gy, &mut gx_tangents[range], accumulate);
                 }
             }
         }
-    }
-}
-
-/// `to = a b`, or `to += a b`.
-#[inline(always)]
-fn multiply<E: Number>(a: &[E], b: &[E], to: &mut [E], accumulate: bool) {
-    let products = to.iter_mut().zip(a).zip(b);
-    if accumulate {
-        products.for_each(|((to, &a), &b)| *to += a * b);
-    } else {
-        products.for_each(|((to, &a), &b)| *to = a * b);
     }
 }
 
@@ -169,6 +154,11 @@ impl Block {
         start..start + self.len()
     }
 
+    /// Its rows of numbers that lie as its values do.
+    fn rows<'a, E>(&self, numbers: &'a [E]) -> std::slice::ChunksExact<'a, E> {
+        numbers.chunks_exact(self.columns)
+    }
+
     /// Where tangent `a` of `p` of one of its rows is in `(n, p, F)`.
     fn tangents(&self, row: usize, a: usize, p: usize) -> std::ops::Range<usize> {
         let start = ((self.first_row + row) * p + a) * self.width + self.first_column;
@@ -176,18 +166,23 @@ impl Block {
     }
 }
 
-/// The blocks of `n` rows.
+/// The blocks of `n` rows, none of which goes on where what is repeated in a row begins anew.
+#[derive(Clone, Copy)]
 struct Blocks {
     n: usize,
     next: Block,
+    /// Columns that are repeated.
+    period: usize,
 }
 
 impl Blocks {
-    fn new(n: usize, n_values: usize) -> Self {
+    fn new(n: usize, n_values: usize, period: usize) -> Self {
         let width = n_values / n.max(1);
         let n = if width == 0 { 0 } else { n };
-        let (rows, columns) = (BLOCK / width.clamp(1, BLOCK), width.min(BLOCK));
-        Blocks { n, next: Block { first_row: 0, first_column: 0, rows, columns, width } }
+        // Of a short period a block has several.
+        let most = if period < BLOCK { BLOCK / period * period } else { BLOCK };
+        let (rows, columns) = (BLOCK / width.clamp(1, BLOCK), width.min(most));
+        Blocks { n, next: Block { first_row: 0, first_column: 0, rows, columns, width }, period }
     }
 }
 
@@ -201,7 +196,10 @@ impl Iterator for Blocks {
             return None;
         }
         let rows = next.rows.min(self.n - next.first_row);
-        let columns = next.columns.min(next.width - next.first_column);
+        let mut columns = next.columns.min(next.width - next.first_column);
+        if self.period > BLOCK {
+            columns = columns.min(self.period - next.first_column % self.period);
+        }
         let block = Block { rows, columns, ..*next };
         next.first_column += columns;
         if next.first_column == next.width {
@@ -235,8 +233,8 @@ mod tests {
         let numbers: Vec<f64> = (0..n * (1 + p) * width).map(|i| f64::from(i as u32 % 97) / 20.0 - 0.9).collect();
         for f in Activation::ALL.into_iter().filter(|f| !f.is_piecewise_linear()) {
             let [mut x, mut x_defined, mut y, mut y_defined] = [(); 4].map(|()| numbers.clone());
-            run(f, Smooth { n, p, bias: &[], x: &mut x, y: &mut y });
-            f.visit(Defined(Smooth { n, p, bias: &[], x: &mut x_defined, y: &mut y_defined }));
+            run(f, Smooth { n, p, bias: &[0.5], x: &mut x, y: &mut y });
+            f.visit(Defined(Smooth { n, p, bias: &[0.5], x: &mut x_defined, y: &mut y_defined }));
             approx::assert_relative_eq!(&y[..], &y_defined[..], max_relative = 1e-14);
             approx::assert_relative_eq!(&x[..], &x_defined[..], max_relative = 1e-12, epsilon = 1e-13);
         }
@@ -244,10 +242,14 @@ mod tests {
 
     #[test]
     fn blocks_cover_all_values_once() {
-        for (n, width) in [(0, 5), (3, 0), (7, 1), (5, 100), (2, 256), (3, 257), (2, 1000)] {
+        for (n, width, period) in
+            [(0, 5, 1), (3, 0, 1), (7, 1, 1), (5, 100, 50), (2, 256, 256), (3, 257, 257), (2, 1000, 500), (2, 900, 9)]
+        {
             let mut end = 0;
-            for block in Blocks::new(n, n * width) {
+            for block in Blocks::new(n, n * width, period) {
                 assert_eq!(block.values().start, end);
+                let first = block.first_column % period;
+                assert!(if period > BLOCK { first + block.columns <= period } else { first == 0 });
                 assert!((1..=BLOCK).contains(&block.len()) && (block.rows == 1 || block.columns == width));
                 end = block.values().end;
             }
