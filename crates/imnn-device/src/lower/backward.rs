@@ -74,12 +74,8 @@ impl<E: Element> Lowering<'_, E> {
                 }
             }
             StepOp::Smooth(Pointwise { activation, .. }) => {
-                let [x, gy, gx] = [self.saved(from.buffer), gy, gx].map(Argument::Numbers);
-                self.launch(
-                    "smooth_backward",
-                    n * size,
-                    &[activation_code(*activation), count(p), count(size), x, gy, gx, add],
-                );
+                let [x, g] = [self.saved(from.buffer), gy].map(Argument::Numbers);
+                self.launch("smooth_backward", n * size, &[activation_code(*activation), count(p), count(size), x, g]);
             }
             StepOp::MaxPool(MaxPool { windows, indices }) => {
                 let run = run(channels, [gx; 2]);
@@ -119,7 +115,8 @@ impl<E: Element> Lowering<'_, E> {
             StepOp::Copy | StepOp::Add => {
                 self.copy(gy.from(to.channel), to.ld, gx, channels, (gx.len, channels), step.accumulate);
             }
-            StepOp::Linear(_) => {}
+            // Those of pools are not among the steps of a plan for cards.
+            StepOp::Linear(_) | StepOp::Pooled(_) => {}
         }
     }
 

@@ -73,10 +73,7 @@ impl Builder {
 
     /// Decides which gradients are needed, and gives every buffer its slots.
     pub(super) fn finish<E: Number>(mut self, output: usize, n_weights: usize) -> Plan<E> {
-        let mut needed = vec![false; self.sizes.len()];
-        for step in &self.steps {
-            needed[step.output.buffer] |= matches!(step.op, StepOp::Linear(_)) || needed[step.input.buffer];
-        }
+        let needed = std::mem::take(&mut self.needed);
         self.transpose(&needed, true);
         let n_folded = self.derived;
         self.transpose(&needed, false);
@@ -126,7 +123,7 @@ impl Builder {
                 }
             })
             .collect();
-        let piecewise_linear = !self.steps.iter().any(|step| matches!(step.op, StepOp::Smooth(_)));
+        let piecewise_linear = !self.steps.iter().any(|step| matches!(step.op, StepOp::Smooth(_) | StepOp::Pooled(_)));
         Plan {
             steps: self.steps,
             buffers,

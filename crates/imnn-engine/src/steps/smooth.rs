@@ -82,7 +82,32 @@ impl<E: Number> Pass for Smooth<'_, E> {
     }
 }
 
-/// `f(x + bias)`, its slopes in the place of `x`, and its curvatures.
+/// `y = f(x + bias)` for a bias that is repeated, slopes in the place of `x`, and curvatures.
+pub(super) fn derive<E: Number>(f: Activation, bias: &[E], x: &mut [E], y: &mut [E], curvatures: &mut [E]) {
+    run(f, Derive { bias, x, y, curvatures });
+}
+
+/// [`derive`].
+struct Derive<'a, E> {
+    bias: &'a [E],
+    x: &'a mut [E],
+    y: &'a mut [E],
+    curvatures: &'a mut [E],
+}
+
+impl<E: Number> Pass for Derive<'_, E> {
+    #[inline(always)]
+    fn run<F: Form>(self) {
+        let mut tile = [E::zero(); TILE];
+        let bias = repeated(self.bias, &mut tile);
+        let numbers = self.x.chunks_mut(bias.len()).zip(self.y.chunks_mut(bias.len()));
+        for ((x, y), curvatures) in numbers.zip(self.curvatures.chunks_mut(bias.len())) {
+            derivatives::<E, F>(&bias[..x.len()], x, y, curvatures);
+        }
+    }
+}
+
+/// The same for as many numbers as there are biases.
 #[inline(always)]
 fn derivatives<E: Number, F: Form>(bias: &[E], x: &mut [E], y: &mut [E], curvatures: &mut [E]) {
     let whole = x.len() / LANES * LANES;
