@@ -1,7 +1,7 @@
 //! The kinds of steps, and how the primitives of a network become steps.
 
 use super::simplify::simplify;
-use super::{Composed, Gather, MIN_ROWS, Plan, Slot, Transposed, View, block_rows};
+use super::{Columns, Composed, Gather, MIN_ROWS, Plan, Slot, Transposed, View, block_rows};
 use crate::steps::pooled::tile_len;
 use imnn_compute::narrow::NARROW;
 use imnn_compute::{Number, matrix};
@@ -118,25 +118,15 @@ pub struct Pointwise {
 #[derive(Debug)]
 pub struct Pooled {
     /// The windows.
-    pub gather: Gather,
-    /// W, `(k, g)`.
+    pub columns: Columns,
+    /// W and b, `(k + 1, g)`.
     pub weight: Slot,
-    /// b, `(g)`.
-    pub bias: Slot,
     /// The function.
     pub activation: Activation,
     /// The buffer of the sums, `(k + 1, g)`.
     pub sums: usize,
     /// Positions of a tile.
     pub tile: usize,
-}
-
-impl Pooled {
-    /// The numbers of the patches of a row at these positions.
-    pub(crate) fn patches(&self, row: usize, positions: Range<usize>) -> Range<usize> {
-        let first = row * self.gather.windows().n_outputs();
-        first + positions.start..first + positions.end
-    }
 }
 
 /// A plan half built.
@@ -249,23 +239,19 @@ impl Builder {
         else {
             return None;
         };
-        let (shape, k, g) = (linear.output, windows.n_taps * linear.input.channels, linear.output.channels);
+        let (shape, g) = (linear.output, linear.output.channels);
         let suits = self.pools && !self.needed[at.buffer] && !activation.is_piecewise_linear() && g >= NARROW;
         let in_a_row = [pointwise.output, mean.input] == [shape; 2] && (target.is_none() || !after.is_empty());
-        if !(suits && in_a_row && covers_all(all)) {
+        if !(suits && in_a_row && covers_all(all) && weights.weight.end == weights.bias.start) {
             return None;
         }
+        let columns = Columns::new(windows, linear.input.channels);
+        let k = columns.width() + 1;
         let tile = (TILE / (2 * k + 3 * g)).clamp(MIN_ROWS, MIN_ROWS.max(shape.positions));
         self.patches = self.patches.max(tile_len(tile, k, g));
-        let Affine { weight, bias } = weights.clone();
-        let pooled = Pooled {
-            gather: Gather::new(windows.clone(), linear.input.channels),
-            weight: Slot::own(weight),
-            bias: Slot::own(bias),
-            activation,
-            sums: self.buffer(Shape { positions: k + 1, channels: g }).buffer,
-            tile,
-        };
+        let weight = Slot::own(weights.weight.start..weights.bias.end);
+        let sums = self.buffer(Shape { positions: k, channels: g }).buffer;
+        let pooled = Pooled { columns, weight, activation, sums, tile };
         Some(self.step(StepOp::Pooled(pooled), at, mean.output, None))
     }
 

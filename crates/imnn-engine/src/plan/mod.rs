@@ -4,6 +4,7 @@ mod build;
 mod simplify;
 mod slots;
 
+pub use crate::steps::columns::Columns;
 pub use crate::steps::compose::Composed;
 pub use crate::steps::gather::Gather;
 pub use build::{LinearStep, MaxPool, Pointwise, Pooled, Step, StepOp};

@@ -1,6 +1,7 @@
 //! The kinds of steps, a file each with its rules, forward and backward together; and the passes, step by step.
 
 mod bias;
+pub(crate) mod columns;
 mod combine;
 pub(crate) mod compose;
 mod copy;
