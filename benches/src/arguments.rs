@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use serde::Serialize;
+use clap::{Args, Parser, Subcommand};
 
 use crate::Outcome;
 use crate::peers::{Peer, Program};
@@ -88,9 +87,9 @@ pub enum Worker {
         set: PathBuf,
         #[arg(long)]
         threads: usize,
-        /// Where the simulations are meanwhile
-        #[arg(long, value_enum)]
-        source: From,
+        /// Read them from their files again in every pass
+        #[arg(long)]
+        streamed: bool,
     },
 }
 
@@ -106,9 +105,6 @@ pub struct Streaming {
     /// With --stream: keep the data set, for the next time
     #[arg(long, requires = "stream")]
     pub keep: bool,
-    /// With --stream: also read in advance always, and never, in place of where reading is slow
-    #[arg(long, requires = "stream")]
-    pub prefetch: bool,
 }
 
 impl Arguments {
@@ -200,18 +196,4 @@ mod tests {
             ]
         );
     }
-}
-
-/// Where simulations are while a network is trained on them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum From {
-    /// In memory.
-    Memory,
-    /// In files, read in advance where reading is slow.
-    Files,
-    /// In files, read in advance always.
-    FilesAhead,
-    /// In files, never read in advance.
-    FilesPlain,
 }

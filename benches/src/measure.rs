@@ -27,6 +27,8 @@ pub struct Effort {
 pub struct Measured {
     /// What the program calls itself.
     pub program: String,
+    /// Whether it is ours as users run it, with which the others are compared.
+    pub ours: bool,
     /// Its number of threads, where we chose it.
     pub threads: Option<usize>,
     /// Milliseconds per iteration, one value per turn.
@@ -34,6 +36,8 @@ pub struct Measured {
     pub peak_bytes: Option<u64>,
     /// Seconds from the start of the process to the end of the first iteration, one value per start.
     pub first_iteration_s: Series,
+    /// Bytes that an iteration moves in the memory of a card, about; counted for ours only.
+    pub moved: Option<u64>,
 }
 
 /// What was measured of one workload, in one run.
@@ -43,11 +47,15 @@ pub struct Record {
     pub of: Workload,
     /// Operations of an iteration, done plainly.
     pub flops: u64,
-    /// Operations per second of matrix products on as many threads as ours has, one value per turn and program of ours.
-    pub sgemm: Vec<Series>,
-    /// Ours: one entry per number of threads.
-    pub ours: Vec<Measured>,
-    pub peers: Vec<Measured>,
+    /// Operations per second of large matrix products: on as many threads as each of our programs has, one value per turn; or
+    /// on a card in the same precision.
+    pub products: Vec<Series>,
+    /// Bytes per second of large copies on a card.
+    pub bandwidth: Series,
+    /// Ours, one for each number of threads, then the peers.
+    pub programs: Vec<Measured>,
+    /// Peers that did not run, and why.
+    pub failed: Vec<String>,
 }
 
 impl Effort {
@@ -64,14 +72,38 @@ impl Effort {
 }
 
 impl Record {
-    /// Operations per second of our program `k`.
+    /// Nothing measured yet, beside products on so many numbers of threads.
+    pub fn new(workload: &Workload, n_products: usize) -> Outcome<Self> {
+        Ok(Record {
+            workload: workload.name(),
+            of: *workload,
+            flops: workload.flops()?,
+            products: vec![Series::default(); n_products],
+            bandwidth: Series::default(),
+            programs: vec![],
+            failed: vec![],
+        })
+    }
+
+    /// Operations per second of program `k`.
     pub fn rate(&self, k: usize) -> f64 {
-        self.flops as f64 / (self.ours[k].ms.median() * 1e-3)
+        self.flops as f64 / (self.programs[k].ms.median() * 1e-3)
     }
 
     /// What share of the rate of matrix products that is.
     pub fn share(&self, k: usize) -> f64 {
-        self.rate(k) / self.sgemm[k].median()
+        self.rate(k) / self.products[k.min(self.products.len() - 1)].median()
+    }
+
+    /// Bytes per second that program `k` moves, and which share of the bandwidth that is.
+    pub fn traffic(&self, k: usize) -> Option<[f64; 2]> {
+        let rate = self.programs[k].moved? as f64 / (self.programs[k].ms.median() * 1e-3);
+        Some([rate, rate / self.bandwidth.median()])
+    }
+
+    /// How much longer than ours, on the first number of threads, an iteration takes in a peer.
+    pub fn ratio(&self, k: usize) -> Option<f64> {
+        (!self.programs[k].ours).then(|| self.programs[k].ms.median() / self.programs[0].ms.median())
     }
 }
 
@@ -90,26 +122,23 @@ pub fn measure(workload: &Workload, thread_counts: &[usize], peers: &[Peer], eff
             let label = format!("{} by {:?}", workload.name(), peer.program);
             let mut process = Process::start(&label, &mut command)?;
             process.tune(effort.turn() * peer.patience())?;
-            programs.push(Program::new(process, None));
+            programs.push(Program::new(process, false, None));
             rest();
         }
     }
-    let mut sgemm = vec![Series::default(); thread_counts.len()];
+    let mut record = Record::new(workload, thread_counts.len())?;
     for _ in 0..effort.rounds {
-        for (rates, &threads) in sgemm.iter_mut().zip(thread_counts) {
+        for (rates, &threads) in record.products.iter_mut().zip(thread_counts) {
             rest();
             rates.push(sgemm::rate(threads, effort.turn() / 4));
         }
         for program in &mut programs {
             rest();
-            let ms = program.process.sample()?;
-            program.measured.ms.push(ms);
+            program.turn()?;
         }
     }
-    let mut measured = programs.into_iter().map(Program::end);
-    let ours = measured.by_ref().take(thread_counts.len()).collect();
-    let (name, of, flops) = (workload.name(), *workload, workload.flops()?);
-    Ok(Record { workload: name, of, flops, sgemm, ours, peers: measured.collect() })
+    record.programs = programs.into_iter().map(Program::end).collect();
+    Ok(record)
 }
 
 /// The numbers of threads whose times are compared; one only on a machine that has no more.
@@ -126,15 +155,23 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    pub(crate) fn new(process: Process, threads: Option<usize>) -> Self {
-        let first_iteration_s = [process.first_iteration].into_iter().collect();
+    pub(crate) fn new(process: Process, ours: bool, threads: Option<usize>) -> Self {
         let program = process.name.clone();
-        let measured = Measured { program, threads, ms: Series::default(), peak_bytes: None, first_iteration_s };
-        Program { process, measured }
+        let first_iteration_s = [process.first_iteration].into_iter().collect();
+        let (ms, peak_bytes, moved) = Default::default();
+        Program { process, measured: Measured { program, ours, threads, ms, peak_bytes, first_iteration_s, moved } }
+    }
+
+    /// Lets it train for a turn.
+    pub(crate) fn turn(&mut self) -> Outcome {
+        let ms = self.process.sample()?;
+        self.measured.ms.push(ms);
+        Ok(())
     }
 
     pub(crate) fn end(self) -> Measured {
-        Measured { peak_bytes: self.process.peak_memory(), ..self.measured }
+        let moved = self.process.moved().filter(|&bytes| bytes > 0);
+        Measured { peak_bytes: self.process.peak_memory(), moved, ..self.measured }
     }
 }
 
@@ -142,7 +179,7 @@ impl Program {
 fn start_ours(workload: &Workload, threads: usize, effort: Effort) -> Outcome<Program> {
     let label = format!("{} on {threads} threads", workload.name());
     let mut command = ours(&std::env::current_exe()?, workload, threads);
-    let mut program = Program::new(Process::start(&label, &mut command)?, Some(threads));
+    let mut program = Program::new(Process::start(&label, &mut command)?, true, Some(threads));
     for _ in 1..effort.starts {
         if program.process.first_iteration > 1.0 {
             break;
@@ -150,7 +187,7 @@ fn start_ours(workload: &Workload, threads: usize, effort: Effort) -> Outcome<Pr
         let mut first = std::mem::take(&mut program.measured.first_iteration_s);
         drop(program);
         rest();
-        program = Program::new(Process::start(&label, &mut command)?, Some(threads));
+        program = Program::new(Process::start(&label, &mut command)?, true, Some(threads));
         first.push(program.process.first_iteration);
         program.measured.first_iteration_s = first;
     }

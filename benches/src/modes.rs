@@ -1,12 +1,10 @@
 //! What the command line asks for.
 
-use std::path::Path;
-
-use crate::arguments::{Arguments, From, Worker};
+use crate::arguments::{Arguments, Worker};
 use crate::card::{self, Card};
 use crate::machine::{Machine, threads};
 use crate::measure::{Effort, measure, scaling_threads};
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::stream::{self, DataSet};
 use crate::workload::Workload;
 use crate::{Outcome, worker};
@@ -16,10 +14,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
     match &arguments.worker {
         Some(Worker::Worker { workload, cuda: true, tf32, memory, .. }) => run_on_card(workload, *tf32, *memory),
         Some(Worker::Worker { workload, threads, dfdx, .. }) => run_worker(workload, *threads, *dfdx),
-        Some(Worker::Stream { set, threads, source }) => run_streamed(set, *threads, *source),
+        Some(Worker::Stream { set, threads, streamed }) => {
+            worker::run(stream::imnn(&DataSet::within(set)?, *threads, *streamed)?, "cpu", "")
+        }
         None if arguments.stream => run_stream(arguments),
-        None if arguments.cuda => run_cuda(arguments),
-        None => run_cpu(arguments),
+        None => run_workloads(arguments),
     }
 }
 
@@ -36,10 +35,6 @@ fn named(name: &str) -> Outcome<Workload> {
     Workload::named(name).ok_or_else(|| format!("no workload is called `{name}`").into())
 }
 
-fn run_streamed(folder: &Path, threads: usize, source: From) -> Outcome {
-    worker::run(stream::imnn(&DataSet::within(folder)?, threads, source)?, "cpu", "")
-}
-
 fn run_stream(arguments: &Arguments) -> Outcome {
     let report = stream::measure(&arguments.streaming, arguments.quick)?;
     match arguments.json {
@@ -49,24 +44,9 @@ fn run_stream(arguments: &Arguments) -> Outcome {
     Ok(())
 }
 
-fn run_cuda(arguments: &Arguments) -> Outcome {
+fn run_workloads(arguments: &Arguments) -> Outcome {
     let workloads = arguments.workloads()?;
-    let (card, peers) = (Card::first()?, arguments.peers()?);
-    let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
-    let mut report = card::Report { machine: Machine::this(), card, effort, records: vec![] };
-    for (k, workload) in workloads.iter().enumerate() {
-        eprintln!("{}/{} {}", k + 1, workloads.len(), workload.name());
-        report.records.push(card::measure(workload, &peers, arguments.tf32, effort)?);
-    }
-    match arguments.json {
-        true => println!("{}", report.json()?),
-        false => print!("{}\n{}", report.head(), report.table()),
-    }
-    report.all_ran()
-}
-
-fn run_cpu(arguments: &Arguments) -> Outcome {
-    let workloads = arguments.workloads()?;
+    let card = if arguments.cuda { Some(Card::first()?) } else { None };
     let peers = arguments.peers()?;
     let thread_counts = if arguments.scaling { scaling_threads() } else { vec![threads()] };
     let effort = match (arguments.quick, arguments.memory) {
@@ -74,20 +54,23 @@ fn run_cpu(arguments: &Arguments) -> Outcome {
         (_, true) => Effort::FEW,
         _ => Effort::FULL,
     };
-    let mut report = Report { machine: Machine::this(), effort, records: vec![] };
+    let mut report = Report { machine: Machine::this(), card, effort, records: vec![] };
     for (k, workload) in workloads.iter().enumerate() {
         eprintln!("{}/{} {}", k + 1, workloads.len(), workload.name());
-        report.records.push(measure(workload, &thread_counts, &peers, effort)?);
+        report.records.push(match arguments.cuda {
+            true => card::measure(workload, &peers, arguments.tf32, effort)?,
+            false => measure(workload, &thread_counts, &peers, effort)?,
+        });
     }
-    if arguments.json {
-        println!("{}", report.json()?);
-        return Ok(());
-    }
-    let table = match (arguments.scaling, arguments.memory) {
-        (true, _) => report.scaling(),
-        (_, true) => report.memory(),
-        _ => report.times(),
+    let columns = match arguments {
+        Arguments { cuda: true, .. } => report::ON_CARD,
+        Arguments { scaling: true, .. } => report::SCALING,
+        Arguments { memory: true, .. } => report::MEMORY,
+        _ => report::TIMES,
     };
-    print!("{}\n{table}", report.head());
-    Ok(())
+    match arguments.json {
+        true => println!("{}", report.json()?),
+        false => print!("{}\n{}", report.head(), report.table(columns)),
+    }
+    report.all_ran()
 }

@@ -1,11 +1,11 @@
 //! The rate at which this machine multiplies matrices of f32: the yardstick.
 
-#![allow(unsafe_code)]
-
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use imnn_compute::matrix::{self, Matrix, MatrixMut};
 
 /// Rows, inner size and columns: what a microbatch of the dense network multiplies, more rows at once, and a large square.
 const SHAPES: [[usize; 3]; 3] = [[384, 128, 128], [1024, 128, 128], [1024, 1024, 1024]];
@@ -42,34 +42,8 @@ fn rate_of([m, k, n]: [usize; 3], threads: usize, turn: Duration) -> f64 {
 }
 
 /// `product = lhs rhs` on the calling thread, all row-major.
-fn multiply(lhs: &[f32], rhs: &[f32], product: &mut [f32], [m, k, n]: [usize; 3]) {
-    assert!(lhs.len() == m * k && rhs.len() == k * n && product.len() == m * n);
-    let (k_stride, n_stride) = (k as isize, n as isize);
-    // SAFETY: column strides are 1 and row strides the row lengths, so that the elements reached from each pointer are
-    // exactly those of its slice, by the assertion above; `product` is borrowed mutably and overlaps neither factor.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            product.as_mut_ptr(),
-            1,
-            n_stride,
-            false,
-            lhs.as_ptr(),
-            1,
-            k_stride,
-            rhs.as_ptr(),
-            1,
-            n_stride,
-            0.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
-    }
+fn multiply(lhs: &[f32], rhs: &[f32], to: &mut [f32], [m, k, n]: [usize; 3]) {
+    matrix::product(MatrixMut::new(to, m, n, n), false, Matrix::new(lhs, m, k, k), Matrix::new(rhs, k, n, n));
 }
 
 #[cfg(test)]

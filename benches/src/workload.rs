@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imnn::data::{Arrays, OnTheFly, simulate_exact, simulate_numerical};
+use imnn::data::{OnTheFly, Source, simulate_exact, simulate_numerical};
 use imnn::device::{Aggregator, Cpu, Cuda, Device};
 use imnn::fit::Imnn;
 use imnn::models::{Activation, Adam, Model, Network};
@@ -288,23 +288,17 @@ impl Workload {
         device: impl Device<f32> + 'static,
     ) -> Outcome<Imnn<f32>> {
         let n = self.n_s;
-        let (training, validation) = (Key::new(3), Key::new(4));
-        let exact = |key| -> Outcome<Arrays<f32>> { Ok(simulate_exact(&simulator, &theta, n, n, key)?) };
-        let numerical =
-            |key| -> Outcome<Arrays<f32>> { Ok(simulate_numerical(&simulator, &theta, &[0.1, 0.1], n, n, key)?) };
-        let mut builder =
-            Imnn::builder(self.network()).theta_fid(theta).device(device).optimiser(Adam::new(1e-3)?).key(Key::new(0));
-        builder = match self.feed {
-            Feed::Fly => builder.training(OnTheFly::new(simulator.clone(), &theta, n, n)?),
-            Feed::Exact => builder.training(exact(training)?),
-            Feed::Numerical => builder.training(numerical(training)?),
+        let source = |key| -> Outcome<Box<dyn Source<f32>>> {
+            Ok(match self.feed {
+                Feed::Fly => Box::new(OnTheFly::new(simulator.clone(), &theta, n, n)?),
+                Feed::Exact => Box::new(simulate_exact::<f32, _>(&simulator, &theta, n, n, key)?),
+                Feed::Numerical => Box::new(simulate_numerical::<f32, _>(&simulator, &theta, &[0.1, 0.1], n, n, key)?),
+            })
         };
+        let builder = Imnn::builder(self.network()).theta_fid(theta).device(device).optimiser(Adam::new(1e-3)?);
+        let mut builder = builder.key(Key::new(0)).training(source(Key::new(3))?);
         if self.validated {
-            builder = match self.feed {
-                Feed::Fly => builder.validation(OnTheFly::new(simulator.clone(), &theta, n, n)?),
-                Feed::Exact => builder.validation(exact(validation)?),
-                Feed::Numerical => builder.validation(numerical(validation)?),
-            };
+            builder = builder.validation(source(Key::new(4))?);
         }
         Ok(builder.build()?)
     }

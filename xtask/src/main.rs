@@ -14,7 +14,6 @@ mod check;
 mod cuda;
 mod demo;
 mod golden;
-mod gpu;
 mod gpu_check;
 mod lines;
 mod process;

@@ -6,19 +6,11 @@ use std::process::Command;
 use crate::process::{Failure, Outcome, cargo, run as run_command, succeeds};
 use crate::workspace;
 
-const HELP: &str = "\
-cargo xtask python [--skip-missing]
-
-Installs tensorflow, imnn, h5py, hdf5plugin and numpy into target/python (or takes the interpreter that IMNN_PYTHON
-names), and reads files of theirs here and ours there. With --skip-missing packages that cannot be installed are
-no failure.
-";
-
 pub fn run(arguments: &[String]) -> Outcome {
     let skip = match arguments {
         [] => false,
         [flag] if flag == "--skip-missing" => true,
-        _ => return Err(Failure::usage(HELP)),
+        _ => return Err(Failure::usage("python takes `--skip-missing` or nothing")),
     };
     let python = match interpreter() {
         Ok(python) => python,
@@ -63,13 +55,9 @@ fn interpreter() -> Outcome<PathBuf> {
     if !succeeds(Command::new(&python).args(["-c", "import tensorflow, h5py, hdf5plugin"])) {
         run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
         let requirements = workspace::root().join("crates/imnn-data/tests/python/requirements.txt");
-        let pip = || {
-            let mut command = Command::new(&python);
-            command.args(["-m", "pip", "install", "--quiet"]);
-            command
-        };
-        run_command(pip().arg("-r").arg(requirements))?;
-        run_command(pip().args(["--no-deps", "imnn==0.3.2"]))?;
+        for (option, packages) in [("-r", requirements.as_os_str()), ("--no-deps", "imnn==0.3.2".as_ref())] {
+            run_command(Command::new(&python).args(["-m", "pip", "install", "--quiet", option]).arg(packages))?;
+        }
     }
     Ok(python)
 }

@@ -8,7 +8,7 @@ use crate::process::{Failure, Outcome, cargo, output, run as run_command};
 use crate::{setup, workspace};
 
 /// The crates with unsafe code: `matrix.rs` of imnn-compute calls `gemm`, its `threads/pool.rs` lends a borrow to threads;
-/// the bytes of numbers go to GPUs in imnn-device.
+/// imnn-device calls the libraries of NVIDIA, and in tests kernels that are compiled for the host.
 const CRATES: [&str; 2] = ["imnn-compute", "imnn-device"];
 
 pub fn run(arguments: &[String]) -> Outcome {

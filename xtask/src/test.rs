@@ -1,7 +1,7 @@
 //! `cargo xtask test`: all tests, those of the crate outside the workspace and of additions to the sources included.
 
 use crate::process::{Outcome, cargo, run as run_command};
-use crate::{addition, setup};
+use crate::{addition, setup, workspace};
 
 pub fn run(arguments: &[String]) -> Outcome {
     setup::run()?;
@@ -17,9 +17,5 @@ pub fn run(arguments: &[String]) -> Outcome {
 /// The crate that shows that `imnn-stats` can be used alone. Its outputs stay inside ours.
 fn standalone() -> Outcome {
     let manifest = ["--manifest-path", "tests/standalone/Cargo.toml"];
-    let target = match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(target) => std::path::PathBuf::from(target).join("standalone"),
-        None => "target/standalone".into(),
-    };
-    run_command(cargo(&["test"]).args(manifest).arg("--target-dir").arg(target))
+    run_command(cargo(&["test"]).args(manifest).arg("--target-dir").arg(workspace::target().join("standalone")))
 }

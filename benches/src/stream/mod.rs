@@ -8,8 +8,7 @@ mod data;
 use std::fmt::{Display, Formatter};
 use std::process::Command;
 
-use clap::ValueEnum;
-use imnn::data::{Prefetch, Streaming};
+use imnn::data::Streaming;
 use imnn::device::Cpu;
 use imnn::fit::Imnn;
 use imnn::models::{Adam, Padding, conv, dense, global_avg_pool, leaky_relu, serial};
@@ -20,7 +19,7 @@ use serde_json::json;
 pub use data::DataSet;
 
 use crate::Outcome;
-use crate::arguments::{From, Streaming as Options};
+use crate::arguments::Streaming as Options;
 use crate::machine::{Machine, threads};
 use crate::process::Process;
 use crate::series::Series;
@@ -35,26 +34,6 @@ const LIMIT: u64 = 800_000_000;
 /// The speed promised, of that in memory.
 const SHARE: f64 = 0.7;
 
-impl From {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Memory => "in memory",
-            Self::Files => "streamed",
-            Self::FilesAhead => "streamed, always in advance",
-            Self::FilesPlain => "streamed, never in advance",
-        }
-    }
-
-    fn prefetch(self) -> Option<Prefetch> {
-        match self {
-            Self::Memory => None,
-            Self::Files => Some(Prefetch::Auto),
-            Self::FilesAhead => Some(Prefetch::Always),
-            Self::FilesPlain => Some(Prefetch::Never),
-        }
-    }
-}
-
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     machine: Machine,
@@ -68,13 +47,14 @@ pub struct Report {
 
 #[derive(Clone, Debug, Serialize)]
 struct Record {
-    source: From,
+    /// From files; else in memory.
+    streamed: bool,
     ms: Series,
     peak_bytes: Option<u64>,
 }
 
 /// The IMNN that is trained: three small convolutions, so that reading is a good part of the work.
-pub fn imnn(set: &DataSet, threads: usize, source: From) -> Outcome<Imnn<f32>> {
+pub fn imnn(set: &DataSet, threads: usize, streamed: bool) -> Outcome<Imnn<f32>> {
     let convolve =
         |filters, kernel: usize, stride: usize| conv(filters, &[kernel, kernel], &[stride, stride], Padding::Circular);
     let network = serial([
@@ -91,14 +71,18 @@ pub fn imnn(set: &DataSet, threads: usize, source: From) -> Outcome<Imnn<f32>> {
     let device = Cpu::new(threads)?.with_memory(MEMORY - AHEAD);
     let builder =
         Imnn::builder(network).theta_fid(data::THETA).device(device).optimiser(Adam::new(1e-3)?).key(Key::new(0));
-    let builder = match source.prefetch() {
-        None => builder.training(set.files()?.load::<f32>()?),
-        Some(prefetch) => {
-            let streaming = Streaming { prefetch, ahead: AHEAD, ..Streaming::default() };
+    let builder = match streamed {
+        true => {
+            let streaming = Streaming { ahead: AHEAD, ..Streaming::default() };
             builder.training(set.files()?.open::<f32>(&streaming)?)
         }
+        false => builder.training(set.files()?.load::<f32>()?),
     };
     Ok(builder.build()?)
+}
+
+fn name(streamed: bool) -> &'static str {
+    if streamed { "streamed" } else { "in memory" }
 }
 
 /// Writes the data set, trains on it in turns, and removes it.
@@ -116,18 +100,13 @@ pub fn measure(options: &Options, quick: bool) -> Outcome<Report> {
 }
 
 fn measure_set(set: &DataSet, options: &Options, quick: bool) -> Outcome<Report> {
-    let mut sources = vec![From::Memory, From::Files];
-    if options.prefetch {
-        sources.extend([From::FilesAhead, From::FilesPlain]);
-    }
     let mut programs = vec![];
-    for source in sources {
-        eprintln!("first iteration {}", source.name());
+    for streamed in [false, true] {
+        eprintln!("first iteration {}", name(streamed));
         let mut command = Command::new(std::env::current_exe()?);
-        let name = source.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        command.arg("stream").arg(&options.folder);
-        command.args(["--threads", &threads().to_string(), "--source", &name]);
-        programs.push((Process::start(source.name(), &mut command)?, source, Series::default()));
+        command.arg("stream").arg(&options.folder).args(["--threads", &threads().to_string()]);
+        command.args(streamed.then_some("--streamed"));
+        programs.push((Process::start(name(streamed), &mut command)?, streamed, Series::default()));
     }
     // As many iterations as last a while in memory; all programs do the same.
     let (seconds, _) = run(&mut programs, 1)?[0];
@@ -143,20 +122,20 @@ fn measure_set(set: &DataSet, options: &Options, quick: bool) -> Outcome<Report>
     }
     let records = programs
         .into_iter()
-        .map(|(process, source, ms)| Record { source, ms, peak_bytes: process.peak_memory() })
+        .map(|(process, streamed, ms)| Record { streamed, ms, peak_bytes: process.peak_memory() })
         .collect();
     let (simulations, bytes) = (set.n(), set.bytes());
     Ok(Report { machine: Machine::this(), simulations, bytes, memory: MEMORY, iterations, records })
 }
 
 /// A turn of each program, which have to come to the same det F.
-fn run(programs: &mut [(Process, From, Series)], iterations: usize) -> Outcome<Vec<(f64, Option<f64>)>> {
+fn run(programs: &mut [(Process, bool, Series)], iterations: usize) -> Outcome<Vec<(f64, Option<f64>)>> {
     let mut answers = vec![];
-    for (process, source, _) in programs {
+    for (process, streamed, _) in programs {
         let answer = process.run(iterations)?;
         let (_, expected) = *answers.first().unwrap_or(&answer);
         if answer.1.map(f64::to_bits) != expected.map(f64::to_bits) {
-            let (found, name) = (answer.1, source.name());
+            let (found, name) = (answer.1, name(*streamed));
             return Err(format!("{name}: det F is {found:?} where it is {expected:?} in memory").into());
         }
         answers.push(answer);
@@ -197,10 +176,9 @@ impl Display for Report {
         let mut table = Table::new(&heads);
         for record in &self.records {
             let (low, high) = record.ms.range();
-            let streamed = record.source != From::Memory;
-            let promise = |text: String| if streamed { text } else { String::new() };
+            let promise = |text: String| if record.streamed { text } else { String::new() };
             table.push(vec![
-                record.source.name().to_owned(),
+                name(record.streamed).to_owned(),
                 format!("{:.1}", record.ms.median()),
                 format!("{low:.1}-{high:.1}"),
                 format!("{:.0} %", 100.0 * self.share(record)),

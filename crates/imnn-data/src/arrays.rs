@@ -57,12 +57,7 @@ pub fn read_rows<E: Real>(path: &ArrayPath, n_rows: usize) -> Result<ArrayD<E>, 
 pub fn read_vector<E: Real>(path: &ArrayPath) -> Result<Vec<E>, DataError> {
     let array = read(path)?;
     if array.ndim() != 1 {
-        return Err(DataError::Shape {
-            label: path.to_string(),
-            found: array.shape().to_vec(),
-            expected: "one axis".to_owned(),
-            advice: "save it as np.ravel(x)".to_owned(),
-        });
+        return Err(DataError::shape(path, array.shape(), "one axis", "save it as np.ravel(x)"));
     }
     // One axis in row-major order: the elements as they are.
     Ok(array.into_iter().collect())

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use imnn_hdf5::Hdf5Error;
 use imnn_io::FileError;
-use imnn_io::npy::NpyError;
+use imnn_io::npy::{NpyError, Overflow};
 use imnn_io::npz::NpzError;
 use imnn_io::text::{keys, one_per, plural, saturating_product, tuple};
 use imnn_sim::SimError;
@@ -24,12 +24,6 @@ pub enum DataError {
         /// What else is there, starting with a separator; empty when nothing is.
         hint: String,
     },
-    /// The path is that of a folder.
-    #[error("{}: is a folder; give the path of a .npy file, or of one array of an archive as file.npz:key", path.display())]
-    Folder {
-        /// The path that was asked for.
-        path: PathBuf,
-    },
     /// The bytes are not those of a `.npy` file that can be read.
     #[error("{label}: {source}")]
     Npy {
@@ -43,51 +37,14 @@ pub enum DataError {
     File(#[from] FileError),
     /// A finite value of the file is beyond the range of the precision it is read in.
     #[error(
-        "{label}{index:?}: {value:e} is beyond the range of {precision}; use precision = \"f64\" or scale the data"
+        "{label}{:?}: {:e} is beyond the range of {}; use precision = \"f64\" or scale the data",
+        source.index, source.value, source.precision
     )]
     Overflow {
         /// The array: its file and key.
         label: String,
-        /// Where the first such value is.
-        index: Vec<usize>,
-        /// The value in the file.
-        value: f64,
-        /// The precision asked for.
-        precision: &'static str,
-    },
-    /// A `.npz` file cannot be read as a zip archive.
-    #[error("{}: {reason}", path.display())]
-    Archive {
-        /// The archive.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The archive has no array of that name.
-    #[error("{}: has no array `{key}`; {}", path.display(), keys(there))]
-    MissingKey {
-        /// The archive.
-        path: PathBuf,
-        /// The name asked for.
-        key: String,
-        /// The names it has.
-        there: Vec<String>,
-    },
-    /// The archive does not hold exactly one array, and none was named.
-    #[error("{}: name one array of the archive as {}:key; {}", path.display(), path.display(), keys(there))]
-    KeyNeeded {
-        /// The archive.
-        path: PathBuf,
-        /// The names it has.
-        there: Vec<String>,
-    },
-    /// A key was given for a file that is not an archive.
-    #[error("{}: holds one array, so `:{key}` names nothing; leave it out", path.display())]
-    KeyOfOneArray {
-        /// The `.npy` file.
-        path: PathBuf,
-        /// The key that was given.
-        key: String,
+        /// The value, and where it is.
+        source: Overflow,
     },
     /// The file is no longer what it was when it was opened.
     #[error("{label}: changed while it was being read; do not modify it during a run")]
@@ -95,38 +52,9 @@ pub enum DataError {
         /// The array: its file and key.
         label: String,
     },
-    /// Files of one pattern hold elements of different types.
-    #[error(
-        "{label} has elements of type {found}, expected {expected} as {first} has; the files of a pattern have to be alike"
-    )]
-    OtherDtype {
-        /// The file at fault.
-        label: String,
-        /// Its type.
-        found: String,
-        /// The file it is compared with.
-        first: String,
-        /// The type of that.
-        expected: String,
-    },
-    /// Simulations and those below and above do not belong together, by their number or their random seeds.
-    #[error("{reason}")]
-    Unmatched {
-        /// What is where and where not, and what to do.
-        reason: String,
-    },
-    /// An array that can only be read as a whole does not fit the memory.
-    #[error(
-        "{label}: is compressed, so it cannot be read a few rows at a time, and in memory it needs {needed} bytes where {allowed} are allowed; save it with np.savez in place of np.savez_compressed, convert it with `imnn data convert`, or allow more memory"
-    )]
-    Compressed {
-        /// The array: its file and key.
-        label: String,
-        /// The bytes that it takes in memory.
-        needed: usize,
-        /// The bytes that are allowed.
-        allowed: usize,
-    },
+    /// Simulations do not belong together, by their numbers or their random seeds, or cannot be used as asked.
+    #[error("{0}")]
+    Refused(String),
     /// An array has the wrong rank or shape.
     #[error("{label} has shape {}, expected {expected}: {advice}", tuple(found))]
     Shape {
@@ -139,29 +67,7 @@ pub enum DataError {
         /// What to do.
         advice: String,
     },
-    /// Two descriptions of the parameters disagree on how many there are.
-    #[error("{label} has {}, {} has {}", plural(*found, "parameter"), other, plural(*expected, "parameter"))]
-    NParams {
-        /// The array or vector at fault.
-        label: String,
-        /// How many parameters it has.
-        found: usize,
-        /// What it is compared with.
-        other: String,
-        /// How many parameters that has.
-        expected: usize,
-    },
-    /// A record of a TFRecord file is damaged or not what is needed.
-    #[error("{}: the record at byte {offset}: {reason}", file.display())]
-    Record {
-        /// The file.
-        file: PathBuf,
-        /// Where the record starts, in bytes.
-        offset: u64,
-        /// What is wrong and what to do.
-        reason: String,
-    },
-    /// A path names no files, or what is in them is not an array that can be read or written.
+    /// A path names no file or array, or what is there is damaged or not an array that can be read or written.
     #[error("{label}: {reason}")]
     Unusable {
         /// The files as they were given: a pattern, or a file with the key of the array.
@@ -187,37 +93,11 @@ pub enum DataError {
     /// contradict each other.
     #[error(transparent)]
     Parameters(#[from] SimError),
-    /// More rows were asked for than there are.
-    #[error("{name} = {asked}, but {label} has {}; lower {name} or leave it out", plural(*available, "row"))]
-    TooFewRows {
-        /// `n_s` or `n_d`.
-        name: &'static str,
-        /// The array.
-        label: String,
-        /// The rows asked for.
-        asked: usize,
-        /// The rows there are.
-        available: usize,
-    },
     /// A number of simulations is zero.
     #[error("{name} = 0: at least one simulation is needed")]
     NoRows {
         /// `n_s` or `n_d`.
         name: &'static str,
-    },
-    /// There are more simulations with derivatives than simulations.
-    #[error(
-        "n_d = {n_d} simulations with derivatives ({derivative}) but only n_s = {n_s} simulations ({fiducial}): row i of the derivatives belongs to row i of the simulations, so n_d <= n_s; set n_d = {n_s} to use the first rows"
-    )]
-    MoreDerivatives {
-        /// The array of derivatives.
-        derivative: String,
-        /// The array of simulations.
-        fiducial: String,
-        /// The simulations with derivatives.
-        n_d: usize,
-        /// The simulations.
-        n_s: usize,
     },
     /// An input shape of another size was asked for.
     #[error("{label}: simulations of shape {} ({}) cannot be viewed as {} ({})", tuple(found), plural(found.iter().product(), "value"), tuple(asked), plural(saturating_product(asked), "value"))]
@@ -253,26 +133,6 @@ pub enum DataError {
         /// What the simulator says.
         source: SimError,
     },
-    /// An augmentation does not fit the shape of the simulations.
-    #[error("cannot augment simulations of shape {} by {what}: {advice}", tuple(input_shape))]
-    Augmentation {
-        /// The shape of one simulation.
-        input_shape: Vec<usize>,
-        /// `shift`, `flip`, `transpose` or the axes.
-        what: String,
-        /// What is wrong and what to do.
-        advice: &'static str,
-    },
-    /// What streaming keeps in memory is more than the run may take.
-    #[error(
-        "streaming keeps {taken} bytes in memory, and [device] memory allows {allowed} in all; lower cache or allow more"
-    )]
-    Memory {
-        /// The bytes that it takes: caches, rows read in advance, compressed arrays.
-        taken: u64,
-        /// The bytes allowed.
-        allowed: u64,
-    },
     /// An array cannot be written under that name.
     #[error("{path}: cannot be written: {reason}")]
     Target {
@@ -280,28 +140,6 @@ pub enum DataError {
         path: String,
         /// What is wrong and what to do.
         reason: String,
-    },
-    /// What was written is not what is read back.
-    #[error("{label}: row {row} could not be verified after writing and was removed; check the disk")]
-    ReadBack {
-        /// The array that was written.
-        label: String,
-        /// The row.
-        row: usize,
-    },
-    /// Simulations cannot be divided as asked.
-    #[error("{reason}")]
-    Split {
-        /// What is wrong and what to do.
-        reason: String,
-    },
-    /// The scale of noise is not a positive number.
-    #[error("{label}: scale = {value}, expected a positive, finite number")]
-    Scale {
-        /// The noise.
-        label: String,
-        /// What was given.
-        value: f64,
     },
     /// A source or transform of the user's own failed.
     #[error(transparent)]
@@ -330,6 +168,23 @@ impl DataError {
         Self::Unusable { label: label.to_string(), reason: reason.into() }
     }
 
+    /// The array `label` has another shape than `expected`.
+    pub(crate) fn shape(
+        label: impl ToString,
+        found: &[usize],
+        expected: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        let (label, found) = (label.to_string(), found.to_vec());
+        Self::Shape { label, found, expected: expected.into(), advice: advice.into() }
+    }
+
+    /// The array or vector `label` has `found` parameters, where `other` has `expected`.
+    pub(crate) fn n_params(label: &str, found: usize, other: &str, expected: usize) -> Self {
+        let (found, expected) = (plural(found, "parameter"), plural(expected, "parameter"));
+        Self::Refused(format!("{label} has {found}, {other} has {expected}"))
+    }
+
     /// The operating system refused to do something with `label`.
     pub(crate) fn io(action: &'static str, label: impl ToString, source: std::io::Error) -> Self {
         FileError::of(action, label.to_string())(source).into()
@@ -345,30 +200,34 @@ impl DataError {
         let label = label.to_string();
         match error {
             NpyError::Io(source) => Self::read(label, source),
-            NpyError::Overflow { index, value, precision } => Self::Overflow { label, index, value, precision },
+            NpyError::Overflow(source) => Self::Overflow { label, source },
             source => Self::Npy { label, source },
         }
     }
 
     /// What is wrong with the archive at `path`.
     pub(crate) fn npz(path: &Path, error: NpzError) -> Self {
-        let path = path.to_owned();
         match error {
-            NpzError::MissingKey { key, there } => Self::MissingKey { path, key, there },
-            NpzError::KeyNeeded { there } => Self::KeyNeeded { path, there },
-            other => Self::Archive { path, reason: other.to_string() },
+            NpzError::KeyNeeded { there } => Self::key_needed(path, &there),
+            other => Self::unusable(path.display(), other.to_string()),
         }
+    }
+
+    /// The file at `path` has the arrays `there`, and none of them was named.
+    pub fn key_needed(path: &Path, there: &[String]) -> Self {
+        let path = path.display();
+        Self::unusable(&path, format!("name one array of the archive as {path}:key; {}", keys(there)))
     }
 
     /// What is wrong with the dataset `label` of the HDF5 file at `path`.
     pub(crate) fn hdf5(path: &Path, label: &str, error: Hdf5Error) -> Self {
-        let (path, label) = (path.to_owned(), label.to_owned());
+        let label = label.to_owned();
         match error {
             Hdf5Error::Io(source) => Self::read(label, source),
             Hdf5Error::Changed => Self::Changed { label },
-            Hdf5Error::MissingKey { key, there } => Self::MissingKey { path, key, there },
-            Hdf5Error::KeyNeeded { there } => Self::KeyNeeded { path, there },
-            Hdf5Error::Overflow { index, value, precision } => Self::Overflow { label, index, value, precision },
+            Hdf5Error::MissingKey { key, there } => Self::npz(path, NpzError::MissingKey { key, there }),
+            Hdf5Error::KeyNeeded { there } => Self::key_needed(path, &there),
+            Hdf5Error::Overflow(source) => Self::Overflow { label, source },
             other => Self::Unusable { label, reason: other.to_string() },
         }
     }

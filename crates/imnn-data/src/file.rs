@@ -23,7 +23,8 @@ pub(crate) fn open(path: &Path) -> Result<Opened, DataError> {
     };
     let metadata = std::fs::metadata(path).map_err(io)?;
     if metadata.is_dir() {
-        return Err(DataError::Folder { path: path.to_owned() });
+        let reason = "is a folder; give the path of a .npy file, or of one array of an archive as file.npz:key";
+        return Err(DataError::unusable(path.display(), reason));
     }
     if !metadata.is_file() {
         // A pipe would be waited for without end, and nothing can be read twice from it.

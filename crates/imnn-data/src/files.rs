@@ -2,6 +2,7 @@
 
 use imnn_sim::Real;
 use ndarray::ArrayD;
+use serde::Serialize;
 
 use crate::formats::{RowShape, has_seeds, open_shaped, read};
 use crate::spec::{Labels, check_asked};
@@ -37,11 +38,13 @@ pub struct Files {
 }
 
 /// Where the derivatives are.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum DerivativeFiles {
     /// In one array.
+    #[serde(rename = "derivative")]
     Array(ArrayPath),
     /// Numerical ones in arrays of simulations below and above the fiducial, one of each for each parameter.
+    #[serde(untagged)]
     Sides {
         /// Below, `(n_d, *input)` each.
         below: Vec<ArrayPath>,
@@ -136,14 +139,14 @@ impl<E: Real> ArraySet<E> {
             (DerivativeFiles::Sides { below, above }, FilesKind::Numerical(_)) => {
                 if let Some(same) = below.iter().zip(above).find_map(|(low, high)| (low == high).then_some(low)) {
                     let reason = format!("{same} is given as both below and above: its derivative would be 0");
-                    return Err(DataError::Unmatched { reason });
+                    return Err(DataError::Refused(reason));
                 }
                 let all = |paths: &[ArrayPath]| paths.iter().map(open).collect::<Result<Vec<_>, _>>();
                 Box::new(StackedRows::new(all(below)?, all(above)?, files.n_d)?)
             }
             (DerivativeFiles::Sides { .. }, FilesKind::Exact) => {
                 let reason = "simulations below and above give numerical derivatives; use kind = \"numerical\"";
-                return Err(DataError::Unmatched { reason: reason.to_owned() });
+                return Err(DataError::Refused(reason.to_owned()));
             }
         };
         let mut set = Self::matched(fiducial, derivative, &files.kind, (files.n_s, files.n_d))?;

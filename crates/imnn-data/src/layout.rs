@@ -11,22 +11,20 @@ pub(crate) struct Labelled<'a> {
 }
 
 impl Labelled<'_> {
-    fn refuse<T>(self, expected: String, advice: String) -> Result<T, DataError> {
-        let (label, found) = (self.label.to_owned(), self.shape.to_vec());
-        Err(DataError::Shape { label, found, expected, advice })
+    fn refuse<T>(self, expected: impl Into<String>, advice: impl Into<String>) -> Result<T, DataError> {
+        Err(DataError::shape(self.label, self.shape, expected, advice))
     }
 }
 
 /// Checks simulations `(n_s, *input)` and returns the input shape.
 pub(crate) fn simulations(fiducial: Labelled<'_>) -> Result<&[usize], DataError> {
-    let expected = || "(n_s, *input)".to_owned();
+    let expected = "(n_s, *input)";
     match fiducial.shape {
-        [] | [_] => fiducial
-            .refuse(expected(), "a simulation is at least a row; where it is one number, save x[:, None]".to_owned()),
-        [0, ..] => Err(DataError::NoRows { name: "n_s" }),
-        [_, input @ ..] if input.contains(&0) => {
-            fiducial.refuse(expected(), "a simulation without values holds nothing".to_owned())
+        [] | [_] => {
+            fiducial.refuse(expected, "a simulation is at least a row; where it is one number, save x[:, None]")
         }
+        [0, ..] => Err(DataError::NoRows { name: "n_s" }),
+        [_, input @ ..] if input.contains(&0) => fiducial.refuse(expected, "a simulation without values holds nothing"),
         [_, input @ ..] => Ok(input),
     }
 }
@@ -69,7 +67,7 @@ fn counts(derivative: Labelled<'_>, n_d: usize, n_params: usize) -> Result<usize
         return Err(DataError::NoRows { name: "n_d" });
     }
     if n_params == 0 {
-        return derivative.refuse("at least one parameter".to_owned(), "it has none".to_owned());
+        return derivative.refuse("at least one parameter", "it has none");
     }
     Ok(n_params)
 }

@@ -49,7 +49,7 @@ pub mod writing {
 pub use config::read_steps;
 pub use error::DataError;
 pub use files::{DerivativeFiles, Files};
-pub use formats::pass::for_each_rows;
+pub use formats::pass::{each_row, for_each_rows};
 pub use formats::*;
 pub use imnn_sim::ParameterSteps;
 pub use memory::{DEFAULT_MEMORY, FileSource, Load, Loading, MemoryBudget};

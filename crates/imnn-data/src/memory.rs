@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use imnn_sim::Real;
+use serde::Serialize;
 
 use crate::{ArrayPath, DataError, Files, Noise, Prefetch, RowOptions, Source, Streamed, Streaming};
 
@@ -13,7 +14,8 @@ pub const DEFAULT_MEMORY: u64 = 1 << 30;
 const AHEAD: u64 = 64 << 20;
 
 /// Where the simulations of files are while they are used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Load {
     /// In memory if they fit what is allowed, or else in their files.
     #[default]
@@ -25,14 +27,19 @@ pub enum Load {
 }
 
 /// How the simulations of files are brought to training.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Loading {
     /// Whether they are loaded as a whole.
     pub load: Load,
     /// The bytes of simulations that are kept in memory if they are streamed; none by default.
+    #[serde(skip_serializing_if = "is_zero")]
     pub cache: u64,
     /// Whether rows are read before they are asked for.
     pub prefetch: Prefetch,
+}
+
+fn is_zero(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 /// The memory that several sources share.
@@ -74,10 +81,14 @@ impl MemoryBudget {
     /// The bytes that are left for everything else.
     ///
     /// # Errors
-    /// [`DataError::Memory`] if the sources take more than is allowed.
+    /// If the sources take more than is allowed.
     pub fn left(&self) -> Result<u64, DataError> {
         let (allowed, taken) = (self.allowed(), self.taken);
-        allowed.checked_sub(taken).ok_or(DataError::Memory { taken, allowed })
+        allowed.checked_sub(taken).ok_or_else(|| {
+            DataError::Refused(format!(
+                "streaming keeps {taken} bytes in memory, and [device] memory allows {allowed} in all; lower cache or allow more"
+            ))
+        })
     }
 
     /// Loads simulations into memory, or opens them to be streamed.

@@ -1,9 +1,9 @@
 //! How an array in a file is named.
 
-use std::convert::Infallible;
 use std::fmt::{Display, Formatter};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
 
 /// The name of an array in a file: `file.npy`, or `file.npz:key` for one array of an archive.
 ///
@@ -106,11 +106,10 @@ impl From<&Path> for ArrayPath {
     }
 }
 
-impl FromStr for ArrayPath {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(text.into())
+/// As its text.
+impl Serialize for ArrayPath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -12,10 +12,12 @@ pub struct ArraySet<E> {
     pub fiducial: Box<dyn RowArray<E>>,
     /// Their derivatives, or those below and above.
     pub derivative: Box<dyn RowArray<E>>,
-    /// The seeds of the rows, where they have seeds.
+    /// The seeds of the rows in their order, where they have seeds.
     pub seeds: Option<Vec<u64>>,
     /// Their shapes and counts.
     pub spec: DatasetSpec,
+    /// What the derivatives are, and how their steps were given.
+    pub kind: FilesKind,
     /// The types of the elements of both as the files write them.
     pub dtypes: [String; 2],
 }
@@ -29,14 +31,13 @@ impl<E: Real> ArraySet<E> {
         (n_s, n_d): (Option<usize>, Option<usize>),
     ) -> Result<Self, DataError> {
         let dtypes = [fiducial.dtype().to_owned(), derivative.dtype().to_owned()];
-        let seeds = ordered_seeds(&*fiducial, &*derivative);
-        let (fiducial, derivative) = matched(fiducial, derivative, n_d)?;
+        let (fiducial, derivative, seeds) = matched(fiducial, derivative, n_d)?;
         let labels = Labels { fiducial: fiducial.label().to_owned(), derivative: derivative.label().to_owned() };
         let simulations = first_rows("n_s", n_s, n_s, &*fiducial)?;
         let derivatives = first_rows("n_d", n_d, n_d.or(n_s), &*derivative)?;
         let mut spec = DatasetSpec::of_shapes(labels, &simulations, &derivatives, kind)?;
         spec.take(n_s, n_d)?;
-        Ok(Self { fiducial, derivative, seeds, spec, dtypes })
+        Ok(Self { fiducial, derivative, seeds, spec, kind: kind.clone(), dtypes })
     }
 }
 
@@ -53,11 +54,4 @@ fn first_rows<E: Real>(
         *available = n_rows.unwrap_or(*available).min(*available);
     }
     Ok(shape)
-}
-
-/// The seeds in the order in which the rows are matched: those with derivatives first.
-fn ordered_seeds<E: Real>(fiducial: &dyn RowArray<E>, derivative: &dyn RowArray<E>) -> Option<Vec<u64>> {
-    let (all, derivatives) = (fiducial.seeds()?, derivative.seeds()?);
-    let (with, without): (Vec<u64>, Vec<u64>) = all.iter().partition(|seed| derivatives.binary_search(seed).is_ok());
-    Some([with, without].concat())
 }

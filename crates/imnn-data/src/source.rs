@@ -52,11 +52,6 @@ impl<E> Microbatch<E> {
     pub fn new() -> Self {
         Self { n: 0, values: Vec::new(), derivatives: Vec::new() }
     }
-
-    /// Whether the rows come with derivatives.
-    pub fn has_derivatives(&self) -> bool {
-        !self.derivatives.is_empty()
-    }
 }
 
 /// Simulations at the fiducial, the first of them with derivatives with respect to the parameters.

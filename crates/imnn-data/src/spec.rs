@@ -1,5 +1,7 @@
 //! What simulations and their derivatives are, apart from the numbers: shapes, counts, and names for messages.
 
+use imnn_io::text::plural;
+
 use crate::layout::{self, Labelled};
 use crate::{DataError, Derivatives, ParameterSteps};
 
@@ -88,12 +90,7 @@ impl DatasetSpec {
             FilesKind::Numerical(steps) => {
                 let (n_params, widths) = (layout::numerical(f, d)?, steps.widths().to_vec());
                 if widths.len() != n_params {
-                    return Err(DataError::NParams {
-                        label: steps.name().to_owned(),
-                        found: widths.len(),
-                        other: labels.derivative,
-                        expected: n_params,
-                    });
+                    return Err(DataError::n_params(steps.name(), widths.len(), &labels.derivative, n_params));
                 }
                 (n_params, Derivatives::Numerical { widths })
             }
@@ -128,17 +125,12 @@ impl DatasetSpec {
     /// Checks that there are as many parameters as `other` (for instance `theta_fid`) has.
     ///
     /// # Errors
-    /// [`DataError::NParams`] naming both.
+    /// If there are not, naming both.
     pub fn check_n_params(&self, other: &str, expected: usize) -> Result<(), DataError> {
         if self.n_params == expected {
             return Ok(());
         }
-        Err(DataError::NParams {
-            label: self.labels.derivative.clone(),
-            found: self.n_params,
-            other: other.to_owned(),
-            expected,
-        })
+        Err(DataError::n_params(&self.labels.derivative, self.n_params, other, expected))
     }
 
     /// The values of a simulation.
@@ -154,8 +146,10 @@ impl DatasetSpec {
 
 impl Labels {
     fn more_derivatives(&self, n_d: usize, n_s: usize) -> DataError {
-        let (derivative, fiducial) = (self.derivative.clone(), self.fiducial.clone());
-        DataError::MoreDerivatives { derivative, fiducial, n_d, n_s }
+        let Self { fiducial, derivative } = self;
+        DataError::Refused(format!(
+            "n_d = {n_d} simulations with derivatives ({derivative}) but only n_s = {n_s} simulations ({fiducial}): row i of the derivatives belongs to row i of the simulations, so n_d <= n_s; set n_d = {n_s} to use the first rows"
+        ))
     }
 }
 
@@ -169,7 +163,8 @@ pub(crate) fn check_asked(
     match asked {
         Some(0) => Err(DataError::NoRows { name }),
         Some(asked) if asked > available => {
-            Err(DataError::TooFewRows { name, label: label.to_owned(), asked, available })
+            let rows = plural(available, "row");
+            Err(DataError::Refused(format!("{name} = {asked}, but {label} has {rows}; lower {name} or leave it out")))
         }
         _ => Ok(()),
     }

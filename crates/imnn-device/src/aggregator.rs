@@ -62,7 +62,7 @@ impl<E: Element, D: Aggregate<E>> Aggregator<E, D> {
     }
 
     /// A worker (a thread of a CPU, a GPU) is given at most so many simulations at once. By default as many as suit the
-    /// device.
+    /// device; on a GPU, as many as fit.
     ///
     /// On CPUs simulations go in microbatches of up to 64, fewer if a simulation is large in the network. The bits do not
     /// depend on any value of at least a microbatch. Below that the microbatches themselves are cut smaller: sums are then

@@ -24,7 +24,6 @@ mod device;
 mod error;
 #[cfg(any(test, feature = "cuda"))]
 mod lower;
-mod meter;
 mod microbatches;
 mod reduce;
 #[cfg(any(test, feature = "cuda"))]

@@ -36,26 +36,17 @@ impl<E: Element> Several<E> {
         };
         (0..n).map(part).collect()
     }
-
-    fn collect_notes(&mut self) {
-        let notes: Vec<&str> = self.sessions.iter().filter_map(|session| session.note()).collect();
-        self.note = if notes.is_empty() { None } else { Some(notes.join("; ")) };
-    }
 }
 
 impl<E: Element> Session<E> for Several<E> {
     fn forward(&mut self, task: &Task<'_, E>, keep: bool) -> Result<&Summaries> {
         let parts = self.parts(task);
-        let run = |(session, part): (&mut Box<dyn Session<E>>, &Part<'_, E>)| -> Result<Summaries> {
+        let own = together(self.sessions.iter_mut().zip(&parts), |(session, part)| {
             let own = Task { source: part, ..*task };
             session.forward(&own, keep).cloned().map_err(|error| part.whole(error))
-        };
-        let own = std::thread::scope(|scope| {
-            let pairs = self.sessions.iter_mut().zip(&parts);
-            let threads: Vec<_> = pairs.map(|pair| scope.spawn(|| run(pair))).collect();
-            threads.into_iter().map(joined).collect::<Result<Vec<_>>>()
         })?;
-        self.collect_notes();
+        let notes: Vec<&str> = self.sessions.iter().filter_map(|session| session.note()).collect();
+        self.note = if notes.is_empty() { None } else { Some(notes.join("; ")) };
         let n_s = task.source.n_s();
         let n_summaries = own.first().map_or(0, |first| first.x.ncols());
         let mut x = Array2::zeros((n_s, n_summaries));
@@ -77,7 +68,8 @@ impl<E: Element> Session<E> for Several<E> {
             let expected = vec![n_s, cotangents.x.ncols()];
             return Err(DeviceError::Cotangents { expected, found: cotangents.x.shape().to_vec() });
         }
-        let run = |session: &mut Box<dyn Session<E>>, part: &Part<'_, E>, own: &mut Vec<E>| -> Result<()> {
+        let all = self.sessions.iter_mut().zip(&parts).zip(&mut self.gradients);
+        together(all, |((session, part), own)| {
             own.resize(gradient.len(), E::zero());
             let (with, without) =
                 (cotangents.x.slice(s![part.with.clone(), ..]), cotangents.x.slice(s![part.without.clone(), ..]));
@@ -85,11 +77,6 @@ impl<E: Element> Session<E> for Several<E> {
             let task = Task { source: part, ..*task };
             let cotangents = Cotangents { x: x.view(), dx: cotangents.dx };
             session.backward(&task, &cotangents, own).map_err(|error| part.whole(error))
-        };
-        std::thread::scope(|scope| {
-            let all = self.sessions.iter_mut().zip(&parts).zip(&mut self.gradients);
-            let threads: Vec<_> = all.map(|((session, part), own)| scope.spawn(|| run(session, part, own))).collect();
-            threads.into_iter().map(joined).collect::<Result<Vec<()>>>()
         })?;
         gradient.fill(E::zero());
         for own in &self.gradients {
@@ -111,9 +98,14 @@ impl<E: Element> Session<E> for Several<E> {
 const SHAPES: DeviceError =
     DeviceError::Internal { what: "shares of the simulations have summaries of different shapes" };
 
-/// What a thread returned; its panic is passed on.
-fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+/// Runs each of these on a thread of its own; a panic is passed on.
+fn together<I: Send, T: Send>(all: impl Iterator<Item = I>, run: impl Fn(I) -> Result<T> + Sync) -> Result<Vec<T>> {
+    let run = &run;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = all.map(|one| scope.spawn(move || run(one))).collect();
+        let joined = threads.into_iter().map(|thread| thread.join());
+        joined.map(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
 }
 
 /// Some of the simulations with derivatives and some of those without.

@@ -3,10 +3,11 @@
 use crate::device::{Cotangents, Summaries, Task};
 use crate::error::{DeviceError, Result};
 use crate::microbatches::Microbatches;
-use imnn_data::{Derivatives, Source};
+use imnn_data::{Derivatives, Microbatch, Source};
 use imnn_engine::Rows;
 use imnn_models::{Element, Model};
-use ndarray::{Array2, Array3, ArrayView2, Axis};
+use ndarray::{Array, ArrayView2, Axis, Dimension, Ix2, Ix3};
+use std::ops::Range;
 
 /// The sizes of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,17 +75,30 @@ impl Shape {
         if self.exact { Rows { n, tangents: tangent_rows } } else { Rows { n: n * (1 + tangent_rows), tangents: 0 } }
     }
 
+    /// Reads some simulations, each with so many tangent rows.
+    ///
+    /// # Errors
+    /// If they cannot be read, or the source gives other numbers than it promised.
+    pub(crate) fn read<E: Element>(
+        &self,
+        task: &Task<'_, E>,
+        rows: Range<usize>,
+        tangent_rows: usize,
+        microbatch: &mut Microbatch<E>,
+    ) -> Result<()> {
+        task.source.read(rows.clone(), task.key, microbatch)?;
+        let expected = [1, tangent_rows].map(|per| rows.len() * per * self.input);
+        let found = [microbatch.values.len(), microbatch.derivatives.len()];
+        if microbatch.n != rows.len() || found != expected {
+            return Err(DeviceError::Microbatch { start: rows.start, end: rows.end, expected, found });
+        }
+        Ok(())
+    }
+
     /// Gives `summaries` this shape, in the memory that they have.
     pub(crate) fn prepare(&self, summaries: &mut Summaries) {
-        let (x, dx) = ((self.n_s, self.n_summaries), (self.n_d, self.n_summaries, self.n_params));
-        if summaries.x.dim() != x {
-            let values = resized(std::mem::take(&mut summaries.x).into_raw_vec_and_offset().0, x.0 * x.1);
-            summaries.x = Array2::from_shape_vec(x, values).unwrap_or_else(|_| Array2::zeros(x));
-        }
-        if summaries.dx.dim() != dx {
-            let values = resized(std::mem::take(&mut summaries.dx).into_raw_vec_and_offset().0, dx.0 * dx.1 * dx.2);
-            summaries.dx = Array3::from_shape_vec(dx, values).unwrap_or_else(|_| Array3::zeros(dx));
-        }
+        reshape(&mut summaries.x, Ix2(self.n_s, self.n_summaries));
+        reshape(&mut summaries.dx, Ix3(self.n_d, self.n_summaries, self.n_params));
     }
 
     /// Writes what a program returned for microbatch `k` to its place; derivatives of numerical data are `(above - below) / width`.
@@ -131,16 +145,19 @@ impl Shape {
         (0..n).find_map(first)
     }
 
-    /// Checks that cotangents are those of the summaries.
+    /// Checks that cotangents are those of the summaries, and a gradient as long as the weights.
     ///
     /// # Errors
     /// If they have another shape.
-    pub(crate) fn check(&self, cotangents: &Cotangents<'_>) -> Result<()> {
+    pub(crate) fn check<E>(&self, cotangents: &Cotangents<'_>, weights: &[E], gradient: &[E]) -> Result<()> {
         let expected = [[self.n_s, self.n_summaries], [self.n_summaries, self.n_params]];
         for (expected, found) in expected.into_iter().zip([cotangents.x.shape(), cotangents.dx.shape()]) {
             if expected != found {
                 return Err(DeviceError::Cotangents { expected: expected.to_vec(), found: found.to_vec() });
             }
+        }
+        if gradient.len() != weights.len() {
+            return Err(DeviceError::Gradient { expected: weights.len(), found: gradient.len() });
         }
         Ok(())
     }
@@ -179,10 +196,7 @@ impl Shape {
         let rows = self.microbatches.rows(k);
         x.slice_axis_inplace(Axis(0), rows.into());
         to.clear();
-        match x.as_slice() {
-            Some(x) => to.extend(x.iter().map(|&c| E::of(c))),
-            None => to.extend(x.iter().map(|&c| E::of(c))),
-        }
+        to.extend(x.iter().map(|&c| E::of(c)));
         if !self.exact && self.tangent_rows(k) > 0 {
             for _ in 0..x.nrows() {
                 to.extend_from_slice(tangent_rows);
@@ -191,7 +205,10 @@ impl Shape {
     }
 }
 
-fn resized(mut values: Vec<f64>, len: usize) -> Vec<f64> {
-    values.resize(len, 0.0);
-    values
+fn reshape<D: Dimension>(array: &mut Array<f64, D>, shape: D) {
+    if array.raw_dim() != shape {
+        let (mut values, _) = std::mem::take(array).into_raw_vec_and_offset();
+        values.resize(shape.size(), 0.0);
+        *array = Array::from_shape_vec(shape.clone(), values).unwrap_or_else(|_| Array::zeros(shape));
+    }
 }

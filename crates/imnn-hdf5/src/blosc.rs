@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use crate::bytes::Found;
-use crate::codecs::{gzip, literal, next, repeat, unshuffle};
+use crate::codecs::{gzip, literal, long, next, repeat, unshuffle};
 
 const EARLY: &str = "cannot be unpacked: its Blosc blocks are not where they should be";
 
@@ -93,27 +93,17 @@ fn stream_of(packer: u8, bytes: &[u8], len: usize) -> Found<Vec<u8>> {
 fn lz4(bytes: &[u8], len: usize) -> Found<Vec<u8>> {
     let mut to = Vec::with_capacity(len);
     let mut at = 0;
-    let long = |len: usize, at: &mut usize| -> Found<usize> {
-        let mut len = len;
-        while len >= 15 {
-            let more = next(bytes, at)?;
-            len += more;
-            if more < 255 {
-                break;
-            }
-        }
-        Ok(len)
-    };
+    let length = |short: usize, at: &mut usize| Found::Ok(short + if short < 15 { 0 } else { long(bytes, at)? });
     loop {
         let token = next(bytes, &mut at)?;
-        let n = long(token >> 4, &mut at)?;
+        let n = length(token >> 4, &mut at)?;
         literal(&mut to, bytes, &mut at, n, len)?;
         // The last sequence is of literals alone.
         if at == bytes.len() {
             return Ok(to);
         }
         let back = next(bytes, &mut at)? | next(bytes, &mut at)? << 8;
-        let n = long(token & 15, &mut at)?;
+        let n = length(token & 15, &mut at)?;
         repeat(&mut to, back, n + 4, len)?;
     }
 }
@@ -128,16 +118,10 @@ fn blosclz(bytes: &[u8], len: usize) -> Found<Vec<u8>> {
         if code < 32 {
             literal(&mut to, bytes, &mut at, code + 1, len)?;
         } else {
-            let mut n = code >> 5;
-            if n == 7 {
-                loop {
-                    let more = next(bytes, &mut at)?;
-                    n += more;
-                    if more < 255 {
-                        break;
-                    }
-                }
-            }
+            let n = match code >> 5 {
+                7 => 7 + long(bytes, &mut at)?,
+                short => short,
+            };
             let high = (code & 31) << 8;
             let low = next(bytes, &mut at)?;
             let mut back = high + low + 1;

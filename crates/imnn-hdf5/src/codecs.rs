@@ -86,6 +86,18 @@ pub(crate) fn literal(to: &mut Vec<u8>, bytes: &[u8], at: &mut usize, len: usize
     Ok(())
 }
 
+/// A length that goes on for as long as its bytes are 255.
+pub(crate) fn long(bytes: &[u8], at: &mut usize) -> Found<usize> {
+    let mut len = 0;
+    loop {
+        let more = next(bytes, at)?;
+        len += more;
+        if more < 255 {
+            return Ok(len);
+        }
+    }
+}
+
 pub(crate) fn next(bytes: &[u8], at: &mut usize) -> Found<usize> {
     let byte = bytes.get(*at).ok_or("cannot be unpacked: it ends too early")?;
     *at += 1;

@@ -13,8 +13,8 @@ use num_traits::Float;
 use crate::Hdf5Error;
 use crate::bytes::Found;
 use crate::group;
-use crate::header::superblock;
-use crate::layout::{self, Chunks, Data, Description};
+use crate::header::{about, superblock};
+use crate::layout::{Chunks, Data, Description};
 use crate::unpack::unpack;
 
 /// The bytes of unpacked chunks that are kept because the rows read next may be in them.
@@ -56,9 +56,10 @@ impl Dataset {
                 there => return Err(Hdf5Error::KeyNeeded { there: there.to_vec() }),
             },
         };
-        let Some(description) = layout::find(&bytes, root, name)? else {
+        let Some(object) = group::find(&bytes, root, name)?.filter(|object| object.has(about::LAYOUT)) else {
             return Err(Hdf5Error::MissingKey { key: name.to_owned(), there: names()? });
         };
+        let description = Description::read(&bytes, &object)?;
         drop(bytes);
         Ok(Self { file, stamp, description, kept: Mutex::default() })
     }
@@ -129,11 +130,7 @@ impl Dataset {
 
     /// Decodes elements that follow each other; the first is number `first` of the array.
     fn decode<E: Float>(&self, bytes: &[u8], to: &mut [E], first: usize) -> Result<(), Hdf5Error> {
-        self.description.dtype.decode(bytes, to).map_err(|(value, at)| Hdf5Error::Overflow {
-            index: unravel(first + at, self.shape(), false),
-            value,
-            precision: if size_of::<E>() == 4 { "f32" } else { "f64" },
-        })
+        Ok(self.description.dtype.decode(bytes, to, |at| unravel(first + at, self.shape(), false))?)
     }
 
     /// Reads data in one piece, from element number `first` on.

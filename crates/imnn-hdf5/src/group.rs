@@ -152,10 +152,9 @@ pub(crate) fn find(bytes: &Bytes<'_>, root: u64, path: &str) -> Found<Option<Obj
     while let Some(name) = left.pop() {
         match &name[..] {
             "" | "." => continue,
+            // Above the root is the root.
             ".." => {
-                if here.len() > 1 {
-                    here.pop();
-                }
+                here.truncate((here.len() - 1).max(1));
                 continue;
             }
             _ => {}

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use crate::bytes::{Bytes, Found};
 use crate::describe::{self, Filter, Layout};
-use crate::group;
 use crate::header::{Object, about};
 use crate::index::{self, Chunk, Grid};
 use imnn_io::npy::Dtype;
@@ -177,12 +176,4 @@ fn apart(bytes: &Bytes<'_>, mut data: Vec<Range<u64>>) -> Found<()> {
         }
     }
     Ok(())
-}
-
-/// Finds a dataset by its path; nothing where there is no such dataset.
-pub(crate) fn find(bytes: &Bytes<'_>, root: u64, path: &str) -> Found<Option<Description>> {
-    match group::find(bytes, root, path)? {
-        Some(object) if object.has(about::LAYOUT) => Description::read(bytes, &object).map(Some),
-        _ => Ok(None),
-    }
 }

@@ -46,6 +46,7 @@ mod write;
 pub use dataset::{Dataset, datasets};
 pub use write::{Options, Writer};
 
+use imnn_io::npy::Overflow;
 use imnn_io::text::keys;
 
 /// How every HDF5 file starts, unless a block of the user's comes before.
@@ -79,15 +80,8 @@ pub enum Hdf5Error {
         there: Vec<String>,
     },
     /// A finite value is beyond the range of the precision that it is read in.
-    #[error("the value {value:e} at {index:?} is beyond the range of {precision}")]
-    Overflow {
-        /// Where the first such value is.
-        index: Vec<usize>,
-        /// The value in the file.
-        value: f64,
-        /// The precision asked for.
-        precision: &'static str,
-    },
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
     /// A dataset cannot be written as asked.
     #[error("cannot write a dataset `{key}`: {reason}")]
     Write {

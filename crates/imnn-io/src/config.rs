@@ -182,15 +182,7 @@ impl<'a> Section<'a> {
     /// # Errors
     /// If it is not one of these words.
     pub fn choice<T: Clone>(&self, key: &str, words: &[(&str, T)]) -> Result<Option<T>, ConfigError> {
-        let Some(item) = self.item(key) else { return Ok(None) };
-        let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
-        let Some(name) = item.as_str() else {
-            return Err(item.wrong_type(&format!("one of {}", names.join(", "))));
-        };
-        match words.iter().find(|(word, _)| *word == name) {
-            Some((_, meaning)) => Ok(Some(meaning.clone())),
-            None => Err(self.unknown_name(key, name, &names)),
-        }
+        self.item(key).map(|item| item.choice(words)).transpose()
     }
 
     /// A table inside this one, if there is one.
@@ -247,7 +239,7 @@ impl<'a> Section<'a> {
 
     /// The error for a name that is none of those known.
     pub fn unknown_name(&self, key: &str, name: &str, known: &[&str]) -> ConfigError {
-        self.invalid(key, format!("unknown name \"{}\"; {}", shortened(name), advice(name, known)))
+        self.invalid(key, unknown_name(name, known))
     }
 
     /// The error for a value that cannot be used.
@@ -336,34 +328,19 @@ impl<'a> Item<'a> {
         self.source.error(self.value.span(), self.location.clone(), reason.into())
     }
 
-    /// The value read into a type by serde.
+    /// The meaning of the word.
     ///
     /// # Errors
-    /// What serde refuses.
-    pub fn settings<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        T::deserialize(ValueDeserializer::from(self.value.clone())).map_err(|error| {
-            let span = error.span().unwrap_or(self.value.span());
-            self.source.error(span, self.location.clone(), in_words(error.message()))
-        })
-    }
-
-    /// The item at a place inside this one, such as `[2].conv.padding`, or at as much of it as there is.
-    pub fn within(&self, place: &str) -> Item<'a> {
-        let mut item = self.clone();
-        for step in place.split(['.', '[']).map(|step| step.trim_end_matches(']')).filter(|step| !step.is_empty()) {
-            let next = match item.value.as_ref() {
-                DeValue::Array(list) => step.parse().ok().and_then(|k: usize| list.get(k)),
-                DeValue::Table(table) => table.get(step),
-                _ => None,
-            };
-            let Some(value) = next else { break };
-            let location = match item.value.as_ref().is_array() {
-                true => format!("{}[{step}]", item.location),
-                false => format!("{}.{step}", item.location),
-            };
-            item = Item { source: item.source, value, location };
+    /// If it is not one of these words.
+    pub fn choice<T: Clone>(&self, words: &[(&str, T)]) -> Result<T, ConfigError> {
+        let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+        let Some(name) = self.as_str() else {
+            return Err(self.wrong_type(&format!("one of {}", names.join(", "))));
+        };
+        match words.iter().find(|(word, _)| *word == name) {
+            Some((_, meaning)) => Ok(meaning.clone()),
+            None => Err(self.invalid(unknown_name(name, &names))),
         }
-        item
     }
 
     /// The type of the value with its text, if that is short.
@@ -396,6 +373,10 @@ impl Source<'_> {
     fn at_line(&self, line: usize, location: String, message: String) -> ConfigError {
         ConfigError::Content { path: self.path.to_owned(), line, location, message }
     }
+}
+
+fn unknown_name(name: &str, known: &[&str]) -> String {
+    format!("unknown name \"{}\"; {}", shortened(name), advice(name, known))
 }
 
 /// A text with what follows it, unless there is none.
@@ -612,15 +593,6 @@ inner.flag = true
         assert_eq!(message("x is above x_min"), "f.toml line 2: x: x is above x_min");
         assert_eq!(message("x_max is below x_min"), "f.toml line 1: x_min: x_max is below x_min");
         assert_eq!(message("nothing"), "f.toml line 1: nothing");
-    }
-
-    #[test]
-    fn places_inside_an_item_are_found() {
-        let document = Document::parse("a = [\n1,\n{ b = { c = 2 } }\n]", "f.toml").unwrap();
-        let item = document.root().item("a").unwrap();
-        assert_eq!(item.within("[1].b.c").invalid("bad").to_string(), "f.toml line 3: a[1].b.c: bad");
-        assert_eq!(item.within("[1].x").invalid("bad").to_string(), "f.toml line 3: a[1]: bad");
-        assert_eq!(item.within("").settings::<toml::Value>().unwrap().as_array().unwrap().len(), 2);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! - [`atomic`]: files and folders that appear whole or not at all.
 //! - [`config`]: TOML files read key by key, with errors that name file, line and key.
+//! - [`folder`]: the names of what is in a folder.
 //! - [`text`]: shapes, counts and amounts of memory in messages.
 //! - [`nearest`]: "did you mean".
 //! - [`npy`], [`npz`]: numpy's files, read and written; [`stamp`]: whether a file is still what it was.
@@ -10,6 +11,7 @@
 
 pub mod atomic;
 pub mod config;
+pub mod folder;
 pub mod nearest;
 pub mod npy;
 pub mod npz;

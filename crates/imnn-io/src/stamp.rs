@@ -1,6 +1,6 @@
 //! Whether a file is still what it was when it was opened.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::time::SystemTime;
 
 /// The length of a file and when it was last written to.
@@ -16,11 +16,12 @@ impl Stamp {
     /// # Errors
     /// If the system does not say.
     pub fn of(file: &File) -> std::io::Result<Self> {
-        Ok(Self::of_metadata(&file.metadata()?))
+        file.metadata().map(Self::from)
     }
+}
 
-    /// That of a file of which this is known.
-    pub fn of_metadata(metadata: &std::fs::Metadata) -> Self {
+impl From<Metadata> for Stamp {
+    fn from(metadata: Metadata) -> Self {
         Self { len: metadata.len(), modified: metadata.modified().ok() }
     }
 }

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use imnn_data::{ArrayPath, DataError, RowArray, RowOptions, for_each_rows, open_rows};
+use imnn_data::{ArrayPath, DataError, RowArray, RowOptions, each_row, open_rows};
 use imnn_io::text::unravel;
+use imnn_sim::Real;
 
 use crate::failure::Fault;
 
@@ -19,8 +20,8 @@ pub(crate) struct Layout {
 /// How a file of the program has to begin: an archive of arrays is read by the same functions.
 const MAGIC: [u8; 6] = *b"\x93NUMPY";
 
-/// Opens a simulation, checking its header and its length.
-pub(crate) fn open(path: &Path) -> Result<Box<dyn RowArray<f64>>, Fault> {
+/// Opens a simulation, checking its header, its length and that there are values in it.
+pub(crate) fn open<E: Real>(path: &Path) -> Result<(Layout, Box<dyn RowArray<E>>), Fault> {
     let regular = std::fs::symlink_metadata(path).map(|metadata| metadata.is_file());
     match regular {
         Ok(true) => {}
@@ -39,11 +40,7 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn RowArray<f64>>, Fault> {
         };
         return Err(Fault::NotAnArray(format!("{found}, where a .npy file starts with \\x93NUMPY")));
     }
-    open_rows(&ArrayPath::from(path), &RowOptions::default()).map_err(|error| fault(path, &error))
-}
-
-/// Shape and type of a simulation that is open.
-pub(crate) fn layout(array: &dyn RowArray<f64>) -> Result<Layout, Fault> {
+    let array = open_rows(&ArrayPath::from(path), &RowOptions::default()).map_err(|error| fault(path, &error))?;
     let (shape, dtype) = (array.shape().to_vec(), array.dtype().to_owned());
     if shape.is_empty() {
         let reason = "it is a single number without an axis; save it as an array of shape (1,)";
@@ -52,15 +49,15 @@ pub(crate) fn layout(array: &dyn RowArray<f64>) -> Result<Layout, Fault> {
     if shape.contains(&0) {
         return Err(Fault::Shape(format!("it has shape {shape:?}: there are no values in it")));
     }
-    Ok(Layout { shape, dtype })
+    Ok((Layout { shape, dtype }, array))
 }
 
 /// Checks all of a simulation.
 pub(crate) fn check(path: &Path) -> Result<Layout, Fault> {
-    let layout = layout(&*open(path)?)?;
+    let (layout, array) = open::<f64>(path)?;
     let len: usize = layout.shape[1..].iter().product();
     let (mut count, mut first) = (0_usize, None);
-    for_each_rows::<f64>(&ArrayPath::of_file(path), &RowOptions::default(), &mut |row, values| {
+    each_row(&*array, &mut |row, values| {
         for (at, value) in values.iter().enumerate().filter(|(_, value)| !value.is_finite()) {
             count += 1;
             first.get_or_insert_with(|| (unravel(row * len + at, &layout.shape, false), *value));

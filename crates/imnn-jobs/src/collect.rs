@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use imnn_data::writing::{WriteOptions, create_rows};
-use imnn_data::{ArrayPath, RowOptions, for_each_rows};
+use imnn_data::{ArrayPath, each_row};
 use imnn_sim::Real;
 
-use crate::check::{Layout, compare, layout, open};
-use crate::failure::Fault;
+use crate::check::{Layout, compare, open};
 use crate::{DataSet, JobsError, Mark, Status};
 
 /// The arrays that a set was put together into.
@@ -45,40 +44,39 @@ impl DataSet {
     /// Where there is not one seed with all its simulations, or a file cannot be read or written.
     pub fn collect(&self, status: &Status) -> Result<Collected, JobsError> {
         let (seeds, n_d) = self.usable_seeds(status);
-        let (Some(expected), true) = (self.expected(status)?, n_d > 0) else {
+        let (Some(expected), true) = (&status.expected, n_d > 0) else {
             let all = status.vectors.iter().map(|vector| vector.marks.len()).sum();
             return Err(JobsError::Incomplete { missing: all - status.count(Mark::Done), all });
         };
         let n_params = self.design().theta_fid.len();
         let fiducial = self.root().join("fiducial.npy");
         let rows: Vec<PathBuf> = seeds.iter().map(|&seed| self.file(&self.vectors()[0], seed)).collect();
-        self.join(&fiducial, &[seeds.len()], &expected, rows)?;
+        join(&fiducial, &[seeds.len()], expected, rows)?;
         let derivative = self.root().join("derivative.npy");
         // After the fiducial come below and above of the first parameter, of the second, and so on.
         let partner = |side: usize, k: usize| &self.vectors()[1 + 2 * k + side];
         let sides = || (0..2).flat_map(|side| (0..n_params).map(move |k| (side, k)));
         let rows =
             seeds[..n_d].iter().flat_map(|&seed| sides().map(move |(side, k)| self.file(partner(side, k), seed)));
-        self.join(&derivative, &[n_d, 2, n_params], &expected, rows)?;
+        join(&derivative, &[n_d, 2, n_params], expected, rows)?;
         Ok(Collected { fiducial, derivative, n_s: seeds.len(), n_d })
-    }
-
-    /// Writes files one after the other as one array.
-    fn join(
-        &self,
-        to: &Path,
-        front: &[usize],
-        expected: &Layout,
-        files: impl IntoIterator<Item = PathBuf>,
-    ) -> Result<(), JobsError> {
-        match ["f4", "f2"].iter().any(|name| expected.dtype.ends_with(name)) {
-            true => join::<f32>(to, front, expected, files),
-            false => join::<f64>(to, front, expected, files),
-        }
     }
 }
 
-fn join<E: Real>(
+/// Writes files one after the other as one array.
+fn join(
+    to: &Path,
+    front: &[usize],
+    expected: &Layout,
+    files: impl IntoIterator<Item = PathBuf>,
+) -> Result<(), JobsError> {
+    match ["f4", "f2"].iter().any(|name| expected.dtype.ends_with(name)) {
+        true => join_as::<f32>(to, front, expected, files),
+        false => join_as::<f64>(to, front, expected, files),
+    }
+}
+
+fn join_as<E: Real>(
     to: &Path,
     front: &[usize],
     expected: &Layout,
@@ -88,10 +86,9 @@ fn join<E: Real>(
     let options = WriteOptions { replace: true, ..WriteOptions::default() };
     let mut writer = create_rows::<E>(&ArrayPath::of_file(to), &shape, &options)?;
     for path in files {
-        let unusable = |fault: Fault| JobsError::Record { path: path.clone(), reason: fault.to_string() };
-        let found = open(&path).and_then(|array| layout(&*array)).map_err(unusable)?;
-        compare(&found, expected, "as the others have").map_err(unusable)?;
-        for_each_rows::<E>(&ArrayPath::of_file(&path), &RowOptions::default(), &mut |_, values| writer.write(values))?;
+        let (found, array) = open::<E>(&path).map_err(|fault| JobsError::record(&path, fault))?;
+        compare(&found, expected, "as the others have").map_err(|fault| JobsError::record(&path, fault))?;
+        each_row(&*array, &mut |_, values| writer.write(values))?;
     }
     Ok(writer.finish()?.keep()?)
 }

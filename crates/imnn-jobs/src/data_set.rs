@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use imnn_io::FileError;
 use imnn_io::atomic::write;
 
-use crate::check::{Layout, compare, layout, open};
+use crate::check::{Layout, compare, open};
 use crate::design::{Design, Vector};
 use crate::disk::{create_folder, read, remove, seeds};
 use crate::failure::Failure;
@@ -36,6 +36,8 @@ pub struct Status {
     pub unusable: Vec<(PathBuf, String)>,
     /// The shape of a simulation, once there is one.
     pub shape: Option<Vec<usize>>,
+    /// The shape and type that simulations have to have, if that is known.
+    pub(crate) expected: Option<Layout>,
 }
 
 /// How much of the simulations at one parameter vector is there.
@@ -139,14 +141,14 @@ impl DataSet {
     pub fn status(&self) -> Result<Status, JobsError> {
         let mut layouts: HashMap<Layout, usize> = HashMap::new();
         let mut found: Vec<Vec<Option<Layout>>> = vec![];
-        let mut status = Status { vectors: vec![], failures: vec![], unusable: vec![], shape: None };
+        let mut status = Status { vectors: vec![], failures: vec![], unusable: vec![], shape: None, expected: None };
         for vector in &self.vectors {
             let mut of_vector = vec![None; vector.n_seeds];
             for seed in seeds(&self.root.join(&vector.name), ".npy")? {
                 let Some(place) = self.place(vector, seed) else { continue };
                 let file = self.file(vector, seed);
-                match open(&file).and_then(|array| layout(&*array)) {
-                    Ok(layout) => {
+                match open::<f64>(&file) {
+                    Ok((layout, _)) => {
                         *layouts.entry(layout.clone()).or_default() += 1;
                         of_vector[place] = Some(layout);
                     }
@@ -162,7 +164,8 @@ impl DataSet {
             .filter(|(layout, _)| fits(layout))
             .max_by_key(|(layout, count)| (*count, layout.shape.clone(), layout.dtype.clone()))
             .map(|(layout, _)| layout);
-        let expected = most.or_else(|| self.outline_asked_for());
+        let asked_for = || self.design.shape.clone().map(|shape| Layout { shape, dtype: String::new() });
+        let expected = most.or_else(asked_for);
         let any = found.iter().flatten().any(Option::is_some);
         status.shape = expected.as_ref().filter(|_| any).map(|layout| layout.shape.clone());
         for (vector, found) in self.vectors.iter().zip(found) {
@@ -187,23 +190,7 @@ impl DataSet {
             }
             status.vectors.push(VectorStatus { vector: vector.clone(), marks });
         }
-        Ok(status)
-    }
-
-    /// The shape and type that simulations have to have, if that is known.
-    pub(crate) fn expected(&self, status: &Status) -> Result<Option<Layout>, JobsError> {
-        let done = status.vectors.iter().find_map(|vector| {
-            let place = vector.marks.iter().position(|&mark| mark == Mark::Done)?;
-            Some(self.file(&vector.vector, self.seed(place)))
-        });
-        if let Some(Ok(layout)) = done.map(|file| open(&file).and_then(|array| layout(&*array))) {
-            return Ok(Some(layout));
-        }
-        Ok(self.outline_asked_for())
-    }
-
-    fn outline_asked_for(&self) -> Option<Layout> {
-        self.design.shape.clone().map(|shape| Layout { shape, dtype: String::new() })
+        Ok(Status { expected, ..status })
     }
 
     fn place(&self, vector: &Vector, seed: u64) -> Option<usize> {
@@ -218,8 +205,7 @@ impl DataSet {
     fn failure(&self, vector: &Vector, seed: u64) -> Result<Option<Failure>, JobsError> {
         let path = self.failed(vector).join(format!("{seed}.json"));
         let Some(text) = read(&path)? else { return Ok(None) };
-        let parsed = serde_json::from_str(&text);
-        parsed.map(Some).map_err(|error| JobsError::Record { path, reason: error.to_string() })
+        serde_json::from_str(&text).map(Some).map_err(|error| JobsError::record(&path, error))
     }
 
     /// Where the log of a failure is kept, seen from the folder.
@@ -260,7 +246,6 @@ impl DataSet {
 }
 
 fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), JobsError> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|error| JobsError::Record { path: path.to_owned(), reason: error.to_string() })?;
+    let text = serde_json::to_string_pretty(value).map_err(|error| JobsError::record(path, error))?;
     Ok(write(path, text + "\n")?)
 }

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use imnn_io::FileError;
+use imnn_io::{FileError, folder};
 
 pub(crate) fn create_folder(path: &Path) -> Result<(), FileError> {
     std::fs::create_dir_all(path).map_err(FileError::of("create", path))
@@ -28,14 +28,10 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, FileError> {
 
 /// The names in a folder, none where there is no folder.
 pub(crate) fn names(folder: &Path) -> Result<Vec<String>, FileError> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
-        Err(error) => return Err(FileError::of("read", folder)(error)),
-    };
-    entries
-        .map(|entry| Ok(entry.map_err(FileError::of("read", folder))?.file_name().to_string_lossy().into_owned()))
-        .collect()
+    match folder::names(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(vec![]),
+        names => names.map_err(FileError::of("read", folder)),
+    }
 }
 
 /// The seeds of the files in a folder whose names are a number and an ending; `007.npy` is none of them.

@@ -1,7 +1,7 @@
 //! What can be wrong with a set of simulations that programs make.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use imnn_data::DataError;
 use imnn_io::{ConfigError, FileError};
@@ -28,33 +28,13 @@ pub enum JobsError {
         /// What is wrong.
         reason: &'static str,
     },
-    /// The folder holds something else.
-    #[error(
-        "{}: there is \"{entry}\" in this folder, and no simulate.toml: it is not one of these simulations; choose another \
-         folder",
-        path.display()
-    )]
-    Foreign {
+    /// The folder holds something else, or simulations of another design.
+    #[error("{}: {reason}; choose another folder", path.display())]
+    Folder {
         /// The folder.
         path: PathBuf,
         /// What is in it.
-        entry: String,
-    },
-    /// The folder holds simulations of another design.
-    #[error(
-        "{}: the simulations in this folder were made with {key} = {recorded}, asked for is {key} = {asked}; choose another \
-         folder",
-        path.display()
-    )]
-    Differs {
-        /// The folder.
-        path: PathBuf,
-        /// The key that differs.
-        key: &'static str,
-        /// The value in the folder's `simulate.toml`.
-        recorded: String,
-        /// The value asked for.
-        asked: String,
+        reason: String,
     },
     /// The record of what a folder holds cannot be understood.
     #[error("{}: {reason}; this file is managed by `imnn simulate`; do not edit it", path.display())]
@@ -81,6 +61,16 @@ pub enum JobsError {
     /// An array cannot be read or written.
     #[error(transparent)]
     Data(#[from] DataError),
+}
+
+impl JobsError {
+    pub(crate) fn folder(path: &Path, reason: String) -> Self {
+        Self::Folder { path: path.to_owned(), reason }
+    }
+
+    pub(crate) fn record(path: &Path, reason: impl fmt::Display) -> Self {
+        Self::Record { path: path.to_owned(), reason: reason.to_string() }
+    }
 }
 
 /// The text of the message, which is what a program prints whose `main` returns it.

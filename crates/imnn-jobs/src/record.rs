@@ -19,8 +19,13 @@ pub(crate) fn compare(root: &Path, design: &Design) -> Result<Option<Design>, Jo
     let path = root.join(RECORD);
     let Some(text) = read(&path)? else {
         // Hidden files are those of another process that is about to record the same.
-        return match names(root)?.into_iter().filter(|name| !name.starts_with('.')).min() {
-            Some(entry) => Err(JobsError::Foreign { path: root.to_owned(), entry }),
+        return match names(root)?.into_iter().find(|name| !name.starts_with('.')) {
+            Some(entry) => Err(JobsError::folder(
+                root,
+                format!(
+                    "there is \"{entry}\" in this folder, and no simulate.toml: it is not one of these simulations"
+                ),
+            )),
             None => Ok(None),
         };
     };
@@ -32,8 +37,7 @@ pub(crate) fn compare(root: &Path, design: &Design) -> Result<Option<Design>, Jo
 /// Records what a folder is for, or that there will be more of it.
 pub(crate) fn record(root: &Path, design: &Design) -> Result<(), JobsError> {
     let path = root.join(RECORD);
-    let text =
-        toml::to_string(design).map_err(|error| JobsError::Record { path: path.clone(), reason: error.to_string() })?;
+    let text = toml::to_string(design).map_err(|error| JobsError::record(&path, error))?;
     let text = format!("# Written by `imnn simulate`: what the simulations in this folder are.\n\n{text}");
     match compare(root, design)? {
         Some(recorded) if recorded == *design => Ok(()),
@@ -59,7 +63,8 @@ fn check(root: &Path, old: &Design, new: &Design) -> Result<(), JobsError> {
         .or_else(|| fewer("n_s", old.n_s, new.n_s))
         .or_else(|| fewer("n_d", old.n_d, new.n_d));
     let Some((key, recorded, asked)) = differs else { return Ok(()) };
-    Err(JobsError::Differs { path: root.to_owned(), key, recorded, asked })
+    let made = format!("the simulations in this folder were made with {key} = {recorded}");
+    Err(JobsError::folder(root, format!("{made}, asked for is {key} = {asked}")))
 }
 
 /// A key whose values differ, with both as texts.

@@ -1,6 +1,5 @@
 //! Runs the programs of a set, several at a time.
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,6 +7,7 @@ use std::time::Duration;
 
 use imnn_io::FileError;
 use imnn_io::atomic::put;
+use imnn_io::folder::names;
 
 use crate::check::{Layout, check, compare};
 use crate::data_set::{DataSet, Mark, Status};
@@ -83,7 +83,7 @@ impl DataSet {
         let jobs = self.todo(&before, options);
         watch(Event::Start { todo: jobs.len() });
         if !jobs.is_empty() {
-            let expected = Mutex::new(self.expected(&before)?);
+            let expected = Mutex::new(before.expected.clone());
             let broken = AtomicBool::new(false);
             let run = Run { set: self, options, session: Session::begin(self.root())?, expected, stop, broken };
             run.all(&jobs, watch)?;
@@ -200,7 +200,10 @@ impl Run<'_> {
             process::run(&arguments, dir, &log, timeout, &|| self.stops()).map_err(FileError::of("write", &log))?;
         let fault = match ended {
             Ended::Stopped => return Ok(JobEnd::Stopped),
-            Ended::NotStarted(error) => Some(Fault::NotStarted(not_started(&arguments[0], dir, &error))),
+            Ended::NotStarted(error) => {
+                let (program, dir) = (Path::new(&arguments[0]).display(), dir.display());
+                Some(Fault::NotStarted(format!("{program}, in the folder {dir}: {error}")))
+            }
             Ended::TimedOut => Some(Fault::Timeout(timeout.unwrap_or_default().as_secs_f64())),
             Ended::With(status) => process::fault(status).map(Fault::Exit),
         };
@@ -241,15 +244,10 @@ impl Run<'_> {
     }
 }
 
-fn not_started(program: &OsString, dir: &Path, error: &std::io::Error) -> String {
-    format!("{}, in the folder {}: {error}", Path::new(program).display(), dir.display())
-}
-
 /// What is wrong, with what the program wrote in place of its output.
 fn described(fault: Fault, folder: &Path) -> String {
     let Fault::NoOutput(_) = fault else { return fault.to_string() };
-    let names = crate::disk::names(folder).unwrap_or_default();
-    let other = names.into_iter().filter(|name| name != "log").min();
+    let other = names(folder).unwrap_or_default().into_iter().find(|name| name != "log");
     let instead = other.map_or_else(String::new, |name| format!(", but {name} beside it"));
     Fault::NoOutput(instead).to_string()
 }

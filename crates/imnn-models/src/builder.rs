@@ -1,10 +1,10 @@
 //! How the layers of a network become primitives: shapes, weights and operations, layer by layer.
 
-use crate::erased::ParameterSpec;
 use crate::error::{ModelError, Result};
 use crate::initialise::Initialiser;
 use crate::layout::{Layout, checked_size};
 use crate::primitive::{Affine, Op, Primitive, Shape};
+use crate::user_layer::ParameterSpec;
 use crate::windows::{Padding, Windows};
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,23 +12,16 @@ use std::sync::Arc;
 /// A network half built: the shape of the data at this point, and the weights and primitives so far.
 #[derive(Default)]
 pub(crate) struct Builder {
-    layout: Layout,
+    pub(crate) layout: Layout,
     n_weighted: usize,
     /// Numbers that the layers make of one simulation, gathered windows included.
     pub(crate) n_activations: usize,
-    primitives: Vec<Primitive>,
-    shape: Vec<usize>,
+    pub(crate) primitives: Vec<Primitive>,
+    /// The axes of one simulation at this point.
+    pub(crate) shape: Vec<usize>,
     /// The layer being built: its position, such as `layers[3]`, and its position and name.
     path: String,
     label: Arc<str>,
-}
-
-/// What [`Builder::finish`] gives.
-pub(crate) struct Built {
-    pub(crate) layout: Layout,
-    pub(crate) primitives: Vec<Primitive>,
-    pub(crate) output_shape: Vec<usize>,
-    pub(crate) n_activations: usize,
 }
 
 /// Why a layer cannot be built.
@@ -63,11 +56,6 @@ impl Builder {
         Builder { shape: shape.to_vec(), ..Builder::default() }
     }
 
-    pub(crate) fn finish(self) -> Built {
-        let Builder { layout, primitives, shape, n_activations, .. } = self;
-        Built { layout, primitives, output_shape: shape, n_activations }
-    }
-
     /// One layer of this name at `path`, such as `layers[3]`.
     pub(crate) fn layer(
         &mut self,
@@ -97,11 +85,6 @@ impl Builder {
         build(self, &format!("{path}.{list}"))?;
         (self.path, self.label) = (path, label);
         Ok((std::mem::replace(&mut self.primitives, before), std::mem::replace(&mut self.shape, input)))
-    }
-
-    /// The axes of one simulation at this point.
-    pub(crate) fn shape(&self) -> &[usize] {
-        &self.shape
     }
 
     /// The number of channels: the last axis.

@@ -1,11 +1,12 @@
 //! The types of numbers that networks run in.
 
+use bytemuck::Pod;
 use dfdx::dtypes::Dtype;
 use imnn_compute::Number;
 
 /// `f32` or `f64`: [`imnn_sim::Real`], the arithmetic that simulators need, with what the loops of the engines need
-/// ([`Number`]) and what dfdx needs for its tape.
-pub trait Element: Number + Dtype {
+/// ([`Number`]), what dfdx needs for its tape, and that they are plain bytes, which go to GPUs.
+pub trait Element: Number + Dtype + Pod {
     /// One of two values, by the type.
     #[doc(hidden)]
     fn select<F: Family>(single: F::Of<f32>, double: F::Of<f64>) -> F::Of<Self>;

@@ -3,10 +3,12 @@
 use crate::activations::Activation;
 use crate::error::Result;
 use crate::layer::Layer;
-use crate::layers::listed;
+use crate::layers::{ReadNetwork, listed};
 use crate::network::Network;
-use crate::settings::{Item, suggestion};
+use crate::settings::read_value;
+use imnn_io::nearest::advice;
 use imnn_io::text::shortened;
+use imnn_io::{ConfigError, Item};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use toml::Value;
 
@@ -36,7 +38,15 @@ impl Network {
     /// # Errors
     /// [`crate::ModelError::Description`] saying which layer, what was found, and what to write.
     pub fn from_toml(value: &Value) -> Result<Self> {
-        read_network(&Item::new("layers", value))
+        read_value("layers", value, Self::read)
+    }
+
+    /// As [`Network::from_toml`], from a run file.
+    ///
+    /// # Errors
+    /// As there, with the line.
+    pub fn read(item: &Item<'_>) -> Result<Self, ConfigError> {
+        read_network(item, 0)
     }
 
     /// The list that [`Network::from_toml`] reads.
@@ -63,48 +73,50 @@ impl<'de> Deserialize<'de> for Network {
 /// Branches in branches beyond this are refused, before they exhaust the stack.
 const MAX_DEPTH: usize = 16;
 
-fn read_network(item: &Item<'_>) -> Result<Network> {
-    if item.depth > MAX_DEPTH {
-        return item.refuse(format!("branches are nested more than {MAX_DEPTH} deep"));
+fn read_network(item: &Item<'_>, depth: usize) -> Result<Network, ConfigError> {
+    if depth > MAX_DEPTH {
+        return Err(item.invalid(format!("branches are nested more than {MAX_DEPTH} deep")));
     }
-    Ok(Network { layers: item.list("layers", read_layer)? })
+    let inner = |item: &Item<'_>| read_network(item, depth + 1);
+    let layers = item.list("layers")?;
+    Ok(Network { layers: layers.iter().map(|layer| read_layer(layer, &inner)).collect::<Result<_, _>>()? })
 }
 
-fn read_layer(item: &Item<'_>) -> Result<Layer> {
-    match item.value {
-        Value::String(name) => read_named(item, name, None),
-        Value::Table(table) => {
-            let mut keys = table.iter();
-            match (keys.next(), keys.next()) {
-                (Some((name, settings)), None) => {
-                    read_named(item, name, Some(item.inner(&format!(".{name}"), settings)))
-                }
-                (Some(_), Some(_)) => {
-                    let names: Vec<_> = table.keys().map(|key| shortened(key)).collect();
-                    item.refuse(format!(
-                        "a layer is one key with its settings, such as {{ dense = 128 }}; found the keys {}",
-                        names.join(", ")
-                    ))
-                }
-                _ => item.refuse("empty table where a layer was expected; write for instance { dense = 128 }"),
-            }
-        }
-        _ => {
-            item.refuse(format!("expected a layer such as {{ dense = 128 }} or \"leaky_relu\", found {}", item.found()))
+fn read_layer(item: &Item<'_>, network: ReadNetwork<'_>) -> Result<Layer, ConfigError> {
+    if let Some(name) = item.as_str() {
+        return read_named(item, name, None, network);
+    }
+    let Some(table) = item.as_section() else {
+        return Err(item.wrong_type("a layer such as { dense = 128 } or \"leaky_relu\""));
+    };
+    match table.keys().collect::<Vec<_>>()[..] {
+        [name] => read_named(item, name, table.item(name), network),
+        [] => Err(item.invalid("empty table where a layer was expected; write for instance { dense = 128 }")),
+        ref names => {
+            let names: Vec<_> = names.iter().map(|name| shortened(name)).collect();
+            Err(item.invalid(format!(
+                "a layer is one key with its settings, such as {{ dense = 128 }}; found the keys {}",
+                names.join(", ")
+            )))
         }
     }
 }
 
 /// The layer of this name, with its settings if any were given.
-fn read_named(item: &Item<'_>, name: &str, settings: Option<Item<'_>>) -> Result<Layer> {
-    let no_settings = || item.refuse(format!("{name:?} has no settings: write \"{name}\""));
+fn read_named(
+    item: &Item<'_>,
+    name: &str,
+    settings: Option<Item<'_>>,
+    network: ReadNetwork<'_>,
+) -> Result<Layer, ConfigError> {
+    let no_settings = || Err(item.invalid(format!("{name:?} has no settings: write \"{name}\"")));
     let layers = listed();
     if let Some(layer) = layers.iter().find(|layer| layer.name == name) {
         return match (settings, layer.settings) {
-            (Some(settings), Some(_)) => (layer.read)(&settings, read_network),
-            (None, None) => (layer.read)(item, read_network),
+            (Some(settings), Some(_)) => (layer.read)(&settings, network),
+            (None, None) => (layer.read)(item, network),
             (Some(_), None) => no_settings(),
-            (None, Some(example)) => item.refuse(format!("{name:?} needs settings: {{ {name} = {example} }}")),
+            (None, Some(example)) => Err(item.invalid(format!("{name:?} needs settings: {{ {name} = {example} }}"))),
         };
     }
     let activations = Activation::ALL;
@@ -114,7 +126,7 @@ fn read_named(item: &Item<'_>, name: &str, settings: Option<Item<'_>>) -> Result
         (None, _) => {
             let activations = activations.into_iter().map(Activation::name);
             let known: Vec<&str> = layers.iter().map(|layer| layer.name).chain(activations).collect();
-            item.refuse(format!("unknown layer {:?}{}", shortened(name), suggestion(name, &known)))
+            Err(item.invalid(format!("unknown layer {:?}; {}", shortened(name), advice(name, &known))))
         }
     }
 }

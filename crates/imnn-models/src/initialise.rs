@@ -1,7 +1,7 @@
 //! Initial weights.
 
-use crate::error::Result;
-use crate::settings::{Item, Setting, table, word_for};
+use crate::settings::{Setting, table, word_for};
+use imnn_io::{ConfigError, Item};
 use imnn_sim::{Key, KeyRng, Real};
 use rand::distr::{Distribution, StandardUniform};
 use rand_distr::StandardNormal;
@@ -105,33 +105,25 @@ fn normal(rng: &mut KeyRng) -> f64 {
 }
 
 impl Setting for Initialiser {
-    fn read(item: &Item<'_>) -> Result<Self> {
-        let initialiser = match item.value {
-            Value::Table(table) => {
-                let settings = item.fields(&["normal", "constant", "values"])?;
-                let keys: Vec<&str> = table.keys().map(String::as_str).collect();
-                match keys[..] {
-                    ["normal"] => Initialiser::Normal(f64::read(&settings.require("normal", "0.01")?)?),
-                    ["constant"] => Initialiser::Constant(f64::read(&settings.require("constant", "0.0")?)?),
-                    ["values"] => {
-                        let values = settings.require("values", "[0.0, 1.0]")?;
-                        Initialiser::Values(values.list("numbers", f64::read)?.into())
-                    }
-                    _ => return item.refuse("expected one of normal, constant, values, such as { normal = 0.01 }"),
+    fn read(item: &Item<'_>) -> Result<Self, ConfigError> {
+        let initialiser = if item.as_str().is_some() {
+            item.choice(&NAMED)?.clone()
+        } else {
+            let example = "an initialiser such as \"he_normal\" or { normal = 0.01 }";
+            let table = item.as_section().ok_or_else(|| item.wrong_type(example))?;
+            table.only(&["normal", "constant", "values"])?;
+            match (table.item("normal"), table.item("constant"), table.item("values")) {
+                (Some(deviation), None, None) => Initialiser::Normal(deviation.read()?),
+                (None, Some(value), None) => Initialiser::Constant(value.read()?),
+                (None, None, Some(values)) => Initialiser::Values(Vec::read(&values)?.into()),
+                _ => {
+                    return Err(item.invalid("expected one of normal, constant, values, such as { normal = 0.01 }"));
                 }
-            }
-            Value::String(_) => item.word("initialiser", &NAMED)?.clone(),
-            _ => {
-                let found = item.found();
-                return item.refuse(format!(
-                    "expected an initialiser such as \"he_normal\" or {{ normal = 0.01 }}, found {found}"
-                ));
             }
         };
         // The number of values is compared with the shape when the shape is known.
         let len = if let Initialiser::Values(values) = &initialiser { values.len() } else { 0 };
-        let name = item.location.rsplit('.').next().unwrap_or_default();
-        initialiser.check(name, &[len], len).or_else(|message| item.refuse(message))?;
+        initialiser.check("the weights", &[len], len).map_err(|message| item.invalid(message))?;
         Ok(initialiser)
     }
 

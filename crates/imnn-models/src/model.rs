@@ -1,6 +1,6 @@
 //! A network with its shapes resolved: what engines run.
 
-use crate::builder::{Builder, Built};
+use crate::builder::Builder;
 use crate::error::{ModelError, Result};
 use crate::layout::{Layout, Parameters, checked_size};
 use crate::network::Network;
@@ -37,7 +37,7 @@ impl Model {
         }
         let mut builder = Builder::new(input_shape);
         network.build(&mut builder, "layers")?;
-        let Built { layout, primitives, output_shape, n_activations } = builder.finish();
+        let Builder { layout, primitives, shape: output_shape, n_activations, .. } = builder;
         let (input_shape, layout) = (input_shape.to_vec(), Arc::new(layout));
         Ok(Model { network, input_shape, output_shape, primitives, layout, n_activations })
     }

@@ -5,7 +5,7 @@
 
 use crate::activations::Activation;
 use crate::builder::Builder;
-use crate::erased::ErasedLayer;
+use crate::user_layer::ErasedLayer;
 use crate::windows::Windows;
 use std::ops::Range;
 use std::sync::Arc;
@@ -146,7 +146,7 @@ impl Op {
 impl Builder {
     /// A linear map of the channels of each position to `n_out`.
     pub(crate) fn map(&mut self, weights: Affine, n_out: usize) {
-        let mut output = self.shape().to_vec();
+        let mut output = self.shape.clone();
         output.pop();
         output.push(n_out);
         self.push(Op::Linear(Linear::Map(weights)), output);
@@ -178,7 +178,7 @@ impl Builder {
     /// A function of each number.
     pub(crate) fn pointwise(&mut self, activation: Activation) {
         if activation != Activation::Identity {
-            let shape = self.shape().to_vec();
+            let shape = self.shape.clone();
             self.push(Op::Pointwise(activation), shape);
         }
     }

@@ -1,24 +1,16 @@
-//! Settings in run files: values with the place where they stand, and errors that say where, what was found and what to
-//! write.
+//! Settings in run files, read by [`imnn_io::config`], and written.
 
 use crate::error::{ModelError, Result};
-use imnn_io::text::shortened;
-use toml::Value;
-
-/// A value of a run file in its place.
-#[derive(Clone, Debug)]
-pub(crate) struct Item<'a> {
-    /// Where it stands, such as `layers[3].conv.kernel`.
-    pub(crate) location: String,
-    pub(crate) value: &'a Value,
-    /// In how many lists of its own kind it lies, such as layers in the branches of layers.
-    pub(crate) depth: usize,
-}
+use imnn_io::{ConfigError, Document, Item, Section};
+use toml::{Table, Value};
 
 /// What a setting may be.
 pub(crate) trait Setting: Sized {
+    /// What several are called.
+    const SEVERAL: &'static str = "numbers";
+
     /// Reads it.
-    fn read(item: &Item<'_>) -> Result<Self>;
+    fn read(item: &Item<'_>) -> Result<Self, ConfigError>;
 
     /// How it is written.
     fn write(&self) -> Value;
@@ -29,9 +21,9 @@ pub(crate) trait Setting: Sized {
 macro_rules! settings {
     ($type:ident { $($key:ident $(: $example:literal)? $(= $default:expr)?),* $(,)? }) => {
         impl $type {
-            pub(crate) fn read_table(item: &$crate::settings::Item<'_>) -> $crate::error::Result<Self> {
-                let fields = item.fields(&[$(stringify!($key)),*])?;
-                Ok($type { $($key: $crate::settings::settings!(@read fields $key $(: $example)? $(= $default)?)),* })
+            pub(crate) fn read_table(item: &imnn_io::Item<'_>) -> Result<Self, imnn_io::ConfigError> {
+                let table = $crate::settings::table_of(item, &[$(stringify!($key)),*])?;
+                Ok($type { $($key: $crate::settings::settings!(@read table $key $(: $example)? $(= $default)?)),* })
             }
 
             pub(crate) fn write_table(&self) -> toml::Value {
@@ -41,11 +33,11 @@ macro_rules! settings {
             }
         }
     };
-    (@read $fields:ident $key:ident: $example:literal) => {
-        $crate::settings::Setting::read(&$fields.require(stringify!($key), $example)?)?
+    (@read $table:ident $key:ident: $example:literal) => {
+        $crate::settings::Setting::read(&$crate::settings::required(&$table, stringify!($key), $example)?)?
     };
-    (@read $fields:ident $key:ident = $default:expr) => {
-        $fields.get(stringify!($key)).map_or(Ok($default), |item| $crate::settings::Setting::read(&item))?
+    (@read $table:ident $key:ident = $default:expr) => {
+        $table.item(stringify!($key)).map_or(Ok($default), |item| $crate::settings::Setting::read(&item))?
     };
     (@write $self:ident $key:ident: $example:literal) => {
         Some((stringify!($key), $crate::settings::Setting::write(&$self.$key)))
@@ -56,14 +48,39 @@ macro_rules! settings {
 }
 pub(crate) use settings;
 
-/// The error `location: message`.
-pub(crate) fn refuse<T>(location: &str, message: impl Into<String>) -> Result<T> {
-    Err(ModelError::Description { location: location.into(), message: message.into() })
+/// Reads a value as it stands at `key` of a run file.
+pub(crate) fn read_value<T>(
+    key: &str,
+    value: &Value,
+    read: impl FnOnce(&Item<'_>) -> Result<T, ConfigError>,
+) -> Result<T> {
+    let refuse = |message: String| ModelError::Description { location: key.into(), message };
+    let text = toml::to_string(&Table::from_iter([(key.into(), value.clone())]));
+    let text = text.map_err(|error| refuse(error.to_string()))?;
+    let document = Document::parse(&text, "").map_err(described)?;
+    let item = document.root().item(key).ok_or_else(|| refuse("there is no value".into()))?;
+    read(&item).map_err(described)
 }
 
-/// `; did you mean "x"?` with the candidate nearest to `word`, or the list of all.
-pub(crate) fn suggestion(word: &str, candidates: &[&str]) -> String {
-    format!("; {}", imnn_io::nearest::advice(word, candidates))
+/// What is wrong and where, without the line of a text that nobody has written.
+fn described(error: ConfigError) -> ModelError {
+    match error {
+        ConfigError::Content { location, message, .. } => ModelError::Description { location, message },
+        other => ModelError::Description { location: String::new(), message: other.to_string() },
+    }
+}
+
+/// The table that an item is, with no other keys than these.
+pub(crate) fn table_of<'a>(item: &Item<'a>, known: &[&str]) -> Result<Section<'a>, ConfigError> {
+    let table = item.as_section();
+    let table = table.ok_or_else(|| item.wrong_type(&format!("a table with the keys {}", known.join(", "))))?;
+    table.only(known)?;
+    Ok(table)
+}
+
+/// The value of `key`, which must be there; `example` shows how to write it.
+pub(crate) fn required<'a>(table: &Section<'a>, key: &str, example: &str) -> Result<Item<'a>, ConfigError> {
+    table.item(key).ok_or_else(|| table.missing(key, &format!("write for instance {key} = {example}")))
 }
 
 /// The word that stands for a value; the first, if the list has none.
@@ -76,89 +93,9 @@ pub(crate) fn table<const N: usize>(entries: [(&str, Value); N]) -> Value {
     Value::Table(entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect())
 }
 
-impl<'a> Item<'a> {
-    /// The value at `location`.
-    pub(crate) fn new(location: impl Into<String>, value: &'a Value) -> Self {
-        Item { location: location.into(), value, depth: 0 }
-    }
-
-    /// The error that names the place.
-    pub(crate) fn refuse<T>(&self, message: impl Into<String>) -> Result<T> {
-        refuse(&self.location, message)
-    }
-
-    /// A value inside this one.
-    pub(crate) fn inner(&self, place: &str, value: &'a Value) -> Item<'a> {
-        Item { location: format!("{}{place}", self.location), value, depth: self.depth }
-    }
-
-    /// The value in words, for an error message.
-    pub(crate) fn found(&self) -> String {
-        match self.value {
-            Value::String(text) => format!("the string {:?}", shortened(text)),
-            Value::Integer(n) => format!("the integer {n}"),
-            Value::Float(x) => format!("the number {x}"),
-            Value::Boolean(b) => format!("{b}"),
-            Value::Datetime(_) => "a date".into(),
-            Value::Array(array) => format!("an array of {}", array.len()),
-            Value::Table(_) => "a table".into(),
-        }
-    }
-
-    /// An array, each of its elements read by `read`.
-    pub(crate) fn list<T>(&self, what: &str, read: impl Fn(&Item<'a>) -> Result<T>) -> Result<Vec<T>> {
-        match self.value {
-            Value::Array(array) => {
-                array.iter().enumerate().map(|(k, element)| read(&self.inner(&format!("[{k}]"), element))).collect()
-            }
-            _ => self.refuse(format!("expected an array of {what}, found {}", self.found())),
-        }
-    }
-
-    /// One of a few words.
-    pub(crate) fn word<T: Copy>(&self, what: &str, words: &[(&str, T)]) -> Result<T> {
-        let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
-        match self.value {
-            Value::String(text) => match words.iter().find(|(name, _)| name == text) {
-                Some((_, meaning)) => Ok(*meaning),
-                None => self.refuse(format!("unknown {what} {:?}{}", shortened(text), suggestion(text, &names))),
-            },
-            _ => self.refuse(format!("expected one of {}, found {}", names.join(", "), self.found())),
-        }
-    }
-
-    /// Itself, if it is a table that may be read: one that has the keys `known` only.
-    pub(crate) fn fields(&self, known: &[&str]) -> Result<&Self> {
-        let Value::Table(table) = self.value else {
-            return self.refuse(format!("expected a table with the keys {}, found {}", known.join(", "), self.found()));
-        };
-        if let Some(key) = table.keys().find(|key| !known.contains(&key.as_str())) {
-            return self.refuse(format!("unknown key {:?}{}", shortened(key), suggestion(key, known)));
-        }
-        Ok(self)
-    }
-
-    /// The value of `key`, if it is there.
-    pub(crate) fn get(&self, key: &str) -> Option<Item<'a>> {
-        self.value.get(key).map(|value| self.inner(&format!(".{key}"), value))
-    }
-
-    /// The value of `key`, which must be there; `example` shows how to write it.
-    pub(crate) fn require(&self, key: &str, example: &str) -> Result<Item<'a>> {
-        match self.get(key) {
-            Some(item) => Ok(item),
-            None => self.refuse(format!("the key {key:?} is missing, for instance {key} = {example}")),
-        }
-    }
-}
-
 impl Setting for f64 {
-    fn read(item: &Item<'_>) -> Result<Self> {
-        match item.value {
-            Value::Integer(n) => Ok(*n as f64),
-            Value::Float(x) => Ok(*x),
-            _ => item.refuse(format!("expected a number, found {}", item.found())),
-        }
+    fn read(item: &Item<'_>) -> Result<Self, ConfigError> {
+        item.read()
     }
 
     fn write(&self) -> Value {
@@ -166,30 +103,15 @@ impl Setting for f64 {
     }
 }
 
-impl Setting for bool {
-    fn read(item: &Item<'_>) -> Result<Self> {
-        match item.value {
-            Value::Boolean(flag) => Ok(*flag),
-            _ => item.refuse(format!("expected true or false, found {}", item.found())),
-        }
-    }
-
-    fn write(&self) -> Value {
-        (*self).into()
-    }
-}
-
-/// Integers are of at least 1; what is beyond TOML's range is beyond any memory and any run, too.
-macro_rules! integers {
-    ($($type:ty),*) => { $(
+/// Whole numbers are of at least 1; what is beyond TOML's range is beyond any memory and any run, too.
+macro_rules! whole {
+    ($($type:ty: $several:literal),*) => { $(
         impl Setting for $type {
-            fn read(item: &Item<'_>) -> Result<Self> {
-                match item.value {
-                    Value::Integer(n) if *n >= 1 => {
-                        <$type>::try_from(*n).or_else(|_| item.refuse(format!("{n} is too large")))
-                    }
-                    _ => item.refuse(format!("expected an integer of at least 1, found {}", item.found())),
-                }
+            const SEVERAL: &'static str = $several;
+
+            fn read(item: &Item<'_>) -> Result<Self, ConfigError> {
+                let number = item.read().ok().filter(|&number| number >= 1);
+                number.ok_or_else(|| item.wrong_type("a whole number of at least 1"))
             }
 
             fn write(&self) -> Value {
@@ -199,19 +121,24 @@ macro_rules! integers {
     )* };
 }
 
-integers!(usize, u64);
+whole!(usize: "sizes such as [3, 3]", u64: "iterations");
 
-/// One size for each axis.
-impl Setting for Vec<usize> {
-    fn read(item: &Item<'_>) -> Result<Self> {
-        let sizes = item.list("sizes such as [3, 3]", usize::read)?;
-        if sizes.is_empty() {
-            return item.refuse("expected one size per axis, found an empty array");
-        }
-        Ok(sizes)
+impl<T: Setting> Setting for Vec<T> {
+    fn read(item: &Item<'_>) -> Result<Self, ConfigError> {
+        item.list(T::SEVERAL)?.iter().map(T::read).collect()
     }
 
     fn write(&self) -> Value {
         Value::Array(self.iter().map(Setting::write).collect())
+    }
+}
+
+impl<T: Setting> Setting for Box<T> {
+    fn read(item: &Item<'_>) -> Result<Self, ConfigError> {
+        T::read(item).map(Box::new)
+    }
+
+    fn write(&self) -> Value {
+        T::write(self)
     }
 }

@@ -5,8 +5,9 @@
 
 use crate::error::Result;
 use crate::layout::checked_size;
-use crate::settings::{Item, Setting, word_for};
+use crate::settings::{Setting, word_for};
 use imnn_io::text::unravel;
+use imnn_io::{ConfigError, Item};
 use toml::Value;
 
 /// What lies beyond the edge of the data.
@@ -24,8 +25,8 @@ const PADDINGS: [(&str, Padding); 3] =
     [("same", Padding::Same), ("valid", Padding::Valid), ("circular", Padding::Circular)];
 
 impl Setting for Padding {
-    fn read(item: &Item<'_>) -> Result<Self> {
-        item.word("padding", &PADDINGS)
+    fn read(item: &Item<'_>) -> Result<Self, ConfigError> {
+        item.choice(&PADDINGS)
     }
 
     fn write(&self) -> Value {

@@ -178,18 +178,6 @@ macro_rules! simulate_through {
             ) {
                 (**self).simulate_with_derivative(key, theta, data, derivative);
             }
-
-            fn draw(&self, key: Key, theta: &[f64]) -> Result<Vec<f64>, SimError> {
-                (**self).draw(key, theta)
-            }
-
-            fn draw_with_derivative(
-                &self,
-                key: Key,
-                theta: &[f64],
-            ) -> Result<(Vec<f64>, Vec<f64>), SimError> {
-                (**self).draw_with_derivative(key, theta)
-            }
         }
     )+};
 }

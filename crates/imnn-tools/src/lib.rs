@@ -17,5 +17,6 @@ mod convert;
 pub mod inspect;
 mod split;
 
-pub use convert::{Conversion, Converted, Element, Meaning};
+pub use convert::{Conversion, Converted, Element};
+pub use inspect::Meaning;
 pub use split::{Part, Parts, Share, Split, SplitFormat};

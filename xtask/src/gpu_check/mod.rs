@@ -9,9 +9,9 @@
 //! cargo xtask gpu-check [ARGUMENTS]       # both on this machine, with the arguments of run.sh
 //! ```
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{fs, io};
 
 use crate::process::{Failure, Outcome, cargo, output, run as run_command};
 use crate::{setup, workspace};
@@ -35,7 +35,8 @@ pub fn run(arguments: &[String]) -> Outcome {
         [option, folder] if option == "--pack" => {
             let folder = PathBuf::from(folder);
             pack(&folder)?;
-            let bytes = size(&folder)?;
+            let files = workspace::files_below(&folder)?;
+            let bytes = files.iter().map(|file| Ok(file.metadata()?.len())).sum::<io::Result<u64>>()?;
             println!("{}: {} MiB; run.sh in it does the check", folder.display(), bytes.div_ceil(1 << 20));
             Ok(())
         }
@@ -123,16 +124,6 @@ fn copy_all(from: &Path, to: &Path, endings: &[&str]) -> Outcome {
         }
     }
     Ok(())
-}
-
-/// Bytes of all files below a folder.
-fn size(folder: &Path) -> Outcome<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        bytes += if path.is_dir() { size(&path)? } else { path.metadata()?.len() };
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ const LAYERS: &[Layer] = &[
         uses: &["imnn-data", "imnn-device", "imnn-fit", "imnn-hdf5", "imnn-io", "imnn-jobs", "imnn-models",
             "imnn-plot", "imnn-sim", "imnn-stats", "imnn-tools"] },
     Layer { name: "imnn-cli", uses: &["imnn"], never: &[] },
-    Layer { name: "imnn-benches", uses: &["imnn"], never: &[] },
+    Layer { name: "imnn-benches", uses: &["imnn", "imnn-compute"], never: &[] },
     Layer { name: "imnn-examples", uses: &["imnn"], never: &[] },
     Layer { name: "imnn-agreement", uses: &["imnn-engine", "imnn-models", "imnn-sim"], never: &[] },
     Layer { name: "imnn-tests", uses: &["imnn"], never: &[] },

@@ -26,12 +26,11 @@ pub fn run(_: &[String]) -> Outcome {
 /// In how many files things are named, and everything that is not as it should be, a line each.
 fn faults() -> Outcome<(String, Vec<String>)> {
     let (rooms, mut faults) = rooms::faults()?;
-    faults.extend(layers::faults()?);
-    faults.extend(circles::faults()?);
-    faults.extend(features::faults()?);
-    faults.extend(manifests::faults()?);
-    faults.extend(documents::faults()?);
-    faults.extend(sources::faults()?);
+    let rules =
+        [layers::faults, circles::faults, features::faults, manifests::faults, documents::faults, sources::faults];
+    for rule in rules {
+        faults.extend(rule()?);
+    }
     Ok((rooms, faults))
 }
 

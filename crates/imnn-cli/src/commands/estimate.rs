@@ -54,14 +54,8 @@ fn estimate_in<E: Element>(arguments: &EstimateArguments) -> Result<Estimates, C
         Ok((summaries, estimates))
     })?;
     let errors = compressor.errors();
-    let compared = match &arguments.truth {
-        Some(path) => {
-            let truth = read_truth(path, &arguments.data, estimates.dim())?;
-            let pulls = (&estimates - &truth) / &errors;
-            Some(Compared { truth, pulls })
-        }
-        None => None,
-    };
+    let truth = arguments.truth.as_ref().map(|path| read_truth(path, &arguments.data, estimates.dim())).transpose()?;
+    let compared = truth.map(|truth| Compared { pulls: (&estimates - &truth) / &errors, truth });
     Ok(Estimates {
         names: compressor.names().to_vec(),
         theta_fid: compressor.theta_fid().into(),

@@ -5,7 +5,7 @@ use imnn::stats::{Evaluation, Loss, Record, numerical_derivative};
 use ndarray::{Array, Array1, Array3, ArrayViewD, Dimension};
 use serde_json::json;
 
-use crate::output::{self, Table, json_number, matrix, number};
+use crate::output::{self, Table, matrix, number};
 use crate::{CliError, FisherArguments};
 
 pub(crate) fn fisher(arguments: &FisherArguments) -> Result<String, CliError> {
@@ -90,13 +90,13 @@ fn as_json(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) -> S
         "invC": output::array(&s.inv_c),
         "mu": output::array(&s.mu),
         "dmu_dtheta": output::array(&s.dmu_dtheta),
-        "alpha": json_number(alpha),
-        "loss": json_number(evaluation.value),
-        "lndetF": json_number(s.log_det_f),
+        "alpha": alpha,
+        "loss": evaluation.value,
+        "lndetF": s.log_det_f,
         "errors": output::array(&s.errors()),
     });
     for (name, value) in Record::NAMES.iter().zip(evaluation.record.to_array()) {
-        json[*name] = json_number(value);
+        json[*name] = json!(value);
     }
     output::json_line(&json)
 }

@@ -7,7 +7,7 @@ use imnn::plot::{HistoryPlot, plot_history};
 use serde_json::json;
 
 use super::saved::title;
-use crate::output::{self, json_number};
+use crate::output;
 use crate::{CliError, PlotArguments};
 
 pub(crate) fn plot(arguments: &PlotArguments) -> Result<String, CliError> {
@@ -21,7 +21,16 @@ pub(crate) fn plot(arguments: &PlotArguments) -> Result<String, CliError> {
     let title = arguments.title.clone().or_else(|| title_of(&file));
     let settings = HistoryPlot { expected_det_f: arguments.expected, title, ..HistoryPlot::default() };
     plot_history(&history, &settings, &out)?;
-    Ok(if arguments.json { as_json(&history, &out) } else { as_text(&history, &out) })
+    let (iterations, shown) = (history.training.len(), out.display().to_string());
+    if !arguments.json {
+        return Ok(format!("{shown}: {iterations} iterations\n"));
+    }
+    Ok(output::json_line(&json!({
+        "plot": shown,
+        "iterations": iterations,
+        "best_iteration": history.best_iteration,
+        "detF": history.training.det_f.last(),
+    })))
 }
 
 /// The history of a run; where the file does not say which iteration was the best, that is worked out.
@@ -41,27 +50,8 @@ fn title_of(file: &Path) -> Option<String> {
 
 /// The first iteration with the largest det F above 0, as the trainer chooses it.
 fn best(det_f: &[f64]) -> Option<usize> {
-    let mut best = None;
-    let mut largest = 0.0;
-    for (iteration, &value) in det_f.iter().enumerate() {
-        if value > largest {
-            (best, largest) = (Some(iteration), value);
-        }
-    }
-    best
-}
-
-fn as_json(history: &History, out: &Path) -> String {
-    output::json_line(&json!({
-        "plot": out.display().to_string(),
-        "iterations": history.training.len(),
-        "best_iteration": history.best_iteration,
-        "detF": json_number(history.training.det_f.last().copied().unwrap_or(f64::NAN)),
-    }))
-}
-
-fn as_text(history: &History, out: &Path) -> String {
-    format!("{}: {} iterations\n", out.display(), history.training.len())
+    let above = det_f.iter().enumerate().filter(|(_, det_f)| **det_f > 0.0);
+    above.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(iteration, _)| iteration)
 }
 
 #[cfg(test)]

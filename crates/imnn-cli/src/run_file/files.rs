@@ -5,18 +5,19 @@ use std::path::Path;
 use imnn::data::{ArrayPath, DerivativeFiles, Load, Loading, Prefetch};
 use imnn::io::config::Bytes;
 use imnn::io::{ConfigError, Section};
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 /// Files of simulations.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct FilePaths {
     /// `(n_s, *input)`
     pub fiducial: ArrayPath,
     /// How they change with the parameters.
+    #[serde(flatten)]
     pub derivative: DerivativeFiles,
     /// How they are loaded.
+    #[serde(flatten)]
     pub loading: Loading,
 }
 
@@ -41,33 +42,6 @@ impl FilePaths {
             }
         }
     }
-}
-
-/// As the keys of a run file.
-impl Serialize for FilePaths {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let texts = |paths: &[ArrayPath]| paths.iter().map(ArrayPath::to_string).collect::<Vec<_>>();
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("fiducial", &self.fiducial.to_string())?;
-        match &self.derivative {
-            DerivativeFiles::Array(derivative) => map.serialize_entry("derivative", &derivative.to_string())?,
-            DerivativeFiles::Sides { below, above } => {
-                map.serialize_entry("below", &texts(below))?;
-                map.serialize_entry("above", &texts(above))?;
-            }
-        }
-        map.serialize_entry("load", word(self.loading.load, &LOADS))?;
-        if self.loading.cache > 0 {
-            map.serialize_entry("cache", &self.loading.cache)?;
-        }
-        map.serialize_entry("prefetch", word(self.loading.prefetch, &PREFETCHES))?;
-        map.end()
-    }
-}
-
-/// The word of a run file for a meaning.
-fn word<T: PartialEq>(meaning: T, words: &[(&'static str, T)]) -> &'static str {
-    words.iter().find(|(_, of)| *of == meaning).map_or("", |(word, _)| word)
 }
 
 /// Reads the paths of simulations with derivatives of this shape; below and above are for numerical ones.
@@ -115,20 +89,13 @@ pub(super) fn read_load(section: &Section<'_>) -> Result<Load, ConfigError> {
     Ok(section.choice("load", &LOADS)?.unwrap_or_default())
 }
 
-pub(super) fn as_load<S: Serializer>(load: &Load, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(word(*load, &LOADS))
-}
-
 fn read_loading(section: &Section<'_>) -> Result<Loading, ConfigError> {
     let load = read_load(section)?;
     let prefetch = section.choice("prefetch", &PREFETCHES)?.unwrap_or_default();
     let cache = section.optional::<Bytes>("cache")?.map_or(0, |bytes| bytes.0);
-    if load == Load::Memory {
-        for key in ["cache", "prefetch"] {
-            if section.has(key) {
-                return Err(section.invalid(key, "belongs to load = \"stream\"; load = \"memory\" keeps everything"));
-            }
-        }
+    let of_streams = ["cache", "prefetch"].into_iter().find(|key| section.has(key));
+    if let (Load::Memory, Some(key)) = (load, of_streams) {
+        return Err(section.invalid(key, "belongs to load = \"stream\"; load = \"memory\" keeps everything"));
     }
     Ok(Loading { load, cache, prefetch })
 }

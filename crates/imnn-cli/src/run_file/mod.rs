@@ -35,8 +35,8 @@ mod sources;
 use std::path::Path;
 
 use imnn::fit::FitSettings;
-use imnn::io::{ConfigError, Document, FileError, Item};
-use imnn::models::{ModelError, OptimiserConfig};
+use imnn::io::{ConfigError, Document, FileError};
+use imnn::models::OptimiserConfig;
 use serde::Serialize;
 
 pub use files::FilePaths;
@@ -103,18 +103,12 @@ impl RunFile {
             let reason = format!("{} names for the {} values of theta_fid", parameters.len(), theta_fid.len());
             return Err(root.invalid("parameters", reason));
         }
-        let simulations = root.section("simulations")?.ok_or_else(|| {
-            root.missing(
-                "simulations",
-                "write a table [simulations] with kind = \"exact\", \"numerical\" or \"simulator\"",
-            )
-        })?;
-        let network = root.section("network")?.ok_or_else(|| {
-            root.missing(
-                "network",
-                "write a table [network] with layers = [{ dense = 128 }, \"leaky_relu\", { dense = 2 }]",
-            )
-        })?;
+        let table = |key: &str, contents: &str| {
+            let advice = || root.missing(key, &format!("write a table [{key}] with {contents}"));
+            root.section(key)?.ok_or_else(advice)
+        };
+        let simulations = table("simulations", "kind = \"exact\", \"numerical\" or \"simulator\"")?;
+        let network = table("network", "layers = [{ dense = 128 }, \"leaky_relu\", { dense = 2 }]")?;
         let seed = root.or("seed", 0)?;
         if i64::try_from(seed).is_err() {
             return Err(root.invalid("seed", format!("{seed} is too large, at most {}", i64::MAX)));
@@ -125,7 +119,7 @@ impl RunFile {
             simulations: simulations::read(&simulations, &theta_fid, base)?,
             network: settings::read_network(&network, base)?,
             optimiser: match root.item("optimiser") {
-                Some(item) => described(&item, OptimiserConfig::from_toml)?,
+                Some(item) => OptimiserConfig::read(&item)?,
                 None => OptimiserConfig::default(),
             },
             fit: settings::read_fit(root.section("fit")?.as_ref())?,
@@ -153,17 +147,6 @@ impl RunFile {
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
     }
-}
-
-/// A value that `imnn-models` reads, which says where in it something is wrong, as in `layers[3].conv`.
-fn described<T>(item: &Item<'_>, read: impl FnOnce(&toml::Value) -> Result<T, ModelError>) -> Result<T, ConfigError> {
-    read(&item.settings()?).map_err(|error| match error {
-        ModelError::Description { location, message } => {
-            let place = location.find(['.', '[']).map_or("", |start| &location[start..]);
-            item.within(place).invalid(message)
-        }
-        other => item.invalid(other.to_string()),
-    })
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use imnn::data::{ArrayPath, Augmentation, Load};
 use imnn::io::{ConfigError, Section};
 use serde::{Serialize, Serializer};
 
-use super::augment::{self, as_table};
-use super::files::{as_load, read_load};
+use super::augment;
+use super::files::read_load;
 
 /// Noise that is added to each simulation, drawn anew in each iteration from a bank of samples.
 ///
@@ -16,15 +16,13 @@ use super::files::{as_load, read_load};
 #[non_exhaustive]
 pub struct Noise {
     /// The samples, `(n_noise, *input)`.
-    #[serde(serialize_with = "as_text")]
     pub bank: ArrayPath,
     /// What they are multiplied by; 1 by default.
     pub scale: f64,
     /// Whether the bank is held in memory; chosen by its size by default.
-    #[serde(serialize_with = "as_load")]
     pub load: Load,
     /// Symmetries that each sample is seen through, drawn apart from those of the simulation; none by default.
-    #[serde(flatten, serialize_with = "as_table")]
+    #[serde(flatten)]
     pub symmetries: Augmentation,
 }
 
@@ -89,8 +87,4 @@ pub(super) fn read_validation(section: &Section<'_>, base: &Path) -> Result<Vali
         Ok(_) => ValidationNoise::AsTraining,
         Err(_) => read(section, base)?.map_or(ValidationNoise::AsTraining, ValidationNoise::Own),
     })
-}
-
-fn as_text<S: Serializer>(path: &ArrayPath, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(path)
 }

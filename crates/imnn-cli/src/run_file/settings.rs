@@ -8,8 +8,6 @@ use imnn::io::{ConfigError, Section};
 use imnn::models::Network;
 use serde::Serialize;
 
-use super::described;
-
 /// The network and where its weights start.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
@@ -90,7 +88,7 @@ pub(super) fn read_network(section: &Section<'_>, base: &Path) -> Result<Network
     let layers = section
         .item("layers")
         .ok_or_else(|| section.missing("layers", "write layers = [{ dense = 128 }, \"leaky_relu\", { dense = 2 }]"))?;
-    let layers = described(&layers, Network::from_toml)?;
+    let layers = Network::read(&layers)?;
     if layers.layers.is_empty() {
         return Err(section.invalid("layers", "there must be at least one layer"));
     }

@@ -8,7 +8,7 @@ use imnn::sim::{BuiltIn, Simulator};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::augment::{self, as_table};
+use super::augment;
 use super::files::{self, FilePaths};
 use super::noise::{self, Noise, ValidationNoise};
 
@@ -30,7 +30,6 @@ pub struct Simulations {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_shape: Option<Vec<usize>>,
     /// Symmetries drawn anew in each iteration, for training only; none by default.
-    #[serde(serialize_with = "as_table")]
     pub augment: Augmentation,
     /// Noise added to each simulation, drawn anew in each iteration; none by default.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -241,7 +241,7 @@ fn unknown_keys_are_refused_with_a_suggestion() {
         "star",
         "runs/run.toml line 34: optimiser.adam.schedule.cosine: unknown key \"star\"; did you mean \"start\"?",
     );
-    refused("adam", "Adam", "runs/run.toml line 33: optimiser: unknown key \"Adam\"; did you mean \"adam\"?");
+    refused("adam", "Adam", "runs/run.toml line 34: optimiser: unknown key \"Adam\"; did you mean \"adam\"?");
     refused(
         "\"flatten\"",
         "\"flaten\"",

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use imnn_io::Partial;
+use imnn_io::folder::names_if_there;
 use imnn_io::npy::{descr, header, write_values};
 use imnn_io::stamp::Stamp;
 use imnn_io::text::tuple;
@@ -28,6 +29,8 @@ pub(super) struct Folder {
     options: RowOptions,
 }
 
+const ALIKE: &str = "the files of a pattern have to be alike";
+
 impl Folder {
     /// Opens each file once and compares them.
     pub(super) fn open<E: Real>(pattern: Pattern, options: &RowOptions) -> Result<Self, DataError> {
@@ -41,8 +44,8 @@ impl Folder {
             let array = open_file::<E>(&path, RowShape::AsStored, options)?;
             if folder.files.is_empty() {
                 if array.shape().is_empty() {
-                    let advice = "save a simulation of one number as np.atleast_1d(x)".to_owned();
-                    return Err(mismatch(&*array, "at least one axis".to_owned(), advice));
+                    let advice = "save a simulation of one number as np.atleast_1d(x)";
+                    return Err(DataError::shape(array.label(), &[], "at least one axis", advice));
                 }
                 folder.spec.shape = [&[n_rows], array.shape()].concat();
                 folder.spec.dtype = array.dtype().to_owned();
@@ -64,15 +67,14 @@ impl Folder {
     fn check<E: Real>(&self, array: &dyn RowArray<E>) -> Result<(), DataError> {
         if array.shape() != &self.spec.shape[1..] {
             let expected = format!("{} as {} is", tuple(&self.spec.shape[1..]), self.path(0));
-            return Err(mismatch(array, expected, "the files of a pattern have to be alike".to_owned()));
+            return Err(DataError::shape(array.label(), array.shape(), expected, ALIKE));
         }
         if array.dtype() != self.spec.dtype {
-            return Err(DataError::OtherDtype {
-                label: array.label().to_owned(),
-                found: array.dtype().to_owned(),
-                first: self.path(0).to_string(),
-                expected: self.spec.dtype.clone(),
-            });
+            let (label, found, expected) = (array.label(), array.dtype(), &self.spec.dtype);
+            return Err(DataError::Refused(format!(
+                "{label} has elements of type {found}, expected {expected} as {} has; {ALIKE}",
+                self.path(0)
+            )));
         }
         Ok(())
     }
@@ -107,14 +109,7 @@ impl<E: Real> RowArray<E> for Folder {
 }
 
 fn stamp(file: &Path) -> Result<Stamp, DataError> {
-    match std::fs::metadata(file) {
-        Ok(metadata) => Ok(Stamp::of_metadata(&metadata)),
-        Err(source) => Err(DataError::read(file.display(), source)),
-    }
-}
-
-fn mismatch<E: Real>(array: &dyn RowArray<E>, expected: String, advice: String) -> DataError {
-    DataError::Shape { label: array.label().to_owned(), found: array.shape().to_vec(), expected, advice }
+    std::fs::metadata(file).map(Stamp::from).map_err(|source| DataError::read(file.display(), source))
 }
 
 /// A folder with a `.npy` file for each row, written as the rows come.
@@ -131,7 +126,7 @@ pub(super) struct FolderWriter<E> {
 impl<E: Real> FolderWriter<E> {
     pub(super) fn create(pattern: Pattern, shape: &[usize], options: &WriteOptions) -> Result<Self, DataError> {
         let refuse = |reason: String| DataError::target(pattern.label(), reason);
-        if !pattern.numbers_files() || pattern.extension() != Some("npy") {
+        if !pattern.numbers_files(".npy") {
             return Err(refuse("one file for each row is written as folder/{seed}.npy".to_owned()));
         }
         let row_len = shape.iter().skip(1).product();
@@ -196,16 +191,11 @@ impl<E: Real> RowWriter<E> for FolderWriter<E> {
 
 /// Refuses to replace a folder in which there is anything but the files of a pattern.
 fn only_rows(pattern: &Pattern) -> Result<(), DataError> {
-    let Ok(entries) = std::fs::read_dir(pattern.folder()) else { return Ok(()) };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !pattern.has_name(&name) {
-            let reason = format!(
-                "{} is not replaced, since \"{name}\" in it is not a file of the pattern; move it away, or choose another folder",
-                pattern.folder().display()
-            );
-            return Err(DataError::target(pattern.label(), reason));
-        }
-    }
-    Ok(())
+    let folder = pattern.folder().display();
+    let names = names_if_there(pattern.folder()).map_err(|source| DataError::read(&folder, source))?;
+    let Some(name) = names.iter().find(|name| pattern.digits(name).is_none()) else { return Ok(()) };
+    let reason = format!(
+        "{folder} is not replaced, since \"{name}\" in it is not a file of the pattern; move it away, or choose another folder"
+    );
+    Err(DataError::target(pattern.label(), reason))
 }

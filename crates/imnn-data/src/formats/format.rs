@@ -77,7 +77,10 @@ impl Location<'_> {
     /// Refuses a key for a file that holds one array without a name.
     pub(crate) fn without_key(&self) -> Result<&Path, DataError> {
         match self.key {
-            Some(key) => Err(DataError::KeyOfOneArray { path: self.file.clone(), key: key.to_owned() }),
+            Some(key) => {
+                let reason = format!("holds one array, so `:{key}` names nothing; leave it out");
+                Err(DataError::unusable(self.file.display(), reason))
+            }
             None => Ok(&self.file),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -88,8 +88,9 @@ impl NpyRows {
     pub(super) fn within(file: File, stamp: Stamp, part: Range<u64>, label: String) -> Result<Self, DataError> {
         let len = part.end - part.start;
         // One read for the whole of most headers: folders have many files.
-        let reader = BufReader::with_capacity(256, Part { file: &file, at: part.start, end: part.end });
-        let header = Reader::new(reader, len).header().map_err(|error| DataError::npy(&label, error))?;
+        let mut reader = BufReader::with_capacity(256, &file);
+        reader.seek(SeekFrom::Start(part.start)).map_err(|source| DataError::read(&label, source))?;
+        let header = Reader::new(reader.take(len), len).header().map_err(|error| DataError::npy(&label, error))?;
         let start = part.start + header.data_offset;
         let (shape, dtype) = (header.shape.clone(), header.descr.clone());
         Ok(Self { spec: RowSpec { label, shape, dtype, seeds: None }, file, header, start, stamp })
@@ -149,12 +150,9 @@ impl NpyRows {
 
     /// Decodes `bytes`; `place` turns a position in `to` into one in the file's order.
     fn decode<E: Real>(&self, bytes: &[u8], to: &mut [E], place: impl Fn(usize) -> usize) -> Result<(), DataError> {
-        self.header.dtype.decode(bytes, to).map_err(|(value, at)| DataError::Overflow {
-            label: self.spec.label.clone(),
-            index: unravel(place(at), &self.spec.shape, self.header.fortran_order),
-            value,
-            precision: E::NAME,
-        })
+        let index = |at| unravel(place(at), &self.spec.shape, self.header.fortran_order);
+        let label = || self.spec.label.clone();
+        self.header.dtype.decode(bytes, to, index).map_err(|source| DataError::Overflow { label: label(), source })
     }
 
     /// Refuses what was read where the file is no longer the one that was opened.
@@ -195,23 +193,6 @@ impl<E: Real> RowArray<E> for NpyRows {
             self.elements(rows.start * row_len(&self.spec.shape), to)?;
         }
         self.unchanged()
-    }
-}
-
-/// A part of a file as a reader, without moving the file's own position.
-struct Part<'a> {
-    file: &'a File,
-    at: u64,
-    end: u64,
-}
-
-impl Read for Part<'_> {
-    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
-        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        let len = bytes.len().min(left);
-        let n = self.file.read_at(&mut bytes[..len], self.at)?;
-        self.at += n as u64;
-        Ok(n)
     }
 }
 

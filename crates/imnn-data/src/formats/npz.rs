@@ -6,12 +6,12 @@ use std::path::Path;
 
 use imnn_io::Partial;
 use imnn_io::npy::{descr, write_values};
-use imnn_io::npz::{Archive, Member as Stored, NpzError, Writer};
+use imnn_io::npz::{Archive, Member as Stored, Writer};
 use imnn_io::stamp::Stamp;
 use imnn_sim::Real;
 use ndarray::ArrayD;
 
-use super::format::{ArrayInfo, Created, Format, Location, Member, Opened, RowOptions, RowShape, Visit};
+use super::format::{Created, Format, Location, Member, Opened, RowOptions, RowShape, Visit};
 use super::npy::{NpyRows, info};
 use super::writing::{Progress, RowWriter, WriteOptions, Written, io};
 use crate::file::open;
@@ -39,9 +39,9 @@ impl Format for Npz {
         let member = archive.member(at.key).map_err(refused)?;
         if member.compressed().is_none() {
             // The directory may promise what is not there; the rows would find out only where they are read.
-            let stored = member.stored().map_err(|(len, start)| DataError::Archive {
-                path: path.clone(),
-                reason: format!("its directory promises {len} bytes of {label} at {start}, which are not there"),
+            let stored = member.stored().map_err(|(len, start)| {
+                let reason = format!("its directory promises {len} bytes of {label} at {start}, which are not there");
+                DataError::unusable(path.display(), reason)
             })?;
             if options.checksums {
                 member.verify().map_err(|source| DataError::read(&label, source))?;
@@ -55,7 +55,13 @@ impl Format for Npz {
         let header = reader.header().map_err(refused)?;
         let needed = header.len.saturating_mul(size_of::<E>());
         if needed > options.memory {
-            return Err(DataError::Compressed { label, needed, allowed: options.memory });
+            let allowed = options.memory;
+            return Err(DataError::unusable(
+                label,
+                format!(
+                    "is compressed, so it cannot be read a few rows at a time, and in memory it needs {needed} bytes where {allowed} are allowed; save it with np.savez in place of np.savez_compressed, convert it with `imnn data convert`, or allow more memory"
+                ),
+            ));
         }
         let values = reader.values(&header, None).map_err(refused)?;
         Ok(Box::new(HeldRows::new(label, values).with_dtype(header.descr)))
@@ -63,12 +69,19 @@ impl Format for Npz {
 
     fn contents(at: &Location<'_>) -> Result<Vec<Member>, DataError> {
         let mut archive = archive(&at.file)?;
-        if at.key.is_some() {
-            return Ok(vec![Member::Array(one(&mut archive, &at.file, at.key, at.path.clone())?)]);
+        let keys = archive.keys();
+        let mut one = |key: &str, path: &ArrayPath| {
+            let member = archive.member(Some(key)).map_err(|error| DataError::npz(&at.file, error))?;
+            let compressed = member.compressed();
+            let header = member.npy().header().map_err(|error| DataError::npy(path, error))?;
+            Ok(info(path.clone(), Self::NAME, header, compressed))
+        };
+        if let Some(key) = at.key {
+            return Ok(vec![Member::Array(one(key, at.path)?)]);
         }
-        let members = archive.keys().into_iter().map(|key| {
+        let members = keys.into_iter().map(|key| {
             let path = ArrayPath::with_key(&at.file, &key);
-            let info = one(&mut archive, &at.file, Some(&key), path.clone());
+            let info = one(&key, &path);
             Member::of(path, info)
         });
         Ok(members.collect())
@@ -96,19 +109,6 @@ impl Format for Npz {
 pub(crate) fn archive(path: &Path) -> Result<Archive<BufReader<File>>, DataError> {
     let opened = open(path)?;
     Archive::new(opened.reader, opened.len).map_err(|error| DataError::npz(path, error))
-}
-
-/// What an array of an archive is.
-fn one(
-    archive: &mut Archive<BufReader<File>>,
-    file: &Path,
-    key: Option<&str>,
-    path: ArrayPath,
-) -> Result<ArrayInfo, DataError> {
-    let member = archive.member(key).map_err(|error: NpzError| DataError::npz(file, error))?;
-    let compressed = member.compressed();
-    let header = member.npy().header().map_err(|error| DataError::npy(&path, error))?;
-    Ok(info(path, Npz::NAME, header, compressed))
 }
 
 /// Goes through a compressed array; says whether it could, which it cannot in Fortran order.

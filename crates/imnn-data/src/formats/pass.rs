@@ -3,7 +3,7 @@
 use imnn_sim::Real;
 
 use super::{Kind, RowOptions, Visit, open_rows, read};
-use crate::rows::{is_pattern, pieces, row_len};
+use crate::rows::{RowArray, is_pattern, pieces, row_len};
 use crate::{ArrayPath, DataError};
 
 /// Goes through an array from the first row to the last, a few rows at a time: `visit` takes the first row and the values.
@@ -40,10 +40,19 @@ pub fn for_each_rows<E: Real>(
         return Ok(());
     }
     let array = open_rows::<E>(path, options)?;
-    let Some(&n_rows) = array.shape().first() else {
+    if array.shape().is_empty() {
         let value = read::<E>(path, None)?;
         return visit(0, &value.into_iter().collect::<Vec<E>>());
-    };
+    }
+    each_row(&*array, visit)
+}
+
+/// Goes through an array that is open, a few rows at a time.
+///
+/// # Errors
+/// Those of reading the array, and those of `visit`.
+pub fn each_row<E: Real>(array: &dyn RowArray<E>, visit: &mut Visit<'_, E>) -> Result<(), DataError> {
+    let n_rows = array.shape().first().copied().unwrap_or(0);
     let row_len = row_len(array.shape());
     let mut values = vec![];
     for rows in pieces::<E>(0..n_rows, row_len) {

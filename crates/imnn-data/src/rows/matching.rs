@@ -1,6 +1,5 @@
 //! Which rows of several arrays belong together: by seed where they have seeds, by place where none has.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use imnn_io::text::plural;
@@ -17,8 +16,7 @@ pub(super) fn common<E: Real>(
     arrays: &[&dyn RowArray<E>],
     asked: Option<usize>,
 ) -> Result<Option<Vec<u64>>, DataError> {
-    let named: Vec<Named<'_>> =
-        arrays.iter().filter_map(|array| Some((array.label(), array.seeds()?.into()))).collect();
+    let named: Vec<Named<'_>> = arrays.iter().filter_map(|array| Some((array.label(), array.seeds()?))).collect();
     match named.len() {
         0 => Ok(None),
         n if n < arrays.len() => Err(without_seeds(arrays)),
@@ -27,7 +25,7 @@ pub(super) fn common<E: Real>(
 }
 
 /// The seeds of an array with its name.
-type Named<'a> = (&'a str, Cow<'a, [u64]>);
+type Named<'a> = (&'a str, &'a [u64]);
 
 fn common_seeds(arrays: &[Named<'_>], asked: Option<usize>) -> Result<Vec<u64>, DataError> {
     let has = |(_, seeds): &Named<'_>, seed: u64| seeds.binary_search(&seed).is_ok();
@@ -49,20 +47,20 @@ fn common_seeds(arrays: &[Named<'_>], asked: Option<usize>) -> Result<Vec<u64>, 
     };
     let (with, without) = (name(true), name(false));
     let reason = format!("seed {seed} is in {with} and not in {without}{others}; {advice}");
-    Err(DataError::Unmatched { reason })
+    Err(DataError::Refused(reason))
 }
 
 /// Refuses arrays of which only some have seeds.
 fn without_seeds<E: Real>(arrays: &[&dyn RowArray<E>]) -> DataError {
     let name = |has: bool| arrays.iter().find(|array| array.seeds().is_some() == has).map_or("", |array| array.label());
     let (with, without) = (name(true), name(false));
-    let reason = format!(
+    DataError::Refused(format!(
         "{with} has seeds in its names and {without} has none, so which rows belong together cannot be told; give all as patterns with {{seed}}, or all as single arrays in the same order"
-    );
-    DataError::Unmatched { reason }
+    ))
 }
 
-/// Simulations and their derivatives in an order in which row i belongs to row i, those with derivatives first.
+/// Simulations and their derivatives in an order in which row i belongs to row i, those with derivatives first, and the
+/// seeds in this order where there are seeds.
 ///
 /// `n_d` is how many derivatives are asked for, where that is said.
 #[allow(clippy::type_complexity)]
@@ -70,23 +68,23 @@ pub(crate) fn matched<E: Real>(
     fiducial: Box<dyn RowArray<E>>,
     derivative: Box<dyn RowArray<E>>,
     n_d: Option<usize>,
-) -> Result<(Box<dyn RowArray<E>>, Box<dyn RowArray<E>>), DataError> {
+) -> Result<(Box<dyn RowArray<E>>, Box<dyn RowArray<E>>, Option<Vec<u64>>), DataError> {
     if let (None, None) = (fiducial.seeds(), derivative.seeds()) {
-        return Ok((fiducial, derivative));
+        return Ok((fiducial, derivative, None));
     }
     // Simulations without derivatives are nothing to be said about; derivatives without their simulation are.
     let with = match (fiducial.seeds(), derivative.seeds()) {
         (Some(simulations), Some(derivatives)) => {
             let of_both: Vec<u64> =
                 simulations.iter().copied().filter(|seed| derivatives.binary_search(seed).is_ok()).collect();
-            common_seeds(&[(fiducial.label(), of_both.into()), (derivative.label(), derivatives.into())], n_d)?
+            common_seeds(&[(fiducial.label(), &of_both), (derivative.label(), derivatives)], n_d)?
         }
         _ => return Err(without_seeds(&[&*fiducial, &*derivative])),
     };
     let seeds = fiducial.seeds().unwrap_or_default();
     let without = seeds.iter().copied().filter(|seed| with.binary_search(seed).is_err());
     let order: Vec<u64> = with.iter().copied().chain(without).collect();
-    Ok((picked(fiducial, &order), picked(derivative, &with)))
+    Ok((picked(fiducial, &order), picked(derivative, &with), Some(order)))
 }
 
 /// The rows of these seeds, all of which the array has.

@@ -1,7 +1,8 @@
 //! Names of files with a random seed in them.
 
-use std::fs::DirEntry;
 use std::path::{Component, Path, PathBuf};
+
+use imnn_io::folder::names;
 
 use crate::{ArrayPath, DataError};
 
@@ -48,11 +49,11 @@ impl Pattern {
         }
         let label = path.to_string();
         let refuse = |reason: &str| DataError::unusable(&label, reason);
-        if parts[at + 1..].iter().any(numbered) {
-            return Err(refuse("there are several {seed}; one can be read"));
-        }
         let part = parts[at].as_os_str().to_str().unwrap_or_default();
         let (prefix, rest) = part.split_once(SEED).unwrap_or_default();
+        if rest.contains(SEED) || parts[at + 1..].iter().any(numbered) {
+            return Err(refuse("there are several {seed}; one can be read"));
+        }
         let odd = "write {seed}, or {seed:05} for numbers that are filled up with zeros to five digits";
         let (format, suffix) = rest.split_once('}').ok_or_else(|| refuse(odd))?;
         let width = match format.strip_prefix(":0") {
@@ -63,9 +64,6 @@ impl Pattern {
                 Some(width.ok_or_else(|| refuse(odd))?)
             }
         };
-        if suffix.contains(SEED) {
-            return Err(refuse("there are several {seed}; one can be read"));
-        }
         let folder: PathBuf = parts[..at].iter().collect();
         let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
         let (prefix, suffix) = (prefix.to_owned(), suffix.to_owned());
@@ -81,14 +79,9 @@ impl Pattern {
         &self.folder
     }
 
-    /// Whether files are numbered, not folders above them, and without keys.
-    pub(crate) fn numbers_files(&self) -> bool {
-        self.rest.as_os_str().is_empty() && self.key.is_none()
-    }
-
-    /// What kind of file it is, from its name.
-    pub(crate) fn extension(&self) -> Option<&str> {
-        self.suffix.rsplit_once('.').map(|(_, extension)| extension)
+    /// Whether files with this ending are numbered, not folders above them, and without keys.
+    pub(crate) fn numbers_files(&self, ending: &str) -> bool {
+        self.rest.as_os_str().is_empty() && self.key.is_none() && self.suffix.ends_with(ending)
     }
 
     /// The name of the file of a seed.
@@ -97,13 +90,8 @@ impl Pattern {
         format!("{}{seed:0width$}{}", self.prefix, self.suffix)
     }
 
-    /// Whether a file has such a name.
-    pub(crate) fn has_name(&self, name: &str) -> bool {
-        self.digits(name).is_some()
-    }
-
     /// The number in a name, as it is written.
-    fn digits<'a>(&self, name: &'a str) -> Option<&'a str> {
+    pub(crate) fn digits<'a>(&self, name: &'a str) -> Option<&'a str> {
         let digits = name.strip_prefix(&self.prefix)?.strip_suffix(&self.suffix)?;
         (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
     }
@@ -140,11 +128,10 @@ impl Pattern {
         };
         let mut numbers = vec![];
         let mut other: Option<String> = None;
-        for entry in std::fs::read_dir(&self.folder).map_err(io)? {
-            let entry = entry.map_err(io)?;
-            match self.number(&entry)? {
+        for name in names(&self.folder).map_err(io)? {
+            match self.number(&name)? {
                 Some(number) => numbers.push(number),
-                None => other = other.max(Some(entry.file_name().to_string_lossy().into_owned())),
+                None => other = Some(name),
             }
         }
         if numbers.is_empty() {
@@ -162,10 +149,9 @@ impl Pattern {
         Ok(numbers)
     }
 
-    /// The number in the name of an entry, where it has one.
-    fn number(&self, entry: &DirEntry) -> Result<Option<Numbered>, DataError> {
-        let name = entry.file_name();
-        let Some(digits) = name.to_str().and_then(|name| self.digits(name)) else { return Ok(None) };
+    /// The number in a name in the folder, where it has one.
+    fn number(&self, name: &str) -> Result<Option<Numbered>, DataError> {
+        let Some(digits) = self.digits(name) else { return Ok(None) };
         let seed: u64 = digits.parse().map_err(|_| {
             let reason = format!("the number {digits} is beyond the range of seeds, 64 bits");
             DataError::unusable(&self.label, reason)
@@ -173,7 +159,7 @@ impl Pattern {
         if self.width.is_some_and(|width| format!("{seed:0width$}") != digits) {
             return Ok(None);
         }
-        let is_there = self.rest.as_os_str().is_empty() || entry.path().join(&self.rest).is_file();
+        let is_there = self.rest.as_os_str().is_empty() || self.folder.join(name).join(&self.rest).is_file();
         Ok(is_there.then(|| Numbered { seed, digits: digits.into() }))
     }
 }

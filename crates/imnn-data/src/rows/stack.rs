@@ -46,7 +46,7 @@ impl<E: Real> StackedRows<E> {
         if n_params == 0 || above.len() != n_params {
             let (below, above) = (plural(n_params, "array"), plural(above.len(), "array"));
             let reason = format!("{below} below and {above} above; one of each is needed for each parameter");
-            return Err(DataError::Unmatched { reason });
+            return Err(DataError::Refused(reason));
         }
         let mut arrays = below;
         arrays.extend(above);
@@ -55,12 +55,9 @@ impl<E: Real> StackedRows<E> {
         let row = first.shape().get(1..).unwrap_or_default().to_vec();
         for array in &arrays {
             if array.shape().is_empty() || array.shape()[1..] != row {
-                return Err(DataError::Shape {
-                    label: array.label().to_owned(),
-                    found: array.shape().to_vec(),
-                    expected: format!("(n_d, *input) as {} is {}", first.label(), tuple(first.shape())),
-                    advice: "below and above need simulations of the same shape for all parameters".to_owned(),
-                });
+                let expected = format!("(n_d, *input) as {} is {}", first.label(), tuple(first.shape()));
+                let advice = "below and above need simulations of the same shape for all parameters";
+                return Err(DataError::shape(array.label(), array.shape(), expected, advice));
             }
         }
         let parts: Vec<&dyn RowArray<E>> = arrays.iter().map(|array| &**array).collect();
@@ -88,15 +85,13 @@ fn rows_of_all<E: Real>(arrays: &[&dyn RowArray<E>], n_d: Option<usize>) -> Resu
     if n == more || n_d.is_some_and(|n_d| n_d <= n) {
         return Ok(n);
     }
-    Err(DataError::Unmatched {
-        reason: format!(
-            "{} has {} and {} has {}: row i of each has to be of the same random seed; write those again that lack rows, or set n_d = {n} if the first rows belong together",
-            most.label(),
-            plural(more, "row"),
-            least.label(),
-            plural(n, "row"),
-        ),
-    })
+    Err(DataError::Refused(format!(
+        "{} has {} and {} has {}: row i of each has to be of the same random seed; write those again that lack rows, or set n_d = {n} if the first rows belong together",
+        most.label(),
+        plural(more, "row"),
+        least.label(),
+        plural(n, "row"),
+    )))
 }
 
 impl<E: Real> RowArray<E> for StackedRows<E> {

@@ -45,12 +45,9 @@ impl<S: Simulator> OnTheFly<S> {
         let input_shape = simulator.data_shape();
         let spec = DatasetSpec::new(&input_shape, n_s, n_d, theta_fid.len(), Derivatives::Exact)?;
         if input_shape.is_empty() || input_shape.contains(&0) {
-            return Err(DataError::Shape {
-                label: "the data of the simulator".to_owned(),
-                found: input_shape,
-                expected: "at least one axis and one value".to_owned(),
-                advice: "return [1] from Simulator::data_shape where a simulation is one number".to_owned(),
-            });
+            let expected = "at least one axis and one value";
+            let advice = "return [1] from Simulator::data_shape where a simulation is one number";
+            return Err(DataError::shape("the data of the simulator", &input_shape, expected, advice));
         }
         let (points, identity) = (Vec::new(), Identity::keyed());
         Ok(Self { simulator, theta_fid: theta_fid.to_vec(), spec, points, identity })
@@ -88,12 +85,7 @@ impl<S: Simulator> OnTheFly<S> {
     ) -> Result<Self, DataError> {
         let steps = ParameterSteps::of_widths(widths)?;
         if widths.len() != theta_fid.len() {
-            return Err(DataError::NParams {
-                label: "delta_theta".to_owned(),
-                found: widths.len(),
-                other: "theta_fid".to_owned(),
-                expected: theta_fid.len(),
-            });
+            return Err(DataError::n_params("delta_theta", widths.len(), "theta_fid", theta_fid.len()));
         }
         let mut source = Self::new(simulator, theta_fid, n_s, n_d)?;
         source.points = points(theta_fid, widths)?;

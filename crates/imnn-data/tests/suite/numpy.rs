@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use imnn_data::{ArrayPath, DataError, arrays};
+use imnn_data::{ArrayPath, arrays};
 use ndarray::{Array3, ArrayD, Axis};
 
 fn path(name: &str) -> ArrayPath {
@@ -87,7 +87,8 @@ fn what_is_not_there() {
     assert_eq!(refused("stored.npy"), "stored.npy: no such file; there is stored.npz");
     assert_eq!(refused("no/a.npy"), "no/a.npy: no such file; its folder no does not exist");
     assert_eq!(refused("le_f4.npy/a.npy"), "le_f4.npy/a.npy: no such file; its folder le_f4.npy does not exist");
-    assert!(matches!(arrays::read::<f64>(&path("../numpy")), Err(DataError::Folder { .. })));
+    let folder = arrays::read::<f64>(&path("../numpy")).unwrap_err().to_string();
+    assert!(folder.contains("numpy: is a folder; give the path of a .npy file"), "{folder}");
     assert_eq!(refused("stored.npz:z"), "stored.npz: has no array `z`; it has x, y, layers/0/weight");
     assert_eq!(
         refused("stored.npz"),
@@ -119,5 +120,6 @@ fn other_formats_are_recognised() {
 #[test]
 fn keys_are_listed() {
     assert_eq!(arrays::keys(path("stored.npz").file()).unwrap(), ["x", "y", "layers/0/weight"]);
-    assert!(matches!(arrays::keys(path("le_f4.npy").file()), Err(DataError::Archive { .. })));
+    let no_archive = arrays::keys(path("le_f4.npy").file()).unwrap_err().to_string();
+    assert!(no_archive.contains("le_f4.npy: not a readable .npz archive"), "{no_archive}");
 }

@@ -140,7 +140,9 @@ impl Emulated {
                 Order::Run(sequence) => self.carry_out(sequence),
                 Order::Upload { memory, offset, bytes } => self.write_bytes(memory, offset, &bytes),
                 Order::Copy { buffer, memory, offset, len } => {
-                    let bytes = words_mut(&mut self.buffers[buffer].as_mut().expect("a buffer").0)[..len].to_vec();
+                    let bytes = bytemuck::cast_slice::<_, u8>(&self.buffers[buffer].as_ref().expect("a buffer").0)
+                        [..len]
+                        .to_vec();
                     self.write_bytes(memory, offset, &bytes);
                 }
                 Order::Take { stage, memory, offset, len } => {
@@ -184,7 +186,7 @@ impl Emulated {
 
     fn bytes(&mut self, memory: usize) -> &mut [u8] {
         let memory = self.memory(memory);
-        &mut words_mut(&mut memory.words)[..memory.bytes]
+        &mut bytemuck::cast_slice_mut(&mut memory.words)[..memory.bytes]
     }
 
     /// What a kernel gets for a span of numbers of so many bytes.
@@ -204,11 +206,8 @@ impl Emulated {
         counts.extend(arguments.iter().filter_map(|a| if let Argument::Count(n) = a { Some(*n) } else { None }));
         let mut pointers: Vec<Pointer> = Vec::new();
         for argument in arguments {
-            match argument {
-                Argument::Numbers(span) => pointers.push(self.pointer(*span, size)),
-                Argument::Doubles(span) => pointers.push(self.pointer(*span, size_of::<f64>())),
-                Argument::Indices(span) => pointers.push(self.pointer(*span, size_of::<u32>())),
-                Argument::Count(_) => {}
+            if let Some((span, size)) = argument.span(size) {
+                pointers.push(self.pointer(span, size));
             }
         }
         let (mut counts, mut pointers) = (counts.iter_mut(), pointers.iter_mut());
@@ -359,7 +358,7 @@ impl Backend for Emulated {
             self.finish(Stream::Work, work);
             self.finish(Stream::Copies, copies);
         }
-        Ok(words_mut(&mut self.buffers[buffer].as_mut().expect("a buffer that was given back").0))
+        Ok(bytemuck::cast_slice_mut(&mut self.buffers[buffer].as_mut().expect("a buffer that was given back").0))
     }
 
     fn send(&mut self, buffer: usize, stage: usize, bytes: usize) -> Result<()> {
@@ -387,13 +386,6 @@ impl Backend for Emulated {
         let idle = self.streams.is_done(Stream::Work);
         Ok(Box::new(move || idle))
     }
-}
-
-/// Words as bytes.
-#[allow(unsafe_code)]
-fn words_mut(words: &mut [u64]) -> &mut [u8] {
-    // SAFETY: the slice covers exactly these bytes, every pattern of which is a word, and bytes need no alignment.
-    unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), size_of_val(words)) }
 }
 
 /// The kernels for numbers of so many bytes, compiled once for each.

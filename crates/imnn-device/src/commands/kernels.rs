@@ -78,7 +78,6 @@ pub(crate) fn real(bytes: usize) -> &'static str {
 }
 
 /// The names of all kernels.
-#[cfg(any(test, feature = "cuda"))]
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     parts().flat_map(names_in)
 }

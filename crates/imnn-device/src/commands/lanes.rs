@@ -98,11 +98,8 @@ fn touches(command: &Command, size: usize) -> Result<Vec<Touch>, String> {
             vec![Touch::new(p.a.span, size, false), Touch::new(p.b.span, size, false), Touch::new(p.c, size, true)]
         }
         Command::Launch { kernel, arguments, .. } => {
-            let touch = |(argument, writes): (&Argument, bool)| match *argument {
-                Argument::Numbers(span) => Some(Touch::new(span, size, writes)),
-                Argument::Doubles(span) => Some(Touch::new(span, size_of::<f64>(), writes)),
-                Argument::Indices(span) => Some(Touch::new(span, size_of::<u32>(), writes)),
-                Argument::Count(_) => None,
+            let touch = |(argument, writes): (&Argument, bool)| {
+                argument.span(size).map(|(span, size)| Touch::new(span, size, writes))
             };
             let writes = kernels::writes(kernel).ok_or_else(|| format!("there is no kernel {kernel}"))?;
             if writes.len() != arguments.len() {
@@ -133,16 +130,10 @@ pub(crate) fn interleaved(commands: &[Command], size: usize, ahead: usize) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::copy;
 
     fn span(memory: usize, range: Range<usize>) -> Span {
         Span { memory, start: range.start, len: range.len() }
-    }
-
-    /// A copy of so many numbers.
-    fn copy(from: Span, to: Span) -> Command {
-        let one = Argument::Count(1);
-        let arguments = vec![Argument::Numbers(from), one, Argument::Numbers(to), one, one, Argument::Count(0)];
-        Command::Launch { kernel: "copy", threads: to.len as u32, arguments }
     }
 
     #[test]

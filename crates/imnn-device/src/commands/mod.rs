@@ -4,7 +4,6 @@
 //! decides can be tested without a GPU, on the emulated card of [`emulated`].
 
 pub(crate) mod backend;
-pub(crate) mod bytes;
 #[cfg(test)]
 pub(crate) mod emulated;
 pub(crate) mod kernels;
@@ -95,33 +94,74 @@ impl Command {
                 let written = if p.accumulate { 2 } else { 1 } * p.m * p.n;
                 (p.m * p.k + p.k * p.n + written) * size
             }
-            Command::Launch { arguments, .. } => arguments.iter().map(|argument| argument.bytes(size)).sum(),
+            Command::Launch { arguments, .. } => {
+                arguments.iter().filter_map(|argument| argument.span(size)).map(|(span, size)| span.len * size).sum()
+            }
         };
         bytes as u64
     }
 }
 
 impl Argument {
-    fn bytes(&self, size: usize) -> usize {
+    /// Where its numbers lie, and the bytes of each, if those of the network have `size`.
+    pub(crate) fn span(self, size: usize) -> Option<(Span, usize)> {
         match self {
-            Argument::Numbers(span) => span.len * size,
-            Argument::Doubles(span) => span.len * size_of::<f64>(),
-            Argument::Indices(span) => span.len * size_of::<u32>(),
-            Argument::Count(_) => 0,
+            Argument::Numbers(span) => Some((span, size)),
+            Argument::Doubles(span) => Some((span, size_of::<f64>())),
+            Argument::Indices(span) => Some((span, size_of::<u32>())),
+            Argument::Count(_) => None,
         }
     }
 }
 
-/// A number for a kernel; batches are cut so that all of them fit.
-pub(crate) fn count(n: usize) -> Argument {
-    Argument::Count(n as u32)
+/// A kernel with its arguments behind the number of threads, which are given in their order.
+pub(crate) struct Kernel {
+    name: &'static str,
+    arguments: Vec<Argument>,
 }
 
-/// Adds to a list the run of a kernel in so many threads, if there are any.
-pub(crate) fn launch(commands: &mut Vec<Command>, kernel: &'static str, threads: usize, arguments: &[Argument]) {
-    if threads > 0 {
-        commands.push(Command::Launch { kernel, threads: threads as u32, arguments: arguments.to_vec() });
+impl Kernel {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Kernel { name, arguments: Vec::new() }
     }
+
+    pub(crate) fn numbers<const N: usize>(self, spans: [Span; N]) -> Self {
+        self.with(spans.map(Argument::Numbers))
+    }
+
+    pub(crate) fn doubles<const N: usize>(self, spans: [Span; N]) -> Self {
+        self.with(spans.map(Argument::Doubles))
+    }
+
+    pub(crate) fn indices<const N: usize>(self, spans: [Span; N]) -> Self {
+        self.with(spans.map(Argument::Indices))
+    }
+
+    /// Batches are cut so that all of them fit.
+    pub(crate) fn counts<const N: usize>(self, counts: [usize; N]) -> Self {
+        self.with(counts.map(|n| Argument::Count(n as u32)))
+    }
+
+    fn with<const N: usize>(mut self, arguments: [Argument; N]) -> Self {
+        self.arguments.extend(arguments);
+        self
+    }
+
+    /// Adds to a list its run in so many threads, if there are any.
+    pub(crate) fn launch(self, threads: usize, commands: &mut Vec<Command>) {
+        if threads > 0 {
+            commands.push(self.run(threads));
+        }
+    }
+
+    pub(crate) fn run(self, threads: usize) -> Command {
+        Command::Launch { kernel: self.name, threads: threads as u32, arguments: self.arguments }
+    }
+}
+
+/// Copies numbers as they are.
+pub(crate) fn copy(from: Span, to: Span) -> Command {
+    Kernel::new("copy").numbers([from]).counts([1]).numbers([to]).counts([1, 1, 0]).run(to.len)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use super::workspace::{Work, Workspace};
 use crate::device::{Cotangents, Session, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
-use crate::meter::Metered;
 use crate::microbatches::microbatch_size;
 use crate::reduce::reduce;
 use crate::shape::Shape;
@@ -123,9 +122,7 @@ impl<E: Element> Session<E> for CpuSession<E> {
         self.program.load(task.weights);
 
         let (start, n) = (Instant::now(), shape.microbatches.len());
-        let source = Metered { source: task.source, reading: &self.reading };
-        let metered = Task { source: &source, ..*task };
-        let work = Work { program: self.program.as_ref(), task: &metered, shape: &shape };
+        let work = Work { program: self.program.as_ref(), task, shape: &shape, reading: &self.reading };
         let (slots, saved, workspaces, summaries) = (&self.slots, &self.saved, &self.workspaces, &self.summaries);
         let derivatives = task.source.derivatives();
         let bad: Mutex<Option<(usize, f64)>> = Mutex::new(None);
@@ -136,11 +133,9 @@ impl<E: Element> Session<E> for CpuSession<E> {
                     Some(slot) => workspace.forward(&work, k, &mut lock(&saved[slot]))?,
                     None => workspace.forward(&work, k, spare)?,
                 };
-                if let Some((row, value)) = shape.collect(k, derivatives, output, &mut lock(summaries)) {
+                if let Some(found) = shape.collect(k, derivatives, output, &mut lock(summaries)) {
                     let mut bad = lock(&bad);
-                    if bad.is_none_or(|(lowest, _)| row < lowest) {
-                        *bad = Some((row, value));
-                    }
+                    *bad = bad.into_iter().chain([found]).min_by_key(|&(row, _)| row);
                 }
             }
             Ok(())
@@ -158,10 +153,7 @@ impl<E: Element> Session<E> for CpuSession<E> {
 
     fn backward(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
         let shape = Shape::new(&self.model, task, self.microbatch_size)?;
-        shape.check(cotangents)?;
-        if gradient.len() != task.weights.len() {
-            return Err(DeviceError::Gradient { expected: task.weights.len(), found: gradient.len() });
-        }
+        shape.check(cotangents, task.weights, gradient)?;
         if self.pass != Some((task.key, shape)) {
             self.clear_slots();
             self.program.load(task.weights);
@@ -173,9 +165,7 @@ impl<E: Element> Session<E> for CpuSession<E> {
         shape.tangent_cotangents(task.source.derivatives(), cotangents.dx, &mut self.tangent_rows);
 
         let start = Instant::now();
-        let source = Metered { source: task.source, reading: &self.reading };
-        let metered = Task { source: &source, ..*task };
-        let work = Work { program: self.program.as_ref(), task: &metered, shape: &shape };
+        let work = Work { program: self.program.as_ref(), task, shape: &shape, reading: &self.reading };
         let (slots, saved, workspaces, chunks) = (&self.slots, &self.saved, &self.workspaces, &self.chunks);
         let cotangents = (cotangents.x, self.tangent_rows.as_slice());
         let result: Result<()> = self.scheduler.run(n_chunks, 1, Order::Down, |worker, own| {

@@ -2,7 +2,7 @@
 
 use super::card::Card;
 use crate::commands::{Argument, Backend, Command, Factor, Product, Span};
-use crate::{Cotangents, Cuda, CudaReport, Device, DeviceError, Session, Task};
+use crate::{Aggregator, Cotangents, Cuda, CudaReport, Device, DeviceError, Session, Task};
 use imnn_data::{Arrays, simulate_exact};
 use imnn_models::{Element, Model, dense, gelu, relu, serial};
 use imnn_sim::{GaussianMeanVariance, Key};
@@ -270,8 +270,7 @@ fn cards_that_are_not_there_are_refused() {
     let Some(report) = found() else { return };
     let n = report.gpus.len();
     for device in [n, 1000, usize::MAX] {
-        let refused = [Cuda::<f32>::new(device).err(), Cuda::<f32>::several(&[0, device]).err()];
-        for error in refused.into_iter().chain([Card::new(device, 4, false).err()]) {
+        for error in [Cuda::<f32>::new(device).err(), Card::new(device, 4, false).err()] {
             assert!(matches!(error, Some(DeviceError::NoGpu { device: d, found }) if d == device && found == n));
         }
     }
@@ -316,7 +315,8 @@ fn all_cards_together_are_one() {
     let alone = pass(Cuda::<f64>::new(0).unwrap().load(&model).unwrap().as_mut(), &model, &source).unwrap();
     // Also two sessions on one card, at the same time.
     for devices in [all, vec![0, 0]] {
-        let mut session = Cuda::<f64>::several(&devices).unwrap().load(&model).unwrap();
+        let gpus = devices.into_iter().map(|device| Cuda::<f64>::new(device).unwrap());
+        let mut session = Aggregator::new(gpus).unwrap().load(&model).unwrap();
         let first = pass(session.as_mut(), &model, &source).unwrap();
         assert_close(&first, &alone);
         for _ in 0..3 {

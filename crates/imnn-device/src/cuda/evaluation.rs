@@ -8,7 +8,7 @@
 
 use super::layout::Layout;
 use crate::commands::kernels::{BLOCK, WHOLE_SUMMARIES};
-use crate::commands::{Argument, Backend, Command, Span, bytes, count, launch};
+use crate::commands::{Backend, Command, Kernel, Span};
 use crate::error::Result;
 use imnn_data::Derivatives;
 use imnn_stats::Record;
@@ -48,21 +48,9 @@ impl Evaluation {
         let commands = match layout.spans.as_slice() {
             [only] if shape.n_d == shape.n_s && p == q && q <= WHOLE_SUMMARIES && shape.n_s <= WHOLE_ROWS => {
                 let to = if layout.backward.is_empty() { only.values.part(0..0) } else { only.values };
-                let arguments = [
-                    Argument::Numbers(only.summaries),
-                    count(shape.n_s),
-                    count(shape.tangent_rows(0)),
-                    count(q),
-                    Argument::Doubles(settings),
-                    Argument::Doubles(widths),
-                    Argument::Doubles(record),
-                    Argument::Numbers(to),
-                    count(to.len),
-                    Argument::Numbers(layout.tangents),
-                ];
-                let mut commands = Vec::new();
-                launch(&mut commands, "whole_loss", BLOCK as usize, &arguments);
-                commands
+                let kernel = Kernel::new("whole_loss").numbers([only.summaries]);
+                let kernel = kernel.counts([shape.n_s, shape.tangent_rows(0), q]).doubles([settings, widths, record]);
+                vec![kernel.numbers([to]).counts([to.len]).numbers([layout.tangents]).run(BLOCK as usize)]
             }
             _ => in_parts(backend, layout, [record, widths, settings])?,
         };
@@ -74,7 +62,7 @@ impl Evaluation {
     pub(crate) fn load_widths<B: Backend>(&mut self, backend: &mut B, derivatives: &Derivatives) -> Result<()> {
         let Derivatives::Numerical { widths } = derivatives else { return Ok(()) };
         if self.loaded != *widths {
-            backend.upload(self.widths.memory, 0, bytes::of(widths))?;
+            backend.upload(self.widths.memory, 0, bytemuck::cast_slice(widths))?;
             self.loaded.clone_from(widths);
         }
         Ok(())
@@ -88,7 +76,7 @@ impl Evaluation {
     /// What was evaluated last; `None` if there is no loss.
     pub(crate) fn record<B: Backend>(&self, backend: &mut B) -> Result<Option<Record>> {
         let mut numbers = [0.0; RECORD];
-        backend.download(self.record.memory, 0, bytes::of_mut(&mut numbers))?;
+        backend.download(self.record.memory, 0, bytemuck::cast_slice_mut(&mut numbers))?;
         let mut record = [0.0; Record::NAMES.len()];
         record.copy_from_slice(&numbers[1..]);
         Ok((numbers[0] == 0.0).then(|| Record::from_array(record)))
@@ -104,6 +92,7 @@ fn in_parts<B: Backend>(
     let parts = parts(layout);
     let shape = layout.batches.shape;
     let (q, p, sides) = (shape.n_summaries, shape.n_params, if shape.exact { 1 } else { 2 });
+    let rows = |k: usize| shape.microbatches.rows(k).len();
     let n_parts = parts.last().map_or(0, |part| part.end);
     let (first, second) = (q + q * p, q * (q + 2));
     let mut take = |len: usize| layout.training.allocate::<f64>(backend, len);
@@ -111,72 +100,38 @@ fn in_parts<B: Backend>(
         [take(n_parts * first.max(second))?, take(first)?, take(second)?, take(q + q * q)?];
     let mut commands = Vec::new();
     for (k, part) in parts.iter().enumerate() {
-        let arguments = [
-            Argument::Numbers(layout.spans[k].summaries),
-            count(shape.microbatches.rows(k).len()),
-            count(ROWS_PER_PART),
-            count(q),
-            count(p),
-            count(shape.tangent_rows(k)),
-            Argument::Doubles(widths),
-            Argument::Doubles(sums.part(part.start * first..part.end * first)),
-        ];
-        launch(&mut commands, "first_sums", part.len() * first, &arguments);
+        let kernel = Kernel::new("first_sums").numbers([layout.spans[k].summaries]);
+        let kernel = kernel.counts([rows(k), ROWS_PER_PART, q, p, shape.tangent_rows(k)]);
+        let sums = sums.part(part.start * first..part.end * first);
+        kernel.doubles([widths, sums]).launch(sums.len, &mut commands);
     }
-    let counts = [n_parts, q, shape.n_s, shape.n_d].map(count);
-    let arguments = [Argument::Doubles(sums)].into_iter().chain(counts).chain([Argument::Doubles(mean)]);
-    launch(&mut commands, "first_means", first, &arguments.collect::<Vec<_>>());
+    let kernel = Kernel::new("first_means").doubles([sums]).counts([n_parts, q, shape.n_s, shape.n_d]);
+    kernel.doubles([mean]).launch(first, &mut commands);
     for (k, part) in parts.iter().enumerate() {
-        let arguments = [
-            Argument::Numbers(layout.spans[k].summaries),
-            count(shape.microbatches.rows(k).len()),
-            count(ROWS_PER_PART),
-            count(q),
-            Argument::Doubles(mean),
-            Argument::Doubles(sums.part(part.start * second..part.end * second)),
-        ];
-        launch(&mut commands, "second_sums", part.len() * second, &arguments);
+        let kernel = Kernel::new("second_sums").numbers([layout.spans[k].summaries]);
+        let sums = sums.part(part.start * second..part.end * second);
+        kernel.counts([rows(k), ROWS_PER_PART, q]).doubles([mean, sums]).launch(sums.len, &mut commands);
     }
-    let arguments = [Argument::Doubles(sums), count(n_parts), count(q), Argument::Doubles(totals)];
-    launch(&mut commands, "second_totals", second, &arguments);
-    let arguments = [
-        Argument::Doubles(mean),
-        Argument::Doubles(totals),
-        count(q),
-        count(p),
-        count(shape.n_s),
-        count(shape.n_d),
-        Argument::Doubles(settings),
-        Argument::Doubles(widths),
-        count(sides),
-        Argument::Doubles(record),
-        Argument::Doubles(gradient),
-        Argument::Numbers(layout.tangents),
-    ];
-    launch(&mut commands, "loss", 1, &arguments);
+    let kernel = Kernel::new("second_totals").doubles([sums]).counts([n_parts, q]);
+    kernel.doubles([totals]).launch(second, &mut commands);
+    let kernel = Kernel::new("loss").doubles([mean, totals]).counts([q, p, shape.n_s, shape.n_d]);
+    let kernel = kernel.doubles([settings, widths]).counts([sides]).doubles([record, gradient]);
+    kernel.numbers([layout.tangents]).launch(1, &mut commands);
     for (k, spans) in layout.spans.iter().enumerate().filter(|_| !layout.backward.is_empty()) {
-        let arguments = [
-            Argument::Numbers(spans.summaries),
-            count(shape.microbatches.rows(k).len() * q),
-            count(q),
-            Argument::Doubles(gradient),
-            Argument::Numbers(layout.tangents),
-            count(sides * p * q),
-            Argument::Numbers(spans.values),
-        ];
-        launch(&mut commands, "cotangents", spans.values.len, &arguments);
+        let kernel = Kernel::new("cotangents").numbers([spans.summaries]).counts([rows(k) * q, q]);
+        let kernel = kernel.doubles([gradient]).numbers([layout.tangents]).counts([sides * p * q]);
+        kernel.numbers([spans.values]).launch(spans.values.len, &mut commands);
     }
     Ok(commands)
 }
 
 /// The partial sums of each batch.
 fn parts(layout: &Layout) -> Vec<Range<usize>> {
-    let mut end = 0;
-    let rows = (0..layout.spans.len()).map(|k| layout.batches.shape.microbatches.rows(k).len());
-    rows.map(|rows| {
-        let start = end;
-        end += rows.div_ceil(ROWS_PER_PART);
-        start..end
-    })
-    .collect()
+    let shape = layout.batches.shape;
+    let parts = (0..layout.spans.len()).map(|k| shape.microbatches.rows(k).len().div_ceil(ROWS_PER_PART));
+    let ranges = parts.scan(0, |end, n| {
+        *end += n;
+        Some(*end - n..*end)
+    });
+    ranges.collect()
 }

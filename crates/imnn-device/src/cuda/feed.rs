@@ -11,9 +11,9 @@
 
 use super::layout::{Data, Layout};
 use super::read::read;
-use crate::commands::{Backend, Done, bytes};
+use crate::commands::{Backend, Done};
 use crate::device::Task;
-use crate::error::{DeviceError, Result};
+use crate::error::Result;
 use crate::shape::Shape;
 use imnn_models::Element;
 use std::sync::OnceLock;
@@ -39,9 +39,8 @@ pub(crate) struct Feed<E> {
 struct Buffer {
     number: usize,
     used: u64,
-    holds: Option<Content>,
-    /// Why reading that failed; reported when the batch is brought, if ever it is.
-    error: Option<DeviceError>,
+    /// What was read, and whether that failed: reported when the batch is brought, if ever it is.
+    holds: Option<(Content, Result<()>)>,
 }
 
 /// Which numbers a buffer holds: of which simulations, cut how, which batch.
@@ -85,18 +84,18 @@ impl<E: Element> Feed<E> {
             layout.staged = None;
             backend.take(stage, place.memory, offset, len)?;
         } else if let Some(buffer) = self.filled(backend, layout, task, k, data)? {
-            if let Some(error) = self.buffers[buffer].error.take() {
-                self.buffers[buffer].holds = None;
+            let buffer = &mut self.buffers[buffer];
+            if let Some((_, Err(error))) = buffer.holds.take_if(|(_, read)| read.is_err()) {
                 return Err(error);
             }
             layout.set_input(k, None);
-            backend.copy(self.buffers[buffer].number, place.memory, offset, len)?;
+            backend.copy(buffer.number, place.memory, offset, len)?;
         } else {
             self.rows.resize(place.len, E::zero());
             let done = backend.watch()?;
             timed(task, &layout.batches.shape, k, &mut self.rows, &done, &mut self.reading)?;
             layout.set_input(k, None);
-            backend.upload(place.memory, offset, bytes::of(&self.rows))?;
+            backend.upload(place.memory, offset, bytemuck::cast_slice(&self.rows))?;
             if brought_once(layout, data, k) {
                 self.rows = vec![];
             }
@@ -125,7 +124,7 @@ impl<E: Element> Feed<E> {
         }
         let Some(buffer) = self.filled(backend, layout, task, k, data)? else { return Ok(()) };
         let buffer = &self.buffers[buffer];
-        if let (Some(stage), None) = (layout.stage, &buffer.error) {
+        if let (Some(stage), Some((_, Ok(())))) = (layout.stage, &buffer.holds) {
             layout.staged = None;
             backend.send(buffer.number, stage, layout.spans[k].input.len * size_of::<E>())?;
             layout.staged = Some((data, k));
@@ -146,20 +145,19 @@ impl<E: Element> Feed<E> {
             return Ok(None);
         }
         let content = Content { data, shape: layout.batches.shape, k };
-        let found = self.buffers.iter().position(|buffer| buffer.holds == Some(content));
+        let found =
+            self.buffers.iter().position(|buffer| buffer.holds.as_ref().is_some_and(|(holds, _)| *holds == content));
         let oldest = || self.buffers.iter().enumerate().min_by_key(|(_, buffer)| buffer.used).map(|(b, _)| b);
         let Some(b) = found.or_else(oldest) else { return Ok(None) };
         self.clock += 1;
         self.buffers[b].used = self.clock;
         if found.is_none() {
             self.buffers[b].holds = None;
-            self.buffers[b].error = None;
             let (number, len) = (self.buffers[b].number, layout.spans[k].input.len * size_of::<E>());
             let done = backend.watch()?;
-            let to = bytes::numbers_mut(&mut backend.pinned(number)?[..len]);
-            let result = timed(task, &layout.batches.shape, k, to, &done, &mut self.reading);
-            self.buffers[b].error = result.err();
-            self.buffers[b].holds = Some(content);
+            let to = bytemuck::cast_slice_mut(&mut backend.pinned(number)?[..len]);
+            let read = timed(task, &layout.batches.shape, k, to, &done, &mut self.reading);
+            self.buffers[b].holds = Some((content, read));
         }
         Ok(Some(b))
     }
@@ -178,7 +176,7 @@ impl<E: Element> Feed<E> {
         }
         for _ in 0..BUFFERS {
             let Some(number) = backend.pin(bytes)? else { break };
-            self.buffers.push(Buffer { number, used: 0, holds: None, error: None });
+            self.buffers.push(Buffer { number, used: 0, holds: None });
             self.size = bytes;
         }
         if self.buffers.is_empty() {

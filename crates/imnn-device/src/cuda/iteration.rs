@@ -3,7 +3,7 @@
 use super::evaluation::Evaluation;
 use super::layout::Layout;
 use crate::commands::kernels::Limit;
-use crate::commands::{Argument, Backend, Command, Span, count, launch};
+use crate::commands::{Backend, Command, Kernel, Span};
 use crate::error::{DeviceError, Result};
 use crate::lower::{WeightSpans, derive, fold};
 use imnn_engine::Plan;
@@ -13,6 +13,7 @@ use imnn_models::{Clip, DeviceUpdate};
 const PARTS: usize = 128;
 
 /// The sequences of an iteration.
+#[derive(Clone, Copy)]
 pub(crate) struct Iteration {
     /// All of it.
     pub(super) whole: usize,
@@ -47,7 +48,7 @@ pub(super) struct UpdateSpans<'a> {
     /// Doubles, of which the first says whether there is a loss.
     pub(super) status: Span,
     pub(super) coefficients: Span,
-    /// Doubles: the limit on the gradient, the factor that keeps it, and the sums of its norm ([`n_limit`] numbers).
+    /// Doubles: the limit on the gradient, the factor that keeps it, and the sums of its norm ([`N_LIMIT`] numbers).
     pub(super) limit: Span,
     /// So many numbers as there are weights: gradient, weights before the update, weights.
     pub(super) gradient: Span,
@@ -58,44 +59,36 @@ pub(super) struct UpdateSpans<'a> {
 }
 
 /// Doubles that the limit on a gradient needs.
-pub(super) fn n_limit() -> usize {
-    2 + 2 * PARTS
-}
+pub(super) const N_LIMIT: usize = 2 + 2 * PARTS;
 
 /// One update.
 ///
 /// # Errors
 /// If there is no kernel for the limit on the gradient.
 pub(super) fn update(optimiser: &DeviceUpdate, spans: UpdateSpans<'_>) -> Result<Vec<Command>> {
-    let n = spans.weights.len;
+    let (n, limits) = (spans.weights.len, spans.limit.part(0..2));
     let mut commands = Vec::new();
-    let gradient = Argument::Numbers(spans.gradient);
+    let gradient = spans.gradient;
     let limit = match optimiser.clip {
         None => Limit::None,
         Some(Clip::Norm(_)) => {
-            let parts = n.div_ceil(n.div_ceil(PARTS).max(1));
+            let per_part = n.div_ceil(PARTS).max(1);
+            let parts = n.div_ceil(per_part);
             let [largest, squares] = [2..2 + parts, 2 + parts..2 + 2 * parts].map(|range| spans.limit.part(range));
-            let [largest, squares] = [largest, squares].map(Argument::Doubles);
-            let cut = [count(n), count(n.div_ceil(PARTS).max(1))];
-            launch(&mut commands, "largest_parts", parts, &[gradient, cut[0], cut[1], largest]);
-            launch(&mut commands, "square_parts", parts, &[gradient, cut[0], cut[1], largest, squares]);
-            let limit = Argument::Doubles(spans.limit.part(0..2));
-            launch(&mut commands, "norm_limit", 1, &[largest, squares, count(parts), limit]);
+            let over_parts = |name| Kernel::new(name).numbers([gradient]).counts([n, per_part]);
+            over_parts("largest_parts").doubles([largest]).launch(parts, &mut commands);
+            over_parts("square_parts").doubles([largest, squares]).launch(parts, &mut commands);
+            let kernel = Kernel::new("norm_limit").doubles([largest, squares]).counts([parts]);
+            kernel.doubles([limits]).launch(1, &mut commands);
             Limit::Norm
         }
         Some(Clip::Value(_)) => Limit::Value,
         Some(_) => return Err(DeviceError::Internal { what: "a limit on the gradient has no kernel" }),
     };
-    let mut arguments = vec![
-        Argument::Doubles(spans.status),
-        Argument::Numbers(spans.coefficients),
-        count(limit as usize),
-        Argument::Doubles(spans.limit.part(0..2)),
-        gradient,
-        Argument::Numbers(spans.previous),
-        Argument::Numbers(spans.weights),
-    ];
-    arguments.extend(spans.slots.iter().copied().map(Argument::Numbers));
-    launch(&mut commands, optimiser.kernel, n, &arguments);
+    let kernel = Kernel::new(optimiser.kernel).doubles([spans.status]).numbers([spans.coefficients]);
+    let kernel = kernel.counts([limit as usize]).doubles([limits]);
+    let kernel = kernel.numbers([gradient, spans.previous, spans.weights]);
+    let kernel = spans.slots.iter().fold(kernel, |kernel, &slot| kernel.numbers([slot]));
+    kernel.launch(n, &mut commands);
     Ok(commands)
 }

@@ -147,13 +147,11 @@ impl Layout {
             inputs: vec![None; batches.n_inputs],
             saved: vec![None; batches.n_saved],
         };
-        match layout.fill(backend, plan, room, fixed) {
-            Ok(()) => Ok(layout),
-            Err(error) => {
-                layout.release(backend)?;
-                Err(error)
-            }
+        if let Err(error) = layout.fill(backend, plan, room, fixed) {
+            layout.release(backend)?;
+            return Err(error);
         }
+        Ok(layout)
     }
 
     fn fill<E: Element, B: Backend>(

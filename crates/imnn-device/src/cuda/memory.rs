@@ -1,6 +1,6 @@
 //! Memory and sequences of a card that are given back together.
 
-use crate::commands::{Backend, Command, Span, bytes};
+use crate::commands::{Backend, Command, Span};
 use crate::error::Result;
 
 /// What was taken from a card for one purpose; [`Held::release`] gives it back.
@@ -19,9 +19,9 @@ impl Held {
     }
 
     /// Memory with these numbers.
-    pub(super) fn upload<T: Copy + 'static>(&mut self, backend: &mut impl Backend, values: &[T]) -> Result<Span> {
+    pub(super) fn upload<T: bytemuck::NoUninit>(&mut self, backend: &mut impl Backend, values: &[T]) -> Result<Span> {
         let span = self.allocate::<T>(backend, values.len())?;
-        backend.upload(span.memory, 0, bytes::of(values))?;
+        backend.upload(span.memory, 0, bytemuck::cast_slice(values))?;
         Ok(span)
     }
 

@@ -1,7 +1,7 @@
 //! Reading and simulating on all threads of the host, while the card is at work.
 
 use crate::device::Task;
-use crate::error::{DeviceError, Result};
+use crate::error::Result;
 use crate::shape::Shape;
 use imnn_data::Microbatch;
 use imnn_models::Element;
@@ -34,11 +34,7 @@ pub(crate) fn read<E: Element>(
         }
         let start = rows.start + number * PIECE;
         let rows = start..(start + PIECE).min(rows.end);
-        task.source.read(rows.clone(), task.key, microbatch)?;
-        let (expected, found) = ([values.len(), others.len()], [microbatch.values.len(), microbatch.derivatives.len()]);
-        if microbatch.n != rows.len() || found != expected {
-            return Err(DeviceError::Microbatch { start: rows.start, end: rows.end, expected, found });
-        }
+        shape.read(task, rows, tangent_rows, microbatch)?;
         values.copy_from_slice(&microbatch.values);
         others.copy_from_slice(&microbatch.derivatives);
         Ok(())

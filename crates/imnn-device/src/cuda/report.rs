@@ -1,11 +1,12 @@
 //! What of CUDA is on this machine. Asked before anything else: a library that is not there would be a panic.
 
+use crate::error::{DeviceError, Result};
 use std::fmt;
 
 #[cfg(all(test, feature = "cuda"))]
 pub(super) use libraries::has_nvrtc;
 #[cfg(feature = "cuda")]
-pub(super) use libraries::{check, nvrtc_version};
+pub(super) use libraries::nvrtc_version;
 
 /// What of CUDA is on this machine, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl CudaReport {
             nvrtc: None,
             cublas: false,
             gpus: Vec::new(),
-            missing: vec![crate::DeviceError::NoCudaFeature.to_string()],
+            missing: vec![DeviceError::NoCudaFeature.to_string()],
         }
     }
 }
@@ -76,11 +77,26 @@ impl fmt::Display for CudaReport {
     }
 }
 
+/// Whether the GPU can be used.
+///
+/// # Errors
+/// Says what is missing.
+pub(super) fn check(device: usize) -> Result<()> {
+    let report = CudaReport::look();
+    if !report.built {
+        return Err(DeviceError::NoCudaFeature);
+    }
+    if report.gpus.get(device).is_none() && !report.gpus.is_empty() {
+        return Err(DeviceError::NoGpu { device, found: report.gpus.len() });
+    }
+    if report.missing.is_empty() { Ok(()) } else { Err(DeviceError::NoCuda { missing: report.missing.join("; ") }) }
+}
+
 /// What the driver and the libraries say.
 #[cfg(feature = "cuda")]
 mod libraries {
     use super::{CudaReport, Gpu};
-    use crate::error::{DeviceError, Result};
+    use cudarc::driver::result::DriverError;
     use cudarc::driver::sys::CUdevice_attribute;
     use cudarc::driver::{result, sys as driver};
     use cudarc::{cublas::sys as cublas, nvrtc::sys as nvrtc};
@@ -125,25 +141,13 @@ mod libraries {
         }
     }
 
-    /// Whether the GPU can be used.
-    ///
-    /// # Errors
-    /// Says what is missing.
-    pub(in crate::cuda) fn check(device: usize) -> Result<()> {
-        let report = report();
-        if report.gpus.get(device).is_none() && !report.gpus.is_empty() {
-            return Err(DeviceError::NoGpu { device, found: report.gpus.len() });
-        }
-        if report.missing.is_empty() { Ok(()) } else { Err(DeviceError::NoCuda { missing: report.missing.join("; ") }) }
-    }
-
-    fn gpus_of_driver() -> std::result::Result<Vec<Gpu>, result::DriverError> {
+    fn gpus_of_driver() -> Result<Vec<Gpu>, DriverError> {
         result::init()?;
         (0..result::device::get_count()?).map(gpu).collect()
     }
 
     #[allow(unsafe_code)]
-    fn gpu(ordinal: i32) -> std::result::Result<Gpu, result::DriverError> {
+    fn gpu(ordinal: i32) -> Result<Gpu, DriverError> {
         let device = result::device::get(ordinal)?;
         // SAFETY: the device is one that the driver has just given.
         let attribute = |attribute| unsafe { result::device::get_attribute(device, attribute) };

@@ -52,7 +52,8 @@ fn none(_: usize, _: bool) -> crate::DeviceError {
 /// The measurements, on any backend.
 #[cfg(any(test, feature = "cuda"))]
 mod measured {
-    use crate::commands::{Argument, Backend, Command, Factor, Product, Span};
+    use crate::commands::{Backend, Command, Factor, Product, Span, copy};
+    use crate::cuda::memory::Held;
     use crate::error::{DeviceError, Result};
     use std::time::Instant;
 
@@ -84,12 +85,7 @@ mod measured {
 
     pub(super) fn bandwidth(backend: &mut impl Backend) -> Result<f64> {
         let rate = |backend: &mut _, len: usize| {
-            let copy = |[from, to, _]: [Span; 3]| {
-                let one = Argument::Count(1);
-                let arguments = vec![Argument::Numbers(from), one, Argument::Numbers(to), one, one, Argument::Count(0)];
-                Command::Launch { kernel: "copy", threads: len as u32, arguments }
-            };
-            let seconds = seconds(backend, len, copy)?;
+            let seconds = seconds(backend, len, |[from, to, _]| copy(from, to))?;
             Ok((seconds, (2 * len * size_of::<f32>()) as f64 / seconds))
         };
         // The largest: smaller ones may stay in a cache.
@@ -120,30 +116,28 @@ mod measured {
 
     /// Seconds of one run of a command on three matrices of so many zeros.
     fn seconds(backend: &mut impl Backend, len: usize, command: impl Fn([Span; 3]) -> Command) -> Result<f64> {
-        let mut spans = Vec::new();
-        let allocated = (0..3).try_for_each(|_| {
-            let memory = backend.allocate(len * size_of::<f32>())?;
-            spans.push(Span { memory, start: 0, len });
-            Ok(())
-        });
-        let result = allocated.and_then(|()| timed(backend, &spans, command));
-        for span in spans {
-            backend.free(span.memory)?;
-        }
-        result
+        let mut held = Held::default();
+        let timed = timed(backend, &mut held, len, command);
+        held.release(backend)?;
+        timed
     }
 
-    fn timed(backend: &mut impl Backend, spans: &[Span], command: impl Fn([Span; 3]) -> Command) -> Result<f64> {
-        let [a, b, c] = [spans[0], spans[1], spans[2]];
+    fn timed(
+        backend: &mut impl Backend,
+        held: &mut Held,
+        len: usize,
+        command: impl Fn([Span; 3]) -> Command,
+    ) -> Result<f64> {
+        let mut take = || held.allocate::<f32>(backend, len);
+        let [a, b, c] = [take()?, take()?, take()?];
         [a, b].iter().try_for_each(|&span| fill(backend, span))?;
-        let sequence = backend.prepare(vec![command([a, b, c])])?;
+        let sequence = held.prepare(backend, vec![command([a, b, c])])?;
         // Warm, and captured as a graph; then one run says whether there is time for more.
-        let timed = repeat(backend, sequence, c, 2).and_then(|_| match repeat(backend, sequence, c, 1) {
-            Ok(seconds) if seconds < LONG => repeat(backend, sequence, c, RUNS),
-            other => other,
-        });
-        backend.forget(sequence)?;
-        timed
+        repeat(backend, sequence, c, 2)?;
+        match repeat(backend, sequence, c, 1)? {
+            seconds if seconds < LONG => repeat(backend, sequence, c, RUNS),
+            seconds => Ok(seconds),
+        }
     }
 
     /// Seconds of each of some runs, of which the last is done when a number of `end` has come.

@@ -5,12 +5,12 @@ use super::feed::Feed;
 use super::layout::{Layout, Layouts, Passes};
 use super::memory::Held;
 use super::training::CardTraining;
-use crate::commands::{Backend, Command, bytes};
+use crate::commands::{Backend, Command};
 use crate::device::{Cotangents, DeviceTraining, Session, Start, Summaries, Task, Usage};
 use crate::error::{DeviceError, Result};
 use crate::lower::{TableSpans, WeightSpans, derive, fold, n_weights, tables, taps};
 use crate::shape::Shape;
-use imnn_data::{Derivatives, Identity, Source};
+use imnn_data::{Derivatives, Identity};
 use imnn_engine::Plan;
 use imnn_models::{Element, Model};
 use imnn_sim::Key;
@@ -158,10 +158,7 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         if passes == Passes::Both {
             self.pass = None;
         }
-        match self.layouts.take(passes) {
-            Some(layout) => layout.release(&mut self.backend),
-            None => Ok(()),
-        }
+        self.layouts.take(passes).map_or(Ok(()), |layout| layout.release(&mut self.backend))
     }
 
     /// Gives back all that depends on a task.
@@ -180,16 +177,10 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         Ok(())
     }
 
-    /// Has the first batch of a later task with a backward pass read, while the card is at work.
-    pub(super) fn read_next(&mut self, source: &dyn Source<E>, key: Key) -> Result<()> {
-        let layout = self.layouts.get_mut(Passes::Both)?;
-        self.feed.read_ahead(&mut self.backend, layout, &Task { weights: &[], source, key }, 0, None)
-    }
-
-    /// Has batch `k` of this pass read, while the card is at work.
-    fn read_ahead(&mut self, task: &Task<'_, E>, passes: Passes, k: usize, pass: u64) -> Result<()> {
+    /// Has batch `k` of this pass read, or of a task that comes later, while the card is at work.
+    pub(super) fn read_ahead(&mut self, task: &Task<'_, E>, passes: Passes, k: usize, pass: Option<u64>) -> Result<()> {
         let layout = self.layouts.get_mut(passes)?;
-        self.feed.read_ahead(&mut self.backend, layout, task, k, Some(pass))
+        self.feed.read_ahead(&mut self.backend, layout, task, k, pass)
     }
 
     /// Runs all batches forward, in a new pass, whose number it returns.
@@ -198,7 +189,7 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         let pass = self.passes;
         for k in 0..self.layouts.get(passes)?.forward.len() {
             self.run_forward(task, passes, k, pass)?;
-            self.read_ahead(task, passes, k + 1, pass)?;
+            self.read_ahead(task, passes, k + 1, Some(pass))?;
         }
         Ok(pass)
     }
@@ -229,14 +220,14 @@ impl<E: Element, B: Backend> CardSession<E, B> {
             let layout = self.layouts.get(Passes::Both)?;
             self.backend.run(layout.backward[k])?;
             if let Some(next) = layout.next_lost(k, pass) {
-                self.read_ahead(task, Passes::Both, next, pass)?;
+                self.read_ahead(task, Passes::Both, next, Some(pass))?;
             }
         }
         Ok(())
     }
 
     pub(super) fn load(&mut self, weights: &[E]) -> Result<()> {
-        self.backend.upload(self.weights.weights.memory, 0, bytes::of(weights))?;
+        self.backend.upload(self.weights.weights.memory, 0, bytemuck::cast_slice(weights))?;
         self.backend.run(self.derive)
     }
 
@@ -250,7 +241,7 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         shape.prepare(&mut self.summaries);
         self.output.resize(layout.summaries.len, E::zero());
         if !self.output.is_empty() {
-            self.backend.download(layout.summaries.memory, 0, bytes::of_mut(&mut self.output))?;
+            self.backend.download(layout.summaries.memory, 0, bytemuck::cast_slice_mut(&mut self.output))?;
         }
         let mut output = self.output.as_slice();
         let mut bad: Option<(usize, f64)> = None;
@@ -278,10 +269,7 @@ impl<E: Element, B: Backend> CardSession<E, B> {
 
     fn backward_inside(&mut self, task: &Task<'_, E>, cotangents: &Cotangents<'_>, gradient: &mut [E]) -> Result<()> {
         let whole = Shape::new(&self.model, task, usize::MAX)?;
-        whole.check(cotangents)?;
-        if gradient.len() != task.weights.len() {
-            return Err(DeviceError::Gradient { expected: task.weights.len(), found: gradient.len() });
-        }
+        whole.check(cotangents, task.weights, gradient)?;
         if self.pass != Some((task.key, whole)) {
             self.lay_out(task, Passes::Both)?;
             self.load(task.weights)?;
@@ -292,15 +280,15 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         let layout = self.layouts.get(Passes::Both)?;
         let shape = layout.batches.shape;
         shape.tangent_cotangents(task.source.derivatives(), cotangents.dx, &mut self.tangent_rows);
-        self.backend.upload(layout.tangents.memory, 0, bytes::of(&self.tangent_rows))?;
+        self.backend.upload(layout.tangents.memory, 0, bytemuck::cast_slice(&self.tangent_rows))?;
         for (k, spans) in layout.spans.iter().enumerate() {
             shape.cotangents(k, cotangents.x, &self.tangent_rows, &mut self.cotangents);
             let offset = spans.values.start * size_of::<E>();
-            self.backend.upload(spans.values.memory, offset, bytes::of(&self.cotangents))?;
+            self.backend.upload(spans.values.memory, offset, bytemuck::cast_slice(&self.cotangents))?;
         }
         self.run_backwards(task, pass)?;
         self.backend.run(self.fold)?;
-        self.backend.download(self.weights.gradient.memory, 0, bytes::of_mut(gradient))
+        self.backend.download(self.weights.gradient.memory, 0, bytemuck::cast_slice_mut(gradient))
     }
 }
 

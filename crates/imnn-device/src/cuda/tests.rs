@@ -371,7 +371,7 @@ fn random_networks_agree_on_the_gpu() {
 fn a_gpu_that_is_not_there_is_refused() {
     let report = crate::CudaReport::look();
     let error = crate::Cuda::<f32>::new(1000).unwrap_err();
-    assert!(crate::Cuda::<f32>::several(&[]).is_err());
+    assert!(matches!(crate::Aggregator::<f32, crate::Cuda<f32>>::new([]), Err(DeviceError::NoDevices)));
     match error {
         DeviceError::NoCudaFeature => assert!(!report.built && report.missing[0].contains("feature `cuda`")),
         DeviceError::NoCuda { missing } => assert!(report.built && missing.contains(&report.missing[0])),

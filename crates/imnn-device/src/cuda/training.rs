@@ -2,12 +2,12 @@
 //! numbers come back.
 
 use super::evaluation::Evaluation;
-use super::iteration::{Iteration, UpdateSpans, n_limit, update};
+use super::iteration::{Iteration, N_LIMIT, UpdateSpans, update};
 use super::layout::Passes;
 use super::memory::Held;
 use super::session::CardSession;
 use crate::commands::kernels::MOST_SUMMARIES;
-use crate::commands::{Argument, Backend, Command, Span, bytes};
+use crate::commands::{Backend, Span, copy};
 use crate::device::{DeviceTraining, Keys, LossResult, Start, Task};
 use crate::error::{DeviceError, Result};
 use imnn_data::{Derivatives, Source};
@@ -28,12 +28,14 @@ pub(super) struct CardTraining<'a, E: Element, B: Backend> {
     has_best: bool,
     /// Sequences: weights before the update, or after it, to the best.
     copy_best: [usize; 2],
-    /// For layouts with a backward pass and without: which one it was prepared for, and what was prepared.
-    prepared: [Option<(u64, Prepared)>; 2],
+    /// For layouts with a backward pass and without.
+    prepared: [Option<Prepared>; 2],
 }
 
 /// What training runs on a layout.
 struct Prepared {
+    /// The number of the layout.
+    layout: u64,
     evaluation: Evaluation,
     /// With a backward pass.
     iteration: Option<Iteration>,
@@ -57,7 +59,7 @@ impl Buffers {
         for (name, vector) in start.state.slots() {
             slots.push((name.clone(), held.upload(backend, vector)?));
         }
-        let mut limits = vec![0.0; n_limit()];
+        let mut limits = vec![0.0; N_LIMIT];
         if let Some(Clip::Norm(limit) | Clip::Value(limit)) = start.optimiser.clip {
             limits[0] = limit;
         }
@@ -110,12 +112,13 @@ impl<'a, E: Element, B: Backend> CardTraining<'a, E, B> {
         Ok(Some(CardTraining { session, optimiser, buffers, held, has_best: false, copy_best, prepared }))
     }
 
-    /// Sees to it that the layout for these passes has its evaluation, and with a backward pass its iteration.
-    fn prepare(&mut self, passes: Passes, derivatives: &Derivatives) -> Result<()> {
+    /// The sequence of the evaluation on the layout for these passes, and with a backward pass those of its iteration;
+    /// prepared if this is the first time.
+    fn prepare(&mut self, passes: Passes, derivatives: &Derivatives) -> Result<(usize, Option<Iteration>)> {
         let CardSession { layouts, backend, plan, weights, .. } = &mut *self.session;
         let layout = layouts.get_mut(passes)?;
         let prepared = &mut self.prepared[passes as usize];
-        if prepared.as_ref().is_none_or(|(number, _)| *number != layout.number) {
+        if prepared.as_ref().is_none_or(|prepared| prepared.layout != layout.number) {
             let evaluation = Evaluation::new(backend, layout, self.buffers.settings)?;
             let iteration = match passes {
                 Passes::Forward => None,
@@ -135,25 +138,11 @@ impl<'a, E: Element, B: Backend> CardTraining<'a, E, B> {
                     Some(Iteration::new(backend, layout, &evaluation, (plan, weights), &commands)?)
                 }
             };
-            *prepared = Some((layout.number, Prepared { evaluation, iteration }));
+            *prepared = Some(Prepared { layout: layout.number, evaluation, iteration });
         }
-        let (_, prepared) = prepared.as_mut().ok_or(NOT_PREPARED)?;
-        prepared.evaluation.load_widths(backend, derivatives)
-    }
-
-    fn prepared(&self, passes: Passes) -> Result<&Prepared> {
-        self.prepared[passes as usize].as_ref().map(|(_, prepared)| prepared).ok_or(NOT_PREPARED)
-    }
-
-    /// Runs one of the sequences of the iteration.
-    fn run(&mut self, which: impl Fn(&Iteration) -> usize) -> Result<()> {
-        let sequence = self.prepared(Passes::Both)?.iteration.as_ref().map(which).ok_or(NOT_PREPARED)?;
-        self.session.backend.run(sequence)
-    }
-
-    fn run_evaluation(&mut self, passes: Passes) -> Result<()> {
-        let sequence = self.prepared(passes)?.evaluation.sequence;
-        self.session.backend.run(sequence)
+        let Prepared { evaluation, iteration, .. } = prepared.as_mut().ok_or(NOT_PREPARED)?;
+        evaluation.load_widths(backend, derivatives)?;
+        Ok((evaluation.sequence, *iteration))
     }
 
     /// The result of the last evaluation for these passes, which began at `start`. If its det F is above `keep_above`, the
@@ -166,7 +155,7 @@ impl<'a, E: Element, B: Backend> CardTraining<'a, E, B> {
         keep_above: Option<f64>,
         copy_best: usize,
     ) -> Result<LossResult<'_>> {
-        let Some((_, prepared)) = &self.prepared[passes as usize] else { return Err(NOT_PREPARED) };
+        let prepared = self.prepared[passes as usize].as_ref().ok_or(NOT_PREPARED)?;
         let record = prepared.evaluation.record(&mut self.session.backend)?;
         self.session.working += start.elapsed();
         if let Some(record) = record {
@@ -197,24 +186,25 @@ impl<E: Element, B: Backend> DeviceTraining<E> for CardTraining<'_, E, B> {
         let task = Task { weights: &[], source, key: keys.own };
         self.session.pass = None;
         self.session.lay_out(&task, Passes::Both)?;
-        self.prepare(Passes::Both, source.derivatives())?;
+        let (evaluation, sequences) = self.prepare(Passes::Both, source.derivatives())?;
+        let sequences = sequences.ok_or(NOT_PREPARED)?;
         let coefficients = self.optimiser.coefficients::<E>(iteration);
-        self.session.backend.upload(self.buffers.coefficients.memory, 0, bytes::of(&coefficients))?;
+        self.session.backend.upload(self.buffers.coefficients.memory, 0, bytemuck::cast_slice(&coefficients))?;
         if self.session.layouts.get(Passes::Both)?.saves_all() {
             if self.session.bring_all(&task)? {
-                self.run(|iteration| iteration.whole)?;
+                self.session.backend.run(sequences.whole)?;
             } else {
                 self.session.run_forwards(&task, Passes::Both)?;
-                self.run(|iteration| iteration.rest)?;
+                self.session.backend.run(sequences.rest)?;
             }
         } else {
             let pass = self.session.run_forwards(&task, Passes::Both)?;
-            self.run_evaluation(Passes::Both)?;
+            self.session.backend.run(evaluation)?;
             self.session.run_backwards(&task, pass)?;
-            self.run(|iteration| iteration.finish)?;
+            self.session.backend.run(sequences.finish)?;
         }
         if let Some(key) = keys.next {
-            self.session.read_next(source, key)?;
+            self.session.read_ahead(&Task { key, ..task }, Passes::Both, 0, None)?;
         }
         self.result(Passes::Both, source.derivatives(), start, keep_above, self.copy_best[0])
     }
@@ -224,26 +214,26 @@ impl<E: Element, B: Backend> DeviceTraining<E> for CardTraining<'_, E, B> {
         let task = Task { weights: &[], source, key };
         self.session.pass = None;
         let passes = self.session.lay_out(&task, Passes::Forward)?;
-        self.prepare(passes, source.derivatives())?;
+        let (evaluation, _) = self.prepare(passes, source.derivatives())?;
         self.session.run_forwards(&task, passes)?;
-        self.run_evaluation(passes)?;
+        self.session.backend.run(evaluation)?;
         self.result(passes, source.derivatives(), start, keep_above, self.copy_best[1])
     }
 
     fn best(&mut self, weights: &mut [E]) -> Result<bool> {
         if self.has_best {
-            self.session.backend.download(self.buffers.best.memory, 0, bytes::of_mut(weights))?;
+            self.session.backend.download(self.buffers.best.memory, 0, bytemuck::cast_slice_mut(weights))?;
         }
         Ok(self.has_best)
     }
 
     fn fetch(&mut self, weights: &mut [E], state: &mut OptimiserState<E>) -> Result<()> {
         let backend = &mut self.session.backend;
-        backend.download(self.session.weights.weights.memory, 0, bytes::of_mut(weights))?;
+        backend.download(self.session.weights.weights.memory, 0, bytemuck::cast_slice_mut(weights))?;
         let mut slots = Vec::new();
         for (name, span) in &self.buffers.slots {
             let mut vector = vec![E::zero(); span.len];
-            backend.download(span.memory, 0, bytes::of_mut(&mut vector))?;
+            backend.download(span.memory, 0, bytemuck::cast_slice_mut(&mut vector))?;
             slots.push((name.clone(), vector));
         }
         *state = OptimiserState::new(slots);
@@ -260,11 +250,4 @@ impl<E: Element, B: Backend> Drop for CardTraining<'_, E, B> {
         }
         let _ = self.held.release(backend);
     }
-}
-
-/// Copies numbers as they are.
-fn copy(from: Span, to: Span) -> Command {
-    let one = Argument::Count(1);
-    let arguments = vec![Argument::Numbers(from), one, Argument::Numbers(to), one, one, Argument::Count(0)];
-    Command::Launch { kernel: "copy", threads: from.len as u32, arguments }
 }

@@ -2,7 +2,7 @@
 //! of bounds, no two threads at one number, the same bits in whatever order the threads run.
 
 use crate::commands::emulated::Emulated;
-use crate::commands::{Backend, Command, Span, bytes};
+use crate::commands::{Backend, Command, Span};
 use crate::lower::{Lowering, Spans, TableSpans, WeightSpans, derive, fold, lengths, n_weights, tables, taps};
 use imnn_agreement::{Case, numbers};
 use imnn_engine::{MicrobatchCotangents, Plan, Program, Rows, Saved};
@@ -36,7 +36,7 @@ impl<E: Element> OnCard<E> {
         card.backwards = backwards;
         let mut put = |values: &[E]| -> Span {
             let memory = card.allocate(size_of_val(values)).unwrap();
-            card.upload(memory, 0, bytes::of(values)).unwrap();
+            card.upload(memory, 0, bytemuck::cast_slice(values)).unwrap();
             Span { memory, start: 0, len: values.len() }
         };
         let needs = lengths(&self.plan, rows, self.patches);
@@ -62,7 +62,7 @@ impl<E: Element> OnCard<E> {
         };
         let mut indices = |values: &[u32]| -> Span {
             let memory = card.allocate(size_of_val(values)).unwrap();
-            card.upload(memory, 0, bytes::of(values)).unwrap();
+            card.upload(memory, 0, bytemuck::cast_slice(values)).unwrap();
             Span { memory, start: 0, len: values.len() }
         };
         spans.indices = indices(&vec![u32::MAX; needs.indices]);
@@ -77,7 +77,7 @@ impl<E: Element> OnCard<E> {
         for (table, placed) in tables.iter().zip(&mut placed) {
             let share: Vec<E> = table.share.iter().map(|&share| E::of(share)).collect();
             let memory = card.allocate(size_of_val(&share[..])).unwrap();
-            card.upload(memory, 0, bytes::of(&share)).unwrap();
+            card.upload(memory, 0, bytemuck::cast_slice(&share)).unwrap();
             placed.share = Span { memory, start: 0, len: share.len() };
         }
         let all = WeightSpans { weights: spans.weights, gradient: spans.gradient, taps };
@@ -92,7 +92,7 @@ impl<E: Element> OnCard<E> {
         }
         let mut get = |span: Span| {
             let mut values = vec![E::nan(); span.len];
-            card.download(span.memory, 0, bytes::of_mut(&mut values)).unwrap();
+            card.download(span.memory, 0, bytemuck::cast_slice_mut(&mut values)).unwrap();
             values
         };
         (get(spans.summaries), get(spans.gradient.part(0..self.plan.n_weights)), card)
@@ -101,8 +101,8 @@ impl<E: Element> OnCard<E> {
     fn both(&self, rows: Rows, input: &[E], cotangents: Option<MicrobatchCotangents<'_, E>>) -> (Vec<E>, Vec<E>) {
         let (summaries, gradient, _) = self.pass(rows, input, cotangents, false);
         let (again, gradient_again, _) = self.pass(rows, input, cotangents, true);
-        assert_eq!(bytes::of(&summaries), bytes::of(&again));
-        assert_eq!(bytes::of(&gradient), bytes::of(&gradient_again));
+        assert_eq!(bytemuck::cast_slice::<E, u8>(&summaries), bytemuck::cast_slice::<E, u8>(&again));
+        assert_eq!(bytemuck::cast_slice::<E, u8>(&gradient), bytemuck::cast_slice::<E, u8>(&gradient_again));
         (summaries, gradient)
     }
 }

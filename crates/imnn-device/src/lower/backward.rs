@@ -1,9 +1,6 @@
 //! The backward pass of a batch as commands; see [`super`].
 
-use super::{
-    Argument, Chain, Command, Factor, Lowering, Sums, accumulate_flag, activation_code, chunk, chunks, count,
-    patch_row, run,
-};
+use super::{Chain, Command, Factor, Kernel, Lowering, Sums, activation_code, chunk, chunks, patch_row, run};
 use crate::commands::Span;
 use imnn_engine::plan::{CotangentRows, Gather, LinearStep, MaxPool, Pointwise, Slot, Step, StepOp};
 use imnn_models::Element;
@@ -25,21 +22,15 @@ impl<E: Element> Lowering<'_, E> {
     /// The gradient of the summaries: the cotangents, or the unit vectors.
     pub(super) fn seed(&mut self, seeds: Span) {
         let size = self.plan.buffers[self.plan.output].size;
-        let to = Argument::Numbers(seeds);
-        match self.order {
-            CotangentRows::PerSummary(q) => self.launch("seed_units", seeds.len, &[to, count(size), count(q)]),
+        let kernel = match self.order {
+            CotangentRows::PerSummary(q) => Kernel::new("seed_units").numbers([seeds]).counts([size, q]),
             CotangentRows::PerRow => {
                 let (values, tangents) = (self.spans.values, self.spans.tangents);
-                let arguments = [
-                    to,
-                    Argument::Numbers(values),
-                    count(values.len),
-                    Argument::Numbers(tangents),
-                    count(tangents.len),
-                ];
-                self.launch("seed_rows", seeds.len, &arguments);
+                let kernel = Kernel::new("seed_rows").numbers([seeds, values]).counts([values.len]);
+                kernel.numbers([tangents]).counts([tangents.len])
             }
-        }
+        };
+        kernel.launch(seeds.len, &mut self.commands);
     }
 
     fn step_backward(&mut self, k: usize) {
@@ -54,13 +45,12 @@ impl<E: Element> Lowering<'_, E> {
         }
         let (n, p) = (self.rows.n, self.rows.tangents);
         let (gy, gx) = (self.gradient_of(to.buffer), self.gradient_of(from.buffer));
-        let (size, channels, add) =
-            (plan.buffers[from.buffer].size, to.shape.channels, accumulate_flag(step.accumulate));
+        let (size, channels, add) = (plan.buffers[from.buffer].size, to.shape.channels, usize::from(step.accumulate));
         let (n_own, per) = match self.order {
             CotangentRows::PerSummary(q) => (0, q),
             CotangentRows::PerRow => (n, p.max(1)),
         };
-        let (table, table_of) = (self.tables[k], Argument::Indices);
+        let table = self.tables[k];
         match &step.op {
             StepOp::Piecewise(Pointwise { activation, .. }) => {
                 let y = self.saved(to.buffer).part(0..n * size);
@@ -68,49 +58,36 @@ impl<E: Element> Lowering<'_, E> {
                 let one = [(per, 0)];
                 let groups: &[(usize, usize)] = if n_own == 0 { &one } else { &both };
                 for &(q, first) in groups.iter().filter(|&&(q, _)| q > 0) {
-                    let f = activation_code(*activation);
-                    let (y, g) = (Argument::Numbers(y), Argument::Numbers(gy));
-                    self.launch("piecewise_backward", n * size, &[f, count(q), count(size), count(first), y, g]);
+                    let counts = [activation_code(*activation), q, size, first];
+                    let kernel = Kernel::new("piecewise_backward").counts(counts).numbers([y, gy]);
+                    kernel.launch(n * size, &mut self.commands);
                 }
             }
             StepOp::Smooth(Pointwise { activation, .. }) => {
-                let [x, g] = [self.saved(from.buffer), gy].map(Argument::Numbers);
-                self.launch("smooth_backward", n * size, &[activation_code(*activation), count(p), count(size), x, g]);
+                let kernel = Kernel::new("smooth_backward").counts([activation_code(*activation), p, size]);
+                kernel.numbers([self.saved(from.buffer), gy]).launch(n * size, &mut self.commands);
             }
             StepOp::MaxPool(MaxPool { windows, indices }) => {
                 let run = run(channels, [gx; 2]);
-                let arguments = [
-                    Argument::Numbers(gy.from(to.channel)),
-                    count(to.ld),
-                    Argument::Indices(self.indices(*indices, to)),
-                    table_of(table.first),
-                    table_of(table.readers),
-                    count(windows.n_outputs()),
-                    count(channels),
-                    count(size),
-                    count(n_own),
-                    count(per),
-                    count(run),
-                    Argument::Numbers(gx),
-                    add,
-                ];
-                self.launch("select_back", gx.len / run, &arguments);
+                Kernel::new("select_back")
+                    .numbers([gy.from(to.channel)])
+                    .counts([to.ld])
+                    .indices([self.indices(*indices, to), table.first, table.readers])
+                    .counts([windows.n_outputs(), channels, size, n_own, per, run])
+                    .numbers([gx])
+                    .counts([add])
+                    .launch(gx.len / run, &mut self.commands);
             }
             StepOp::MeanPool(windows) => {
-                let arguments = [
-                    Argument::Numbers(gy.from(to.channel)),
-                    count(to.ld),
-                    table_of(table.first),
-                    table_of(table.readers),
-                    Argument::Numbers(table.share),
-                    count(windows.n_outputs()),
-                    count(windows.n_taps),
-                    count(channels),
-                    count(size),
-                    Argument::Numbers(gx),
-                    add,
-                ];
-                self.launch("mean_back", gx.len, &arguments);
+                Kernel::new("mean_back")
+                    .numbers([gy.from(to.channel)])
+                    .counts([to.ld])
+                    .indices([table.first, table.readers])
+                    .numbers([table.share])
+                    .counts([windows.n_outputs(), windows.n_taps, channels, size])
+                    .numbers([gx])
+                    .counts([add])
+                    .launch(gx.len, &mut self.commands);
             }
             StepOp::Copy | StepOp::Add => {
                 self.copy(gy.from(to.channel), to.ld, gx, channels, (gx.len, channels), step.accumulate);
@@ -151,18 +128,9 @@ impl<E: Element> Lowering<'_, E> {
 
     fn combine(&mut self, x: Span, size: usize, q: usize, left: Span) {
         let (n, p, run) = (self.rows.n, self.rows.tangents, run(size, [x, left]));
-        let arguments = [
-            Argument::Numbers(x),
-            count(n * size),
-            count(p),
-            count(q),
-            count(size),
-            Argument::Numbers(self.spans.values),
-            Argument::Numbers(self.spans.tangents),
-            count(run),
-            Argument::Numbers(left),
-        ];
-        self.launch("combine", left.len / run, &arguments);
+        let kernel = Kernel::new("combine").numbers([x]).counts([n * size, p, q, size]);
+        let kernel = kernel.numbers([self.spans.values, self.spans.tangents]).counts([run]).numbers([left]);
+        kernel.launch(left.len / run, &mut self.commands);
     }
 
     fn bias_gradient(&mut self, linear: &LinearStep, step: &Step, gy: Span, per_summary: bool) {
@@ -175,21 +143,16 @@ impl<E: Element> Lowering<'_, E> {
             false => 0,
         };
         let partial = self.spans.partial.part(0..sums.parts * sums.columns);
-        let arguments = [
-            Argument::Numbers(gy),
-            count(step.output.ld),
-            count(channels),
-            count(sums.columns),
-            count(sums.rows),
-            count(sums.rows_per_part),
-            Argument::Numbers(self.spans.values),
-            count(per_weight),
-            Argument::Numbers(partial),
-        ];
-        self.launch("column_sums", partial.len, &arguments);
-        let gradient = self.gradient_place(&linear.bias);
-        let arguments = [Argument::Numbers(partial), count(sums.parts), Argument::Numbers(gradient)];
-        self.launch("add_parts", sums.columns, &arguments);
+        let counts = [step.output.ld, channels, sums.columns, sums.rows, sums.rows_per_part];
+        let kernel = Kernel::new("column_sums").numbers([gy]).counts(counts).numbers([self.spans.values]);
+        kernel.counts([per_weight]).numbers([partial]).launch(partial.len, &mut self.commands);
+        self.add_parts(partial, sums.parts, self.gradient_place(&linear.bias));
+    }
+
+    /// Adds to a gradient its parts.
+    pub(super) fn add_parts(&mut self, partial: Span, parts: usize, gradient: Span) {
+        let kernel = Kernel::new("add_parts").numbers([partial]).counts([parts]).numbers([gradient]);
+        kernel.launch(gradient.len, &mut self.commands);
     }
 
     fn input_gradient(&mut self, k: usize, linear: &LinearStep, step: &Step, gy: Span, weight: Factor, width: usize) {
@@ -206,19 +169,12 @@ impl<E: Element> Lowering<'_, E> {
             let gy = Factor { span: gy.from(rows.start * positions * ld), ld, transposed: false };
             self.product((rows.len() * positions, width, g), gy, weight, (patches, width), false);
             let gx = gx.part(rows.start * size..rows.end * size);
-            let run = run(from.shape.channels, [patches, gx]);
-            let arguments = [
-                Argument::Numbers(patches),
-                Argument::Indices(self.tables[k].first),
-                Argument::Indices(self.tables[k].readers),
-                count(windows.taps.len()),
-                count(from.shape.channels),
-                count(size),
-                count(run),
-                Argument::Numbers(gx),
-                accumulate_flag(step.accumulate),
-            ];
-            self.launch("scatter", gx.len / run, &arguments);
+            let (channels, add) = (from.shape.channels, step.accumulate.into());
+            let run = run(channels, [patches, gx]);
+            let (first, readers) = (self.tables[k].first, self.tables[k].readers);
+            let kernel = Kernel::new("scatter").numbers([patches]).indices([first, readers]);
+            let kernel = kernel.counts([windows.taps.len(), channels, size, run]).numbers([gx]).counts([add]);
+            kernel.launch(gx.len / run, &mut self.commands);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Networks of dense layers alone, with a kernel for each layer and way: see `kernels/dense.cu`.
 
 use super::{Lowering, activation_code};
-use crate::commands::{Argument, Span, count, kernels, launch};
+use crate::commands::{Kernel, Span, kernels};
 use imnn_engine::Rows;
 use imnn_engine::plan::{CotangentRows, LinearStep, Plan, StepOp};
 use imnn_models::{Activation, Element};
@@ -95,22 +95,12 @@ impl<E: Element> Lowering<'_, E> {
         for layer in &chain.0 {
             let ([from, to, out], [depth, columns]) = (layer.buffers, layer.widths);
             let y = if layer.activation.is_some() { self.saved(out) } else { self.spans.summaries };
-            let mut arguments = vec![
-                Argument::Numbers(self.saved(from)),
-                count(depth),
-                Argument::Numbers(self.place(&layer.linear.weight)),
-                Argument::Numbers(self.place(&layer.linear.bias)),
-                count(columns),
-                count(n),
-                count(p),
-                code(layer),
-            ];
-            if layer.smooth {
-                arguments.push(Argument::Numbers(self.saved(to)));
-            }
-            arguments.push(Argument::Numbers(y));
-            let kernel = if layer.smooth { "dense_smooth_forward" } else { "dense_forward" };
-            self.blocks(kernel, n.div_ceil(ROWS / (1 + p)) * columns.div_ceil(COLUMNS), &arguments);
+            let name = if layer.smooth { "dense_smooth_forward" } else { "dense_forward" };
+            let weights = [&layer.linear.weight, &layer.linear.bias].map(|slot| self.place(slot));
+            let kernel = Kernel::new(name).numbers([self.saved(from)]).counts([depth]).numbers(weights);
+            let kernel = kernel.counts([columns, n, p, code(layer)]);
+            let kernel = if layer.smooth { kernel.numbers([self.saved(to)]) } else { kernel };
+            self.blocks(kernel.numbers([y]), n.div_ceil(ROWS / (1 + p)) * columns.div_ceil(COLUMNS));
         }
     }
 
@@ -131,61 +121,37 @@ impl<E: Element> Lowering<'_, E> {
         }
         for (k, layer) in chain.0.iter().enumerate().rev() {
             let ([from, ..], [depth, columns]) = (layer.buffers, layer.widths);
-            let (x, g) = (Argument::Numbers(self.saved(from)), Argument::Numbers(cotangents(self, layer)));
+            let (x, g) = (self.saved(from), cotangents(self, layer));
             if let Some(before) = k.checked_sub(1).map(|before| &chain.0[before]) {
-                let weight = Argument::Numbers(self.place(&layer.linear.weight));
-                let to = Argument::Numbers(cotangents(self, before));
+                let (weight, to) = (self.place(&layer.linear.weight), cotangents(self, before));
                 let tiles = depth.div_ceil(COLUMNS);
                 if before.smooth {
-                    let v = Argument::Numbers(self.saved(before.buffers[1]));
-                    let arguments = [g, count(columns), weight, count(depth), count(n), count(p), code(before), v, to];
-                    self.blocks("dense_smooth_backward", n.div_ceil(ROWS / (1 + p)) * tiles, &arguments);
+                    let kernel = Kernel::new("dense_smooth_backward").numbers([g]).counts([columns]).numbers([weight]);
+                    let kernel = kernel.counts([depth, n, p, code(before)]);
+                    let kernel = kernel.numbers([self.saved(before.buffers[1]), to]);
+                    self.blocks(kernel, n.div_ceil(ROWS / (1 + p)) * tiles);
                 } else {
-                    let arguments = [
-                        g,
-                        count(columns),
-                        count(rows),
-                        weight,
-                        count(depth),
-                        code(before),
-                        Argument::Numbers(self.saved(from).part(0..n * depth)),
-                        count(n_own),
-                        count(per),
-                        to,
-                    ];
-                    self.blocks("dense_backward", rows.div_ceil(ROWS) * tiles, &arguments);
+                    let kernel = Kernel::new("dense_backward").numbers([g]).counts([columns, rows]).numbers([weight]);
+                    let kernel = kernel.counts([depth, code(before)]).numbers([x.part(0..n * depth)]);
+                    self.blocks(kernel.counts([n_own, per]).numbers([to]), rows.div_ceil(ROWS) * tiles);
                 }
             }
             let range = layer.linear.weight.range.start..layer.linear.bias.range.end;
             let partial = self.spans.partial.part(range.start..(parts - 1) * stride + range.end);
-            let arguments = [
-                x,
-                count(depth),
-                count(n),
-                count(p),
-                count(q),
-                Argument::Numbers(self.spans.values),
-                Argument::Numbers(self.spans.tangents),
-                g,
-                count(columns),
-                count(rows),
-                count(rows_per_part),
-                Argument::Numbers(partial),
-                count(stride),
-            ];
-            let blocks = parts * (depth + 1).div_ceil(ROWS) * columns.div_ceil(COLUMNS);
-            self.blocks("dense_gradient", blocks, &arguments);
+            let kernel = Kernel::new("dense_gradient").numbers([x]).counts([depth, n, p, q]);
+            let kernel = kernel.numbers([self.spans.values, self.spans.tangents, g]);
+            let kernel = kernel.counts([columns, rows, rows_per_part]).numbers([partial]).counts([stride]);
+            self.blocks(kernel, parts * (depth + 1).div_ceil(ROWS) * columns.div_ceil(COLUMNS));
         }
-        let (partial, gradient) = (self.spans.partial.part(0..parts * stride), self.spans.gradient.part(0..stride));
-        self.launch("add_parts", stride, &[Argument::Numbers(partial), count(parts), Argument::Numbers(gradient)]);
+        self.add_parts(self.spans.partial.part(0..parts * stride), parts, self.spans.gradient.part(0..stride));
     }
 
-    fn blocks(&mut self, kernel: &'static str, blocks: usize, arguments: &[Argument]) {
-        launch(&mut self.commands, kernel, blocks * kernels::BLOCK as usize, arguments);
+    fn blocks(&mut self, kernel: Kernel, blocks: usize) {
+        kernel.launch(blocks * kernels::BLOCK as usize, &mut self.commands);
     }
 }
 
 /// The number of the activation; none of the kernels' where there is none.
-fn code(layer: &Layer<'_>) -> Argument {
-    layer.activation.map_or(Argument::Count(u32::MAX), activation_code)
+fn code(layer: &Layer<'_>) -> usize {
+    layer.activation.map_or(u32::MAX as usize, activation_code)
 }

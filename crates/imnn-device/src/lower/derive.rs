@@ -1,7 +1,7 @@
 //! Weights of composed layers as commands: from those of the network before the first batch, and their gradients back after
 //! the last one; see [`Composed`].
 
-use super::{Argument, Command, Span, count, launch};
+use super::{Command, Kernel, Span};
 use imnn_engine::Plan;
 use imnn_engine::plan::Composed;
 use std::ops::Range;
@@ -33,18 +33,10 @@ pub(crate) fn derive<E>(plan: &Plan<E>, spans: &WeightSpans) -> Vec<Command> {
     for (composed, &taps) in plan.composed.iter().zip(&spans.taps) {
         let Places { weight, bias, through, w1, b1, w2, b2 } = Places::of(composed, spans.weights, plan.n_weights);
         let ([c, f, g], n_taps) = (composed.channels, composed.windows.n_taps);
-        let arguments = [w1, b1, w2].map(Argument::Numbers).into_iter();
-        let arguments = arguments.chain([c, f, g].map(count)).chain([weight, through].map(Argument::Numbers));
-        launch(&mut commands, "compose", n_taps * (c + 1) * g, &arguments.collect::<Vec<_>>());
-        let arguments = [
-            Argument::Numbers(b2),
-            Argument::Numbers(through),
-            Argument::Indices(taps),
-            count(n_taps),
-            count(g),
-            Argument::Numbers(bias),
-        ];
-        launch(&mut commands, "compose_bias", bias.len, &arguments);
+        let kernel = Kernel::new("compose").numbers([w1, b1, w2]).counts([c, f, g]).numbers([weight, through]);
+        kernel.launch(n_taps * (c + 1) * g, &mut commands);
+        let kernel = Kernel::new("compose_bias").numbers([b2, through]).indices([taps]).counts([n_taps, g]);
+        kernel.numbers([bias]).launch(bias.len, &mut commands);
     }
     commands
 }
@@ -54,26 +46,14 @@ pub(crate) fn fold<E>(plan: &Plan<E>, spans: &WeightSpans) -> Vec<Command> {
     let mut commands = Vec::new();
     for (composed, &taps) in plan.composed.iter().zip(&spans.taps) {
         let own = Places::of(composed, spans.weights, plan.n_weights);
-        let gradient = Places::of(composed, spans.gradient, plan.n_weights);
+        let Places { weight, bias, through, w1, b1, w2, b2 } = Places::of(composed, spans.gradient, plan.n_weights);
         let ([c, f, g], n_taps) = (composed.channels, composed.windows.n_taps);
-        let arguments = [
-            Argument::Numbers(gradient.bias),
-            Argument::Indices(taps),
-            count(gradient.bias.len / g),
-            count(n_taps),
-            count(g),
-            Argument::Numbers(gradient.through),
-            Argument::Numbers(gradient.b2),
-        ];
-        launch(&mut commands, "fold_bias", (n_taps + 1) * g, &arguments);
-        let given = [gradient.weight, gradient.through].map(Argument::Numbers);
-        let arguments = given.into_iter().chain([Argument::Numbers(own.w2)]).chain([c, f, g, n_taps].map(count));
-        let arguments = arguments.chain([gradient.w1, gradient.b1].map(Argument::Numbers)).collect::<Vec<_>>();
-        launch(&mut commands, "fold_first", (c + 1) * f, &arguments);
-        let arguments = given.into_iter().chain([own.w1, own.b1].map(Argument::Numbers));
-        let arguments =
-            arguments.chain([c, f, g].map(count)).chain([Argument::Numbers(gradient.w2)]).collect::<Vec<_>>();
-        launch(&mut commands, "fold_second", gradient.w2.len, &arguments);
+        let kernel = Kernel::new("fold_bias").numbers([bias]).indices([taps]).counts([bias.len / g, n_taps, g]);
+        kernel.numbers([through, b2]).launch((n_taps + 1) * g, &mut commands);
+        let kernel = Kernel::new("fold_first").numbers([weight, through, own.w2]).counts([c, f, g, n_taps]);
+        kernel.numbers([w1, b1]).launch((c + 1) * f, &mut commands);
+        let kernel = Kernel::new("fold_second").numbers([weight, through, own.w1, own.b1]).counts([c, f, g]);
+        kernel.numbers([w2]).launch(w2.len, &mut commands);
     }
     commands
 }

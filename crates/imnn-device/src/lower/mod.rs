@@ -20,7 +20,7 @@ pub(crate) use derive::{WeightSpans, derive, fold, n_weights, taps};
 use windows::Table;
 
 use crate::commands::kernels::LONGEST_RUN;
-use crate::commands::{Argument, Command, Factor, Product, Span, count, launch};
+use crate::commands::{Command, Factor, Kernel, Product, Span};
 use imnn_engine::Rows;
 use imnn_engine::plan::{CotangentRows, Gather, LinearStep, MaxPool, Plan, Pointwise, Slot, Step, StepOp, View};
 use imnn_models::{Activation, Element};
@@ -212,71 +212,49 @@ impl<'a, E: Element> Lowering<'a, E> {
                 });
                 if !linear.bias_later {
                     let bias = self.place(&linear.bias);
-                    let numbers = n * positions * channels;
-                    let arguments = [
-                        Argument::Numbers(y.from(to.channel)),
-                        count(ld),
-                        Argument::Numbers(bias),
-                        count(bias.len),
-                        count(channels),
-                    ];
-                    self.launch("add_bias", numbers, &arguments);
+                    let kernel = Kernel::new("add_bias").numbers([y.from(to.channel)]).counts([ld]).numbers([bias]);
+                    kernel.counts([bias.len, channels]).launch(n * positions * channels, &mut self.commands);
                 }
             }
             StepOp::MaxPool(MaxPool { windows, indices }) => {
                 let (table, found) = (self.tables[k], self.indices(*indices, to));
                 let y = y.from(to.channel);
-                let arguments = [
-                    Argument::Numbers(x),
-                    Argument::Indices(table.taps),
-                    count(windows.n_outputs()),
-                    count(windows.n_taps),
-                    count(channels),
-                    count(size),
-                    Argument::Numbers(y),
-                    count(ld),
-                    Argument::Indices(found),
-                ];
-                self.launch("max_forward", n * to.shape.size(), &arguments);
+                Kernel::new("max_forward")
+                    .numbers([x])
+                    .indices([table.taps])
+                    .counts([windows.n_outputs(), windows.n_taps, channels, size])
+                    .numbers([y])
+                    .counts([ld])
+                    .indices([found])
+                    .launch(n * to.shape.size(), &mut self.commands);
                 if p > 0 {
-                    let arguments = [
-                        Argument::Numbers(x.from(n * size)),
-                        Argument::Indices(found),
-                        count(to.shape.size()),
-                        count(channels),
-                        count(size),
-                        count(p),
-                        Argument::Numbers(y.from(n * positions * ld)),
-                        count(ld),
-                    ];
-                    self.launch("select", n * p * to.shape.size(), &arguments);
+                    Kernel::new("select")
+                        .numbers([x.from(n * size)])
+                        .indices([found])
+                        .counts([to.shape.size(), channels, size, p])
+                        .numbers([y.from(n * positions * ld)])
+                        .counts([ld])
+                        .launch(n * p * to.shape.size(), &mut self.commands);
                 }
             }
             StepOp::MeanPool(windows) => {
                 let table = self.tables[k];
-                let arguments = [
-                    Argument::Numbers(x),
-                    Argument::Indices(table.taps),
-                    Argument::Numbers(table.share),
-                    count(windows.n_outputs()),
-                    count(windows.n_taps),
-                    count(channels),
-                    count(size),
-                    Argument::Numbers(y.from(to.channel)),
-                    count(ld),
-                ];
-                self.launch("mean_forward", total * to.shape.size(), &arguments);
+                Kernel::new("mean_forward")
+                    .numbers([x])
+                    .indices([table.taps])
+                    .numbers([table.share])
+                    .counts([windows.n_outputs(), windows.n_taps, channels, size])
+                    .numbers([y.from(to.channel)])
+                    .counts([ld])
+                    .launch(total * to.shape.size(), &mut self.commands);
             }
-            StepOp::Piecewise(Pointwise { activation, bias }) => {
-                let bias = bias.as_ref().map(|place| self.place(place));
-                let [f, p, width, bias, n_bias] = self.activation(*activation, bias, size);
-                self.launch("piecewise_forward", n * size, &[f, p, width, bias, n_bias, Argument::Numbers(y)]);
+            StepOp::Piecewise(pointwise) => {
+                let kernel = self.activation("piecewise_forward", pointwise, size);
+                kernel.numbers([y]).launch(n * size, &mut self.commands);
             }
-            StepOp::Smooth(Pointwise { activation, bias }) => {
-                let bias = bias.as_ref().map(|place| self.place(place));
-                let [f, p, width, bias, n_bias] = self.activation(*activation, bias, size);
-                let (x, y) = (Argument::Numbers(x), Argument::Numbers(y));
-                self.launch("smooth_forward", n * size, &[f, p, width, bias, n_bias, x, y]);
+            StepOp::Smooth(pointwise) => {
+                let kernel = self.activation("smooth_forward", pointwise, size);
+                kernel.numbers([x, y]).launch(n * size, &mut self.commands);
             }
             // Not among the steps of a plan for cards.
             StepOp::Pooled(_) => {}
@@ -288,11 +266,11 @@ impl<'a, E: Element> Lowering<'a, E> {
         }
     }
 
-    /// The arguments that both kinds of activations have in common.
-    fn activation(&self, f: Activation, bias: Option<Span>, width: usize) -> [Argument; 5] {
-        let n_bias = bias.map_or(0, |bias| bias.len);
-        let bias = bias.unwrap_or(Span { len: 0, ..self.spans.weights });
-        [activation_code(f), count(self.rows.tangents), count(width), Argument::Numbers(bias), count(n_bias)]
+    /// What both kinds of activations have in common.
+    fn activation(&self, kernel: &'static str, f: &Pointwise, width: usize) -> Kernel {
+        let bias = f.bias.as_ref().map_or(Span { len: 0, ..self.spans.weights }, |bias| self.place(bias));
+        let counts = [activation_code(f.activation), self.rows.tangents, width];
+        Kernel::new(kernel).counts(counts).numbers([bias]).counts([bias.len])
     }
 
     /// Calls `multiply` with the left factor of a linear layer and the rows that it is of: `x` as it lies, or the patches
@@ -314,17 +292,11 @@ impl<'a, E: Element> Lowering<'a, E> {
         for rows in chunks(total, chunk(per_row, self.patches)) {
             let patches = self.spans.patches.part(0..per_row * rows.len());
             let x = x.part(rows.start * size..rows.end * size);
-            let run = run(step.input.shape.channels, [x, patches]);
-            let arguments = [
-                Argument::Numbers(x),
-                Argument::Indices(self.tables[k].taps),
-                count(windows.taps.len()),
-                count(step.input.shape.channels),
-                count(size),
-                count(run),
-                Argument::Numbers(patches),
-            ];
-            self.launch("gather", patches.len / run, &arguments);
+            let channels = step.input.shape.channels;
+            let run = run(channels, [x, patches]);
+            let kernel = Kernel::new("gather").numbers([x]).indices([self.tables[k].taps]);
+            let kernel = kernel.counts([windows.taps.len(), channels, size, run]).numbers([patches]);
+            kernel.launch(patches.len / run, &mut self.commands);
             multiply(self, Factor { span: patches, ld, transposed: false }, rows);
         }
     }
@@ -355,19 +327,14 @@ impl<'a, E: Element> Lowering<'a, E> {
     }
 
     fn copy(&mut self, from: Span, ld_from: usize, to: Span, ld_to: usize, (n, channels): (usize, usize), add: bool) {
-        let (from, to) = (Argument::Numbers(from), Argument::Numbers(to));
-        let arguments = [from, count(ld_from), to, count(ld_to), count(channels), accumulate_flag(add)];
-        self.launch("copy", n, &arguments);
+        let kernel = Kernel::new("copy").numbers([from]).counts([ld_from]).numbers([to]);
+        kernel.counts([ld_to, channels, add.into()]).launch(n, &mut self.commands);
     }
 
     fn product(&mut self, (m, n, k): (usize, usize, usize), a: Factor, b: Factor, (c, ld): (Span, usize), add: bool) {
         if m > 0 && n > 0 {
             self.commands.push(Command::Product(Product { m, n, k, a, b, c, ld, accumulate: add }));
         }
-    }
-
-    fn launch(&mut self, kernel: &'static str, threads: usize, arguments: &[Argument]) {
-        launch(&mut self.commands, kernel, threads, arguments);
     }
 }
 
@@ -382,12 +349,7 @@ fn run(len: usize, spans: [Span; 2]) -> usize {
     if together(len) && spans.iter().all(|span| together(span.start)) { LONGEST_RUN } else { 1 }
 }
 
-/// Whether a kernel adds to what is there.
-fn accumulate_flag(accumulate: bool) -> Argument {
-    Argument::Count(accumulate.into())
-}
-
 /// The number of an activation in the kernels.
-fn activation_code(f: Activation) -> Argument {
-    count(f.code() as usize)
+fn activation_code(f: Activation) -> usize {
+    f.code() as usize
 }

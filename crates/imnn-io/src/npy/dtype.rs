@@ -9,6 +9,20 @@ pub struct Dtype {
     big_endian: bool,
 }
 
+/// A finite value is beyond the range of the precision that it is read in.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error(
+    "the value {value:e} at {index:?} is beyond the range of {precision}; use precision = \"f64\" or scale the data"
+)]
+pub struct Overflow {
+    /// Where the first such value is.
+    pub index: Vec<usize>,
+    /// The value in the file.
+    pub value: f64,
+    /// The precision asked for.
+    pub precision: &'static str,
+}
+
 /// Makes of the kinds of elements an enumeration: how headers and numpy's documentation call each, what its bytes are, and
 /// what number.
 macro_rules! kinds {
@@ -91,27 +105,29 @@ impl Dtype {
         self.size() < 4 || self.kind == Kind::F4
     }
 
-    /// Writes the elements in `bytes` into `to`, as many.
+    /// Writes the elements in `bytes` into `to`, as many; `index` gives the index in the array of a place in `to`.
     ///
     /// Integers of more than 53 bits are rounded. Where the type and byte order are those of `E`, this is a copy.
     ///
     /// # Errors
-    /// The value and its place in `to` where a finite value is not finite in `E`.
-    pub fn decode<E: Float>(self, bytes: &[u8], to: &mut [E]) -> Result<(), (f64, usize)> {
+    /// If a finite value is not finite in `E`.
+    pub fn decode<E: Float>(
+        self,
+        bytes: &[u8],
+        to: &mut [E],
+        index: impl FnOnce(usize) -> Vec<usize>,
+    ) -> Result<(), Overflow> {
         self.kind.decode(self.big_endian, bytes, to);
         // No other type holds a number beyond the range of single precision.
-        if self.kind == Kind::F8 && !to.iter().fold(true, |finite, value| finite & value.is_finite()) {
-            return self.overflow(bytes, to);
+        if self.kind != Kind::F8 || to.iter().fold(true, |finite, value| finite & value.is_finite()) {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// Looks again at numbers of which some are not finite: whether they were so in the file.
-    fn overflow<E: Float>(self, bytes: &[u8], values: &[E]) -> Result<(), (f64, usize)> {
-        for (i, (element, value)) in bytes.as_chunks().0.iter().zip(values).enumerate() {
+        // Some may not be finite in the file either.
+        for (place, (element, value)) in bytes.as_chunks().0.iter().zip(to).enumerate() {
             let exact = if self.big_endian { f64::from_be_bytes(*element) } else { f64::from_le_bytes(*element) };
             if exact.is_finite() && !value.is_finite() {
-                return Err((exact, i));
+                let precision = if size_of::<E>() == 4 { "f32" } else { "f64" };
+                return Err(Overflow { index: index(place), value: exact, precision });
             }
         }
         Ok(())
@@ -167,7 +183,7 @@ mod tests {
         let dtype = Dtype::parse(text).unwrap();
         assert_eq!(bytes.len() % dtype.size(), 0);
         let mut values = vec![f64::NAN; bytes.len() / dtype.size()];
-        dtype.decode(bytes, &mut values).unwrap();
+        dtype.decode(bytes, &mut values, |_| vec![]).unwrap();
         values
     }
 
@@ -211,8 +227,9 @@ mod tests {
     fn values_beyond_the_range_are_refused() {
         let bytes: Vec<u8> = [1.0, f64::INFINITY, 1e39].iter().flat_map(|x| f64::to_le_bytes(*x)).collect();
         let dtype = Dtype::parse("<f8").unwrap();
-        assert_eq!(dtype.decode(&bytes, &mut [0f32; 3]), Err((1e39, 2)));
-        assert!(dtype.decode(&bytes, &mut [0f64; 3]).is_ok());
+        let overflow = Overflow { index: vec![7, 2], value: 1e39, precision: "f32" };
+        assert_eq!(dtype.decode(&bytes, &mut [0f32; 3], |place| vec![7, place]), Err(overflow));
+        assert!(dtype.decode(&bytes, &mut [0f64; 3], |place| vec![place]).is_ok());
     }
 
     #[test]

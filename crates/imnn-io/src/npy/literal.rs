@@ -15,9 +15,6 @@ pub(super) enum Literal {
 }
 
 /// Reads one literal that fills the whole text, blanks aside.
-///
-/// # Errors
-/// What is wrong and at which byte.
 pub(super) fn parse(text: &str) -> Result<Literal, String> {
     let mut parser = Parser { bytes: text.as_bytes(), at: 0 };
     let literal = parser.literal(MAX_DEPTH)?;
@@ -41,9 +38,9 @@ impl Parser<'_> {
             return Err(format!("brackets are nested more than {MAX_DEPTH} deep"));
         };
         match self.peek() {
-            Some(b'{') => self.dict(depth),
-            Some(b'(') => self.sequence(b')', depth),
-            Some(b'[') => self.sequence(b']', depth),
+            Some(b'{') => Ok(Literal::Dict(self.items(b'}', |parser| parser.entry(depth))?)),
+            Some(b'(') => Ok(Literal::Sequence(self.items(b')', |parser| parser.literal(depth))?)),
+            Some(b'[') => Ok(Literal::Sequence(self.items(b']', |parser| parser.literal(depth))?)),
             Some(quote @ (b'\'' | b'"')) => self.text(quote),
             Some(b'0'..=b'9') => self.integer(),
             Some(b'u' | b'b') if matches!(self.bytes.get(self.at + 1), Some(b'\'' | b'"')) => {
@@ -69,36 +66,22 @@ impl Parser<'_> {
         found
     }
 
-    fn dict(&mut self, depth: usize) -> Result<Literal, String> {
-        let mut entries = Vec::new();
-        self.at += 1;
-        while !self.take(b'}') {
-            let key = self.literal(depth)?;
-            if !self.take(b':') {
-                return Err(self.wrong("`:`"));
-            }
-            entries.push((key, self.literal(depth)?));
-            self.separator(b'}')?;
-        }
-        Ok(Literal::Dict(entries))
-    }
-
-    fn sequence(&mut self, close: u8, depth: usize) -> Result<Literal, String> {
+    /// What stands between brackets, divided by commas.
+    fn items<T>(&mut self, close: u8, item: impl Fn(&mut Self) -> Result<T, String>) -> Result<Vec<T>, String> {
         let mut items = Vec::new();
         self.at += 1;
         while !self.take(close) {
-            items.push(self.literal(depth)?);
-            self.separator(close)?;
+            items.push(item(self)?);
+            if !self.take(b',') && self.peek() != Some(close) {
+                return Err(self.wrong(&format!("`,` or `{}`", char::from(close))));
+            }
         }
-        Ok(Literal::Sequence(items))
+        Ok(items)
     }
 
-    /// A comma, or the closing bracket, which is left.
-    fn separator(&mut self, close: u8) -> Result<(), String> {
-        if self.take(b',') || self.peek() == Some(close) {
-            return Ok(());
-        }
-        Err(self.wrong(&format!("`,` or `{}`", char::from(close))))
+    fn entry(&mut self, depth: usize) -> Result<(Literal, Literal), String> {
+        let key = self.literal(depth)?;
+        if self.take(b':') { Ok((key, self.literal(depth)?)) } else { Err(self.wrong("`:`")) }
     }
 
     fn text(&mut self, quote: u8) -> Result<Literal, String> {
@@ -113,16 +96,12 @@ impl Parser<'_> {
 
     fn integer(&mut self) -> Result<Literal, String> {
         let start = self.at;
-        let mut value = 0u64;
-        while let Some(digit @ b'0'..=b'9') = self.bytes.get(self.at) {
-            value = value
-                .checked_mul(10)
-                .and_then(|value| value.checked_add(u64::from(digit - b'0')))
-                .ok_or_else(|| format!("the number at byte {start} is too large"))?;
-            self.at += 1;
-        }
+        let digits = self.bytes[start..].iter().take_while(|byte| byte.is_ascii_digit());
+        let value =
+            digits.clone().try_fold(0u64, |value, digit| value.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
+        self.at += digits.count();
         self.at += usize::from(self.bytes.get(self.at) == Some(&b'L'));
-        Ok(Literal::Integer(value))
+        value.map(Literal::Integer).ok_or_else(|| format!("the number at byte {start} is too large"))
     }
 
     fn bool(&mut self) -> Result<Literal, String> {
@@ -137,9 +116,7 @@ impl Parser<'_> {
 
     fn wrong(&mut self, expected: &str) -> String {
         match self.peek() {
-            Some(byte) => {
-                format!("found `{}` at byte {}, expected {expected}", byte.escape_ascii(), self.at)
-            }
+            Some(byte) => format!("found `{}` at byte {}, expected {expected}", byte.escape_ascii(), self.at),
             None => format!("it ends at byte {}, expected {expected}", self.at),
         }
     }

@@ -20,7 +20,7 @@ mod literal;
 mod read;
 mod write;
 
-pub use dtype::Dtype;
+pub use dtype::{Dtype, Overflow};
 pub use header::Header;
 pub use read::Reader;
 pub use write::{descr, header, write_values};
@@ -66,17 +66,8 @@ pub enum NpyError {
         advice: &'static str,
     },
     /// A finite value is beyond the range of the precision that it is read in.
-    #[error(
-        "the value {value:e} at {index:?} is beyond the range of {precision}; use precision = \"f64\" or scale the data"
-    )]
-    Overflow {
-        /// Where the first such value is.
-        index: Vec<usize>,
-        /// The value in the file.
-        value: f64,
-        /// The precision asked for.
-        precision: &'static str,
-    },
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
 }
 
 fn wrong_length(dtype: &str, shape: &[usize], expected: u64, found: u64) -> String {

@@ -64,7 +64,7 @@ impl<R: Read> Reader<R> {
         let mut values: Vec<E> = Vec::new();
         let in_advance = len.min(usize::try_from(self.at_most).unwrap_or(usize::MAX) / size);
         values.try_reserve_exact(in_advance).map_err(|_| NpyError::Io(ErrorKind::OutOfMemory.into()))?;
-        let found = self.append(header, &shape, 0, len, &mut values)?;
+        let found = self.some(header, 0, len, &mut values)?;
         if values.len() < len {
             return Err(header.wrong_length(found));
         }
@@ -90,18 +90,6 @@ impl<R: Read> Reader<R> {
         to: &mut Vec<E>,
     ) -> Result<u64, NpyError> {
         to.clear();
-        self.append(header, &header.shape, first, n, to)
-    }
-
-    /// Appends up to `n` elements of an array of this shape; `first` is the number of the first element in `to`.
-    fn append<E: Float>(
-        &mut self,
-        header: &Header,
-        shape: &[usize],
-        first: usize,
-        n: usize,
-        to: &mut Vec<E>,
-    ) -> Result<u64, NpyError> {
         let size = header.dtype.size();
         let mut chunk = Vec::with_capacity(CHUNK);
         while to.len() < n {
@@ -113,12 +101,8 @@ impl<R: Read> Reader<R> {
                 return Ok(((first + done) * size + n_bytes) as u64);
             }
             to.resize(done + wanted / size, E::zero());
-            let decoded = header.dtype.decode(&chunk, &mut to[done..]);
-            decoded.map_err(|(value, at)| NpyError::Overflow {
-                index: unravel(first + done + at, shape, header.fortran_order),
-                value,
-                precision: if size_of::<E>() == 4 { "f32" } else { "f64" },
-            })?;
+            let index = |at| unravel(first + done + at, &header.shape, header.fortran_order);
+            header.dtype.decode(&chunk, &mut to[done..], index)?;
         }
         Ok(((first + n) * size) as u64)
     }

@@ -21,8 +21,12 @@ pub trait Function: Copy + Send + Sync + 'static {
     fn derivatives<E: Real>(v: E) -> [E; 3];
 
     /// The same three, of the functions in [`imnn_compute::elementary`] and without branches, so that compilers make vector
-    /// instructions of them; to be marked `#[inline(always)]`. What a caller does not use of the three is not computed.
-    fn vector<L: Number>(v: L) -> [L; 3];
+    /// instructions of them; to be marked `#[inline(always)]`. What a caller does not use of the three is not computed. By
+    /// default the definition, for functions that call none of the library.
+    #[inline(always)]
+    fn vector<L: Number>(v: L) -> [L; 3] {
+        Self::derivatives(v)
+    }
 
     /// The same in C, of `v` in numbers of the type `REAL`.
     fn cuda() -> CudaCase;
@@ -45,14 +49,8 @@ pub enum CudaCase {
     Smooth(String),
 }
 
-impl From<&str> for CudaCase {
-    fn from(statements: &str) -> Self {
+impl<S: Into<String>> From<S> for CudaCase {
+    fn from(statements: S) -> Self {
         CudaCase::Smooth(statements.into())
-    }
-}
-
-impl From<String> for CudaCase {
-    fn from(statements: String) -> Self {
-        CudaCase::Smooth(statements)
     }
 }

@@ -1,7 +1,6 @@
 //! The identity.
 
 use super::function::{CudaCase, Function};
-use imnn_compute::Number;
 use imnn_sim::Real;
 
 /// `v`.
@@ -16,11 +15,6 @@ impl Function for Identity {
     #[inline(always)]
     fn derivatives<E: Real>(v: E) -> [E; 3] {
         [v, E::one(), E::zero()]
-    }
-
-    #[inline(always)]
-    fn vector<L: Number>(v: L) -> [L; 3] {
-        Self::derivatives(v)
     }
 
     fn cuda() -> CudaCase {

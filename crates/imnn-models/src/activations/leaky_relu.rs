@@ -1,7 +1,6 @@
 //! The leaky rectifier.
 
 use super::function::{CudaCase, Function};
-use imnn_compute::Number;
 use imnn_sim::Real;
 
 /// `v` if `v >= 0`, else `0.01 v`.
@@ -22,11 +21,6 @@ impl Function for LeakyRelu {
     fn derivatives<E: Real>(v: E) -> [E; 3] {
         let (zero, one, leak) = (E::zero(), E::one(), E::of(Self::LEAK));
         [if v >= zero { v } else { leak * v }, if v >= zero { one } else { leak }, zero]
-    }
-
-    #[inline(always)]
-    fn vector<L: Number>(v: L) -> [L; 3] {
-        Self::derivatives(v)
     }
 
     fn cuda() -> CudaCase {

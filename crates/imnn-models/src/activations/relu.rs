@@ -1,7 +1,6 @@
 //! The rectifier.
 
 use super::function::{CudaCase, Function};
-use imnn_compute::Number;
 use imnn_sim::Real;
 
 /// `max(v, 0)`, with derivative 0 at 0.
@@ -17,11 +16,6 @@ impl Function for Relu {
     fn derivatives<E: Real>(v: E) -> [E; 3] {
         let (zero, one) = (E::zero(), E::one());
         [if v <= zero { zero } else { v }, if v > zero { one } else { zero }, zero]
-    }
-
-    #[inline(always)]
-    fn vector<L: Number>(v: L) -> [L; 3] {
-        Self::derivatives(v)
     }
 
     fn cuda() -> CudaCase {

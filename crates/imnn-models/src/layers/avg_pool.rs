@@ -3,7 +3,6 @@
 use super::listed::{Form, Listed};
 use super::window::{EXAMPLE, Window};
 use crate::builder::{BuildError, Builder};
-use crate::error::Result;
 use crate::layer::Layer;
 use crate::windows::Padding;
 

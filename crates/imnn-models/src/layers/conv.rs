@@ -2,7 +2,6 @@
 
 use super::listed::{Form, Listed};
 use crate::builder::{BuildError, Builder};
-use crate::error::Result;
 use crate::initialise::Initialiser;
 use crate::layer::Layer;
 use crate::settings::settings;

@@ -2,10 +2,10 @@
 
 use super::listed::{Form, Listed};
 use crate::builder::{BuildError, Builder};
-use crate::error::Result;
 use crate::initialise::Initialiser;
 use crate::layer::Layer;
-use crate::settings::{Item, Setting, settings};
+use crate::settings::{Setting, settings};
+use imnn_io::{ConfigError, Item};
 use toml::Value;
 
 /// `y = x W + b` over the last axis.
@@ -49,14 +49,12 @@ impl Listed for Dense {
 }
 
 /// A number stands for the features alone.
-fn read(item: &Item<'_>, _: super::listed::ReadNetwork) -> Result<Dense> {
-    match item.value {
-        Value::Integer(_) => Ok(Dense::new(Setting::read(item)?)),
-        Value::Table(_) => Dense::read_table(item),
-        _ => item.refuse(format!(
-            "expected the number of features, or a table with features, weight and bias, found {}",
-            item.found()
-        )),
+fn read(item: &Item<'_>, _: super::listed::ReadNetwork<'_>) -> Result<Dense, ConfigError> {
+    match item.as_section() {
+        Some(_) => Dense::read_table(item),
+        None => Setting::read(item).map(Dense::new).map_err(|_| {
+            item.wrong_type("the number of features, at least 1, or a table with features, weight and bias")
+        }),
     }
 }
 

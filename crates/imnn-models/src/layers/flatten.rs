@@ -19,7 +19,7 @@ impl Listed for Flatten {
     const FORM: Form<Self> = Form::Name(Flatten);
 
     fn build(&self, at: &mut Builder) -> Result<(), BuildError> {
-        at.reshape(vec![at.shape().iter().product()])?;
+        at.reshape(vec![at.shape.iter().product()])?;
         Ok(())
     }
 }

@@ -4,7 +4,8 @@ use crate::builder::{BuildError, Builder};
 use crate::error::Result;
 use crate::layer::{Kind, Layer};
 use crate::network::Network;
-use crate::settings::{Item, table};
+use crate::settings::table;
+use imnn_io::{ConfigError, Item};
 use std::any::Any;
 use std::fmt::Debug;
 use toml::Value;
@@ -30,7 +31,7 @@ pub(crate) enum Form<K> {
         /// Settings as they may be written.
         example: &'static str,
         /// Reads the settings, lists of layers inside them by the function given.
-        read: fn(&Item<'_>, ReadNetwork) -> Result<K>,
+        read: fn(&Item<'_>, ReadNetwork<'_>) -> Result<K, ConfigError>,
         /// The settings, which stand at the location given.
         write: fn(&K, &str) -> Result<Value>,
     },
@@ -39,11 +40,11 @@ pub(crate) enum Form<K> {
         /// Settings as they may be written.
         example: &'static str,
         /// Reads that layer from the settings.
-        read: fn(&Item<'_>, ReadNetwork) -> Result<Layer>,
+        read: fn(&Item<'_>, ReadNetwork<'_>) -> Result<Layer, ConfigError>,
     },
 }
 
-pub(crate) type ReadNetwork = fn(&Item<'_>) -> Result<Network>;
+pub(crate) type ReadNetwork<'a> = &'a dyn Fn(&Item<'_>) -> Result<Network, ConfigError>;
 
 impl<K: Listed> Kind for K {
     fn name(&self) -> &str {
@@ -68,7 +69,7 @@ pub(crate) struct Listing {
     /// Settings as they may be written, if it has any.
     pub(crate) settings: Option<&'static str>,
     /// Reads the layer from its settings.
-    pub(crate) read: fn(&Item<'_>, ReadNetwork) -> Result<Layer>,
+    pub(crate) read: fn(&Item<'_>, ReadNetwork<'_>) -> Result<Layer, ConfigError>,
 }
 
 impl Listing {
@@ -81,7 +82,7 @@ impl Listing {
     }
 }
 
-fn read<K: Listed>(settings: &Item<'_>, network: ReadNetwork) -> Result<Layer> {
+fn read<K: Listed>(settings: &Item<'_>, network: ReadNetwork<'_>) -> Result<Layer, ConfigError> {
     match K::FORM {
         Form::Name(layer) => Ok(Layer::new(layer)),
         Form::Settings { read, .. } => read(settings, network).map(Layer::new),

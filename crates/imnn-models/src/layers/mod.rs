@@ -14,6 +14,7 @@ use crate::activations::Activation;
 use crate::catalogue::{self, Catalogued};
 use crate::layer::Layer;
 use listed::Listing;
+pub(crate) use listed::ReadNetwork;
 
 macro_rules! layers {
     ($($file:ident: $kind:ident, $($function:ident),+;)*) => {

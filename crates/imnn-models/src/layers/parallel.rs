@@ -6,7 +6,8 @@ use crate::error::Result;
 use crate::layer::Layer;
 use crate::network::Network;
 use crate::primitive::Join;
-use crate::settings::{Item, table, word_for};
+use crate::settings::{required, table, table_of, word_for};
+use imnn_io::{ConfigError, Item};
 use toml::Value;
 
 /// Branches and how their outputs are joined. A branch without layers passes its input on.
@@ -49,12 +50,11 @@ impl Listed for Parallel {
     }
 }
 
-fn read(item: &Item<'_>, network: ReadNetwork) -> Result<Parallel> {
-    let item = Item { depth: item.depth + 1, ..item.clone() };
-    let fields = item.fields(&["branches", "join"])?;
-    let branches = fields.require("branches", "[[{ dense = 8 }], [{ dense = 8 }, \"tanh\"]]")?;
-    let branches = branches.list("branches, each a list of layers", network)?;
-    let join = fields.require("join", "\"concat\"")?.word("join", &JOINS)?;
+fn read(item: &Item<'_>, network: ReadNetwork<'_>) -> Result<Parallel, ConfigError> {
+    let table = table_of(item, &["branches", "join"])?;
+    let branches = required(&table, "branches", "[[{ dense = 8 }], [{ dense = 8 }, \"tanh\"]]")?;
+    let branches = branches.list("branches, each a list of layers")?.iter().map(network).collect::<Result<_, _>>()?;
+    let join = required(&table, "join", "\"concat\"")?.choice(&JOINS)?;
     Ok(Parallel { branches, join })
 }
 

@@ -5,7 +5,6 @@ use super::parallel::sum;
 use crate::builder::{BuildError, Builder};
 use crate::layer::Layer;
 use crate::network::Network;
-use crate::settings::Item;
 
 /// `x + f(x)`: the name of a [`Parallel`](super::Parallel) layer whose first branch passes its input on. There is no value of
 /// this type.
@@ -22,7 +21,7 @@ impl Listed for Residual {
     const ABOUT: &'static str = "x + f(x) with the layers f";
     const FORM: Form<Self> = Form::Shorthand {
         example: "[{ dense = 8 }, \"tanh\"]",
-        read: |item, network| network(&Item { depth: item.depth + 1, ..item.clone() }).map(residual),
+        read: |item, network| network(item).map(residual),
     };
 
     fn build(&self, _: &mut Builder) -> Result<(), BuildError> {

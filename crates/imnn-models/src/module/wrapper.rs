@@ -1,12 +1,12 @@
 //! Any dfdx module as a layer, for data without tangents.
 
 use crate::element::Element;
-use crate::erased::{ErasedLayer, ParameterSpec};
-use crate::error::{ModelError, Result};
+use crate::error::Result;
 use crate::initialise::Initialiser;
 use crate::layer::Layer;
-use crate::layers::custom::{Custom, custom_error};
+use crate::layers::custom::{custom, custom_error};
 use crate::tape::{Dual, Tape, Vector, send_gradient, to_vec};
+use crate::user_layer::{ParameterSpec, UserLayer};
 use dfdx::nn::{
     Module, RecursiveWalker, TensorCollection, TensorOptions, TensorVisitor, ViewTensorMut, ViewTensorName,
     ViewTensorRef,
@@ -15,8 +15,8 @@ use dfdx::shapes::{ConstShape, HasShape, Rank1, Rank2, Rank3, Rank4, Shape};
 use dfdx::tensor::{Cpu, CpuError, Tensor, TensorFromVec};
 use dfdx::tensor_ops::{Device, ReshapeTo};
 use imnn_sim::Real;
+use std::any::Any;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 /// A dfdx module as a layer: its weights become parameters of the network, which start at the module's values.
 ///
@@ -93,44 +93,6 @@ impl<M, I, O, E> std::fmt::Debug for DfdxModule<M, I, O, E> {
     }
 }
 
-impl<M, I: Batched, O: Batched, E: Element> DfdxModule<M, I, O, E>
-where
-    Cpu: Device<E>,
-{
-    fn output(&self, input: &[usize]) -> Result<Vec<usize>, String> {
-        let expected = I::default().concrete().into();
-        if input != expected {
-            return Err(format!("the dfdx module {:?} reads simulations of the shape {expected:?}", self.name));
-        }
-        Ok(O::default().concrete().into())
-    }
-
-    /// Runs a copy of the module with these weights.
-    fn run(&self, weights: &[Vector<E>], input: Dual<E>) -> Result<Dual<E>>
-    where
-        M: TensorCollection<E, Cpu>
-            + Clone
-            + Module<Tensor<I::Batch, E, Cpu, Tape<E>>, Output = Tensor<O::Batch, E, Cpu, Tape<E>>>,
-    {
-        let (values, tangents) = input.into_parts();
-        if tangents.is_some() {
-            return Err(custom_error(
-                &self.name,
-                "a dfdx module knows no tangents, so that it cannot train on exact derivatives; use numerical derivatives \
-                 (simulations below and above the fiducial), or KnownModule::network if its layers are known",
-            ));
-        }
-        let mut module = self.module.clone();
-        let mut set = SetWeights { weights: weights.iter() };
-        M::iter_tensors(&mut RecursiveWalker { m: &mut module, f: &mut set })?;
-        let n = values.shape().0;
-        let output = module
-            .try_forward(values.try_reshape_like(&I::batch(n))?)
-            .map_err(|error| custom_error(&self.name, format!("{error:?}")))?;
-        Dual::new(output.try_reshape_like(&(n, O::NUMEL))?, None)
-    }
-}
-
 /// Lists the arrays that train, with their present values.
 struct Collect(Vec<ParameterSpec>);
 
@@ -193,59 +155,77 @@ where
     }
 }
 
-macro_rules! erased {
-    ($own:ty, $run:ident, $other:ty, $refuse:ident) => {
-        impl<M, I: Batched, O: Batched> ErasedLayer for DfdxModule<M, I, O, $own>
-        where
-            M: TensorCollection<$own, Cpu>
-                + Module<Tensor<I::Batch, $own, Cpu, Tape<$own>>, Output = Tensor<O::Batch, $own, Cpu, Tape<$own>>>
-                + Clone
-                + Send
-                + Sync,
-        {
-            fn name(&self) -> &str {
-                &self.name
-            }
+impl<M, I: Batched, O: Batched, P: Element> UserLayer for DfdxModule<M, I, O, P>
+where
+    Cpu: Device<P>,
+    M: TensorCollection<P, Cpu>
+        + Module<Tensor<I::Batch, P, Cpu, Tape<P>>, Output = Tensor<O::Batch, P, Cpu, Tape<P>>>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    fn name(&self) -> &str {
+        &self.name
+    }
 
-            fn output_shape(&self, input: &[usize]) -> std::result::Result<Vec<usize>, String> {
-                self.output(input)
-            }
-
-            fn parameters(&self, _input: &[usize]) -> Vec<ParameterSpec> {
-                self.parameters.clone()
-            }
-
-            fn $run(&self, weights: &[Vector<$own>], input: Dual<$own>) -> Result<Dual<$own>> {
-                self.run(weights, input)
-            }
-
-            fn $refuse(&self, _weights: &[Vector<$other>], _input: Dual<$other>) -> Result<Dual<$other>> {
-                Err(other_precision(&self.name, <$own>::NAME, <$other>::NAME))
-            }
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, String> {
+        let expected = I::default().concrete().into();
+        if input != expected {
+            return Err(format!("the dfdx module {:?} reads simulations of the shape {expected:?}", self.name));
         }
+        Ok(O::default().concrete().into())
+    }
 
-        impl<M, I: Batched, O: Batched> From<DfdxModule<M, I, O, $own>> for Layer
-        where
-            DfdxModule<M, I, O, $own>: ErasedLayer + 'static,
-        {
-            fn from(module: DfdxModule<M, I, O, $own>) -> Self {
-                Layer::new(Custom(Arc::new(module)))
-            }
+    fn parameters(&self, _input: &[usize]) -> Vec<ParameterSpec> {
+        self.parameters.clone()
+    }
+
+    /// Runs a copy of the module with these weights.
+    fn forward<E: Element>(&self, weights: &[Vector<E>], input: Dual<E>) -> Result<Dual<E>> {
+        let other_precision = || {
+            let (built, runs) = (P::NAME, E::NAME);
+            let advice = "build the module or run the network in the other precision";
+            custom_error(
+                &self.name,
+                format!("the dfdx module was built in {built} and the network runs in {runs}; {advice}"),
+            )
+        };
+        let weights: Vec<Vector<P>> = same(weights.to_vec()).ok_or_else(other_precision)?;
+        let input: Dual<P> = same(input).ok_or_else(other_precision)?;
+        let (values, tangents) = input.into_parts();
+        if tangents.is_some() {
+            return Err(custom_error(
+                &self.name,
+                "a dfdx module knows no tangents, so that it cannot train on exact derivatives; use numerical derivatives \
+                 (simulations below and above the fiducial), or KnownModule::network if its layers are known",
+            ));
         }
-    };
+        let mut module = self.module.clone();
+        let mut set = SetWeights { weights: weights.iter() };
+        M::iter_tensors(&mut RecursiveWalker { m: &mut module, f: &mut set })?;
+        let n = values.shape().0;
+        let output = module
+            .try_forward(values.try_reshape_like(&I::batch(n))?)
+            .map_err(|error| custom_error(&self.name, format!("{error:?}")))?;
+        let output = Dual::new(output.try_reshape_like(&(n, O::NUMEL))?, None)?;
+        same(output).ok_or_else(other_precision)
+    }
 }
 
-erased!(f32, forward_f32, f64, forward_f64);
-erased!(f64, forward_f64, f32, forward_f32);
+impl<M, I, O, E> From<DfdxModule<M, I, O, E>> for Layer
+where
+    DfdxModule<M, I, O, E>: UserLayer,
+{
+    fn from(module: DfdxModule<M, I, O, E>) -> Self {
+        custom(module)
+    }
+}
 
-fn other_precision(name: &str, own: &str, wanted: &str) -> ModelError {
-    custom_error(
-        name,
-        format!(
-            "the dfdx module was built in {own} and the network runs in {wanted}; build the module or run the network \
-                 in the other precision"
-        ),
-    )
+/// The value itself, if its type is the one wanted.
+fn same<A: 'static, B: 'static>(value: A) -> Option<B> {
+    let value: Box<dyn Any> = Box::new(value);
+    value.downcast().ok().map(|value| *value)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Adam.
 
-use super::listed::{Listed, Settings, checked, coefficients, optimiser, with_rate};
+use super::listed::{Listed, Settings, checked, coefficients, optimiser};
 use super::range::{decay, positive};
 use super::schedule::Schedule;
 use super::state::OptimiserState;
@@ -43,25 +43,23 @@ coefficients! {
     shrink,
 }
 
-impl Adam {
-    /// The numbers of one update with weight decay.
-    pub(super) fn with_decay(&self, iteration: u64, weight_decay: f64) -> Coefficients<f64> {
-        let (i, rate) = (iteration as f64, self.learning_rate.rate(iteration));
+impl Coefficients<f64> {
+    /// The numbers of an update with weight decay.
+    pub(super) fn new(iteration: u64, rate: f64, [beta1, beta2, epsilon, weight_decay]: [f64; 4]) -> Self {
+        let t = iteration as f64 + 1.0;
         Coefficients {
-            rest1: 1.0 - self.beta1,
-            rest2: 1.0 - self.beta2,
-            beta1: self.beta1,
-            beta2: self.beta2,
+            rest1: 1.0 - beta1,
+            rest2: 1.0 - beta2,
+            beta1,
+            beta2,
             // The bias corrections are the same for all weights: one division of each is left.
-            scale: rate / (1.0 - self.beta1.powf(i + 1.0)),
-            lift: 1.0 / (1.0 - self.beta2.powf(i + 1.0)),
-            epsilon: self.epsilon,
+            scale: rate / (1.0 - beta1.powf(t)),
+            lift: 1.0 / (1.0 - beta2.powf(t)),
+            epsilon,
             shrink: rate * weight_decay,
         }
     }
-}
 
-impl Coefficients<f64> {
     /// One update, with the vectors `m` and `v` of the state.
     pub(super) fn step<E: Number>(self, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
         let [m, v] = state.vectors_mut(["m", "v"], parameters.len());
@@ -88,7 +86,8 @@ impl Listed for Adam {
     type Numbers = Coefficients<f64>;
 
     fn numbers(&self, iteration: u64) -> Coefficients<f64> {
-        self.with_decay(iteration, 0.0)
+        let rate = self.learning_rate.rate(iteration);
+        Coefficients::new(iteration, rate, [self.beta1, self.beta2, self.epsilon, 0.0])
     }
 
     fn step<E: Number>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {

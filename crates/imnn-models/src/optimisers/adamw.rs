@@ -1,85 +1,34 @@
 //! Adam with decoupled weight decay.
 
 use super::adam::Adam;
-use super::listed::{Listed, Settings, checked, with_rate};
-use super::range::not_negative;
+use super::listed::{Listed, Settings, checked, optimiser};
+use super::range::{decay, not_negative, positive};
 use super::schedule::Schedule;
 use super::state::OptimiserState;
 use crate::error::Result;
 use imnn_compute::Number;
-use serde::{Deserialize, Serialize};
 
-/// Adam with weight decay outside the moments.
-///
-/// ```text
-/// w = w - rate (Adam's step + decay w)
-/// ```
-///
-/// All parameters decay, biases too.
-///
-/// # References
-/// Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2, with the decay multiplied by the learning rate as in common
-/// use.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AdamW {
-    #[serde(flatten)]
-    adam: Adam,
-    weight_decay: f64,
-}
-
-impl Default for AdamW {
-    fn default() -> Self {
-        Adam::default().into()
-    }
-}
-
-impl From<Adam> for AdamW {
-    /// Adam's settings with a weight decay of 0.01.
-    fn from(adam: Adam) -> Self {
-        AdamW { adam, weight_decay: 0.01 }
-    }
-}
-
-impl AdamW {
-    /// As [`Adam::new`], with a weight decay of 0.01.
+optimiser! {
+    /// Adam with weight decay outside the moments.
     ///
-    /// # Errors
-    /// If the learning rate is out of range.
-    pub fn new(learning_rate: impl Into<Schedule>) -> Result<Self> {
-        with_rate(learning_rate)
-    }
-
-    /// The decay, finite and not negative. Defaults to 0.01.
+    /// ```text
+    /// w = w - rate (Adam's step + decay w)
+    /// ```
     ///
-    /// # Errors
-    /// If it is out of range.
-    pub fn weight_decay(self, weight_decay: f64) -> Result<Self> {
-        checked(AdamW { weight_decay, ..self })
-    }
-
-    /// The settings that it shares with Adam.
-    pub fn adam(&self) -> &Adam {
-        &self.adam
-    }
-
-    /// The decay.
-    pub fn decay(&self) -> f64 {
-        self.weight_decay
-    }
-}
-
-impl Settings for AdamW {
-    fn rate(&self) -> &Schedule {
-        self.adam.rate()
-    }
-
-    fn rate_mut(&mut self) -> &mut Schedule {
-        self.adam.rate_mut()
-    }
-
-    fn check_settings(&self) -> Result<()> {
-        self.adam.check_settings()?;
-        not_negative("weight_decay", self.weight_decay)
+    /// All parameters decay, biases too.
+    ///
+    /// # References
+    /// Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2, with the decay multiplied by the learning rate as in common
+    /// use.
+    AdamW {
+        /// Decay of the mean gradient, at least 0 and below 1. Defaults to 0.9.
+        beta1: f64 = 0.9, decay;
+        /// Decay of the mean square, at least 0 and below 1. Defaults to 0.999.
+        beta2: f64 = 0.999, decay;
+        /// Added to the root mean square, positive. Defaults to 1e-8.
+        epsilon: f64 = 1e-8, positive;
+        /// The decay of weights, finite and not negative. Defaults to 0.01.
+        weight_decay: f64 = 0.01, not_negative;
     }
 }
 
@@ -91,7 +40,8 @@ impl Listed for AdamW {
     type Numbers = <Adam as Listed>::Numbers;
 
     fn numbers(&self, iteration: u64) -> Self::Numbers {
-        self.adam.with_decay(iteration, self.weight_decay)
+        let settings = [self.beta1, self.beta2, self.epsilon, self.weight_decay];
+        Self::Numbers::new(iteration, self.learning_rate.rate(iteration), settings)
     }
 
     fn step<E: Number>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {

@@ -3,12 +3,16 @@
 use super::schedule::Schedule;
 use super::state::OptimiserState;
 use crate::error::{ModelError, Result};
-use crate::settings::{Item, Setting};
+use crate::settings::{Setting, table_of};
 use imnn_compute::Number;
+use imnn_io::{ConfigError, Item};
 use serde::{Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 pub(crate) trait Settings: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The settings beside the learning rate.
+    const KEYS: &'static [&'static str];
+
     /// The learning rate.
     fn rate(&self) -> &Schedule;
 
@@ -44,6 +48,7 @@ macro_rules! optimiser {
     ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])+ $setting:ident: $type:ty = $default:literal $(, $range:ident)?;)+ }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(default)]
         pub struct $name {
             #[serde(skip)]
             learning_rate: Schedule,
@@ -63,7 +68,7 @@ macro_rules! optimiser {
             /// # Errors
             /// If the learning rate is out of range.
             pub fn new(learning_rate: impl Into<Schedule>) -> Result<Self> {
-                with_rate(learning_rate)
+                checked($name { learning_rate: learning_rate.into(), ..Self::default() })
             }
 
             $(optimiser!(@set $(#[$about])+ $name $setting: $type $(, $range)?);)+
@@ -75,6 +80,8 @@ macro_rules! optimiser {
         }
 
         impl Settings for $name {
+            const KEYS: &'static [&'static str] = &[$(stringify!($setting)),+];
+
             fn rate(&self) -> &Schedule {
                 &self.learning_rate
             }
@@ -139,56 +146,29 @@ pub(super) fn checked<O: Settings>(optimiser: O) -> Result<O> {
     Ok(optimiser)
 }
 
-pub(super) fn with_rate<O: Settings>(rate: impl Into<Schedule>) -> Result<O> {
-    let mut optimiser = O::default();
-    *optimiser.rate_mut() = rate.into();
-    checked(optimiser)
-}
-
 /// Reads the settings of an optimiser.
-pub(super) fn read<O: Listed>(item: &Item<'_>) -> Result<O> {
-    let mut settings = settings(&O::default())?;
-    let known: Vec<&str> =
-        ["learning_rate", "schedule"].into_iter().chain(settings.keys().map(String::as_str)).collect();
-    let fields = item.fields(&known)?;
-    let rate = match (fields.get("learning_rate"), fields.get("schedule")) {
-        (Some(_), Some(_)) => return item.refuse("it has both learning_rate and schedule; keep one"),
-        (Some(rate), None) => f64::read(&rate)?.into(),
+pub(super) fn read<O: Listed>(item: &Item<'_>) -> Result<O, ConfigError> {
+    let table = table_of(item, &[&["learning_rate", "schedule"], O::KEYS].concat())?;
+    let rate = match (table.item("learning_rate"), table.item("schedule")) {
+        (Some(_), Some(_)) => return Err(item.invalid("it has both learning_rate and schedule; keep one")),
+        (Some(rate), None) => rate.read::<f64>()?.into(),
         (None, Some(schedule)) => Schedule::read(&schedule)?,
         (None, None) => Schedule::default(),
     };
-    for (key, value) in &mut settings {
-        if let Some(given) = fields.get(key) {
-            *value = if value.is_bool() { bool::read(&given)?.into() } else { f64::read(&given)?.into() };
-        }
-    }
-    let mut optimiser: O = settings.try_into().or_else(|error: toml::de::Error| item.refuse(error.message()))?;
+    let mut optimiser: O = table.settings_of(O::KEYS, |values| O::deserialize(values))?;
     *optimiser.rate_mut() = rate;
-    checked(optimiser).or_else(|error| out_of_range(item, error))
+    checked(optimiser).map_err(|error| table.refused(error))
 }
 
 /// The table that [`read`] reads.
 pub(super) fn write<O: Listed>(optimiser: &O) -> Result<Value> {
-    let mut table = settings(optimiser)?;
+    let mut table = Table::try_from(optimiser).map_err(|error| ModelError::Description {
+        location: format!("optimiser.{}", O::NAME),
+        message: error.to_string(),
+    })?;
     match optimiser.rate() {
         Schedule::Constant(rate) => table.insert("learning_rate".into(), (*rate).into()),
         schedule => table.insert("schedule".into(), schedule.write()),
     };
     Ok(Value::Table(table))
-}
-
-/// The settings beside the learning rate.
-fn settings<O: Listed>(optimiser: &O) -> Result<Table> {
-    Table::try_from(optimiser).map_err(|error| ModelError::Description {
-        location: format!("optimiser.{}", O::NAME),
-        message: error.to_string(),
-    })
-}
-
-/// Says where a setting that is out of range stands.
-pub(super) fn out_of_range<T>(item: &Item<'_>, error: ModelError) -> Result<T> {
-    match error {
-        ModelError::Setting { .. } => item.refuse(error.to_string()),
-        other => Err(other),
-    }
 }

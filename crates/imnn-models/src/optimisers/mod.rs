@@ -19,9 +19,10 @@ pub use state::OptimiserState;
 
 use crate::catalogue::{self, Catalogued};
 use crate::error::Result;
-use crate::settings::{Item, Setting};
+use crate::settings::{read_value, table_of};
 use imnn_compute::Number;
-use listed::{Listed, out_of_range, read, write};
+use imnn_io::{ConfigError, Item, Section};
+use listed::{Listed, read, write};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use toml::{Table, Value};
 
@@ -99,11 +100,11 @@ macro_rules! optimisers {
                 }
             }
 
-            /// The optimisers that these fields name.
-            fn read_all(fields: &Item<'_>) -> Result<Vec<Method>> {
+            /// The optimisers that this table names.
+            fn read_all(table: &Section<'_>) -> Result<Vec<Method>, ConfigError> {
                 let mut methods = Vec::new();
                 $(
-                    if let Some(item) = fields.get($optimiser::NAME) {
+                    if let Some(item) = table.item($optimiser::NAME) {
                         methods.push(read::<$optimiser>(&item)?.into());
                     }
                 )*
@@ -182,35 +183,41 @@ impl<E: Number> Optimiser<E> for Method {
 /// ```
 pub type OptimiserConfig = Clipped<Method>;
 
-const ROOT: &str = "optimiser";
-
 impl OptimiserConfig {
     /// Reads the table `[optimiser]` of a run file.
     ///
     /// # Errors
     /// [`crate::ModelError::Description`] saying where, what was found, and what to write.
     pub fn from_toml(value: &Value) -> Result<Self> {
-        let item = Item::new(ROOT, value);
+        read_value("optimiser", value, Self::read)
+    }
+
+    /// As [`OptimiserConfig::from_toml`], from a run file.
+    ///
+    /// # Errors
+    /// As there, with the line.
+    pub fn read(item: &Item<'_>) -> Result<Self, ConfigError> {
         let names: Vec<&str> = catalogue().into_iter().map(|optimiser| optimiser.name).collect();
-        let fields = item.fields(&[&names[..], &["clip_norm", "clip_value"]].concat())?;
-        let mut methods = Method::read_all(fields)?.into_iter();
+        let table = table_of(item, &[&names[..], &["clip_norm", "clip_value"]].concat())?;
+        let mut methods = Method::read_all(&table)?.into_iter();
         let optimiser = match (methods.next(), methods.next()) {
             (Some(method), None) => method,
             (None, _) => {
-                return item.refuse("it names no optimiser; write for instance adam = { learning_rate = 1e-3 }");
+                let message = "it names no optimiser; write for instance adam = { learning_rate = 1e-3 }";
+                return Err(item.invalid(message));
             }
             (Some(first), Some(second)) => {
                 let [first, second] = [first, second].map(|method| method.inner::<f64>().name().to_string());
-                return item.refuse(format!("it names both {first} and {second}; keep one"));
+                return Err(item.invalid(format!("it names both {first} and {second}; keep one")));
             }
         };
-        let clip = match (fields.get("clip_norm"), fields.get("clip_value")) {
-            (Some(_), Some(_)) => return item.refuse("it has both clip_norm and clip_value; keep one"),
-            (Some(limit), None) => Some(Clip::Norm(Setting::read(&limit)?)),
-            (None, Some(limit)) => Some(Clip::Value(Setting::read(&limit)?)),
+        let clip = match (table.optional("clip_norm")?, table.optional("clip_value")?) {
+            (Some(_), Some(_)) => return Err(item.invalid("it has both clip_norm and clip_value; keep one")),
+            (Some(limit), None) => Some(Clip::Norm(limit)),
+            (None, Some(limit)) => Some(Clip::Value(limit)),
             (None, None) => None,
         };
-        let clip = clip.map(|clip| clip.checked().or_else(|error| out_of_range(&item, error))).transpose()?;
+        let clip = clip.map(Clip::checked).transpose().map_err(|error| table.refused(error))?;
         Ok(Clipped { optimiser, clip })
     }
 

@@ -1,6 +1,6 @@
 //! RMSProp.
 
-use super::listed::{Listed, Settings, checked, coefficients, optimiser, with_rate};
+use super::listed::{Listed, Settings, checked, coefficients, optimiser};
 use super::range::{decay, positive};
 use super::schedule::Schedule;
 use super::state::OptimiserState;

@@ -2,7 +2,9 @@
 
 use super::range::{check, not_negative, positive};
 use crate::error::{ModelError, Result};
-use crate::settings::{Item, Setting, settings, suggestion, table};
+use crate::settings::{Setting, settings, table, table_of};
+use imnn_io::nearest::advice;
+use imnn_io::{ConfigError, Item};
 use std::f64::consts::PI;
 use toml::Value;
 
@@ -191,16 +193,16 @@ macro_rules! forms {
     ($($name:ident: $schedule:ident { $($key:ident $(: $example:literal)? $(= $default:expr)?),* };)*) => {
         const NAMES: &[&str] = &[$(stringify!($name)),*];
 
-        fn read_form(name: &str, item: &Item<'_>, settings: &Item<'_>) -> Result<Schedule> {
+        fn read_form(name: &str, settings: &Item<'_>) -> Result<Schedule, ConfigError> {
             $(
                 if name == stringify!($name) {
-                    let fields = settings.fields(&[$(stringify!($key)),*])?;
+                    let table = table_of(settings, &[$(stringify!($key)),*])?;
                     return Ok(Schedule::$schedule {
-                        $($key: settings!(@read fields $key $(: $example)? $(= $default)?)),*
+                        $($key: settings!(@read table $key $(: $example)? $(= $default)?)),*
                     });
                 }
             )*
-            item.refuse(format!("unknown schedule {name:?}{}", suggestion(name, NAMES)))
+            Err(settings.invalid(format!("unknown schedule {name:?}; {}", advice(name, NAMES))))
         }
 
         fn write_form(schedule: &Schedule) -> Value {
@@ -222,62 +224,26 @@ forms! {
     warm_up: WarmUp { iterations: "1000", then: "1e-3" };
 }
 
-/// Deeper tables than any schedule has are refused before they exhaust the stack.
-const MAX_DEPTH: usize = 10;
-
 /// A number is a constant rate.
 impl Setting for Schedule {
-    fn read(item: &Item<'_>) -> Result<Self> {
-        if item.depth > MAX_DEPTH {
-            return item.refuse("schedules are nested too deeply");
-        }
-        let example = "write for instance { cosine = { start = 3e-3, iterations = 3000 } }";
-        match item.value {
-            Value::Integer(_) | Value::Float(_) => Ok(f64::read(item)?.into()),
-            Value::Table(table) => {
-                let mut keys = table.iter();
-                let (Some((name, settings)), None) = (keys.next(), keys.next()) else {
-                    return item.refuse(format!("expected one schedule, found {} keys; {example}", table.len()));
-                };
-                read_form(name, item, &item.inner(&format!(".{name}"), settings))
+    fn read(item: &Item<'_>) -> Result<Self, ConfigError> {
+        let example = "{ cosine = { start = 3e-3, iterations = 3000 } }";
+        let Some(table) = item.as_section() else {
+            let error = |_| item.wrong_type(&format!("a finite number or a schedule such as {example}"));
+            return item.read().map(Schedule::Constant).map_err(error);
+        };
+        let keys: Vec<&str> = table.keys().collect();
+        match (&keys[..], keys.first().and_then(|name| table.item(name))) {
+            ([name], Some(settings)) => read_form(name, &settings),
+            _ => {
+                let found = keys.len();
+                Err(item.invalid(format!("expected one schedule, found {found} keys; write for instance {example}")))
             }
-            _ => item.refuse(format!("expected a number or a schedule, found {}; {example}", item.found())),
         }
     }
 
     fn write(&self) -> Value {
         write_form(self)
-    }
-}
-
-impl Setting for Box<Schedule> {
-    fn read(item: &Item<'_>) -> Result<Self> {
-        Schedule::read(&Item { depth: item.depth + 1, ..item.clone() }).map(Box::new)
-    }
-
-    fn write(&self) -> Value {
-        write_form(self)
-    }
-}
-
-/// The iterations at which something changes.
-impl Setting for Vec<u64> {
-    fn read(item: &Item<'_>) -> Result<Self> {
-        item.list("iterations", u64::read)
-    }
-
-    fn write(&self) -> Value {
-        Value::Array(self.iter().map(Setting::write).collect())
-    }
-}
-
-impl Setting for Vec<f64> {
-    fn read(item: &Item<'_>) -> Result<Self> {
-        item.list("numbers", f64::read)
-    }
-
-    fn write(&self) -> Value {
-        self.clone().into()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Gradient descent with momentum.
 
-use super::listed::{Listed, Settings, checked, coefficients, optimiser, with_rate};
+use super::listed::{Listed, Settings, checked, coefficients, optimiser};
 use super::range::decay;
 use super::schedule::Schedule;
 use super::state::OptimiserState;

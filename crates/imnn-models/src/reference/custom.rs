@@ -1,10 +1,10 @@
 //! Layers of the user's own, and what they promised.
 
 use crate::element::Element;
-use crate::erased::{self, ErasedLayer};
 use crate::error::{ModelError, Result};
 use crate::primitive::Primitive;
 use crate::tape::{Dual, Vector};
+use crate::user_layer::{self, ErasedLayer};
 use dfdx::shapes::HasShape;
 use dfdx::tensor::Cpu;
 use dfdx::tensor_ops::Device;
@@ -21,7 +21,7 @@ where
 {
     let n = input.values().shape().0;
     let n_tangents = input.tangents().map(|tangents| tangents.shape().0);
-    let output = erased::forward(layer, weights, input)?.contiguous();
+    let output = user_layer::forward(layer, weights, input)?.contiguous();
     let refuse = |message| Err(ModelError::Custom { layer: primitive.label.to_string(), message });
     let shape = *output.values().shape();
     let promised = (n, primitive.output.size());

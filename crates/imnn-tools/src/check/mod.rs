@@ -157,7 +157,7 @@ pub fn check(training: &Files, validation: Option<&Files>, options: &CheckOption
     }
     let mut hashes = vec![];
     for (name, set) in &opened {
-        match one(name, set, files_of(name, training, validation), options, &mut report) {
+        match one(name, set, options, &mut report) {
             Ok((of_set, mut of_rows)) => {
                 report.sets.push(of_set);
                 hashes.append(&mut of_rows);
@@ -174,16 +174,11 @@ pub fn check(training: &Files, validation: Option<&Files>, options: &CheckOption
     report
 }
 
-fn files_of<'a>(name: &str, training: &'a Files, validation: Option<&'a Files>) -> &'a Files {
-    validation.filter(|_| name == "validation").unwrap_or(training)
-}
-
 type Checked = (SetReport, Vec<scan::RowHash>);
 
 fn one(
     name: &'static str,
     set: &ArraySet<f64>,
-    files: &Files,
     options: &CheckOptions,
     report: &mut Report,
 ) -> Result<Checked, imnn_data::DataError> {
@@ -209,7 +204,7 @@ fn one(
     let sample = sample::gather(set, options.rows, of_sample)?;
     of_set.compared = sample.rows.len();
     if spec.derivatives.sides() == 2 {
-        seeds::numerical(&mut of_set, set, files, &sample, report);
+        seeds::numerical(&mut of_set, set, &sample, report);
     } else {
         seeds::exact(&mut of_set, set, &sample, report);
     }

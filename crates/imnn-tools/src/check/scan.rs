@@ -137,12 +137,9 @@ pub(super) fn duplicates(sets: &[(&'static str, ArraySet<f64>)], mut hashes: Vec
     let severity = |of: Severity| if small { Severity::Warning } else { of };
     if let Some(&(a, b)) = across.first() {
         let (a, b) = (named("training", a), named("validation", b));
+        let (n, are) = (across.len(), if across.len() == 1 { "is" } else { "are" });
         let message = format!(
-            "{a} and {b} are the same simulation: {} of those for validation in training too, which makes validation blind to overfitting",
-            match across.len() {
-                1 => "1 is".to_owned(),
-                n => format!("{n} are"),
-            }
+            "{a} and {b} are the same simulation: {n} {are} of those for validation in training too, which makes validation blind to overfitting"
         );
         report.add(severity(Severity::Error), message);
     }

@@ -8,10 +8,9 @@ use super::derivative::signal;
 use super::pairs::{Pairing, Verdict};
 use super::sample::Sample;
 use super::{ParameterReport, Report, SetReport, Severity};
-use imnn_data::ArraySet;
-use imnn_data::{Files, FilesKind};
+use imnn_data::{ArraySet, FilesKind};
 
-pub(super) fn numerical(of: &mut SetReport, set: &ArraySet<f64>, files: &Files, sample: &Sample, report: &mut Report) {
+pub(super) fn numerical(of: &mut SetReport, set: &ArraySet<f64>, sample: &Sample, report: &mut Report) {
     let label = set.derivative.label();
     let mut matched = true;
     for (a, sides) in sample.changes.iter().enumerate() {
@@ -40,7 +39,7 @@ pub(super) fn numerical(of: &mut SetReport, set: &ArraySet<f64>, files: &Files, 
         }
         if with_fiducial && let Some((at, rest)) = place(&sample.fiducial, below, above) {
             parameter.place = Some(at);
-            lies_between(a, label, (at, rest), &files.kind, report);
+            lies_between(a, label, (at, rest), &set.kind, report);
         }
         of.parameters.push(parameter);
     }
@@ -78,15 +77,11 @@ pub(super) fn exact(of: &mut SetReport, set: &ArraySet<f64>, sample: &Sample, re
 fn seeds(what: &str, label: &str, of: &Pairing, sample: &Sample, needed: bool, report: &mut Report) -> bool {
     let numbers =
         format!("correlation {:.2}, of shuffled pairs {:.2} +- {:.2}", of.correlation, of.shuffled, of.scatter);
-    let rows = |i: usize| sample.rows[i];
+    let severity = if needed { Severity::Error } else { Severity::Warning };
     if let Some(&(i, j)) = of.elsewhere.first() {
-        let (i, j) = (rows(i), rows(j));
-        report.add(
-            if needed { Severity::Error } else { Severity::Warning },
-            format!(
-                "{label}: {what} are in different orders: row {i} of one belongs to row {j} of the other ({numbers})"
-            ),
-        );
+        let (i, j) = (sample.rows[i], sample.rows[j]);
+        let orders = format!("{what} are in different orders: row {i} of one belongs to row {j} of the other");
+        report.add(severity, format!("{label}: {orders} ({numbers})"));
         return !needed;
     }
     match of.verdict() {
@@ -106,15 +101,8 @@ fn seeds(what: &str, label: &str, of: &Pairing, sample: &Sample, needed: bool, r
         Verdict::Together => {}
     }
     if let Some(&first) = of.strangers.first() {
-        report.add(
-            if needed { Severity::Error } else { Severity::Warning },
-            format!(
-                "{label}: {what}: {} of {} rows looked at have nothing in common, the first is row {}, while the others match ({numbers})",
-                of.strangers.len(),
-                sample.rows.len(),
-                rows(first)
-            ),
-        );
+        let (n, all, first) = (of.strangers.len(), sample.rows.len(), sample.rows[first]);
+        report.add(severity, format!("{label}: {what}: {n} of {all} rows looked at have nothing in common, the first is row {first}, while the others match ({numbers})"));
         return !needed;
     }
     true

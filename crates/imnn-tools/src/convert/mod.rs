@@ -6,7 +6,7 @@ use imnn_data::writing::{ArchiveWriter, RowWriter, WriteOptions, create_rows};
 use imnn_data::{ArrayPath, DataError, RowOptions, Visit, arrays, for_each_rows, has_seeds, open_rows, pieces};
 use imnn_sim::Real;
 
-use crate::inspect;
+use crate::inspect::{self, Meaning};
 
 /// How an array is copied.
 ///
@@ -57,17 +57,6 @@ pub enum Element {
     F32,
     /// Double precision.
     F64,
-}
-
-/// What an array is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meaning {
-    /// Simulations, `(n, *input)`.
-    Fiducial,
-    /// Simulations below and above, `(n, 2, n_params, *input)`.
-    Numerical,
-    /// Exact derivatives, `(n, *input, n_params)`.
-    Exact,
 }
 
 /// What was written.
@@ -178,7 +167,12 @@ impl Conversion {
 
     /// Compares an array, row by row, with what was written of it at `at`; `to` is what messages call that.
     fn compare<E: Real>(&self, from: &ArrayPath, at: &ArrayPath, to: &ArrayPath) -> Result<(), DataError> {
-        let unlike = |row| DataError::ReadBack { label: to.to_string(), row };
+        let unlike = |row| {
+            DataError::unusable(
+                to,
+                format!("row {row} could not be verified after writing and was removed; check the disk"),
+            )
+        };
         let written = open_rows::<E>(at, &self.rows)?;
         let Some(&n_rows) = written.shape().first() else {
             // One number; there are no rows to read.

@@ -3,7 +3,7 @@
 use imnn_data::{ArrayPath, DataError};
 use imnn_io::text::saturating_product;
 
-use super::Meaning;
+use crate::inspect::Meaning;
 
 /// The shape of an array whose simulations have the shape `input`.
 pub(super) fn viewed(

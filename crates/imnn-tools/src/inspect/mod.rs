@@ -24,7 +24,7 @@ use imnn_io::npy::Dtype;
 
 pub use numbered::{Numbered, numbered};
 pub use statistics::{Statistics, statistics};
-pub use uses::{Use, uses};
+pub use uses::{Meaning, Use, uses};
 
 /// What a path names.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,8 +84,8 @@ pub fn array(path: &ArrayPath) -> Result<ArrayInfo, DataError> {
                 Member::Array(ArrayInfo { path, .. }) | Member::Other { path, .. } => path.key().map(str::to_owned),
                 _ => None,
             };
-            let there = members.iter().filter_map(key).collect();
-            Err(DataError::KeyNeeded { path: path.file().to_owned(), there })
+            let there: Vec<String> = members.iter().filter_map(key).collect();
+            Err(DataError::key_needed(path.file(), &there))
         }
     }
 }

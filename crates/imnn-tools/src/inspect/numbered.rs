@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{ArrayInfo, Contents, Member, array, contents};
 use imnn_data::{ArrayPath, DataError, Pattern, array_endings};
+use imnn_io::folder::names;
 
 /// Files of a pattern such as `fiducial/{seed}.npy`.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,15 +113,8 @@ fn of_one(folder: &Path) -> Result<Vec<Contents>, DataError> {
     Ok(found)
 }
 
-/// The names in a folder, sorted.
 fn entries(folder: &Path) -> Result<Vec<String>, DataError> {
-    let io = |source| DataError::read(folder.display(), source);
-    let entries = std::fs::read_dir(folder).map_err(io)?;
-    let mut names: Vec<String> = entries
-        .map(|entry| Ok::<_, DataError>(entry.map_err(io)?.file_name().to_string_lossy().into_owned()))
-        .collect::<Result<_, _>>()?;
-    names.sort();
-    Ok(names)
+    names(folder).map_err(|source| DataError::read(folder.display(), source))
 }
 
 /// What stands before and after the last number in a name; the whole name where it has none.

@@ -130,14 +130,14 @@ impl Split {
             parts.push(Part { fiducial, derivative, n_s: rows.len(), n_d: n_with, rows });
         }
         partial.finish()?;
-        let [training, validation] = <[Part; 2]>::try_from(parts)
-            .map_err(|_| DataError::Split { reason: "two parts were written".to_owned() })?;
+        let [training, validation] =
+            <[Part; 2]>::try_from(parts).map_err(|_| DataError::Refused("two parts were written".to_owned()))?;
         Ok(Parts { training, validation })
     }
 
     /// How many rows with derivatives, and how many without, go to validation.
     fn counts(&self, n_s: usize, n_d: usize) -> Result<(usize, usize), DataError> {
-        let refuse = |reason: String| Err(DataError::Split { reason });
+        let refuse = |reason: String| Err(DataError::Refused(reason));
         let n = match self.validation {
             Share::Fraction(share) if share > 0.0 && share < 1.0 => (share * n_s as f64).round() as usize,
             Share::Fraction(share) => {

@@ -10,6 +10,7 @@ use imnn_data::arrays::{AnyArray, write_npy};
 use imnn_data::writing::{ArchiveWriter, RowWriter, WriteOptions, create_rows};
 use imnn_data::{ArrayPath, ArraySet, DataError, RowArray, pieces};
 use imnn_io::FileError;
+use imnn_io::folder::names_if_there;
 
 /// The paths of the arrays of a part.
 pub(super) fn paths(folder: &Path, name: &str, format: SplitFormat) -> (ArrayPath, ArrayPath) {
@@ -103,22 +104,18 @@ fn each_run<E: Real>(
 pub(super) fn only_parts(folder: &Path) -> Result<(), DataError> {
     const FILES: [&str; 4] = ["train.npz", "validation.npz", "train_seeds.npy", "validation_seeds.npy"];
     const IN_FOLDERS: [&str; 3] = ["fiducial.npy", "derivative.npy", "seeds.npy"];
-    let entries = |folder: &Path| -> Vec<std::fs::DirEntry> {
-        std::fs::read_dir(folder).map_or_else(|_| vec![], |entries| entries.flatten().collect())
-    };
-    let refuse = |entry: &std::fs::DirEntry| {
-        let reason = format!("there is {} in it, which is not one of the parts; move it away", entry.path().display());
-        Err(DataError::target(folder.display(), reason))
-    };
-    for entry in entries(folder) {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if ["train", "validation"].contains(&name.as_str()) {
-            let inside = entries(&entry.path());
-            if let Some(other) = inside.iter().find(|other| IN_FOLDERS.iter().all(|name| other.file_name() != *name)) {
-                return refuse(other);
-            }
-        } else if !FILES.contains(&name.as_str()) {
-            return refuse(&entry);
+    let names = |folder: &Path| names_if_there(folder).map_err(|source| DataError::read(folder.display(), source));
+    for name in names(folder)? {
+        let path = folder.join(&name);
+        let other = if ["train", "validation"].contains(&name.as_str()) {
+            let inside = names(&path)?.into_iter();
+            inside.map(|name| path.join(name)).find(|file| IN_FOLDERS.iter().all(|name| !file.ends_with(name)))
+        } else {
+            Some(path).filter(|_| !FILES.contains(&name.as_str()))
+        };
+        if let Some(other) = other {
+            let reason = format!("there is {} in it, which is not one of the parts; move it away", other.display());
+            return Err(DataError::target(folder.display(), reason));
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::arguments::CheckArguments;
 use super::set;
 use crate::CliError;
-use crate::output::{self, Table, json_line, json_number, number};
+use crate::output::{self, Table, json_line, number};
 
 pub(super) fn check(arguments: &CheckArguments) -> Result<String, CliError> {
     let mut sets = set::sets(&arguments.set)?;
@@ -103,18 +103,13 @@ fn set_text(set: &SetReport) -> String {
 
 fn as_json(report: &Report) -> Value {
     let pairing = |of: &Option<Pairing>| {
-        of.as_ref().map(|of| {
-            json!({
-                "correlation": json_number(of.correlation), "shuffled": json_number(of.shuffled),
-                "scatter": json_number(of.scatter),
-            })
-        })
+        of.as_ref().map(|of| json!({ "correlation": of.correlation, "shuffled": of.shuffled, "scatter": of.scatter }))
     };
     let parameter = |of: &ParameterReport| {
         json!({
             "below_above": pairing(&of.below_above), "with_fiducial": pairing(&of.with_fiducial),
-            "place": of.place.map(json_number), "mean_over_error": of.signal.map(|z| json_number(z[0])),
-            "square_over_error": of.signal.map(|z| json_number(z[1])),
+            "place": of.place,
+            "mean_over_error": of.signal.map(|z| z[0]), "square_over_error": of.signal.map(|z| z[1]),
         })
     };
     let sets: Vec<Value> = report
@@ -125,8 +120,8 @@ fn as_json(report: &Report) -> Value {
                 json!({
                     "path": of.label, "rows": of.n_rows, "rows_read": of.looked_at, "constant": of.constant,
                     "nan": of.statistics.nan, "infinite": of.statistics.infinite,
-                    "min": json_number(of.statistics.min), "max": json_number(of.statistics.max),
-                    "mean": json_number(of.statistics.mean), "std": json_number(of.statistics.std()),
+                    "min": of.statistics.min, "max": of.statistics.max, "mean": of.statistics.mean,
+                    "std": of.statistics.std(),
                 })
             });
             json!({

@@ -3,14 +3,14 @@
 use imnn::data::inspect::{
     ArrayInfo, Contents, Member, Numbered, Statistics, Use, contents, statistics, type_name, uses,
 };
-use imnn::data::{ArrayPath, RowOptions};
+use imnn::data::{ArrayPath, Meaning, RowOptions};
 use imnn::fit::Description;
 use imnn::io::text::{bytes, tuple};
 use serde_json::{Value, json};
 
 use super::arguments::InspectArguments;
 use crate::CliError;
-use crate::output::{self, facts, json_line, json_number, number};
+use crate::output::{self, facts, json_line, number};
 
 /// What there is under a path.
 enum Found {
@@ -152,38 +152,31 @@ fn of_array(
             "missing": numbered.missing, "compared": numbered.compared, "unlike": numbered.unlike,
         });
     }
-    add_values(&info.path, values, &mut rows, &mut value)?;
+    if values {
+        value["values"] = add_values(&info.path, &mut rows)?;
+    }
     let others: Vec<ArrayInfo> = all.iter().filter(|other| other.path != info.path).cloned().collect();
-    let found: Vec<String> = uses(info, &others).iter().filter_map(|of| use_text(of, &info.path)).collect();
+    let found: Vec<String> = uses(info, &others).iter().map(|of| use_text(of, &info.path)).collect();
     value["uses"] = json!(found);
     rows.extend(found.into_iter().map(|text| ("use", text)));
     Ok((format!("{}\n{}", info.path, listed(&rows)), value))
 }
 
-fn use_text(of: &Use, path: &ArrayPath) -> Option<String> {
-    Some(match of {
-        Use::Fiducial { n_s, input } => format!("fiducial = \"{path}\": {n_s} simulations of shape {}", tuple(input)),
-        Use::Numerical { n_d, n_params, input } => format!(
-            "kind = \"numerical\", derivative = \"{path}\": {n_d} simulations of shape {} below and above in {n_params} parameters",
-            tuple(input)
+fn use_text(of: &Use, path: &ArrayPath) -> String {
+    let (n, n_params, shape) = (of.n, of.n_params, tuple(&of.input));
+    match of.meaning {
+        Meaning::Fiducial => format!("fiducial = \"{path}\": {n} simulations of shape {shape}"),
+        Meaning::Numerical => format!(
+            "kind = \"numerical\", derivative = \"{path}\": {n} simulations of shape {shape} below and above in {n_params} parameters"
         ),
-        Use::Exact { n_d, n_params, input } => format!(
-            "kind = \"exact\", derivative = \"{path}\": of {n_d} simulations of shape {}, {n_params} parameters",
-            tuple(input)
+        Meaning::Exact => format!(
+            "kind = \"exact\", derivative = \"{path}\": of {n} simulations of shape {shape}, {n_params} parameters"
         ),
-        _ => return None,
-    })
+    }
 }
 
-fn add_values(
-    path: &ArrayPath,
-    wanted: bool,
-    rows: &mut Vec<(&'static str, String)>,
-    value: &mut Value,
-) -> Result<(), CliError> {
-    if !wanted {
-        return Ok(());
-    }
+/// Adds the statistics of all values; returns them as JSON.
+fn add_values(path: &ArrayPath, rows: &mut Vec<(&'static str, String)>) -> Result<Value, CliError> {
     let of: Statistics = statistics(path, &RowOptions::default())?;
     for (name, x) in [("min", of.min), ("max", of.max), ("mean", of.mean), ("std", of.std())] {
         rows.push((name, if of.n == 0 { "no finite value".to_owned() } else { number(x) }));
@@ -191,11 +184,10 @@ fn add_values(
     if of.nan + of.infinite > 0 {
         rows.push(("not finite", format!("{} NaN, {} infinite", of.nan, of.infinite)));
     }
-    value["values"] = json!({
-        "n": of.len(), "nan": of.nan, "infinite": of.infinite, "min": json_number(of.min), "max": json_number(of.max),
-        "mean": json_number(of.mean), "std": json_number(of.std()),
-    });
-    Ok(())
+    Ok(json!({
+        "n": of.len(), "nan": of.nan, "infinite": of.infinite, "min": of.min, "max": of.max, "mean": of.mean,
+        "std": of.std(),
+    }))
 }
 
 fn listed(rows: &[(&str, String)]) -> String {

@@ -6,7 +6,7 @@ mod report;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use imnn::device::{self, Aggregator, Cpu, Cuda, DeviceError};
+use imnn::device::{self, Aggregate, Aggregator, Cpu, Cuda, DeviceError};
 use imnn::fit::{Bar, FitError, Imnn, Observer, On, Progress, RunFolder, Silent, Start, Weights};
 use imnn::io::text::plural;
 use imnn::models::{Element, Model, Parameters};
@@ -36,7 +36,7 @@ fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, 
     // A place that cannot be written is to be found out before hours of training, not after.
     let folder = folder(arguments)?;
     let Sources { training, validation, streamed, left } = run.sources::<E>()?;
-    let (device, runs_on) = self::device::<E>(gpus, &run.device, left)?;
+    let (device, runs_on) = self::device(gpus, &run.device, left).map_err(FitError::from)?;
     let initial = initial(&run, training.input_shape(), &arguments.run)?;
     let header = header(&run, &training, validation.as_ref(), !streamed.is_empty());
 
@@ -58,7 +58,8 @@ fn fit_in<E: Element>(run: RunFile, arguments: &FitArguments) -> Result<String, 
     }
     let mut imnn = builder.build().map_err(CliError::at(arguments.run.display()))?;
 
-    let mut resolved = absolute(run.clone())?;
+    // With paths that are the same from anywhere.
+    let mut resolved = run.clone().resolve(std::env::current_dir().map_err(CliError::at(NOT_RESOLVED))?);
     if let Some(weights) = initial {
         // The run is to stand alone, and the weights may be those of the very folder that it replaces.
         weights.save(folder.path().join(INITIAL)).map_err(FitError::from)?;
@@ -142,50 +143,49 @@ fn folder(FitArguments { out, force, .. }: &FitArguments) -> Result<RunFolder, C
     Ok(folder)
 }
 
-/// The GPUs of the run, if it is to run on any; an error if this program or this machine cannot use them.
-fn gpus<E: Element>(device: &Device, path: &Path) -> Result<Option<Cuda<E>>, CliError> {
-    if device.kind != DeviceKind::Cuda {
-        return Ok(None);
-    }
-    cuda::<E>(device).map(Some).map_err(|error| {
+/// The GPUs of the run; an error if this program or this machine cannot use them.
+fn gpus<E: Element>(device: &Device, path: &Path) -> Result<Vec<Cuda<E>>, CliError> {
+    let numbers: &[usize] = match device.kind {
+        DeviceKind::Cuda => device.devices.as_deref().unwrap_or(&[0]),
+        _ => &[],
+    };
+    let gpus = numbers.iter().map(|&number| Cuda::new(number)).collect::<Result<_, _>>();
+    gpus.map_err(|error| {
         let path = path.display();
         CliError::Refused(format!("{path}: kind = \"cuda\" in [device]: {error}; or write kind = \"cpu\""))
     })
 }
 
-fn cuda<E: Element>(device: &Device) -> Result<Cuda<E>, DeviceError> {
-    let mut cuda = Cuda::several(device.devices.as_deref().unwrap_or(&[0]))?.with_tf32(device.tf32);
-    if let Some(n_per_device) = device.n_per_device {
-        cuda = cuda.with_n_per_device(n_per_device)?;
+/// The device of the run; and what it is, for people. The CPU keeps what the sources leave of the memory allowed.
+fn device<E: Element>(
+    gpus: Vec<Cuda<E>>,
+    device: &Device,
+    left: u64,
+) -> Result<(Box<dyn device::Device<E>>, String), DeviceError> {
+    let bytes = |memory: u64| usize::try_from(memory).unwrap_or(usize::MAX);
+    if gpus.is_empty() {
+        let cpu = device.threads.map_or_else(Cpu::all, Cpu::new)?.with_memory(bytes(left));
+        let name = plural(cpu.threads(), "thread");
+        return Ok((together([cpu], device.n_per_device)?, name));
     }
-    if let Some(memory) = device.memory {
-        cuda = cuda.with_memory(usize::try_from(memory).unwrap_or(usize::MAX));
-    }
-    Ok(cuda)
+    let numbers: Vec<String> = gpus.iter().map(|gpu| gpu.device().to_string()).collect();
+    let set_up = |gpu: Cuda<E>| match device.memory {
+        Some(memory) => gpu.with_tf32(device.tf32).with_memory(bytes(memory)),
+        None => gpu.with_tf32(device.tf32),
+    };
+    let gpus = together(gpus.into_iter().map(set_up), device.n_per_device)?;
+    Ok((gpus, format!("on GPU {}", numbers.join(", "))))
 }
 
-/// The device of the run, which keeps what the sources leave of the memory allowed; and what it is, for people.
-fn device<E: Element>(
-    gpus: Option<Cuda<E>>,
-    device: &Device,
-    memory: u64,
-) -> Result<(Box<dyn device::Device<E>>, String), CliError> {
-    if let Some(cuda) = gpus {
-        let name = format!("on GPU {}", cuda.devices().iter().map(usize::to_string).collect::<Vec<_>>().join(", "));
-        return Ok((Box::new(cuda), name));
-    }
-    let cpu = match device.threads {
-        Some(threads) => Cpu::new(threads),
-        None => Cpu::all(),
-    };
-    let cpu = cpu.map_err(FitError::from)?.with_memory(usize::try_from(memory).unwrap_or(usize::MAX));
-    let one = Aggregator::new([cpu]).map_err(FitError::from)?;
-    let one = match device.n_per_device {
-        Some(n_per_device) => one.with_n_per_device(n_per_device).map_err(FitError::from)?,
-        None => one,
-    };
-    let threads = plural(one.workers(), "thread");
-    Ok((Box::new(one), threads))
+fn together<E: Element, D: Aggregate<E> + 'static>(
+    devices: impl IntoIterator<Item = D>,
+    n_per_device: Option<usize>,
+) -> Result<Box<dyn device::Device<E>>, DeviceError> {
+    let devices = Aggregator::new(devices)?;
+    Ok(Box::new(match n_per_device {
+        Some(n_per_device) => devices.with_n_per_device(n_per_device)?,
+        None => devices,
+    }))
 }
 
 /// The weights that the run file gives to start from.
@@ -194,11 +194,6 @@ fn initial<E: Element>(run: &RunFile, input: &[usize], path: &Path) -> Result<Op
     let model = Model::new(run.network.layers.clone(), input).map_err(CliError::at(path.display()))?;
     let weights = Parameters::load(file, model.layout());
     weights.map(Some).map_err(CliError::at(format!("network.initial of {}", path.display())))
-}
-
-/// The run with paths that are the same from anywhere.
-fn absolute(run: RunFile) -> Result<RunFile, CliError> {
-    Ok(run.resolve(std::env::current_dir().map_err(CliError::at(NOT_RESOLVED))?))
 }
 
 /// What is trained on, for people.

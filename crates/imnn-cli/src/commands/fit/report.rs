@@ -4,10 +4,9 @@ use std::path::Path;
 
 use imnn::fit::{Imnn, Outcome, Stop};
 use imnn::models::Element;
-use imnn::stats::Statistics;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::output::{self, facts, json_number, number};
+use crate::output::{self, facts, number};
 use crate::run_file::{Kind, RunFile};
 
 /// A run that was trained and saved.
@@ -60,9 +59,8 @@ impl<E: Element> Report<'_, E> {
         if let Some(bytes) = self.read_bytes {
             say("read from files", format!("{:.3} GB", bytes as f64 / 1e9));
         }
-        if let Some(reading) =
-            reading(self.outcome.reading, matches!(self.run.simulations.kind, Kind::Simulator { .. }))
-        {
+        let simulated = matches!(self.run.simulations.kind, Kind::Simulator { .. });
+        if let Some(reading) = reading(self.outcome.reading, simulated) {
             say("bounded by", reading);
         }
         say("saved in", self.out.display().to_string());
@@ -74,25 +72,24 @@ impl<E: Element> Report<'_, E> {
     pub(super) fn json(&self) -> String {
         let best = self.best();
         let statistics = self.imnn.statistics();
-        let with = |value: &dyn Fn(&Statistics) -> Value| statistics.map_or(Value::Null, value);
         output::json_line(&json!({
             "out": self.out.display().to_string(),
             "iterations": self.outcome.iterations,
             "stop": self.stop().0,
             "whitened": self.outcome.whitened,
-            "reading_share": json_number(self.outcome.reading),
+            "reading_share": self.outcome.reading,
             "parameters": self.imnn.names(),
             "theta_fid": self.imnn.theta_fid(),
             "n_summaries": self.imnn.model().n_summaries(),
-            "F": with(&|s| output::array(&s.f)),
-            "errors": with(&|s| output::array(&s.errors())),
-            "lndetF": with(&|s| json_number(s.log_det_f)),
-            "detF": with(&|s| json_number(s.det_f)),
+            "F": statistics.map(|s| output::array(&s.f)),
+            "errors": statistics.map(|s| output::array(&s.errors())),
+            "lndetF": statistics.map(|s| s.log_det_f),
+            "detF": statistics.map(|s| s.det_f),
             "measured_on": self.measured_on(),
             "best_iteration": best.as_ref().map(|best| best.iteration),
-            "lndetF_training": best.as_ref().map(|best| json_number(best.training.ln())),
-            "lndetF_validation": best.as_ref().and_then(|best| best.validation).map(|det_f| json_number(det_f.ln())),
-            "detF_expected": self.expected.map(json_number),
+            "lndetF_training": best.as_ref().map(|best| best.training.ln()),
+            "lndetF_validation": best.as_ref().and_then(|best| best.validation).map(f64::ln),
+            "detF_expected": self.expected,
             "read_bytes": self.read_bytes,
         }))
     }

@@ -24,11 +24,12 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
         let reason = "{seed} stands for a number where simulations are read; choose a folder without it";
         return Err(CliError::Refused(format!("{}: {reason}", arguments.out.display())));
     }
+    let processors = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
     let options = RunOptions {
         dir: std::path::absolute(&file.dir)
             .and_then(|dir| dir.canonicalize())
             .map_err(CliError::at(format!("dir: the program cannot be started in {}", file.dir.display())))?,
-        jobs: arguments.jobs.or(file.jobs).unwrap_or_else(processors).get(),
+        jobs: arguments.jobs.or(file.jobs).unwrap_or(processors).get(),
         timeout: file.timeout,
         retries: file.retries,
         shard: arguments.shard,
@@ -68,10 +69,6 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
         )));
     }
     Ok(text)
-}
-
-fn processors() -> NonZero<usize> {
-    std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
 }
 
 /// Whether a seed belongs to the part of the work that is done here.

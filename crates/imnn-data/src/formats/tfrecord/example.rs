@@ -63,15 +63,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// # Errors
-    /// What is wrong with the numbers.
     pub(super) fn new(seed: Option<i64>, derivative: Option<i64>, parameter: Option<i64>) -> Result<Self, String> {
-        let seed = match seed {
-            Some(seed) => {
-                Some(u64::try_from(seed).map_err(|_| format!("its `seed` is {seed}; it has to be 0 or more"))?)
-            }
-            None => None,
-        };
+        let of = |seed| u64::try_from(seed).map_err(|_| format!("its `seed` is {seed}; it has to be 0 or more"));
+        let seed = seed.map(of).transpose()?;
         let side = match (derivative, parameter) {
             (None, None) => None,
             (Some(side @ 0..=1), Some(parameter)) => {
@@ -94,12 +88,6 @@ impl Place {
     }
 }
 
-pub(super) enum Data {
-    /// float32, little endian.
-    Bytes(Bytes),
-    Floats(Vec<f32>),
-}
-
 impl Example {
     /// An example with `data` and whole numbers.
     pub(super) fn new(data: &[f32], numbers: &[(&str, i64)]) -> Self {
@@ -115,21 +103,24 @@ impl Example {
     }
 
     /// Where the record belongs, and its data.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub(super) fn parts(bytes: Vec<u8>) -> Result<(Place, Data), String> {
+    pub(super) fn parts(bytes: Vec<u8>) -> Result<(Place, Vec<f32>), String> {
         let example =
             Self::decode(Bytes::from(bytes)).map_err(|error| format!("it is not a tf.train.Example: {error}"))?;
         let mut feature = example.features.map(|features| features.feature).unwrap_or_default();
         let place =
             Place::new(number(&feature, "seed")?, number(&feature, "derivative")?, number(&feature, "parameter")?)?;
         let data = match feature.remove("data").and_then(|feature| feature.kind) {
-            Some(Kind::BytesList(mut list)) if list.value.len() == 1 => Data::Bytes(list.value.remove(0)),
             Some(Kind::BytesList(list)) => {
-                return Err(format!("its feature `data` has {} values of bytes; it has to have one", list.value.len()));
+                let [bytes] = &list.value[..] else {
+                    let n = list.value.len();
+                    return Err(format!("its feature `data` has {n} values of bytes; it has to have one"));
+                };
+                let (numbers, []) = bytes.as_chunks() else {
+                    return Err(format!("its feature `data` has {} bytes", bytes.len()));
+                };
+                numbers.iter().map(|number| f32::from_le_bytes(*number)).collect()
             }
-            Some(Kind::FloatList(list)) => Data::Floats(list.value),
+            Some(Kind::FloatList(list)) => list.value,
             Some(Kind::Int64List(_)) => return Err("its feature `data` holds int64; float32 is needed".to_owned()),
             None => return Err(format!("it has no feature `data`; it has {}", names(&feature))),
         };

@@ -14,10 +14,7 @@ pub(super) fn masked_crc(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// The length of the data of the record at `offset` in a file of `end` bytes.
-///
-/// # Errors
-/// What is wrong with it.
+/// The length of the data of the record at `offset` in a file of `end` bytes, or what is wrong with it.
 pub(super) fn length(file: &File, offset: u64, end: u64) -> Result<u64, String> {
     let left = end.saturating_sub(offset);
     if left < HEAD {
@@ -51,9 +48,6 @@ fn checked_length(head: &[u8; HEAD as usize], offset: u64) -> Result<u64, String
 }
 
 /// Reads the data of the record at `offset` and compares both checksums.
-///
-/// # Errors
-/// What is wrong with it.
 pub(super) fn data(file: &File, offset: u64, len: u64) -> Result<Vec<u8>, String> {
     let too_long = || format!("a record of {len} bytes is beyond the range of this machine");
     let all = usize::try_from(len + HEAD + TAIL).map_err(|_| too_long())?;

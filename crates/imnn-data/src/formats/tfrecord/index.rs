@@ -50,7 +50,7 @@ impl Shard {
     }
 
     pub(super) fn damaged(&self, offset: u64, reason: impl Into<String>) -> DataError {
-        DataError::Record { file: self.path.clone(), offset, reason: reason.into() }
+        DataError::unusable(format!("{}: the record at byte {offset}", self.path.display()), reason)
     }
 }
 

@@ -1,12 +1,14 @@
 //! Simulations in TFRecord files, read by rows.
 
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use imnn_io::folder::names;
 use imnn_io::text::{plural, saturating_product, tuple};
 use imnn_sim::Real;
 
-use super::example::{Data, Example, Place};
+use super::example::{Example, Place};
 use super::frame;
 use super::index::{Index, Shard};
 use crate::rows::{RowArray, RowSpec, check_read};
@@ -77,12 +79,10 @@ impl TfRecords {
     /// # Errors
     /// If the records have another number of values.
     pub fn with_input_shape(mut self, input: &[usize]) -> Result<Self, DataError> {
-        if saturating_product(input) != self.index.len {
-            return Err(self.other_shape(format!(
-                "simulations of shape {} have {}",
-                tuple(input),
-                plural(saturating_product(input), "value")
-            )));
+        let len = saturating_product(input);
+        if len != self.index.len {
+            let (shape, values) = (tuple(input), plural(len, "value"));
+            return Err(self.other_shape(format!("simulations of shape {shape} have {values}")));
         }
         self.spec.shape.pop();
         self.spec.shape.extend(input);
@@ -95,19 +95,15 @@ impl TfRecords {
     /// If the records are a numerical derivative, or their number of values is no multiple of the input's.
     pub fn with_exact_shape(mut self, input: &[usize]) -> Result<Self, DataError> {
         if let Some(n_params) = self.index.n_params {
-            let reason = format!(
-                "the records are simulations below and above in {}; use kind = \"numerical\"",
-                plural(n_params, "parameter")
-            );
+            let n = plural(n_params, "parameter");
+            let reason = format!("the records are simulations below and above in {n}; use kind = \"numerical\"");
             return Err(DataError::unusable(self.spec.label, reason));
         }
         let len = saturating_product(input);
         if len == 0 || !self.index.len.is_multiple_of(len) {
-            return Err(self.other_shape(format!(
-                "exact derivatives of simulations of shape {} have a multiple of {}",
-                tuple(input),
-                plural(len, "value")
-            )));
+            let (shape, values) = (tuple(input), plural(len, "value"));
+            let expected = format!("exact derivatives of simulations of shape {shape} have a multiple of {values}");
+            return Err(self.other_shape(expected));
         }
         self.spec.shape.pop();
         self.spec.shape.extend(input);
@@ -143,27 +139,15 @@ impl TfRecords {
         shard.with(|file| {
             let damaged = |reason: String| shard.damaged(entry.offset, reason);
             let bytes = frame::data(file, entry.offset, entry.len).map_err(damaged)?;
-            let (place, data) = Example::parts(bytes).map_err(damaged)?;
+            let (place, values) = Example::parts(bytes).map_err(damaged)?;
             if place != self.place(number) {
                 return Err(damaged("it is of another seed or parameter than when the file was opened".to_owned()));
             }
-            let len = match &data {
-                Data::Bytes(bytes) if bytes.len() % 4 == 0 => bytes.len() / 4,
-                Data::Bytes(bytes) => return Err(damaged(format!("its feature `data` has {} bytes", bytes.len()))),
-                Data::Floats(values) => values.len(),
-            };
-            if len != to.len() {
-                return Err(damaged(format!("its feature `data` has {len} values in place of {}", to.len())));
+            if values.len() != to.len() {
+                let (found, expected) = (values.len(), to.len());
+                return Err(damaged(format!("its feature `data` has {found} values in place of {expected}")));
             }
-            match data {
-                Data::Bytes(bytes) => {
-                    let values = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-                    to.iter_mut().zip(values).for_each(|(to, value)| *to = E::of(f64::from(value)));
-                }
-                Data::Floats(values) => {
-                    to.iter_mut().zip(values).for_each(|(to, value)| *to = E::of(f64::from(value)));
-                }
-            }
+            to.iter_mut().zip(values).for_each(|(to, value)| *to = E::of(f64::from(value)));
             Ok(())
         })
     }
@@ -190,20 +174,15 @@ pub(super) fn expanded(path: &Path) -> Result<Vec<PathBuf>, DataError> {
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let missing = |hint: String| DataError::Missing { path: path.to_owned(), hint };
-    let entries =
-        std::fs::read_dir(folder).map_err(|_| missing(format!("; its folder {} does not exist", folder.display())))?;
-    let mut files = vec![];
-    for entry in entries {
-        let entry = entry.map_err(|source| DataError::read(folder.display(), source))?;
-        if entry.file_name().to_str().is_some_and(|entry| matches(name, entry)) {
-            files.push(entry.path());
-        }
-    }
-    if files.is_empty() {
+    let mut names = names(folder).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => missing(format!("; its folder {} does not exist", folder.display())),
+        _ => DataError::read(folder.display(), error),
+    })?;
+    names.retain(|entry| matches(name, entry));
+    if names.is_empty() {
         return Err(missing("; no name fits the pattern".to_owned()));
     }
-    files.sort();
-    Ok(files)
+    Ok(names.into_iter().map(|name| folder.join(name)).collect())
 }
 
 /// Whether `name` is `pattern` with anything in place of each `*`.

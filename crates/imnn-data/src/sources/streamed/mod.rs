@@ -141,8 +141,8 @@ impl<E: Real> Streamed<E> {
     /// Whatever reading them can fail with.
     pub(crate) fn load(&self) -> Result<Arrays<E>, DataError> {
         let spec = self.spec.clone();
-        let (values, changes) = self.reader.first(spec.n_s, spec.n_d)?;
-        Ok(Arrays::of_spec(spec, values, changes))
+        let all = self.reader.first(spec.n_s, spec.n_d)?;
+        Ok(Arrays::of_spec(spec, all.values, all.derivatives))
     }
 
     /// Keeps the first `n_s` simulations and the first `n_d` with derivatives.

@@ -1,5 +1,7 @@
 //! How simulations are streamed.
 
+use serde::Serialize;
+
 use crate::RowOptions;
 
 /// How simulations are streamed from files: what is kept in memory and what is read in advance.
@@ -32,7 +34,8 @@ impl Default for Streaming {
 }
 
 /// Whether rows are read before they are asked for, by threads of the source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Prefetch {
     /// Where reading is slow: not while the file is in the memory of the operating system, from which it is copied faster
     /// than another thread could hand it over.

@@ -18,16 +18,10 @@ pub(super) struct Reader<E: Real> {
     n_params: usize,
     row_len: usize,
     change_len: usize,
-    cached: Cached<E>,
+    /// The first rows, in memory.
+    cached: Microbatch<E>,
     /// The bytes read from files so far, as numbers in memory.
     pub(super) bytes_read: AtomicU64,
-}
-
-/// The first rows, in memory.
-struct Cached<E> {
-    n: usize,
-    values: Vec<E>,
-    changes: Vec<E>,
 }
 
 impl<E: Real> Reader<E> {
@@ -43,7 +37,7 @@ impl<E: Real> Reader<E> {
             n_params: spec.n_params,
             row_len: spec.row_len(),
             change_len: spec.change_len(),
-            cached: Cached { n: 0, values: vec![], changes: vec![] },
+            cached: Microbatch::new(),
             bytes_read: AtomicU64::new(0),
         }
     }
@@ -54,19 +48,17 @@ impl<E: Real> Reader<E> {
         let with = (numbers / (self.row_len + self.change_len)).min(spec.n_d);
         let left = numbers - with * (self.row_len + self.change_len);
         let without = if with == spec.n_d { (left / self.row_len).min(spec.n_s - spec.n_d) } else { 0 };
-        let n = with + without;
-        let (values, changes) = self.first(n, with)?;
-        self.cached = Cached { n, values, changes };
+        self.cached = self.first(with + without, with)?;
         Ok(())
     }
 
     /// The first rows and the first derivatives, in memory.
-    pub(super) fn first(&self, n: usize, with_derivatives: usize) -> Result<(Vec<E>, Vec<E>), DataError> {
+    pub(super) fn first(&self, n: usize, with_derivatives: usize) -> Result<Microbatch<E>, DataError> {
         let mut values = zeros(self.fiducial.label(), n * self.row_len)?;
-        let mut changes = zeros(self.fiducial.label(), with_derivatives * self.change_len)?;
-        self.changes(0..with_derivatives, &mut changes)?;
+        let mut derivatives = zeros(self.fiducial.label(), with_derivatives * self.change_len)?;
+        self.changes(0..with_derivatives, &mut derivatives)?;
         self.values(0..n, &mut values)?;
-        Ok((values, changes))
+        Ok(Microbatch { n, values, derivatives })
     }
 
     /// The rows that are kept in memory.
@@ -76,7 +68,7 @@ impl<E: Real> Reader<E> {
 
     /// The bytes in memory: rows that are kept, and what the arrays hold themselves.
     pub(super) fn memory(&self) -> usize {
-        let kept = (self.cached.values.len() + self.cached.changes.len()) * size_of::<E>();
+        let kept = (self.cached.values.len() + self.cached.derivatives.len()) * size_of::<E>();
         kept + self.fiducial.memory() + self.derivative.as_ref().map_or(0, |array| array.memory())
     }
 
@@ -106,7 +98,7 @@ impl<E: Real> Reader<E> {
         self.bytes_read.fetch_add(self.batch_bytes(rest.len(), with_derivatives) as u64, Ordering::Relaxed);
         self.values(rest.clone(), &mut batch.values[kept * self.row_len..])?;
         if with_derivatives {
-            split(&self.cached.changes, self.change_len, &mut batch.derivatives);
+            split(&self.cached.derivatives, self.change_len, &mut batch.derivatives);
             self.changes(rest, &mut batch.derivatives[kept * self.change_len..])?;
         } else {
             batch.derivatives.clear();

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::ops::Range;
 
 use imnn_sim::{Key, Real};
+use serde::Serialize;
 
 pub(crate) use self::symmetry::{Draw, Symmetries, below};
 use crate::scratch::{NUMBERS, first, lend};
@@ -13,7 +14,7 @@ use crate::transforms::transform::{Domain, change_each};
 use crate::{DataError, DatasetSpec, Identity, Microbatch, Source};
 
 /// Which symmetries of the grid are drawn from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Augmentation {
     /// Periodic shifts along each spatial axis by any number of cells.
     pub shift: bool,

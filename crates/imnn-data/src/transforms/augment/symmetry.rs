@@ -1,5 +1,6 @@
 //! The symmetries of a grid, and a uniform draw of one.
 
+use imnn_io::text::tuple;
 use imnn_sim::Key;
 use rand::Rng;
 
@@ -21,8 +22,8 @@ pub(crate) struct Symmetries {
 impl Symmetries {
     pub(crate) fn new(input_shape: &[usize], axes: &[usize], augmentation: Augmentation) -> Result<Self, DataError> {
         let refuse = |what: &str, advice| {
-            let (input_shape, what) = (input_shape.to_vec(), what.to_owned());
-            Err(DataError::Augmentation { input_shape, what, advice })
+            let shape = tuple(input_shape);
+            Err(DataError::Refused(format!("cannot augment simulations of shape {shape} by {what}: {advice}")))
         };
         for (i, axis) in axes.iter().enumerate() {
             if *axis >= input_shape.len() {

@@ -69,13 +69,8 @@ impl<E: Real> Noise<E> {
     pub fn bank(bank: Box<dyn RowArray<E>>) -> Result<Self, DataError> {
         let shape = bank.shape();
         if shape.is_empty() || shape[1..].contains(&0) {
-            return Err(DataError::Shape {
-                label: bank.label().to_owned(),
-                found: shape.to_vec(),
-                expected: "(n_noise, *input)".to_owned(),
-                advice: "the first axis counts the samples of the noise, the others are those of a simulation"
-                    .to_owned(),
-            });
+            let advice = "the first axis counts the samples of the noise, the others are those of a simulation";
+            return Err(DataError::shape(bank.label(), shape, "(n_noise, *input)", advice));
         }
         if shape[0] == 0 {
             return Err(DataError::NoRows { name: "n_noise" });
@@ -131,7 +126,8 @@ impl<E: Real> Noise<E> {
     /// If it is not positive and finite.
     pub fn with_scale(mut self, scale: f64) -> Result<Self, DataError> {
         if !(scale.is_finite() && scale > 0.0) {
-            return Err(DataError::Scale { label: self.label().to_owned(), value: scale });
+            let reason = format!("scale = {scale}, expected a positive, finite number");
+            return Err(DataError::unusable(self.label(), reason));
         }
         self.scale = scale;
         Ok(self)
@@ -165,15 +161,12 @@ impl<E: Real> Noise<E> {
 
     /// The samples of the bank; none for a simulator, which makes a new one each time.
     pub fn n_samples(&self) -> Option<usize> {
-        self.origin.n_samples()
+        self.origin.bank().map(|bank| bank.shape()[0])
     }
 
     /// The bytes of noise that it keeps in memory.
     pub fn memory(&self) -> usize {
-        match &*self.origin {
-            Origin::Bank(bank) => bank.memory(),
-            Origin::Simulated { .. } => 0,
-        }
+        self.origin.bank().map_or(0, |bank| bank.memory())
     }
 
     /// The bytes that the whole bank would take in memory; none for a simulator.
@@ -183,10 +176,7 @@ impl<E: Real> Noise<E> {
     }
 
     fn label(&self) -> &str {
-        match &*self.origin {
-            Origin::Bank(bank) => bank.label(),
-            Origin::Simulated { .. } => "the noise of the simulator",
-        }
+        self.origin.bank().map_or("the noise of the simulator", |bank| bank.label())
     }
 }
 
@@ -200,15 +190,12 @@ impl<E: Real> Transform<E> for Noise<E> {
             return Ok(());
         }
         let advice = format!("a simulation has shape {}, and noise is added to each value of it", tuple(input_shape));
-        let (found, expected) = match &*self.origin {
-            Origin::Bank(_) => {
-                // As it is viewed, which is what does not fit.
-                let n = self.origin.n_samples().unwrap_or_default();
-                ([&[n], &self.shape[..]].concat(), format!("({})", layout::axes("n_noise", input_shape)))
-            }
-            Origin::Simulated { .. } => (self.shape.clone(), tuple(input_shape)),
+        let (found, expected) = match self.n_samples() {
+            // As it is viewed, which is what does not fit.
+            Some(n) => ([&[n], &self.shape[..]].concat(), format!("({})", layout::axes("n_noise", input_shape))),
+            None => (self.shape.clone(), tuple(input_shape)),
         };
-        Err(DataError::Shape { label: self.label().to_owned(), found, expected, advice })
+        Err(DataError::shape(self.label(), &found, expected, advice))
     }
 
     fn apply(&self, key: Key, simulation: &mut Simulation<'_, E>) -> Result<(), DataError> {

@@ -18,10 +18,9 @@ pub(super) enum Origin<E: Real> {
 }
 
 impl<E: Real> Origin<E> {
-    /// The samples of a bank.
-    pub(super) fn n_samples(&self) -> Option<usize> {
+    pub(super) fn bank(&self) -> Option<&dyn RowArray<E>> {
         match self {
-            Self::Bank(bank) => bank.shape().first().copied(),
+            Self::Bank(bank) => Some(&**bank),
             Self::Simulated { .. } => None,
         }
     }
@@ -30,7 +29,7 @@ impl<E: Real> Origin<E> {
     pub(super) fn draw(&self, key: Key, row: usize, shape: &[usize], noise: &mut [E]) -> Result<(), DataError> {
         match self {
             Self::Bank(bank) => {
-                let sample = below(&mut key.rng(), self.n_samples().unwrap_or_default());
+                let sample = below(&mut key.rng(), bank.shape()[0]);
                 read_finite(&**bank, sample..sample + 1, noise)
             }
             Self::Simulated { simulator, theta } => lend(&NUMBERS, |numbers| {

@@ -52,7 +52,7 @@ fn optimisers() -> Vec<OptimiserConfig> {
     let cosine = Schedule::Cosine { start: 1e-2, iterations: 10, end: 1e-3 };
     vec![
         smooth(cosine.clone()).into(),
-        AdamW::from(smooth(1e-2)).weight_decay(0.1).unwrap().into(),
+        AdamW::new(1e-2).unwrap().epsilon(0.1).unwrap().weight_decay(0.1).unwrap().into(),
         Sgd::new(1e-3).unwrap().momentum(0.9).unwrap().into(),
         Sgd::new(1e-3).unwrap().momentum(0.9).unwrap().nesterov(true).into(),
         RmsProp::new(cosine).unwrap().epsilon(0.1).unwrap().into(),

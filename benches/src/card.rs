@@ -4,8 +4,7 @@
 //! at best is measured before and after them, which shows whether it was as fast for all. Precision is the same on
 //! both sides: products in f32 without rounding, or in TF32 for all.
 
-mod report;
-
+use std::fmt::{Display, Formatter};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -13,14 +12,11 @@ use std::process::Command;
 use imnn::device::{CudaReport, roofline};
 use serde::Serialize;
 
-pub use self::report::Report;
-
 use crate::Outcome;
 use crate::machine::threads;
-use crate::measure::{Effort, Measured, Program};
+use crate::measure::{Effort, Measured, Program, Record};
 use crate::peers::{Peer, ours};
 use crate::process::Process;
-use crate::series::Series;
 use crate::workload::Workload;
 
 /// The first GPU of this machine.
@@ -36,37 +32,6 @@ pub struct Card {
     pub driver: String,
     /// The version of the compiler of kernels.
     pub nvrtc: String,
-}
-
-/// A program on the card.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct OnCard {
-    /// Whether it is ours.
-    pub ours: bool,
-    /// Its times.
-    #[serde(flatten)]
-    pub measured: Measured,
-    /// Bytes that an iteration moves in the card's memory, about; counted for ours only.
-    pub moved: Option<u64>,
-}
-
-/// What was measured of one workload.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Record {
-    /// Its name.
-    pub workload: String,
-    /// What it is.
-    pub of: Workload,
-    /// Operations of an iteration, done plainly.
-    pub flops: u64,
-    /// Operations per second of large products in the same precision on this card, before and after the programs.
-    pub products: Series,
-    /// Bytes per second of large copies on this card, likewise.
-    pub bandwidth: Series,
-    /// Ours, then the peers.
-    pub programs: Vec<OnCard>,
-    /// Peers that did not run, and why.
-    pub failed: Vec<String>,
 }
 
 impl Card {
@@ -89,6 +54,14 @@ impl Card {
     }
 }
 
+impl Display for Card {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let Card { name, capability: (major, minor), memory, driver, nvrtc } = self;
+        let gib = *memory as f64 / f64::from(1 << 30);
+        write!(f, "{name}, compute capability {major}.{minor}, {gib:.1} GiB; driver {driver}; NVRTC {nvrtc}")
+    }
+}
+
 /// The driver's own version where the system says it, and that of CUDA.
 fn driver(file: &Path, cuda: Option<&str>) -> String {
     let text = fs::read_to_string(file).unwrap_or_default();
@@ -107,49 +80,39 @@ pub fn precision(tf32: bool) -> &'static str {
 /// # Errors
 /// If the card or our program fails.
 pub fn measure(workload: &Workload, peers: &[Peer], tf32: bool, effort: Effort) -> Outcome<Record> {
-    let mut record = Record {
-        workload: workload.name(),
-        of: *workload,
-        flops: workload.flops()?,
-        products: Series::default(),
-        bandwidth: Series::default(),
-        programs: vec![],
-        failed: vec![],
-    };
-    record.gauge(tf32)?;
+    let mut record = Record::new(workload, 1)?;
+    gauge(&mut record, tf32)?;
     let mut command = ours(&std::env::current_exe()?, workload, threads());
     command.arg("--cuda").args(tf32.then_some("--tf32"));
-    let (measured, moved) = alone(&format!("{}{}", workload.name(), precision(tf32)), &mut command, effort)?;
-    record.programs.push(OnCard { ours: true, measured, moved });
+    let label = format!("{}{}", workload.name(), precision(tf32));
+    record.programs.push(alone(&label, &mut command, true, effort)?);
     for peer in peers {
         let Some(mut command) = peer.command(workload) else { continue };
         let label = format!("{} by {:?}{}", workload.name(), peer.program, precision(tf32));
         command.env("PEER_DEVICE", "gpu").env("PEER_TF32", if tf32 { "1" } else { "0" });
         command.env("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.9");
-        match alone(&label, &mut command, effort) {
-            Ok((mut measured, _)) => {
+        match alone(&label, &mut command, false, effort) {
+            Ok(mut measured) => {
                 measured.program.push_str(precision(tf32));
-                record.programs.push(OnCard { ours: false, measured, moved: None });
+                record.programs.push(measured);
             }
             Err(failure) => record.failed.push(failure.to_string()),
         }
     }
-    record.gauge(tf32)?;
+    gauge(&mut record, tf32)?;
     Ok(record)
 }
 
-/// The turns of a program that has the card to itself, and the bytes that an iteration moves, where it counts them.
-fn alone(label: &str, command: &mut Command, effort: Effort) -> Outcome<(Measured, Option<u64>)> {
+/// The turns of a program that has the card to itself.
+fn alone(label: &str, command: &mut Command, ours: bool, effort: Effort) -> Outcome<Measured> {
     let mut process = Process::start(label, command)?;
     on_gpu(label, process.device())?;
     process.tune(effort.turn())?;
-    let mut program = Program::new(process, None);
+    let mut program = Program::new(process, ours, None);
     for _ in 0..effort.rounds {
-        let ms = program.process.sample()?;
-        program.measured.ms.push(ms);
+        program.turn()?;
     }
-    let moved = program.process.moved();
-    Ok((program.end(), moved))
+    Ok(program.end())
 }
 
 /// Refuses a program that does not say that it runs on a GPU.
@@ -164,13 +127,11 @@ fn on_gpu(label: &str, device: Option<&str>) -> Outcome {
     }
 }
 
-impl Record {
-    /// What the card does at best, now.
-    fn gauge(&mut self, tf32: bool) -> Outcome {
-        self.products.push(roofline::product_rate(0, tf32)?);
-        self.bandwidth.push(roofline::bandwidth(0)?);
-        Ok(())
-    }
+/// What the card does at best, now.
+fn gauge(record: &mut Record, tf32: bool) -> Outcome {
+    record.products[0].push(roofline::product_rate(0, tf32)?);
+    record.bandwidth.push(roofline::bandwidth(0)?);
+    Ok(())
 }
 
 #[cfg(test)]
