@@ -70,7 +70,7 @@ impl Flops {
 mod tests {
     use super::*;
     use crate::networks::{dense_128, inception, pooled};
-    use imnn::models::{Padding, conv, dense, flatten, max_pool, residual, serial};
+    use imnn::models::{Activation, Padding, conv, dense, flatten, max_pool, residual, serial};
 
     fn of(network: imnn::models::Network, shape: &[usize]) -> Flops {
         Flops::of(&Model::new(network, shape).unwrap())
@@ -116,7 +116,10 @@ mod tests {
     #[test]
     fn a_convolution_of_stride_1_counts_every_position() {
         let (convolution, last) = (2 * 1024 * 25 * 32, 2 * 32 * 2);
-        assert_eq!(of(pooled(32), &[32, 32, 1]), Flops { forward: convolution + last, backward: convolution + 2 * last });
+        assert_eq!(
+            of(pooled(32), &[32, 32, 1]),
+            Flops { forward: convolution + last, backward: convolution + 2 * last }
+        );
     }
 
     /// After `x + f(x)` nothing is plain data, although one branch passes it on.

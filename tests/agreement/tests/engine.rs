@@ -4,9 +4,9 @@
 
 use imnn_agreement::{Case, numbers};
 
+use imnn_engine::Rows;
 use imnn_engine::plan::{CotangentRows, Plan, Pointwise, StepOp, block_rows, simplify};
 use imnn_models::layers::{AvgPool, Conv, MaxPool, Parallel};
-use imnn_engine::Rows;
 use imnn_models::{Element, Model, Network, Padding, asinh, conv, dense, gelu, global_avg_pool, serial};
 use proptest::prelude::*;
 use std::collections::BTreeSet;

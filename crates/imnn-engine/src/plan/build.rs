@@ -222,7 +222,8 @@ impl Builder {
         let pointwise = Pointwise { activation, bias };
         let smooth = !activation.is_piecewise_linear();
         // Both kinds write over their input. The output of a piecewise linear activation is needed on the way back, too.
-        let wanted = outside || smooth && self.steps.last().is_some_and(|step| step.is_piecewise() && step.output == at);
+        let wanted =
+            outside || smooth && self.steps.last().is_some_and(|step| step.is_piecewise() && step.output == at);
         let own = if wanted { self.step(StepOp::Copy, at, at.shape, None) } else { at };
         if smooth {
             return self.step(StepOp::Smooth(pointwise), own, own.shape, None);

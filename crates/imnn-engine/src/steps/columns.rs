@@ -11,6 +11,9 @@ use imnn_compute::Number;
 use imnn_models::{OUTSIDE, Windows};
 use std::ops::Range;
 
+/// Fewer numbers are copied one by one.
+const SHORT: usize = 8;
+
 /// A table of windows over data of some number of channels, tap by tap.
 #[derive(Clone, Debug)]
 pub struct Columns {
@@ -82,9 +85,10 @@ fn runs(inputs: impl Iterator<Item = u32>) -> Vec<Run> {
     runs
 }
 
-/// Copies every `stride`-th number.
+/// Copies every `stride`-th number. What an edge leaves of a line is too short for a call.
+#[inline(always)]
 fn copy<E: Number>(from: &[E], stride: usize, to: &mut [E]) {
-    if stride == 1 {
+    if stride == 1 && to.len() >= SHORT {
         to.copy_from_slice(&from[..to.len()]);
     } else {
         to.iter_mut().zip(from.iter().step_by(stride)).for_each(|(to, &from)| *to = from);
