@@ -105,7 +105,7 @@ precision!(
     f32, u32, mantissa: 23, bias: 127, sqrt_half: 0x3f35_04f3,
     ln_2: [6.931_457_5e-1, 1.428_606_8e-6],
     exp_range: [-104.0, 89.0], exp_normal: -87.336_54,
-    exp: [0.499_999_94, 0.166_665_21, 0.041_668_39, 0.008_368_716_6, 0.001_381_459_9],
+    exp: [0.499_999_94, 0.166_665_21, 0.041_668_39, 0.008_368_717, 0.001_381_459_9],
     log: [0.666_664_2, 0.400_215_33, 0.280_016_78, 0.280_126_66]
 );
 
@@ -120,7 +120,7 @@ precision!(
     log: [
         0.666_666_666_666_666_6, 0.400_000_000_000_145_85, 0.285_714_285_671_088_5, 0.222_222_227_174_211_53,
         0.181_817_894_363_670_7, 0.153_855_700_604_196_07, 0.133_141_442_612_777_85, 0.120_010_724_694_497_26,
-        0.088_007_406_709_163_69, 0.161_640_439_695_212_22
+        0.088_007_406_709_163_7, 0.161_640_439_695_212_22
     ]
 );
 
@@ -224,9 +224,9 @@ mod tests {
     fn single_precision_is_exact_to_a_unit_and_a_half() {
         let negative = || singles().map(|x| if x > 0.0 { -x } else { x });
         assert!(worst(singles(), exp, f64::exp) < 1.1);
-        let normal = || negative().filter(|x| !(*x < f32::EXP_NORMAL));
+        let normal = || negative().filter(|x| *x >= f32::EXP_NORMAL || x.is_nan());
         assert!(worst(normal(), exp_negative, f64::exp) < 1.1);
-        assert!(negative().all(|x| exp_negative(x) == 0.0 || !(x < f32::EXP_NORMAL)));
+        assert!(negative().filter(|x| *x < f32::EXP_NORMAL).all(|x| exp_negative(x) == 0.0));
         assert!(worst(negative(), |x| exp_and_exp_m1(x)[1], f64::exp_m1) < 1.5);
         assert!(worst(singles(), ln_1p, f64::ln_1p) < 1.5);
         let unit = || singles().filter(|x| !x.is_nan()).map(|x| x.abs().min(1.0));
