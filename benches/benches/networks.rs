@@ -3,18 +3,22 @@
 use criterion::{BenchmarkId, Criterion, Throughput};
 use imnn::data::{Source, simulate_exact, simulate_numerical};
 use imnn::device::{Cotangents, Cpu, Device, Task};
-use imnn::models::{Model, Network};
+use imnn::models::{Activation, Model, Network};
 use imnn::ndarray::Array2;
 use imnn::sim::{GaussianMeanVariance, Key, PowerLawField};
 use imnn_benches::flops::Flops;
-use imnn_benches::networks::{FILTERS, dense_128, inception};
+use imnn_benches::networks::{FILTERS, dense_128, inception, pooled};
 
 pub fn bench(criterion: &mut Criterion) {
     let (draws, theta) = (GaussianMeanVariance { n_data: 10 }, [0.0, 1.0]);
     let exact = simulate_exact(&draws, &theta, 128, 128, Key::new(1)).unwrap();
-    passes(criterion, "dense_exact_128", dense_128(), &exact, 3);
+    passes(criterion, "dense_exact_128", dense_128(Activation::LeakyRelu), &exact, 3);
     let numerical = simulate_numerical(&draws, &theta, &[0.1, 0.1], 128, 128, Key::new(1)).unwrap();
-    passes(criterion, "dense_numerical_128", dense_128(), &numerical, 5);
+    passes(criterion, "dense_numerical_128", dense_128(Activation::LeakyRelu), &numerical, 5);
+    passes(criterion, "dense_gelu_exact_128", dense_128(Activation::Gelu), &exact, 3);
+    let fields = PowerLawField::new(32).unwrap();
+    let few = simulate_exact(&fields, &[1.0, 0.5], 8, 8, Key::new(1)).unwrap();
+    passes(criterion, "pooled_32_exact_8", pooled(32), &few, 3);
     for (side, n) in [(32, 8), (128, 2)] {
         let fields = PowerLawField::new(side).unwrap();
         let exact = simulate_exact(&fields, &[1.0, 0.5], n, n, Key::new(1)).unwrap();

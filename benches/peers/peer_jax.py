@@ -1,5 +1,5 @@
 """A present-day JAX IMNN, written for speed: one jitted step, forward-mode tangents, no history arrays.
-usage: peer_jax.py {mlp|cnn} {sim|grad|num} n_s [N filters]
+usage: peer_jax.py {mlp|mlp-gelu|mlp-tanh|mlp-softplus|cnn|pooled} {sim|grad|num} n_s [N filters]
 Work that does not fit into a GPU's memory is done in parts, the fewest that fit, each run again for its gradient; PEER_PARTS
 is the number to begin with. PEER_TF32=0 keeps products on a GPU exact in f32, where JAX by itself may round them; 1 rounds
 them. PEER_DEVICE=gpu refuses a CPU. PEER_LOOP=1 compiles all iterations of a turn into one loop, which Python does not see.
@@ -7,7 +7,7 @@ Prints a line of JSON after the first iteration, then one for each line of stand
 import os, sys, time, functools, json
 import jax, jax.numpy as jnp
 from jax.example_libraries import stax, optimizers
-net, kind, n_s = sys.argv[1], sys.argv[2], int(sys.argv[3])
+(net, _, activation), kind, n_s = sys.argv[1].partition("-"), sys.argv[2], int(sys.argv[3])
 N = int(sys.argv[4]) if len(sys.argv) > 4 else 32
 fs = int(sys.argv[5]) if len(sys.argv) > 5 else 16
 if os.environ.get("PEER_DEVICE") == "gpu" and jax.devices()[0].platform == "cpu": sys.exit("JAX finds no GPU")
@@ -19,7 +19,8 @@ if net == "mlp":
     shape = (10,)
     θ = jnp.array([0., 1.]); δ = jnp.array([.1, .1])
     simulate = lambda k, t: t[0] + jax.random.normal(k, shape) * jnp.sqrt(t[1])
-    init, apply = stax.serial(*(l for _ in range(3) for l in (stax.Dense(128), stax.LeakyRelu)), stax.Dense(2))
+    act = {"": stax.LeakyRelu, "gelu": stax.Gelu, "tanh": stax.Tanh, "softplus": stax.Softplus}[activation]
+    init, apply = stax.serial(*(l for _ in range(3) for l in (stax.Dense(128), act)), stax.Dense(2))
 else:
     shape = (N, N, 1)
     θ = jnp.array([1., .5]); δ = jnp.array([.1, .1])
@@ -35,12 +36,16 @@ else:
                   stax.serial(stax.Conv(f, (1, 1), padding="SAME"), stax.Conv(f, (5, 5), s, padding="SAME"))]
         b += [stax.serial(stax.MaxPool((3, 3), padding="SAME"), stax.Conv(f, (1, 1), s, padding="SAME"))]
         return stax.serial(stax.FanOut(len(b)), stax.parallel(*b), stax.FanInConcat(), stax.LeakyRelu)
+    def layer(f, shape=lambda s: s): return lambda key, s: (shape(s), ()), lambda w, x, **_: f(x)
+    wrap = layer(lambda x: jnp.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="wrap"), lambda s: (s[0], s[1] + 4, s[2] + 4, s[3]))
+    mean = layer(lambda x: x.mean((1, 2)), lambda s: (s[0], s[3]))
     blocks = []; n = N
     while n > 2:
         s = 4 if n >= 8 else 2; blocks.append(incept(fs, (s, s))); n = -(-n // s)
     if n == 2: blocks.append(incept(fs, (2, 2), False))
-    init, apply = stax.serial(*blocks, stax.Conv(2, (1, 1), padding="SAME"), stax.Flatten)
-_, w = init(key, (1,) + shape if net == "cnn" else shape)
+    if net == "pooled": init, apply = stax.serial(wrap, stax.Conv(fs, (5, 5)), stax.Gelu, mean, stax.Dense(2))
+    else: init, apply = stax.serial(*blocks, stax.Conv(2, (1, 1), padding="SAME"), stax.Flatten)
+_, w = init(key, shape if net == "mlp" else (1,) + shape)
 call = (lambda w, d: apply(w, d))
 opt_init, opt_update, get = optimizers.adam(1e-3)
 λ, ε = 10., .1

@@ -69,8 +69,8 @@ impl Flops {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::networks::{dense_128, inception};
-    use imnn::models::{Padding, conv, dense, flatten, max_pool, residual, serial};
+    use crate::networks::{dense_128, inception, pooled};
+    use imnn::models::{Activation, Padding, conv, dense, flatten, max_pool, residual, serial};
 
     fn of(network: imnn::models::Network, shape: &[usize]) -> Flops {
         Flops::of(&Model::new(network, shape).unwrap())
@@ -80,7 +80,7 @@ mod tests {
     /// product, 2560, backward; times three rows: 609,792 per simulation.
     #[test]
     fn dense_takes_610_thousand_operations_per_simulation() {
-        let flops = of(dense_128(), &[10]);
+        let flops = of(dense_128(Activation::LeakyRelu), &[10]);
         assert_eq!(flops, Flops { forward: 68_608, backward: 2 * 68_608 - 2560 });
         assert_eq!(flops.per_iteration(Rows { training: 3, validation: 0 }), 609_792);
         assert_eq!(flops.per_iteration(Rows { training: 3, validation: 3 }), 609_792 + 3 * 68_608);
@@ -110,6 +110,16 @@ mod tests {
         let second = (4 * (4 + 4) + 4 * (64 + 64) + 4 * 34) * unit;
         let rest = wide + second + 2 * 4 * unit + 2 * 32 * 2;
         assert_eq!(of(inception(32, 16), &[32, 32, 1]), Flops { forward: data + rest, backward: data + 2 * rest });
+    }
+
+    /// By hand: 1024 positions, 25 taps, 32 filters, which see the data; then 32 means to 2 summaries.
+    #[test]
+    fn a_convolution_of_stride_1_counts_every_position() {
+        let (convolution, last) = (2 * 1024 * 25 * 32, 2 * 32 * 2);
+        assert_eq!(
+            of(pooled(32), &[32, 32, 1]),
+            Flops { forward: convolution + last, backward: convolution + 2 * last }
+        );
     }
 
     /// After `x + f(x)` nothing is plain data, although one branch passes it on.

@@ -1,13 +1,23 @@
 //! The networks that are timed: the same as in `peers/*.py`, and one in three dimensions.
 
-use imnn::models::{Network, Padding, concat, conv, dense, flatten, leaky_relu, max_pool, reshape, serial};
+use imnn::models::{
+    Activation, Network, Padding, concat, conv, dense, flatten, gelu, global_avg_pool, leaky_relu, max_pool, reshape,
+    serial,
+};
 
 /// Filters of each branch of an inception block, where nothing else is said.
 pub const FILTERS: usize = 16;
 
-/// Three hidden layers of 128 and leaky ReLU, two summaries.
-pub fn dense_128() -> Network {
-    serial([dense(128), leaky_relu(), dense(128), leaky_relu(), dense(128), leaky_relu(), dense(2)])
+/// Three hidden layers of 128, two summaries.
+pub fn dense_128(activation: Activation) -> Network {
+    let mut layers: Vec<_> = (0..3).flat_map(|_| [dense(128), activation.into()]).collect();
+    layers.push(dense(2));
+    serial(layers)
+}
+
+/// A circular 5 x 5 convolution of stride 1, gelu, the mean over all positions, two summaries.
+pub fn pooled(filters: usize) -> Network {
+    serial([conv(filters, &[5, 5], &[1, 1], Padding::Circular), gelu(), global_avg_pool(), dense(2)])
 }
 
 /// Inception blocks of `filters` a branch, down to one position of `side x side` pixels, then a 1 x 1 convolution to two summaries.
@@ -26,12 +36,12 @@ pub fn inception(side: usize, filters: usize) -> Network {
                 conv(filters, &[kernel, kernel], &strides, Padding::Same),
             ])
         };
-        layers.push(concat([one_by_one(stride, filters), wide(3), wide(5), pooled(stride, filters)]));
+        layers.push(concat([one_by_one(stride, filters), wide(3), wide(5), one_by_one_of_maxima(stride, filters)]));
         layers.push(leaky_relu());
         n = n.div_ceil(stride);
     }
     if n == 2 {
-        layers.push(concat([one_by_one(2, filters), pooled(2, filters)]));
+        layers.push(concat([one_by_one(2, filters), one_by_one_of_maxima(2, filters)]));
         layers.push(leaky_relu());
     }
     layers.extend([conv(2, &[1, 1], &[1, 1], Padding::Same), flatten()]);
@@ -51,7 +61,7 @@ fn one_by_one(stride: usize, filters: usize) -> Network {
     serial([conv(filters, &[1, 1], &[stride, stride], Padding::Same)])
 }
 
-fn pooled(stride: usize, filters: usize) -> Network {
+fn one_by_one_of_maxima(stride: usize, filters: usize) -> Network {
     serial([max_pool(&[3, 3], &[1, 1], Padding::Same), conv(filters, &[1, 1], &[stride, stride], Padding::Same)])
 }
 
@@ -63,7 +73,8 @@ mod tests {
     #[test]
     fn networks_end_in_two_summaries() {
         for (network, shape) in [
-            (dense_128(), vec![10]),
+            (dense_128(Activation::Gelu), vec![10]),
+            (pooled(32), vec![32, 32, 1]),
             (inception(32, FILTERS), vec![32, 32, 1]),
             (inception(128, 64), vec![128, 128, 1]),
             (volume(), vec![16 * 16 * 16]),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::machine::threads;
-use crate::workload::{Feed, Net, Spread, Workload};
+use crate::workload::{DENSE, Feed, Net, Spread, Workload};
 
 /// A program that trains an IMNN: those of `peers/`, and ours by another way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +39,10 @@ impl Peer {
     /// What to run for `workload`; `None` where the program has nothing of the kind.
     pub fn command(&self, workload: &Workload) -> Option<Command> {
         let (script, arguments) = match self.program {
-            Program::JaxLoop if workload.net != Net::Dense => return None,
+            Program::JaxLoop if !matches!(workload.net, Net::Dense { .. }) => return None,
             Program::Jax | Program::JaxLoop => ("peer_jax.py", modern(workload, &["sim", "grad", "num"])?),
-            Program::Torch if workload.feed != Feed::Fly => ("peer_torch.py", modern(workload, &["", "grad", "num"])?),
-            Program::Torch => return None,
+            Program::Torch if workload.feed == Feed::Fly || !in_torch(workload.net) => return None,
+            Program::Torch => ("peer_torch.py", modern(workload, &["", "grad", "num"])?),
             Program::Original => ("original_dense.py", original(workload)?),
             Program::Dfdx => {
                 let mut command = ours(&self.executable, workload, threads());
@@ -79,8 +79,10 @@ pub fn ours(program: &Path, workload: &Workload, threads: usize) -> Command {
 /// Arguments of the JAX and PyTorch programs, whose words for the kinds of simulations these are.
 fn modern(workload: &Workload, [fly, exact, numerical]: &[&str; 3]) -> Option<Vec<String>> {
     let (net, sizes) = match workload.net {
-        Net::Dense => ("mlp", vec![]),
-        Net::Inception { side, filters } => ("cnn", vec![side, filters]),
+        DENSE => ("mlp".to_owned(), vec![]),
+        Net::Dense { activation } => (format!("mlp-{}", activation.name()), vec![]),
+        Net::Inception { side, filters } => ("cnn".to_owned(), vec![side, filters]),
+        Net::Pooled { filters } => ("pooled".to_owned(), vec![32, filters]),
         Net::Volume => return None,
     };
     if workload.validated || workload.memory.is_some() || workload.spread != Spread::Plain {
@@ -91,8 +93,13 @@ fn modern(workload: &Workload, [fly, exact, numerical]: &[&str; 3]) -> Option<Ve
         Feed::Exact => exact,
         Feed::Numerical => numerical,
     };
-    let words = [net.to_owned(), (*feed).to_owned(), workload.n_s.to_string()];
+    let words = [net, (*feed).to_owned(), workload.n_s.to_string()];
     Some(words.into_iter().chain(sizes.iter().map(usize::to_string)).collect())
+}
+
+/// The networks that the PyTorch program has.
+fn in_torch(net: Net) -> bool {
+    matches!(net, DENSE | Net::Inception { .. })
 }
 
 /// Arguments for the original's classes. Those that do not aggregate need a validation set where simulations are in memory.
@@ -104,7 +111,7 @@ fn original(workload: &Workload) -> Option<Vec<String>> {
         (Feed::Numerical, false, Spread::Aggregated) => "aggnum",
         _ => return None,
     };
-    let fits = workload.net == Net::Dense && workload.n_s <= 1000;
+    let fits = workload.net == DENSE && workload.n_s <= 1000;
     fits.then(|| vec![which.to_owned(), workload.n_s.to_string()])
 }
 
@@ -125,6 +132,8 @@ mod tests {
     fn workloads_are_spelled_as_the_programs_read_them() {
         assert_eq!(arguments(Program::Jax, "dense-fly-1000").unwrap(), "mlp sim 1000");
         assert_eq!(arguments(Program::Jax, "inception-128-exact-20").unwrap(), "cnn grad 20 128 16");
+        assert_eq!(arguments(Program::Jax, "dense-softplus-numerical-1000").unwrap(), "mlp-softplus num 1000");
+        assert_eq!(arguments(Program::Jax, "pooled-64-exact-200").unwrap(), "pooled grad 200 32 64");
         assert_eq!(arguments(Program::Torch, "inception-32-numerical-100").unwrap(), "cnn num 100 32 16");
         assert_eq!(arguments(Program::Jax, "inception-128-wide-64-fly-5000").unwrap(), "cnn sim 5000 128 64");
         assert_eq!(arguments(Program::Original, "dense-exact-1000-validated").unwrap(), "grad 1000");
@@ -154,9 +163,12 @@ mod tests {
     fn what_a_program_does_not_do_is_left_out() {
         for (program, name) in [
             (Program::Torch, "dense-fly-1000"),
+            (Program::Torch, "dense-gelu-exact-1000"),
+            (Program::Torch, "pooled-32-exact-200"),
             (Program::Jax, "dense-exact-1000-validated"),
             (Program::Jax, "volume-16-exact-100"),
             (Program::Original, "dense-exact-1000"),
+            (Program::Original, "dense-gelu-fly-1000"),
             (Program::Original, "dense-numerical-1000-recomputed"),
             (Program::Jax, "dense-numerical-1000-aggregated"),
             (Program::Original, "dense-fly-100000"),

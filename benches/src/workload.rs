@@ -5,9 +5,9 @@ use std::sync::Arc;
 use imnn::data::{OnTheFly, Source, simulate_exact, simulate_numerical};
 use imnn::device::{Aggregator, Cpu, Cuda, Device};
 use imnn::fit::Imnn;
-use imnn::models::{Adam, Model, Network};
+use imnn::models::{Activation, Adam, Model, Network};
 use imnn::sim::{GaussianMeanVariance, Key, PowerLawField, Simulator};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::Outcome;
 use crate::flops::{Flops, Rows};
@@ -17,10 +17,15 @@ use crate::networks;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Net {
-    /// 3 x 128 with leaky ReLU, on the mean and variance of ten draws.
-    Dense,
+    /// 3 x 128 with this activation, on the mean and variance of ten draws.
+    Dense {
+        #[serde(serialize_with = "by_name")]
+        activation: Activation,
+    },
     /// Inception blocks, on Gaussian fields with a power-law spectrum.
     Inception { side: usize, filters: usize },
+    /// One circular convolution of stride 1 with gelu, and the mean over all positions, on such fields of 32 x 32.
+    Pooled { filters: usize },
     /// Convolutions in three dimensions, on the mean and variance of 16^3 voxels.
     Volume,
 }
@@ -72,7 +77,16 @@ const N_VOXELS: usize = 16 * 16 * 16;
 /// What aggregated workloads hand to a device at once.
 const N_PER_DEVICE: usize = 100;
 
-const DENSE: Net = Net::Dense;
+/// Pixels of a side of the fields of [`Net::Pooled`].
+const POOLED_SIDE: usize = 32;
+
+/// The dense network of most workloads.
+pub const DENSE: Net = Net::Dense { activation: Activation::LeakyRelu };
+const GELU: Net = Net::Dense { activation: Activation::Gelu };
+const TANH: Net = Net::Dense { activation: Activation::Tanh };
+const SOFTPLUS: Net = Net::Dense { activation: Activation::Softplus };
+const POOLED_32: Net = Net::Pooled { filters: 32 };
+const POOLED_64: Net = Net::Pooled { filters: 64 };
 const FIELD_32: Net = Net::Inception { side: 32, filters: networks::FILTERS };
 const FIELD_128: Net = Net::Inception { side: 128, filters: networks::FILTERS };
 /// Four times as wide.
@@ -89,6 +103,19 @@ pub const TIMED: &[Workload] = &[
     Workload::new(DENSE, Feed::Numerical, 1000).spread(Spread::Recomputed),
     Workload::new(DENSE, Feed::Fly, 10_000),
     Workload::new(DENSE, Feed::Fly, 100_000),
+    Workload::new(GELU, Feed::Fly, 1000),
+    Workload::new(GELU, Feed::Exact, 1000),
+    Workload::new(GELU, Feed::Numerical, 1000),
+    Workload::new(TANH, Feed::Fly, 1000),
+    Workload::new(TANH, Feed::Exact, 1000),
+    Workload::new(TANH, Feed::Numerical, 1000),
+    Workload::new(SOFTPLUS, Feed::Fly, 1000),
+    Workload::new(SOFTPLUS, Feed::Exact, 1000),
+    Workload::new(SOFTPLUS, Feed::Numerical, 1000),
+    Workload::new(POOLED_32, Feed::Exact, 200),
+    Workload::new(POOLED_32, Feed::Fly, 200),
+    Workload::new(POOLED_64, Feed::Exact, 200),
+    Workload::new(POOLED_64, Feed::Fly, 200),
     Workload::new(FIELD_32, Feed::Exact, 100),
     Workload::new(FIELD_32, Feed::Exact, 1000),
     Workload::new(FIELD_32, Feed::Fly, 100),
@@ -147,9 +174,11 @@ impl Workload {
     /// Its name, such as `dense-exact-1000-validated`.
     pub fn name(&self) -> String {
         let net = match self.net {
-            Net::Dense => "dense".to_owned(),
+            DENSE => "dense".to_owned(),
+            Net::Dense { activation } => format!("dense-{}", activation.name()),
             Net::Inception { side, filters: networks::FILTERS } => format!("inception-{side}"),
             Net::Inception { side, filters } => format!("inception-{side}-wide-{filters}"),
+            Net::Pooled { filters } => format!("pooled-{filters}"),
             Net::Volume => "volume-16".to_owned(),
         };
         let feed = match self.feed {
@@ -194,8 +223,9 @@ impl Workload {
     /// The operations of one iteration, done plainly.
     pub fn flops(&self) -> Outcome<u64> {
         let shape = match self.net {
-            Net::Dense => vec![10],
+            Net::Dense { .. } => vec![10],
             Net::Inception { side, .. } => vec![side, side, 1],
+            Net::Pooled { .. } => vec![POOLED_SIDE, POOLED_SIDE, 1],
             Net::Volume => vec![N_VOXELS],
         };
         Ok(Flops::of(&Model::new(self.network(), &shape)?).per_iteration(self.rows()))
@@ -233,17 +263,20 @@ impl Workload {
     }
 
     fn on(&self, device: impl Device<f32> + 'static) -> Outcome<Imnn<f32>> {
+        let fields = |side| -> Outcome<_> { Ok(Arc::new(PowerLawField::new(side)?)) };
         match self.net {
-            Net::Dense => self.with(GaussianMeanVariance { n_data: 10 }, [0.0, 1.0], device),
-            Net::Inception { side, .. } => self.with(Arc::new(PowerLawField::new(side)?), [1.0, 0.5], device),
+            Net::Dense { .. } => self.with(GaussianMeanVariance { n_data: 10 }, [0.0, 1.0], device),
+            Net::Inception { side, .. } => self.with(fields(side)?, [1.0, 0.5], device),
+            Net::Pooled { .. } => self.with(fields(POOLED_SIDE)?, [1.0, 0.5], device),
             Net::Volume => self.with(GaussianMeanVariance { n_data: N_VOXELS }, [0.0, 1.0], device),
         }
     }
 
     fn network(&self) -> Network {
         match self.net {
-            Net::Dense => networks::dense_128(),
+            Net::Dense { activation } => networks::dense_128(activation),
             Net::Inception { side, filters } => networks::inception(side, filters),
+            Net::Pooled { filters } => networks::pooled(filters),
             Net::Volume => networks::volume(),
         }
     }
@@ -269,6 +302,10 @@ impl Workload {
         }
         Ok(builder.build()?)
     }
+}
+
+fn by_name<S: Serializer>(activation: &Activation, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(activation.name())
 }
 
 #[cfg(test)]
@@ -305,6 +342,8 @@ mod tests {
             "dense-numerical-1000-aggregated",
             "dense-numerical-1000-recomputed",
             "inception-32-fly-100",
+            "dense-softplus-exact-1000",
+            "pooled-32-exact-200",
             "volume-16-exact-100",
         ] {
             let workload = Workload::named(name).unwrap();

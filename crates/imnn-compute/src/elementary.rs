@@ -1,11 +1,12 @@
 //! Elementary functions without branches, calls or tables, which compilers turn into vector instructions.
 //!
-//! Errors are about 1 unit in the last place over the whole range, infinities and subnormal results included, and a NaN
-//! gives a NaN. All rest on two reductions to a short interval:
+//! Errors are about 1 unit in the last place over the whole range, infinities included, and a NaN gives a NaN; subnormal
+//! results too, where nothing else is said. All rest on two reductions to a short interval:
 //!
 //! ```text
 //! exp x      = 2^k (1 + q),            k = round(x / ln 2),   r = x - k ln 2,   q = exp(r) - 1,      |r| <= ln(2)/2
 //! ln (1 + x) = k ln 2 + ln (1 + f),    1 + x = 2^k (1 + f),                                          1/sqrt 2 <= 1 + f < sqrt 2
+//! ln (1 + f) = 2 artanh s,             s = f / (2 + f)
 //! ```
 //!
 //! Conditions are written as `if`s between two numbers, which become blends.
@@ -25,6 +26,12 @@ pub trait Precision: Real {
     /// Below the first the exponential is 0, above the second it is infinite.
     const EXP_RANGE: [Self; 2];
 
+    /// Below this the exponential is subnormal.
+    const EXP_NORMAL: Self;
+
+    /// From `ROUND + k` the power `2^k`, if it is a normal number.
+    fn power(shifted: Self) -> Self;
+
     /// From `ROUND + k` two powers of two with product `2^k`, which by itself may not be representable.
     fn powers(shifted: Self) -> [Self; 2];
 
@@ -34,7 +41,7 @@ pub trait Precision: Real {
     /// From positive `u`, `(k, m, 2^-k)` with `u = 2^k m` and `m` in `[1/sqrt 2, sqrt 2)`; 0 where `2^-k` is not normal.
     fn decompose(u: Self) -> [Self; 3];
 
-    /// With `s = f / (2 + f)` and `z = s^2`: `(ln(1 + f) - 2 s) / s`, for `1 + f` in `[1/sqrt 2, sqrt 2)`.
+    /// With `z = s^2`: `(2 artanh(s) - 2 s) / s`, for `|s| <= 1/3`.
     fn log_tail(z: Self) -> Self;
 }
 
@@ -44,16 +51,24 @@ macro_rules! horner {
     ($x:expr; $first:expr, $($rest:expr),+) => { Self::mul_add(horner!($x; $($rest),+), $x, $first) };
 }
 
-// The splitting of ln 2 and the coefficients of `log_tail` are those of FreeBSD's msun (s_log1p.c, s_log1pf.c);
-// `exp_tail` is the Taylor series up to where it leaves a twentieth of a unit in the last place.
+// The splitting of ln 2 is that of FreeBSD's msun (s_log1p.c, s_log1pf.c). Polynomials leave at most a twentieth of a unit in
+// the last place: in single precision those of least error; in double precision the Taylor series of the exponential, and
+// the interpolation of `log_tail` at Chebyshev's points.
 macro_rules! precision {
     ($type:ident, $bits:ty, mantissa: $mantissa:expr, bias: $bias:expr, sqrt_half: $sqrt_half:expr,
-     ln_2: $ln_2:expr, exp_range: $exp_range:expr, exp: [$($exp:expr),+], log: [$($log:expr),+]) => {
+     ln_2: $ln_2:expr, exp_range: $exp_range:expr, exp_normal: $exp_normal:expr, exp: [$($exp:expr),+], log: [$($log:expr),+]) => {
         impl Precision for $type {
             const ROUND: Self = 1.5 * (1u64 << $mantissa) as $type;
             const LOG2_E: Self = std::$type::consts::LOG2_E;
             const LN_2: [Self; 2] = $ln_2;
             const EXP_RANGE: [Self; 2] = $exp_range;
+            const EXP_NORMAL: Self = $exp_normal;
+
+            #[inline(always)]
+            fn power(shifted: Self) -> Self {
+                // The low bits of k become the exponent; all that stands above them leaves the number.
+                Self::from_bits((shifted.to_bits() << $mantissa).wrapping_add((1.0 as $type).to_bits()))
+            }
 
             #[inline(always)]
             fn powers(shifted: Self) -> [Self; 2] {
@@ -89,52 +104,62 @@ macro_rules! precision {
 precision!(
     f32, u32, mantissa: 23, bias: 127, sqrt_half: 0x3f35_04f3,
     ln_2: [6.931_457_5e-1, 1.428_606_8e-6],
-    exp_range: [-104.0, 89.0],
-    exp: [1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0, 1.0 / 5040.0],
-    log: [0.666_666_6, 0.400_009_7, 0.284_987_87, 0.242_790_79]
+    exp_range: [-104.0, 89.0], exp_normal: -87.336_54,
+    exp: [0.499_999_94, 0.166_665_21, 0.041_668_39, 0.008_368_717, 0.001_381_459_9],
+    log: [0.666_664_2, 0.400_215_33, 0.280_016_78, 0.280_126_66]
 );
 
 precision!(
     f64, u64, mantissa: 52, bias: 1023, sqrt_half: 0x3fe6_a09e_667f_3bcd,
     ln_2: [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10],
-    exp_range: [-746.0, 710.0],
+    exp_range: [-746.0, 710.0], exp_normal: -708.396_418_532_264_1,
     exp: [
         1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0, 1.0 / 5040.0, 1.0 / 40_320.0, 1.0 / 362_880.0,
         1.0 / 3_628_800.0, 1.0 / 39_916_800.0, 1.0 / 479_001_600.0, 1.0 / 6_227_020_800.0
     ],
     log: [
-        6.666_666_666_666_735e-1, 3.999_999_999_940_942e-1, 2.857_142_874_366_239e-1, 2.222_219_843_214_978_4e-1,
-        1.818_357_216_161_805e-1, 1.531_383_769_920_937_3e-1, 1.479_819_860_511_658_6e-1
+        0.666_666_666_666_666_6, 0.400_000_000_000_145_85, 0.285_714_285_671_088_5, 0.222_222_227_174_211_53,
+        0.181_817_894_363_670_7, 0.153_855_700_604_196_07, 0.133_141_442_612_777_85, 0.120_010_724_694_497_26,
+        0.088_007_406_709_163_7, 0.161_640_439_695_212_22
     ]
 );
 
 /// `exp x`.
 #[inline(always)]
 pub fn exp<L: Number>(x: L) -> L {
-    reduced_exp(x)[0]
-}
-
-/// `exp x` and `exp(x) - 1` for `x <= 0`, the latter without cancellation near zero.
-#[inline(always)]
-pub fn exp_and_exp_m1<L: Number>(x: L) -> [L; 2] {
-    let [e, q, k] = reduced_exp(x);
-    // Elsewhere e is below 1/sqrt 2, and the difference as accurate as e.
-    [e, if k == L::zero() { q } else { e - L::one() }]
-}
-
-/// `exp x`, `q` and `k`.
-#[inline(always)]
-fn reduced_exp<L: Number>(x: L) -> [L; 3] {
     let [low, high] = L::EXP_RANGE;
     // Comparisons are written so that a NaN stays a NaN.
     let x = if x < low { low } else { x };
     let x = if x > high { high } else { x };
+    let [shifted, _, q] = reduced_exp(x);
+    let [a, b] = L::powers(shifted);
+    q.mul_add(a, a) * b
+}
+
+/// `exp x` for `x <= 0`, or 0 where that is subnormal.
+#[inline(always)]
+pub fn exp_negative<L: Number>(x: L) -> L {
+    exp_and_exp_m1(x)[0]
+}
+
+/// [`exp_negative`], and `exp(x) - 1` without cancellation near zero.
+#[inline(always)]
+pub fn exp_and_exp_m1<L: Number>(x: L) -> [L; 2] {
+    let [shifted, k, q] = reduced_exp(x);
+    let a = L::power(shifted);
+    let e = q.mul_add(a, a);
+    let e = if x < L::EXP_NORMAL { L::zero() } else { e };
+    // Elsewhere e is below 1/sqrt 2, and the difference as accurate as e.
+    [e, if k == L::zero() { q } else { e - L::one() }]
+}
+
+/// `ROUND + k`, `k` and `q`.
+#[inline(always)]
+fn reduced_exp<L: Number>(x: L) -> [L; 3] {
     let shifted = x.mul_add(L::LOG2_E, L::ROUND);
     let k = shifted - L::ROUND;
     let r = k.mul_add(-L::LN_2[1], k.mul_add(-L::LN_2[0], x));
-    let q = (r * r).mul_add(L::exp_tail(r), r);
-    let [a, b] = L::powers(shifted);
-    [q.mul_add(a, a) * b, q, k]
+    [shifted, k, (r * r).mul_add(L::exp_tail(r), r)]
 }
 
 /// `ln(1 + x)`, without cancellation near zero.
@@ -149,7 +174,7 @@ pub fn ln_1p<L: Number>(x: L) -> L {
 
 /// [`ln_1p`] for finite `x > -1`, or a NaN.
 #[inline(always)]
-pub fn ln_1p_finite<L: Number>(x: L) -> L {
+fn ln_1p_finite<L: Number>(x: L) -> L {
     let (one, two) = (L::one(), L::of(2.0));
     let u = one + x;
     // What the sum has lost.
@@ -161,6 +186,15 @@ pub fn ln_1p_finite<L: Number>(x: L) -> L {
     // ln(1 + f) = 2 s + s tail = f - (f^2/2 - s (f^2/2 + tail)).
     let small = k.mul_add(L::LN_2[1], s * (half_square + L::log_tail(s * s)));
     k.mul_add(L::LN_2[0], f - (half_square - small))
+}
+
+/// `ln(1 + x)` for `x` in `[0, 1]`, with `1/(1 + x)`, for one division.
+#[inline(always)]
+pub fn ln_1p_and_inverse<L: Number>(x: L) -> [L; 2] {
+    let (one, two) = (L::one() + x, L::of(2.0) + x);
+    let both = L::one() / (one * two);
+    let s = x * (both * one);
+    [s.mul_add(L::log_tail(s * s), s + s), both * two]
 }
 
 #[cfg(test)]
@@ -190,9 +224,14 @@ mod tests {
     fn single_precision_is_exact_to_a_unit_and_a_half() {
         let negative = || singles().map(|x| if x > 0.0 { -x } else { x });
         assert!(worst(singles(), exp, f64::exp) < 1.1);
-        assert!(worst(negative(), |x| exp_and_exp_m1(x)[0], f64::exp) < 1.1);
+        let normal = || negative().filter(|x| *x >= f32::EXP_NORMAL || x.is_nan());
+        assert!(worst(normal(), exp_negative, f64::exp) < 1.1);
+        assert!(negative().filter(|x| *x < f32::EXP_NORMAL).all(|x| exp_negative(x) == 0.0));
         assert!(worst(negative(), |x| exp_and_exp_m1(x)[1], f64::exp_m1) < 1.5);
         assert!(worst(singles(), ln_1p, f64::ln_1p) < 1.5);
+        let unit = || singles().filter(|x| !x.is_nan()).map(|x| x.abs().min(1.0));
+        assert!(worst(unit(), |x| ln_1p_and_inverse(x)[0], f64::ln_1p) < 3.0);
+        assert!(worst(unit(), |x| ln_1p_and_inverse(x)[1], |x| 1.0 / (1.0 + x)) < 3.0);
     }
 
     /// The standard library's own error is up to one unit.
@@ -205,7 +244,7 @@ mod tests {
             let y = if x > 0.0 { -x } else { x };
             let pairs = [
                 (exp(x), x.exp()),
-                (exp_and_exp_m1(y)[0], y.exp()),
+                (exp_negative(y), if y < f64::EXP_NORMAL { 0.0 } else { y.exp() }),
                 (exp_and_exp_m1(y)[1], y.exp_m1()),
                 (ln_1p(x), x.ln_1p()),
                 (ln_1p(x / 800.0), (x / 800.0).ln_1p()),

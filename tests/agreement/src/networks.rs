@@ -109,7 +109,7 @@ impl Builder {
 
     /// One layer, or a few that the engine treats together.
     fn block(&mut self, draws: &mut Draws<'_>, depth: usize) {
-        match draws.below(13) {
+        match draws.below(14) {
             0 => {
                 let features = draws.channels();
                 self.dense(features);
@@ -119,6 +119,7 @@ impl Builder {
             4 | 5 if self.has_windows() => self.map_before_windows(draws),
             6 if self.has_windows() => self.read_with_strides(draws),
             7 if draws.below(3) == 0 => self.rename(draws),
+            13 if self.has_windows() => self.pooled(draws),
             8 | 9 if depth < 2 => self.parallel(draws, depth),
             10 if depth < 2 => self.residual(draws, depth),
             _ => self.activation(draws),
@@ -130,6 +131,13 @@ impl Builder {
         let filters = draws.channels();
         self.layers.push(conv(filters, &kernel, &strides, padding));
         self.set_channels(filters);
+    }
+
+    /// A convolution, an activation and the mean over all positions.
+    fn pooled(&mut self, draws: &mut Draws<'_>) {
+        self.conv(draws);
+        self.activation(draws);
+        self.push(global_avg_pool(), vec![self.channels()]);
     }
 
     fn pool(&mut self, draws: &mut Draws<'_>) {

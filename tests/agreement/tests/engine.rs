@@ -4,9 +4,10 @@
 
 use imnn_agreement::{Case, numbers};
 
+use imnn_engine::Rows;
 use imnn_engine::plan::{CotangentRows, Plan, Pointwise, StepOp, block_rows, simplify};
 use imnn_models::layers::{AvgPool, Conv, MaxPool, Parallel};
-use imnn_models::{Element, Network, Padding};
+use imnn_models::{Element, Model, Network, Padding, asinh, conv, dense, gelu, global_avg_pool, serial};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -32,6 +33,20 @@ proptest! {
     }
 }
 
+/// As random networks are not: with more positions than one tile has.
+#[test]
+fn a_mean_over_many_positions_agrees_with_the_definition() {
+    for (padding, tangents) in [(Padding::Circular, 2), (Padding::Same, 0), (Padding::Valid, 3)] {
+        let network = serial([asinh(), conv(12, &[5, 5], &[1, 1], padding), gelu(), global_avg_pool(), dense(2)]);
+        let model = Model::new(network, &[32, 34, 1]).unwrap();
+        let case = Case::of(model, [2, 1].map(|n| Rows { n, tangents }), 7);
+        let StepOp::Pooled(pooled) = &plan::<f64>(&case).steps[2].op else { panic!("not in one step") };
+        assert!((1..900).contains(&pooled.tile), "{}", pooled.tile);
+        case.check::<f64>(plan(&case), 1e-11).unwrap();
+        case.check::<f32>(plan(&case), 1e-5).unwrap();
+    }
+}
+
 /// The random networks have every layer, every way to simplify and every kind of step.
 #[test]
 fn every_step_is_drawn() {
@@ -44,7 +59,7 @@ fn every_step_is_drawn() {
     let plain = "dense conv max_pool avg_pool global_max_pool global_avg_pool flatten reshape parallel Concat Sum \
                  relu leaky_relu tanh sigmoid softplus elu gelu selu exp asinh log1p identity \
                  composed left-out per-summary per-row chunks narrow wide windows map Copy Add \
-                 piecewise-bias piecewise smooth-bias smooth accumulate";
+                 piecewise-bias piecewise smooth-bias smooth pooled accumulate";
     let mut expected: BTreeSet<String> = plain.split_whitespace().map(String::from).collect();
     for padding in [Padding::Same, Padding::Valid, Padding::Circular] {
         for rank in 1..4 {
@@ -102,6 +117,7 @@ fn names_of_steps(case: &Case, seen: &mut BTreeSet<String>) {
                 name(true, if bias.is_some() { "piecewise-bias" } else { "piecewise" })
             }
             StepOp::Smooth(Pointwise { bias, .. }) => name(true, if bias.is_some() { "smooth-bias" } else { "smooth" }),
+            StepOp::Pooled(_) => name(true, "pooled"),
             StepOp::Copy => name(true, "Copy"),
             StepOp::Add => name(true, "Add"),
             StepOp::MaxPool(_) | StepOp::MeanPool(_) => {}

@@ -68,7 +68,7 @@ impl<E: Element, B: Backend> CardSession<E, B> {
     /// # Errors
     /// If the engine does not know a layer, or the card refuses.
     pub(crate) fn new(model: &Model, mut backend: B, limits: Limits) -> Result<Self> {
-        let plan = Plan::new(model).map_err(|reason| DeviceError::GpuLayer { reason })?;
+        let plan = Plan::without_pooled(model).map_err(|reason| DeviceError::GpuLayer { reason })?;
         // Held for as long as the card is.
         let mut held = Held::default();
         let mut spans = Vec::new();

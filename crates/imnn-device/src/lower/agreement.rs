@@ -21,7 +21,7 @@ struct OnCard<E> {
 
 impl<E: Element> OnCard<E> {
     fn new(model: &Model, patches: usize) -> Self {
-        OnCard { plan: Plan::new(model).unwrap(), weights: vec![], patches }
+        OnCard { plan: Plan::without_pooled(model).unwrap(), weights: vec![], patches }
     }
 
     /// Summaries, and with cotangents the gradient, of threads in one order.

@@ -65,8 +65,7 @@ impl<E: Element> Lowering<'_, E> {
             }
             StepOp::Smooth(Pointwise { activation, .. }) => {
                 let kernel = Kernel::new("smooth_backward").counts([activation_code(*activation), p, size]);
-                let kernel = kernel.numbers([self.saved(from.buffer), gy, gx]).counts([add]);
-                kernel.launch(n * size, &mut self.commands);
+                kernel.numbers([self.saved(from.buffer), gy]).launch(n * size, &mut self.commands);
             }
             StepOp::MaxPool(MaxPool { windows, indices }) => {
                 let run = run(channels, [gx; 2]);
@@ -93,7 +92,8 @@ impl<E: Element> Lowering<'_, E> {
             StepOp::Copy | StepOp::Add => {
                 self.copy(gy.from(to.channel), to.ld, gx, channels, (gx.len, channels), step.accumulate);
             }
-            StepOp::Linear(_) => {}
+            // Those of pools are not among the steps of a plan for cards.
+            StepOp::Linear(_) | StepOp::Pooled(_) => {}
         }
     }
 

@@ -79,7 +79,12 @@ pub(crate) fn tables<E>(plan: &Plan<E>) -> Vec<Table> {
         StepOp::Linear(LinearStep { gather: Some(gather), .. }) => Table::new(gather.windows(), false),
         StepOp::MaxPool(MaxPool { windows, .. }) => Table::new(windows, true),
         StepOp::MeanPool(windows) => Table::of_means(windows),
-        StepOp::Linear(_) | StepOp::Piecewise(_) | StepOp::Smooth(_) | StepOp::Copy | StepOp::Add => Table::default(),
+        StepOp::Linear(_)
+        | StepOp::Piecewise(_)
+        | StepOp::Smooth(_)
+        | StepOp::Pooled(_)
+        | StepOp::Copy
+        | StepOp::Add => Table::default(),
     };
     plan.steps.iter().map(|step| table(&step.op)).collect()
 }
@@ -251,6 +256,8 @@ impl<'a, E: Element> Lowering<'a, E> {
                 let kernel = self.activation("smooth_forward", pointwise, size);
                 kernel.numbers([x, y]).launch(n * size, &mut self.commands);
             }
+            // Not among the steps of a plan for cards.
+            StepOp::Pooled(_) => {}
             StepOp::Copy | StepOp::Add => {
                 let add = matches!(step.op, StepOp::Add);
                 let numbers = total * to.shape.size();

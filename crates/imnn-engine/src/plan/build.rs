@@ -1,7 +1,8 @@
 //! The kinds of steps, and how the primitives of a network become steps.
 
 use super::simplify::simplify;
-use super::{Composed, Gather, Plan, Slot, Transposed, View, block_rows};
+use super::{Columns, Composed, Gather, MIN_ROWS, Plan, Slot, Transposed, View, block_rows};
+use crate::steps::pooled::tile_len;
 use imnn_compute::narrow::NARROW;
 use imnn_compute::{Number, matrix};
 use imnn_models::{Activation, Affine, Join, Linear, Model, Op, Primitive, Shape, Windows};
@@ -14,13 +15,27 @@ impl<E: Number> Plan<E> {
     /// # Errors
     /// The layer that has no steps, such as a user's own.
     pub fn new(model: &Model) -> Result<Self, String> {
+        Plan::built(model, Builder { pools: true, ..Builder::new(model) })
+    }
+
+    /// The same without [`StepOp::Pooled`].
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn without_pooled(model: &Model) -> Result<Self, String> {
+        Plan::built(model, Builder::new(model))
+    }
+
+    fn built(model: &Model, mut builder: Builder) -> Result<Self, String> {
         matrix::prepare();
         let layers = simplify(model.primitives().to_vec());
-        let mut builder = Builder::new(model);
         let output = builder.chain(&layers, 0, None)?.buffer;
         Ok(builder.finish(output, model.layout().len()))
     }
 }
+
+/// Numbers of a tile of [`Pooled`], which stay in a core's second-level cache.
+const TILE: usize = 1 << 16;
 
 /// One step forward, and the same step backward.
 #[derive(Debug)]
@@ -48,12 +63,20 @@ pub enum StepOp {
     MeanPool(Arc<Windows>),
     /// A piecewise linear activation, in place.
     Piecewise(Pointwise),
-    /// A smooth activation.
+    /// A smooth activation; its input is lost.
     Smooth(Pointwise),
+    /// Windows over data, a smooth activation and the mean over all positions.
+    Pooled(Pooled),
     /// Copies to a slice of channels.
     Copy,
     /// Adds to the output.
     Add,
+}
+
+impl Step {
+    fn is_piecewise(&self) -> bool {
+        matches!(self.op, StepOp::Piecewise(_))
+    }
 }
 
 /// A linear layer with its weights.
@@ -91,12 +114,31 @@ pub struct Pointwise {
     pub bias: Option<Slot>,
 }
 
+/// A linear layer of windows over data, a smooth activation and the mean over all positions: see `steps/pooled.rs`.
+#[derive(Debug)]
+pub struct Pooled {
+    /// The windows.
+    pub columns: Columns,
+    /// W and b, `(k + 1, g)`.
+    pub weight: Slot,
+    /// The function.
+    pub activation: Activation,
+    /// The buffer of the sums, `(k + 1, g)`.
+    pub sums: usize,
+    /// Positions of a tile.
+    pub tile: usize,
+}
+
 /// A plan half built.
 #[derive(Default)]
 pub(super) struct Builder {
     pub(super) steps: Vec<Step>,
+    /// Whether to make steps [`StepOp::Pooled`].
+    pools: bool,
     /// Numbers per row of each buffer.
     pub(super) sizes: Vec<usize>,
+    /// Whether each depends on weights.
+    pub(super) needed: Vec<bool>,
     pub(super) indices: usize,
     pub(super) patches: usize,
     pub(super) derived: usize,
@@ -106,15 +148,18 @@ pub(super) struct Builder {
 
 impl Builder {
     fn new(model: &Model) -> Self {
-        Builder { sizes: vec![model.input_size()], ..Builder::default() }
+        Builder { sizes: vec![model.input_size()], needed: vec![false], ..Builder::default() }
     }
 
     fn buffer(&mut self, shape: Shape) -> View {
         self.sizes.push(shape.size());
+        self.needed.push(false);
         View::whole(self.sizes.len() - 1, shape)
     }
 
     fn push(&mut self, op: StepOp, input: View, output: View) {
+        let has_weights = matches!(op, StepOp::Linear(_) | StepOp::Pooled(_));
+        self.needed[output.buffer] |= has_weights || self.needed[input.buffer];
         self.steps.push(Step { op, input, output, accumulate: false, combine: false });
     }
 
@@ -132,12 +177,17 @@ impl Builder {
             |layer| layer.input,
         );
         let mut at = View::whole(input, shape);
-        for (k, layer) in layers.iter().enumerate() {
+        let mut rest = layers;
+        while let [layer, after @ ..] = rest {
             if layer.input.size().max(layer.output.size()) > u32::MAX as usize / 2 {
                 return Err(format!("{} is too large for the vectorised engine", layer.label));
             }
             at = View::whole(at.buffer, layer.input);
-            let target = target.filter(|_| k + 1 == layers.len());
+            if let Some(pooled) = self.pooled(rest, at, target) {
+                (at, rest) = (pooled, &rest[3..]);
+                continue;
+            }
+            let target = target.filter(|_| after.is_empty());
             at = match &layer.op {
                 Op::Pointwise(activation) => self.activation(*activation, at, input),
                 Op::Linear(linear) => {
@@ -153,6 +203,7 @@ impl Builder {
                 Op::Parallel { branches, join } => self.parallel(branches, *join, at, layer.output, target)?,
                 Op::Custom { .. } => return Err(format!("{} has no vectorised implementation", layer.label)),
             };
+            rest = after;
         }
         Ok(match target {
             Some(target) if at != target => {
@@ -168,13 +219,41 @@ impl Builder {
         // What comes from outside this chain has other readers, who want it as it is, with its bias.
         let outside = at.buffer == input;
         let bias = if outside { None } else { self.take_bias(at) };
-        if activation.is_piecewise_linear() {
-            let own = if outside { self.step(StepOp::Copy, at, at.shape, None) } else { at };
-            self.push(StepOp::Piecewise(Pointwise { activation, bias }), own, own);
-            own
-        } else {
-            self.step(StepOp::Smooth(Pointwise { activation, bias }), at, at.shape, None)
+        let pointwise = Pointwise { activation, bias };
+        let smooth = !activation.is_piecewise_linear();
+        // Both kinds write over their input. The output of a piecewise linear activation is needed on the way back, too.
+        let wanted =
+            outside || smooth && self.steps.last().is_some_and(|step| step.is_piecewise() && step.output == at);
+        let own = if wanted { self.step(StepOp::Copy, at, at.shape, None) } else { at };
+        if smooth {
+            return self.step(StepOp::Smooth(pointwise), own, own.shape, None);
         }
+        self.push(StepOp::Piecewise(pointwise), own, own);
+        own
+    }
+
+    /// The first three layers in one step, if they are what [`Pooled`] does.
+    fn pooled(&mut self, layers: &[Primitive], at: View, target: Option<View>) -> Option<View> {
+        let [linear, pointwise, mean, after @ ..] = layers else { return None };
+        let (Op::Linear(Linear::Windows { windows, weights }), &Op::Pointwise(activation), Op::MeanPool(all)) =
+            (&linear.op, &pointwise.op, &mean.op)
+        else {
+            return None;
+        };
+        let (shape, g) = (linear.output, linear.output.channels);
+        let suits = self.pools && !self.needed[at.buffer] && !activation.is_piecewise_linear() && g >= NARROW;
+        let in_a_row = [pointwise.output, mean.input] == [shape; 2] && (target.is_none() || !after.is_empty());
+        if !(suits && in_a_row && covers_all(all) && weights.weight.end == weights.bias.start) {
+            return None;
+        }
+        let columns = Columns::new(windows, linear.input.channels);
+        let k = columns.width() + 1;
+        let tile = (TILE / (2 * k + 3 * g)).clamp(MIN_ROWS, MIN_ROWS.max(shape.positions));
+        self.patches = self.patches.max(tile_len(tile, k, g));
+        let weight = Slot::own(weights.weight.start..weights.bias.end);
+        let sums = self.buffer(Shape { positions: k, channels: g }).buffer;
+        let pooled = Pooled { columns, weight, activation, sums, tile };
+        Some(self.step(StepOp::Pooled(pooled), at, mean.output, None))
     }
 
     /// The bias of the linear layer just before, to be added along with the activation.
@@ -254,4 +333,11 @@ impl Builder {
         }
         Ok(output)
     }
+}
+
+/// Whether there is one window, which covers every position once.
+fn covers_all(windows: &Windows) -> bool {
+    let mut taps = windows.taps.clone();
+    taps.sort_unstable();
+    windows.n_outputs() == 1 && taps.into_iter().eq(0..windows.n_inputs as u32)
 }

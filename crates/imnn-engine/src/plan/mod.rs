@@ -4,9 +4,10 @@ mod build;
 mod simplify;
 mod slots;
 
+pub use crate::steps::columns::Columns;
 pub use crate::steps::compose::Composed;
 pub use crate::steps::gather::Gather;
-pub use build::{LinearStep, MaxPool, Pointwise, Step, StepOp};
+pub use build::{LinearStep, MaxPool, Pointwise, Pooled, Step, StepOp};
 pub use simplify::simplify;
 
 use crate::program::Rows;

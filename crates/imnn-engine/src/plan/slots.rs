@@ -73,13 +73,15 @@ impl Builder {
 
     /// Decides which gradients are needed, and gives every buffer its slots.
     pub(super) fn finish<E: Number>(mut self, output: usize, n_weights: usize) -> Plan<E> {
-        let mut needed = vec![false; self.sizes.len()];
-        for step in &self.steps {
-            needed[step.output.buffer] |= matches!(step.op, StepOp::Linear(_)) || needed[step.input.buffer];
-        }
+        let needed = std::mem::take(&mut self.needed);
         self.transpose(&needed, true);
         let n_folded = self.derived;
         self.transpose(&needed, false);
+        // The gradient of a smooth activation's input, which nothing else reads, takes the place of its output's.
+        let mut place: Vec<usize> = (0..self.sizes.len()).collect();
+        for step in self.steps.iter().rev().filter(|step| matches!(step.op, StepOp::Smooth(_))) {
+            place[step.input.buffer] = place[step.output.buffer];
+        }
         // In the order of the backward pass: when gradients and combined rows are first written and last read.
         let mut gradients = vec![None; self.sizes.len()];
         let mut combined = vec![None; self.sizes.len()];
@@ -90,12 +92,13 @@ impl Builder {
         };
         for (time, step) in self.steps.iter_mut().rev().enumerate() {
             let (from, to) = (step.input.buffer, step.output.buffer);
+            let (from_place, to_place) = (place[from], place[to]);
             if needed[to] {
-                seen(&mut gradients[to], time);
+                seen(&mut gradients[to_place], time);
             }
-            if needed[from] && from != to {
-                step.accumulate = gradients[from].is_some();
-                seen(&mut gradients[from], time);
+            if needed[from] && from_place != to_place {
+                step.accumulate = gradients[from_place].is_some();
+                seen(&mut gradients[from_place], time);
             }
             if matches!(step.op, StepOp::Linear(_)) {
                 step.combine = combined[from].is_none();
@@ -114,13 +117,13 @@ impl Builder {
                 Buffer {
                     size: self.sizes[k],
                     saved: saved - padded[k],
-                    gradient: gradients[k],
+                    gradient: gradients[place[k]],
                     combined: combined[k],
                     needed: needed[k],
                 }
             })
             .collect();
-        let piecewise_linear = !self.steps.iter().any(|step| matches!(step.op, StepOp::Smooth(_)));
+        let piecewise_linear = !self.steps.iter().any(|step| matches!(step.op, StepOp::Smooth(_) | StepOp::Pooled(_)));
         Plan {
             steps: self.steps,
             buffers,

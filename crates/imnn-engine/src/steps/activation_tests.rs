@@ -56,8 +56,6 @@ impl<E: Number> Case<E> {
             y = x;
         } else {
             smooth(self.f, self.n, self.p, &self.bias, &mut x, &mut y);
-            let v: Vec<E> = (0..self.n_values()).map(|j| self.v(j)).collect();
-            assert_eq!((&x[..v.len()], &x[v.len()..]), (&v[..], &self.x[v.len()..]));
         }
         let mut expected = vec![(E::nan(), 0.0, 0.0); y.len()];
         for j in 0..self.n_values() {
@@ -81,8 +79,8 @@ impl<E: Number> Case<E> {
             multiply_slopes(self.f, self.n, 1, &x[..self.n_values()], g_values);
             multiply_slopes(self.f, self.n, self.p, &x[..self.n_values()], g_tangents);
         } else {
-            (0..self.n_values()).for_each(|j| x[j] = self.v(j));
-            smooth_back(self.f, self.n, self.p, &x, &mut g);
+            smooth(self.f, self.n, self.p, &self.bias, &mut x, &mut vec![E::nan(); g.len()]);
+            smooth_back(self.n, self.p, &x, &mut g);
         }
         let mut expected = vec![(E::nan(), 0.0, 0.0); g.len()];
         for j in 0..self.n_values() {
@@ -136,15 +134,15 @@ fn derivatives<E: Number>(f: Activation, v: &[E]) -> Vec<[E; 3]> {
         return x[..v.len()].iter().zip(&x[v.len()..]).map(|(value, slope)| [*value, *slope, E::zero()]).collect();
     }
     smooth(f, 1, 1, &[], &mut x, &mut y);
-    smooth_back(f, 1, 1, &x, &mut g);
+    smooth_back(1, 1, &x, &mut g);
     (0..v.len()).map(|i| [y[i], y[v.len() + i], g[i]]).collect()
 }
 
 /// The definition in double precision, with the error that a few roundings of `v` and of the results make.
 fn check_range<E: Number>(numbers: impl Iterator<Item = E>, tolerance: f64) {
     let v: Vec<E> = numbers.collect();
-    // Where exp underflows, its product with a number of order 1000 is 0 too.
-    let (unit, least) = (E::epsilon().f64(), 1e3 * (E::min_positive_value() * E::epsilon()).f64());
+    // Where exp is subnormal it is 0, and so is its product with a number of some thousands.
+    let (unit, least) = (E::epsilon().f64(), 1e4 * E::min_positive_value().f64());
     for f in Activation::ALL {
         for (v, found) in v.iter().zip(derivatives(f, &v)) {
             let expected = f.with_derivatives(v.f64());

@@ -1,36 +1,31 @@
 //! Biases that are added along with an activation.
 
-use imnn_compute::{Number, vectorised};
+use imnn_compute::Number;
 
 /// Up to this length a short bias is repeated.
-const TILE: usize = 256;
+pub(super) const TILE: usize = 256;
 
-vectorised! {
-    /// `values += bias`, which is repeated; nothing if it is empty.
-    pub(super) fn add_bias<'a, E>(bias: &'a [E], values: &'a mut [E]) {
-        if !bias.is_empty() {
-            with_bias(bias, values, |v| v);
-        }
-    }
-}
-
-/// `f(x + bias)` in place.
+/// `f(x + bias)` in place, for a bias that is repeated.
 #[inline(always)]
 pub(super) fn with_bias<E: Number>(bias: &[E], values: &mut [E], f: impl Fn(E) -> E) {
-    // A short bias is repeated, for longer loops.
     let mut tile = [E::zero(); TILE];
-    let length = TILE / bias.len() * bias.len();
-    let bias = if length > bias.len() {
-        tile[..length].chunks_exact_mut(bias.len()).for_each(|copy| copy.copy_from_slice(bias));
-        &tile[..length]
-    } else {
-        bias
-    };
+    let bias = repeated(bias, &mut tile);
     for values in values.chunks_mut(bias.len()) {
         for (v, b) in values.iter_mut().zip(bias) {
             *v = f(*v + *b);
         }
     }
+}
+
+/// A short bias several times, for longer loops.
+#[inline(always)]
+pub(super) fn repeated<'a, E: Number>(bias: &'a [E], tile: &'a mut [E; TILE]) -> &'a [E] {
+    let length = TILE / bias.len() * bias.len();
+    if length <= bias.len() {
+        return bias;
+    }
+    tile[..length].chunks_exact_mut(bias.len()).for_each(|copy| copy.copy_from_slice(bias));
+    &tile[..length]
 }
 
 /// Number of values in a tensor of `total` numbers: `n` simulations with `p` tangents each.

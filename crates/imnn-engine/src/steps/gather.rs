@@ -12,6 +12,9 @@ use imnn_models::{OUTSIDE, Windows};
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Numbers of a short run.
+const SHORT: usize = 8;
+
 /// A table of windows over data of some number of channels, as runs of memory.
 #[derive(Clone, Debug)]
 pub struct Gather {
@@ -66,16 +69,15 @@ impl Gather {
 
     /// The patches `range` of all rows of `x`: number `row * n_outputs + o` is that of output position o.
     pub(crate) fn gather<E: Number>(&self, x: &[E], range: Range<usize>, patches: &mut [E]) {
-        for ((row, runs), patch) in self.patches(range).zip(patches.chunks_exact_mut(self.width)) {
-            let x = &x[row * self.size..][..self.size];
-            let mut at = 0;
+        let mut at = 0;
+        for (row, runs) in self.patches(range) {
+            let x = &x[row * self.size..];
             for run in runs {
-                let (start, len) = (run.start as usize, run.len as usize);
-                let to = &mut patch[at..at + len];
+                let len = run.len as usize;
                 if run.start == OUTSIDE {
-                    to.fill(E::zero());
+                    patches[at..at + len].fill(E::zero());
                 } else {
-                    to.copy_from_slice(&x[start..start + len]);
+                    copy(&x[run.start as usize..], &mut patches[at..], len);
                 }
                 at += len;
             }
@@ -99,6 +101,16 @@ impl Gather {
             }
             window
         })
+    }
+}
+
+/// Copies the first `len` numbers. Of a short run so many that the length is known, where there is room: what comes too much
+/// lies where the next run is going to be.
+#[inline(always)]
+fn copy<E: Number>(from: &[E], to: &mut [E], len: usize) {
+    match (from.first_chunk::<SHORT>(), to.first_chunk_mut::<SHORT>()) {
+        (Some(from), Some(to)) if len <= SHORT => *to = *from,
+        _ => to[..len].copy_from_slice(&from[..len]),
     }
 }
 

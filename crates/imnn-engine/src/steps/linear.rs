@@ -139,7 +139,7 @@ vectorised! {
 vectorised! {
     /// Adds to `gradient`, `(g)` or `(positions, g)`, the cotangents of rows of `positions`, each times its weight (1 where
     /// there are none).
-    fn bias_gradient<'a, E>(
+    pub(super) fn bias_gradient<'a, E>(
         gy: &'a [E],
         ld: usize,
         shape: (usize, usize, usize),

@@ -1,6 +1,7 @@
 //! The kinds of steps, a file each with its rules, forward and backward together; and the passes, step by step.
 
 mod bias;
+pub(crate) mod columns;
 mod combine;
 pub(crate) mod compose;
 mod copy;
@@ -11,6 +12,7 @@ mod max_pool;
 mod mean_pool;
 mod pass;
 mod piecewise;
+pub(crate) mod pooled;
 mod smooth;
 mod transpose;
 
@@ -105,6 +107,7 @@ fn forward<E: Element>(step: &Step, pass: &mut Forward<'_, E>) {
         StepOp::MeanPool(windows) => mean_pool::forward(windows, step, pass),
         StepOp::Piecewise(pointwise) => piecewise::forward(pointwise, step, pass),
         StepOp::Smooth(pointwise) => smooth::forward(pointwise, step, pass),
+        StepOp::Pooled(pooled) => pooled::forward(pooled, step, pass),
         StepOp::Copy => copy::forward(step, false, pass),
         StepOp::Add => copy::forward(step, true, pass),
     }
@@ -114,11 +117,12 @@ fn backward<E: Element>(step: &Step, pass: &mut Backward<'_, E>) {
     let needed = pass.plan.buffers[step.input.buffer].needed;
     match &step.op {
         StepOp::Linear(linear) => linear::backward(linear, step, pass),
+        StepOp::Pooled(pooled) => pooled::backward(pooled, step, pass),
         _ if !needed => {}
         StepOp::MaxPool(pool) => max_pool::backward(pool, step, pass),
         StepOp::MeanPool(windows) => mean_pool::backward(windows, step, pass),
         StepOp::Piecewise(pointwise) => piecewise::backward(pointwise, step, pass),
-        StepOp::Smooth(pointwise) => smooth::backward(pointwise, step, pass),
+        StepOp::Smooth(_) => smooth::backward(step, pass),
         StepOp::Copy | StepOp::Add => copy::backward(step, pass),
     }
 }

@@ -6,86 +6,75 @@
 //! ```text
 //! forward   v = x + b,   y = f(v)
 //! tangent   t'_a = f'(v) t_a
-//! backward  g_t_a = f'(v) g_t'_a,   g_v = f'(v) g_y + f''(v) sum_a t_a g_t'_a
+//! backward  g_t_a = f'(v) g_t'_a,   g_v = f'(v) g_y + sum_a (f''(v) t_a) g_t'_a
 //! ```
 //!
-//! Values are taken block by block, and their slopes stay in the first-level cache for the tangents.
+//! The way back needs no more than `f'(v)` and `f''(v) t_a`. The forward pass, which has both at hand, leaves them in the
+//! place of x: backward there is nothing to compute but products. Values are taken block by block, and slopes and curvatures
+//! stay in the first-level cache for the tangents.
 
-use super::bias::{add_bias, n_values};
-use super::copy::put;
+use super::bias::{TILE, n_values, repeated};
 use super::function::{Form, Pass, run};
-use super::pass::{Backward, Forward, Gradients, Operands};
+use super::pass::{Backward, Forward, Operands};
 use crate::plan::{Pointwise, Step};
-use imnn_compute::Number;
+use imnn_compute::{Number, vectorised};
 use imnn_models::Activation;
 
 /// Values worked on at once.
-const BLOCK: usize = 256;
-/// Numbers in the longest vector register: blocks are worked on in multiples, so that no scalar remainder is left.
+const BLOCK: usize = TILE;
+/// Numbers in the longest vector register.
 const LANES: usize = 16;
 
-/// Writes the output of all rows, and adds the bias to the input.
+/// Writes the output of all rows, and what the backward pass needs over the input.
 pub(super) fn forward<E: Number>(pointwise: &Pointwise, step: &Step, pass: &mut Forward<'_, E>) {
     let (rows, bias) = (pass.rows, pass.bias(&pointwise.bias));
     let Operands { x, y, .. } = pass.operands(step);
     smooth(pointwise.activation, rows.n, rows.tangents, bias, x, y);
 }
 
-/// Writes or adds the gradient of the input; that of the output is lost.
-pub(super) fn backward<E: Number>(pointwise: &Pointwise, step: &Step, pass: &mut Backward<'_, E>) {
-    let (rows, x) = (pass.rows, pass.saved(step.input.buffer));
-    let Gradients { gy, gx, .. } = pass.gradients(step);
-    smooth_back(pointwise.activation, rows.n, rows.tangents, x, gy);
-    let size = gy.len();
-    put((gx, size), (gy, size), size, step.accumulate);
+/// Replaces the gradient of the output by that of the input.
+pub(super) fn backward<E: Number>(step: &Step, pass: &mut Backward<'_, E>) {
+    let (rows, x, range) = (pass.rows, pass.saved(step.input.buffer), pass.gradient_range(step.output.buffer));
+    smooth_back(rows.n, rows.tangents, x, &mut pass.arena[range]);
 }
 
-/// `v = x + bias` in place, `y = f(v)`, `t_a' = f'(v) t_a`.
+/// `y = f(v)`, `t_a' = f'(v) t_a` with `v = x + bias`, and in the place of `x` `f'(v)` and `f''(v) t_a`.
 ///
 /// # Shapes
 /// `x`, `y`: values `(n, F)`, then tangents `(n, p, F)`. `bias`: repeated over F, which its length divides; empty for none.
 pub(super) fn smooth<E: Number>(f: Activation, n: usize, p: usize, bias: &[E], x: &mut [E], y: &mut [E]) {
-    let n_values = n_values(n, p, x.len());
-    add_bias(bias, &mut x[..n_values]);
-    run(f, SmoothForward { n, p, x, y });
+    let bias = if bias.is_empty() { &[E::zero()] } else { bias };
+    run(f, Smooth { n, p, bias, x, y });
 }
 
-/// In place, from cotangents of the output those of the input.
-///
-/// # Shapes
-/// `x`: values `(n, F)` with the bias, then tangents `(n, p, F)`, as [`smooth`] leaves them. `cotangents`: alike.
-pub(super) fn smooth_back<E: Number>(f: Activation, n: usize, p: usize, x: &[E], cotangents: &mut [E]) {
-    run(f, SmoothBackward { n, p, x, cotangents });
-}
-
-/// [`smooth`] after the bias.
-struct SmoothForward<'a, E> {
+/// [`smooth`].
+struct Smooth<'a, E> {
     n: usize,
     p: usize,
-    x: &'a [E],
+    bias: &'a [E],
+    x: &'a mut [E],
     y: &'a mut [E],
 }
 
-impl<E: Number> Pass for SmoothForward<'_, E> {
+impl<E: Number> Pass for Smooth<'_, E> {
     #[inline(always)]
     fn run<F: Form>(self) {
-        let SmoothForward { n, p, x, y } = self;
+        let Smooth { n, p, bias, x, y } = self;
         let n_values = n_values(n, p, x.len());
-        let ((values, tangents), (y_values, y_tangents)) = (x.split_at(n_values), y.split_at_mut(n_values));
-        let (mut v, mut slopes) = ([E::zero(); BLOCK], [E::zero(); BLOCK]);
-        for block in Blocks::new(n, n_values) {
+        let ((values, tangents), (y_values, y_tangents)) = (x.split_at_mut(n_values), y.split_at_mut(n_values));
+        let blocks = Blocks::new(n, n_values, bias.len());
+        let (mut tile, mut curvatures) = ([E::zero(); TILE], [E::zero(); BLOCK]);
+        let bias = repeated(bias, &mut tile);
+        for block in blocks {
             let range = block.values();
-            v[..block.len()].copy_from_slice(&values[range.clone()]);
-            let filled = block.len().next_multiple_of(LANES);
-            for (v, slope) in v[..filled].iter_mut().zip(&mut slopes[..filled]) {
-                [*v, *slope, _] = F::derivatives(*v);
-            }
-            y_values[range].copy_from_slice(&v[..block.len()]);
-            for (row, slopes) in slopes[..block.len()].chunks_exact(block.columns).enumerate() {
+            let (x, y, curvatures) = (&mut values[range.clone()], &mut y_values[range], &mut curvatures[..block.len()]);
+            derivatives::<E, F>(&bias[block.first_column % blocks.period..][..block.len()], x, y, curvatures);
+            for (row, (slopes, curvatures)) in block.rows(x).zip(block.rows(curvatures)).enumerate() {
                 for a in 0..p {
                     let range = block.tangents(row, a, p);
-                    for ((y, t), slope) in y_tangents[range.clone()].iter_mut().zip(&tangents[range]).zip(slopes) {
-                        *y = *slope * *t;
+                    let tangents = y_tangents[range.clone()].iter_mut().zip(&mut tangents[range]);
+                    for (((y, t), slope), curvature) in tangents.zip(slopes).zip(curvatures) {
+                        (*y, *t) = (*slope * *t, *curvature * *t);
                     }
                 }
             }
@@ -93,42 +82,73 @@ impl<E: Number> Pass for SmoothForward<'_, E> {
     }
 }
 
-/// [`smooth_back`].
-struct SmoothBackward<'a, E> {
-    n: usize,
-    p: usize,
-    x: &'a [E],
-    cotangents: &'a mut [E],
+/// `y = f(x + bias)` for a bias that is repeated, slopes in the place of `x`, and curvatures.
+pub(super) fn derive<E: Number>(f: Activation, bias: &[E], x: &mut [E], y: &mut [E], curvatures: &mut [E]) {
+    run(f, Derive { bias, x, y, curvatures });
 }
 
-impl<E: Number> Pass for SmoothBackward<'_, E> {
+/// [`derive`].
+struct Derive<'a, E> {
+    bias: &'a [E],
+    x: &'a mut [E],
+    y: &'a mut [E],
+    curvatures: &'a mut [E],
+}
+
+impl<E: Number> Pass for Derive<'_, E> {
     #[inline(always)]
     fn run<F: Form>(self) {
-        let SmoothBackward { n, p, x, cotangents } = self;
+        let mut tile = [E::zero(); TILE];
+        let bias = repeated(self.bias, &mut tile);
+        let numbers = self.x.chunks_mut(bias.len()).zip(self.y.chunks_mut(bias.len()));
+        for ((x, y), curvatures) in numbers.zip(self.curvatures.chunks_mut(bias.len())) {
+            derivatives::<E, F>(&bias[..x.len()], x, y, curvatures);
+        }
+    }
+}
+
+/// The same for as many numbers as there are biases.
+#[inline(always)]
+fn derivatives<E: Number, F: Form>(bias: &[E], x: &mut [E], y: &mut [E], curvatures: &mut [E]) {
+    let whole = x.len() / LANES * LANES;
+    each::<E, F>(&bias[..whole], &mut x[..whole], &mut y[..whole], &mut curvatures[..whole]);
+    // The rest with as many others, so that all loops are of vectors.
+    let (rest, [mut b, mut u, mut v, mut w]) = (x.len() - whole, [[E::zero(); LANES]; 4]);
+    if rest > 0 {
+        b[..rest].copy_from_slice(&bias[whole..]);
+        u[..rest].copy_from_slice(&x[whole..]);
+        each::<E, F>(&b, &mut u, &mut v, &mut w);
+        x[whole..].copy_from_slice(&u[..rest]);
+        y[whole..].copy_from_slice(&v[..rest]);
+        curvatures[whole..].copy_from_slice(&w[..rest]);
+    }
+}
+
+#[inline(always)]
+fn each<E: Number, F: Form>(bias: &[E], x: &mut [E], y: &mut [E], curvatures: &mut [E]) {
+    for (((x, y), curvature), b) in x.iter_mut().zip(y).zip(curvatures).zip(bias) {
+        [*y, *x, *curvature] = F::derivatives(*x + *b);
+    }
+}
+
+vectorised! {
+    /// In place, from cotangents of the output those of the input.
+    ///
+    /// # Shapes
+    /// `x`: as [`smooth`] leaves it. `cotangents`: alike.
+    pub(super) fn smooth_back<'a, E>(n: usize, p: usize, x: &'a [E], cotangents: &'a mut [E]) {
         let n_values = n_values(n, p, x.len());
-        let ((values, tangents), (g_values, g_tangents)) = (x.split_at(n_values), cotangents.split_at_mut(n_values));
-        let (mut slopes, mut curvatures) = ([E::zero(); BLOCK], [E::zero(); BLOCK]);
-        for block in Blocks::new(n, n_values) {
-            let range = block.values();
-            slopes[..block.len()].copy_from_slice(&values[range.clone()]);
-            let filled = block.len().next_multiple_of(LANES);
-            for (slope, curvature) in slopes[..filled].iter_mut().zip(&mut curvatures[..filled]) {
-                [_, *slope, *curvature] = F::derivatives(*slope);
-            }
-            for (g, slope) in g_values[range.clone()].iter_mut().zip(&slopes) {
-                *g = *slope * *g;
-            }
-            let rows = slopes[..block.len()].chunks_exact(block.columns).zip(curvatures.chunks_exact(block.columns));
-            for (row, ((slopes, curvatures), g_values)) in
-                rows.zip(g_values[range].chunks_exact_mut(block.columns)).enumerate()
-            {
+        let ((slopes, bends), (g_values, g_tangents)) = (x.split_at(n_values), cotangents.split_at_mut(n_values));
+        for block in Blocks::new(n, n_values, 1) {
+            let (slopes, g_values) = (&slopes[block.values()], &mut g_values[block.values()]);
+            g_values.iter_mut().zip(slopes).for_each(|(g, slope)| *g = *slope * *g);
+            let rows = block.rows(slopes).zip(g_values.chunks_exact_mut(block.columns));
+            for (row, (slopes, g_values)) in rows.enumerate() {
                 for a in 0..p {
                     let range = block.tangents(row, a, p);
-                    let tangents = g_tangents[range.clone()].iter_mut().zip(&tangents[range]);
-                    for ((((g, t), g_value), slope), curvature) in
-                        tangents.zip(&mut *g_values).zip(slopes).zip(curvatures)
-                    {
-                        *g_value += *curvature * (*t * *g);
+                    let tangents = g_tangents[range.clone()].iter_mut().zip(&bends[range]);
+                    for (((g, bend), g_value), slope) in tangents.zip(&mut *g_values).zip(slopes) {
+                        *g_value += *bend * *g;
                         *g = *slope * *g;
                     }
                 }
@@ -159,6 +179,11 @@ impl Block {
         start..start + self.len()
     }
 
+    /// Its rows of numbers that lie as its values do.
+    fn rows<'a, E>(&self, numbers: &'a [E]) -> std::slice::ChunksExact<'a, E> {
+        numbers.chunks_exact(self.columns)
+    }
+
     /// Where tangent `a` of `p` of one of its rows is in `(n, p, F)`.
     fn tangents(&self, row: usize, a: usize, p: usize) -> std::ops::Range<usize> {
         let start = ((self.first_row + row) * p + a) * self.width + self.first_column;
@@ -166,18 +191,23 @@ impl Block {
     }
 }
 
-/// The blocks of `n` rows.
+/// The blocks of `n` rows, none of which goes on where what is repeated in a row begins anew.
+#[derive(Clone, Copy)]
 struct Blocks {
     n: usize,
     next: Block,
+    /// Columns that are repeated.
+    period: usize,
 }
 
 impl Blocks {
-    fn new(n: usize, n_values: usize) -> Self {
+    fn new(n: usize, n_values: usize, period: usize) -> Self {
         let width = n_values / n.max(1);
         let n = if width == 0 { 0 } else { n };
-        let (rows, columns) = (BLOCK / width.clamp(1, BLOCK), width.min(BLOCK));
-        Blocks { n, next: Block { first_row: 0, first_column: 0, rows, columns, width } }
+        // Of a short period a block has several.
+        let most = if period < BLOCK { BLOCK / period * period } else { BLOCK };
+        let (rows, columns) = (BLOCK / width.clamp(1, BLOCK), width.min(most));
+        Blocks { n, next: Block { first_row: 0, first_column: 0, rows, columns, width }, period }
     }
 }
 
@@ -191,7 +221,10 @@ impl Iterator for Blocks {
             return None;
         }
         let rows = next.rows.min(self.n - next.first_row);
-        let columns = next.columns.min(next.width - next.first_column);
+        let mut columns = next.columns.min(next.width - next.first_column);
+        if self.period > BLOCK {
+            columns = columns.min(self.period - next.first_column % self.period);
+        }
         let block = Block { rows, columns, ..*next };
         next.first_column += columns;
         if next.first_column == next.width {
@@ -222,24 +255,26 @@ mod tests {
     #[test]
     fn without_vector_instructions_the_definition_gives_the_same() {
         let (n, p, width) = (3, 2, 40);
-        let x: Vec<f64> = (0..n * (1 + p) * width).map(|i| f64::from(i as u32 % 97) / 20.0 - 0.9).collect();
+        let numbers: Vec<f64> = (0..n * (1 + p) * width).map(|i| f64::from(i as u32 % 97) / 20.0 - 0.9).collect();
         for f in Activation::ALL.into_iter().filter(|f| !f.is_piecewise_linear()) {
-            let [mut y, mut y_defined] = [x.clone(), x.clone()];
-            run(f, SmoothForward { n, p, x: &x, y: &mut y });
-            f.visit(Defined(SmoothForward { n, p, x: &x, y: &mut y_defined }));
+            let [mut x, mut x_defined, mut y, mut y_defined] = [(); 4].map(|()| numbers.clone());
+            run(f, Smooth { n, p, bias: &[0.5], x: &mut x, y: &mut y });
+            f.visit(Defined(Smooth { n, p, bias: &[0.5], x: &mut x_defined, y: &mut y_defined }));
             approx::assert_relative_eq!(&y[..], &y_defined[..], max_relative = 1e-14);
-            run(f, SmoothBackward { n, p, x: &x, cotangents: &mut y });
-            f.visit(Defined(SmoothBackward { n, p, x: &x, cotangents: &mut y_defined }));
-            approx::assert_relative_eq!(&y[..], &y_defined[..], max_relative = 1e-12, epsilon = 1e-13);
+            approx::assert_relative_eq!(&x[..], &x_defined[..], max_relative = 1e-12, epsilon = 1e-13);
         }
     }
 
     #[test]
     fn blocks_cover_all_values_once() {
-        for (n, width) in [(0, 5), (3, 0), (7, 1), (5, 100), (2, 256), (3, 257), (2, 1000)] {
+        for (n, width, period) in
+            [(0, 5, 1), (3, 0, 1), (7, 1, 1), (5, 100, 50), (2, 256, 256), (3, 257, 257), (2, 1000, 500), (2, 900, 9)]
+        {
             let mut end = 0;
-            for block in Blocks::new(n, n * width) {
+            for block in Blocks::new(n, n * width, period) {
                 assert_eq!(block.values().start, end);
+                let first = block.first_column % period;
+                assert!(if period > BLOCK { first + block.columns <= period } else { first == 0 });
                 assert!((1..=BLOCK).contains(&block.len()) && (block.rows == 1 || block.columns == width));
                 end = block.values().end;
             }

@@ -41,19 +41,23 @@ impl Function for Gelu {
         [v * s, s + v * slope * d, slope * (two * d + v * (dd + d * d * (one - two * s)))]
     }
 
+    /// With `w` the argument cut at the ends:
+    ///
+    /// ```text
+    /// u = w (a + b w^2),   u' = a + 3 b w^2,   2 u' + w u'' = 2 a + 12 b w^2
+    /// ```
     #[inline(always)]
     fn vector<L: Number>(v: L) -> [L; 3] {
-        let (one, two, end) = (L::one(), L::of(2.0), L::of(END));
-        let (scale, cubic) = (L::of(SCALE), L::of(Gelu::CUBIC));
+        let end = L::of(END);
+        let [a, b] = [1.0, Gelu::CUBIC].map(|c| L::of(SCALE * c));
         // S is 0 or 1 and S' is 0 beyond the ends, where powers of v would overflow.
         let above = if v < -end { -end } else { v };
         let w = if above > end { end } else { above };
-        let square = cubic * w * w;
-        let u1 = scale * L::of(3.0).mul_add(square, one);
-        let u2 = scale * L::of(6.0) * cubic * w;
-        let Logistic { value, slope, rest, .. } = Logistic::new(scale * w * (one + square));
-        let curvature = slope * two.mul_add(u1, w * (u1 * u1).mul_add(rest, u2));
-        [above * value, (w * slope).mul_add(u1, value), curvature]
+        let square = w * w;
+        let u1 = square.mul_add(L::of(3.0) * b, a);
+        let Logistic { value, slope, rest } = Logistic::new(w * square.mul_add(b, a));
+        let outer = square.mul_add(L::of(12.0) * b, L::of(2.0) * a);
+        [above * value, (w * slope).mul_add(u1, value), slope * (w * u1 * u1).mul_add(rest, outer)]
     }
 
     fn cuda() -> CudaCase {

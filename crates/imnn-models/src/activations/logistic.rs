@@ -1,7 +1,7 @@
 //! The logistic function, which several activations share.
 
 use imnn_compute::Number;
-use imnn_compute::elementary::exp_and_exp_m1;
+use imnn_compute::elementary::exp_negative;
 use imnn_sim::Real;
 
 /// `1 / (1 + exp(-v))` without overflow: the exponential of a negative number only.
@@ -31,26 +31,25 @@ INLINE REAL sigmoid_slope(REAL v) {
 
 /// The sigmoid and what its relatives need of it.
 pub(super) struct Logistic<L> {
-    /// `exp(-|v|)`.
-    pub(super) e: L,
     pub(super) value: L,
     pub(super) slope: L,
-    /// `1 - 2 value`, without cancellation near `v = 0`.
+    /// `1 - 2 value`.
     pub(super) rest: L,
 }
 
 impl<L: Number> Logistic<L> {
     #[inline(always)]
     pub(super) fn new(v: L) -> Self {
-        let (zero, one) = (L::zero(), L::one());
-        let [e, minus] = exp_and_exp_m1(-v.abs());
-        let r = one / (one + e);
-        let small = e * r;
-        let rest = minus * r;
-        if v < zero {
-            Logistic { e, value: small, slope: small * r, rest: -rest }
-        } else {
-            Logistic { e, value: r, slope: small * r, rest }
-        }
+        let e = exp_negative(-v.abs());
+        Logistic::from_parts(v, e, L::one() / (L::one() + e))
+    }
+
+    /// From `e = exp(-|v|)` and `1/(1 + e)`.
+    #[inline(always)]
+    pub(super) fn from_parts(v: L, e: L, inverse: L) -> Self {
+        let small = e * inverse;
+        let rest = (L::one() - e) * inverse;
+        let (value, rest) = if v < L::zero() { (small, rest) } else { (inverse, -rest) };
+        Logistic { value, slope: small * inverse, rest }
     }
 }

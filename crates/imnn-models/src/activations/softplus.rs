@@ -3,7 +3,7 @@
 use super::function::{CudaCase, Function};
 use super::logistic::{self, Logistic};
 use imnn_compute::Number;
-use imnn_compute::elementary::ln_1p_finite;
+use imnn_compute::elementary::{exp_negative, ln_1p_and_inverse};
 use imnn_sim::Real;
 
 /// `ln(1 + exp v)`.
@@ -25,9 +25,11 @@ impl Function for Softplus {
 
     #[inline(always)]
     fn vector<L: Number>(v: L) -> [L; 3] {
-        let Logistic { e, value, slope, .. } = Logistic::new(v);
+        let e = exp_negative(-v.abs());
+        let [ln, inverse] = ln_1p_and_inverse(e);
+        let Logistic { value, slope, .. } = Logistic::from_parts(v, e, inverse);
         let positive = if v > L::zero() { v } else { L::zero() };
-        [positive + ln_1p_finite(e), value, slope]
+        [positive + ln, value, slope]
     }
 
     fn cuda() -> CudaCase {

@@ -41,17 +41,16 @@ KERNEL smooth_forward(unsigned n_values, unsigned f, unsigned p, unsigned width,
         y[at] = d.slope * (REAL)x[at];
 }
 
-// g_t = f' g_t', g_v = f' g_y + f'' sum_a t_a g_t'_a; put or added to gx. A thread for each value.
-KERNEL smooth_backward(unsigned n_values, unsigned f, unsigned p, unsigned width, IN(REAL) x, IN(REAL) gy, OUT(REAL) gx,
-                       unsigned add) {
+// In place: g_v = f' g_y + f'' sum_a t_a g_t'_a, g_t = f' g_t'. A thread for each value.
+KERNEL smooth_backward(unsigned n_values, unsigned f, unsigned p, unsigned width, IN(REAL) x, OUT(REAL) g) {
     THREAD(i, n_values);
     Derivatives d = smooth(f, x[i]);
     REAL sum = 0;
     unsigned at = n_values + i / width * p * width + i % width;
     for (unsigned a = 0; a < p; a++, at += width) {
-        REAL g = gy[at];
-        sum += x[at] * g;
-        put(gx, at, d.slope * g, add);
+        REAL tangent = g[at];
+        sum += x[at] * tangent;
+        g[at] = d.slope * tangent;
     }
-    put(gx, i, d.slope * gy[i] + d.curvature * sum, add);
+    g[i] = d.slope * (REAL)g[i] + d.curvature * sum;
 }
