@@ -120,12 +120,15 @@ impl<E: Element> Imnn<E> {
         let settings = settings.checked()?;
         let before = self.session.usage();
         let stopped = |source: FitError| FitError::Stopped { iteration: 0, source: source.into() };
+        let drawn = self.state.parameters.clone();
         let last_layer = if self.history().is_empty() {
             Some(self.begin(settings.read_out, settings.whiten).map_err(stopped)?)
         } else {
             None
         };
-        let trained = self.train(&settings, observer)?;
+        // Where training from the read-out loses information, it begins again without.
+        let again = matches!(last_layer, Some(LastLayer::ReadOut { .. })).then_some(drawn);
+        let trained = self.train(&settings, again, observer)?;
         let Trained { iterations, stop, held_out, read_out_gain } = trained;
         let weights = if settings.best && self.state.best.is_some() { Weights::Best } else { Weights::Final };
         let on = if self.parts.validation.is_some() { On::Validation } else { On::Training };

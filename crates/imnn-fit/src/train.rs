@@ -7,7 +7,7 @@ use crate::iterations::{Stop, Until, Watched};
 use crate::observer::Observer;
 use crate::settings::CheckedSettings;
 use crate::state::Counters;
-use imnn_models::{Adam, Element, Optimiser, Schedule};
+use imnn_models::{Adam, Element, Optimiser, Parameters, Schedule};
 
 /// The largest learning rate of a round.
 const RATE: f64 = 3e-3;
@@ -45,7 +45,12 @@ fn adam(iterations: usize) -> Result<Adam> {
 
 impl<E: Element> Imnn<E> {
     /// Trains, and tries the read-out of the best weights.
-    pub(crate) fn train(&mut self, settings: &CheckedSettings, observer: &mut dyn Observer) -> Result<Trained> {
+    pub(crate) fn train(
+        &mut self,
+        settings: &CheckedSettings,
+        drawn: Option<Parameters<E>>,
+        observer: &mut dyn Observer,
+    ) -> Result<Trained> {
         self.state.counters = Counters::default();
         let (stop, held_out) = match self.parts.optimiser.take() {
             Some(optimiser) => {
@@ -53,7 +58,7 @@ impl<E: Element> Imnn<E> {
                 self.parts.optimiser = Some(optimiser);
                 (stop?, None)
             }
-            None => self.in_rounds(settings, observer)?,
+            None => self.in_rounds(settings, drawn, observer)?,
         };
         let Counters { before, done, .. } = self.state.counters;
         let iterations = before + done;
@@ -74,10 +79,12 @@ impl<E: Element> Imnn<E> {
     }
 
     /// Trains in rounds until one gains less than the tolerance, or iterations run out. The weights are then the best of
-    /// those at the ends of rounds, and of the start.
+    /// those at the ends of rounds, and of the start. If the first round loses information, because the weights that the read-out
+    /// began with cancel too far to be trained, the next one begins with the weights as they were drawn, whitened.
     fn in_rounds(
         &mut self,
         settings: &CheckedSettings,
+        mut drawn: Option<Parameters<E>>,
         observer: &mut dyn Observer,
     ) -> Result<(Stop, Option<HeldOut>)> {
         let mut best = self.held_out()?;
@@ -101,15 +108,19 @@ impl<E: Element> Imnn<E> {
                 return Ok((stop, None));
             };
             let gain = self.remember_round(Some(&now), Some(then))?;
+            let drawn = drawn.take().filter(|_| gain < -settings.tolerance);
+            let begins_again = drawn.is_some();
             if gain > 0.0 {
                 best = Some(now);
             } else {
-                self.state.parameters = start;
+                self.state.parameters = drawn.unwrap_or(start);
             }
             if stop == Stop::Observer {
                 return Ok((stop, best));
             }
-            if gain < settings.tolerance {
+            if begins_again {
+                self.whiten()?;
+            } else if gain < settings.tolerance {
                 return Ok((Stop::Tolerance, best));
             }
             length *= 2;
