@@ -1,8 +1,8 @@
 //! The folder of a run, which appears whole or not at all.
 
 use crate::error::{FitError, Result, refuse};
-use imnn_io::Partial;
-use std::fs;
+use imnn_io::folder::names_if_there;
+use imnn_io::{FileError, Partial};
 use std::path::{Path, PathBuf};
 
 /// The files of a run. A folder with anything else in it is not replaced.
@@ -20,6 +20,11 @@ const OF_A_RUN: [&str; 11] = [
     "plot.png",
 ];
 
+/// What is in a folder, if there is one: one that cannot be listed is not taken for empty.
+fn names(folder: &Path) -> Result<Vec<String>> {
+    Ok(names_if_there(folder).map_err(FileError::of("read the folder", folder))?)
+}
+
 /// A folder being written: its files go to a hidden folder beside it, which takes its place at the end.
 ///
 /// Made before training begins, it finds out at once whether there will be a place for the results. If it is dropped
@@ -34,9 +39,9 @@ impl RunFolder {
     /// [`FitError::Occupied`] if there is anything in the folder; if it is a file, or its parent cannot be written to.
     pub fn create(target: impl Into<PathBuf>) -> Result<Self> {
         let target = target.into();
-        match fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_some()) {
-            true => Err(FitError::Occupied { path: target }),
-            false => RunFolder::prepare(target, false),
+        match names(&target)?.is_empty() {
+            true => RunFolder::prepare(target, false),
+            false => Err(FitError::Occupied { path: target }),
         }
     }
 
@@ -47,9 +52,7 @@ impl RunFolder {
     /// written to.
     pub fn replacing(target: impl Into<PathBuf>) -> Result<Self> {
         let target = target.into();
-        let entries = fs::read_dir(&target).into_iter().flatten().flatten();
-        let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        match names.find(|name| !OF_A_RUN.contains(&name.as_str())) {
+        match names(&target)?.into_iter().find(|name| !OF_A_RUN.contains(&name.as_str())) {
             Some(entry) => Err(FitError::Foreign { path: target, entry }),
             None => RunFolder::prepare(target, true),
         }
