@@ -35,7 +35,7 @@ struct Command {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 12] = [
+const COMMANDS: [Command; 13] = [
     Command { name: "demo", arguments: "", run: demo::run, what: "\
 install what is missing, train on mean and variance, print a table, draw a plot" },
     Command { name: "test", arguments: "[ARGUMENTS]", run: test::run, what: "\
@@ -63,6 +63,9 @@ files to and from tensorflow, imnn, h5py and numpy, which are installed into tar
     Command { name: "bench", arguments: "[ARGUMENTS]", run: bench::run, what: "\
 times of training iterations; --peers, --torch, --original PYTHON beside other programs;
 `cargo run --release -p imnn-benches -- --help` lists all arguments" },
+    Command { name: "information", arguments: "[ARGUMENTS]", run: bench::information, what: "\
+the share of the exact information that the defaults find on fresh simulations; --recipes how soon,
+beside the recipe of the Python package (--original PYTHON: and the package itself)" },
 ];
 
 fn main() -> ExitCode {

@@ -28,9 +28,9 @@ pub(crate) struct Share {
 impl Share {
     /// On `n` fresh simulations.
     pub(crate) fn measure(problem: &Problem, compressor: &Compressor<f32>, n: usize) -> Result<Self, Failure> {
-        let exact = (problem.exact)();
+        let exact = (problem.exact)()?;
         let per_part = n.div_ceil(PARTS);
-        let source = problem.source(per_part, per_part)?;
+        let source = problem.simulations(per_part)?;
         let mut parts = Vec::new();
         for part in 0..PARTS as u64 {
             let key = Key::new(FRESH).fold_in(part);

@@ -59,7 +59,7 @@ pub use set::ArraySet;
 pub use source::{Derivatives, Microbatch, Source, check_rows};
 pub use sources::arrays::Arrays;
 pub use sources::identity::Identity;
-pub use sources::on_the_fly::OnTheFly;
+pub use sources::on_the_fly::{OnTheFly, suggested_counts};
 pub use sources::simulate::{simulate_exact, simulate_numerical};
 pub use sources::streamed::{Prefetch, Streamed, Streaming};
 pub use spec::{DatasetSpec, FilesKind, Labels};

@@ -9,6 +9,7 @@ use crate::iterations::device::OnDevice;
 use crate::iterations::host::{Buffers, OnHost, measure};
 use crate::iterations::{self, Stop, Until};
 use crate::last_layer::LastLayer;
+use crate::moments::Simulations;
 use crate::observer::{Observer, Silent};
 use crate::settings::FitSettings;
 use crate::state::TrainingState;
@@ -151,7 +152,13 @@ impl<E: Element> Imnn<E> {
                 return Err(FitError::Missing { what: "a validation set", method: "validation" });
             }
         };
-        let statistics = measure(self.session.as_mut(), &parameters, source.as_ref(), key)?;
+        let session = self.session.as_mut();
+        let statistics = if source.simulates_anew() {
+            let n_summaries = self.parts.model.n_summaries();
+            Simulations::to_compare(source.as_ref(), key).statistics(session, parameters.values(), n_summaries)?
+        } else {
+            measure(session, &parameters, source.as_ref(), key)?
+        };
         Ok(&self.measured.insert(Measured { parameters, statistics }).statistics)
     }
 

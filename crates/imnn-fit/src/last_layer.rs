@@ -2,10 +2,12 @@
 
 use crate::error::Result;
 use crate::held_out::{Estimate, HeldOut, PARTS};
-use crate::imnn::Imnn;
+use crate::imnn::{Imnn, Parts};
 use crate::iterations::host::measure;
 use crate::moments::Simulations;
-use imnn_models::{Element, Features, Parameters};
+use imnn_data::Source;
+use imnn_device::Device;
+use imnn_models::{Element, Features, Model, Parameters};
 use imnn_sim::Key;
 use imnn_stats::{FeatureMoments, ReadOut};
 use ndarray::ArrayView2;
@@ -33,12 +35,9 @@ pub enum LastLayer {
     AsGiven,
 }
 
-/// Simulations for each feature that the read-out takes from a source that has any number: its loss to their finite number is
-/// about one part in so many for each parameter.
-const PER_FEATURE: usize = 80;
-
-/// Simulations, in those of an iteration, on which weights are compared.
-const COMPARED_ON: usize = 20;
+/// Simulations for each feature that the read-out takes from a source that has any number: without a ridge it would lose about
+/// one part in so many of det F for each parameter to their finite number.
+const PER_FEATURE: usize = 200;
 
 /// The largest error of a summary of variance 1 that the rounding of features may make.
 const LARGEST_ROUNDING: f64 = 0.03;
@@ -60,20 +59,10 @@ impl<E: Element> Imnn<E> {
         Ok(if whiten && self.whiten()? { LastLayer::Whitened { instead } } else { LastLayer::AsGiven })
     }
 
-    /// The read-out of the present features, with the number of simulations that it was made from; or why there is none that
-    /// is better than the present last layer.
-    fn read_out(&mut self, key: Key) -> Result<Result<(ReadOut, usize), String>> {
-        let Imnn { parts, state, .. } = self;
-        let Some(features) = parts.model.features() else {
-            return Ok(Err("the network does not end in a linear layer".into()));
-        };
-        let mut session = parts.device.load(features.model())?;
-        let n_features = features.model().n_summaries();
-        let simulations = Simulations::about(PER_FEATURE * n_features, parts.training.as_ref(), key);
-        let moments = simulations.moments(session.as_mut(), state.parameters.values(), n_features, 2)?;
-        let Ok(halves) = <[FeatureMoments; 2]>::try_from(moments) else { return Ok(Err("there are no halves".into())) };
-        let n_s = halves.iter().map(FeatureMoments::n_s).sum();
-        Ok(solve(&features, &state.parameters, &halves).map(|found| (found, n_s)))
+    /// The read-out of the present weights.
+    fn read_out(&self, key: Key) -> Result<Result<(ReadOut, usize), String>> {
+        let Parts { model, device, training, .. } = &self.parts;
+        read_out_of(model, &self.state.parameters, device.as_ref(), training.as_ref(), key)
     }
 
     fn set_last_layer(&mut self, found: &ReadOut) -> Result<()> {
@@ -101,9 +90,7 @@ impl<E: Element> Imnn<E> {
         let training = parts.training.as_ref();
         let simulations = match &parts.validation {
             Some(validation) => Simulations::once(validation.as_ref(), state.keys.validation),
-            None if training.simulates_anew() => {
-                Simulations::about(COMPARED_ON * training.n_s(), training, state.keys.held_out)
-            }
+            None if training.simulates_anew() => Simulations::to_compare(training, state.keys.held_out),
             None => return Ok(None),
         };
         let n_parts = PARTS.min(simulations.source.n_d());
@@ -166,6 +153,27 @@ impl<E: Element> Imnn<E> {
         let a: Vec<f64> = statistics.whitening()?.iter().copied().collect();
         Ok(parts.model.whiten_last_linear(&mut state.parameters, &statistics.mu.to_vec(), &a)?)
     }
+}
+
+/// The read-out of the features that these weights give, with the number of simulations that it was made from; or why there is none
+/// that is better than the last layer.
+pub(crate) fn read_out_of<E: Element>(
+    model: &Model,
+    parameters: &Parameters<E>,
+    device: &dyn Device<E>,
+    source: &dyn Source<E>,
+    key: Key,
+) -> Result<Result<(ReadOut, usize), String>> {
+    let Some(features) = model.features() else {
+        return Ok(Err("the network does not end in a linear layer".into()));
+    };
+    let mut session = device.load(features.model())?;
+    let n_features = features.model().n_summaries();
+    let simulations = Simulations::about(PER_FEATURE * n_features, source, key);
+    let moments = simulations.moments(session.as_mut(), parameters.values(), n_features, 2)?;
+    let Ok(halves) = <[FeatureMoments; 2]>::try_from(moments) else { return Ok(Err("there are no halves".into())) };
+    let n_s = halves.iter().map(FeatureMoments::n_s).sum();
+    Ok(solve(&features, parameters, &halves).map(|found| (found, n_s)))
 }
 
 /// The read-out, if it is better than the present last layer and can be computed with in the precision of the weights.

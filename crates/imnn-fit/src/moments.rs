@@ -5,11 +5,14 @@ use imnn_data::{Source, Subset};
 use imnn_device::{Session, Task};
 use imnn_models::Element;
 use imnn_sim::Key;
-use imnn_stats::FeatureMoments;
+use imnn_stats::{FeatureMoments, Statistics};
 use std::ops::Range;
 
 /// Numbers of one forward pass at most: 32 MiB of what is added up.
 const NUMBERS: usize = 1 << 22;
+
+/// Iterations whose number of new simulations weights are compared and measured on.
+const COMPARED_ON: usize = 20;
 
 /// The simulations of a source with these keys; with each, a source of files gives the same simulations, perhaps seen another
 /// way.
@@ -30,6 +33,25 @@ impl<'a, E: Element> Simulations<'a, E> {
         let changes = !matches!(source.identity(), imnn_data::Identity::Constant(_));
         let passes = if changes { n.div_ceil(source.n_s()).max(1) } else { 1 };
         Simulations { source, keys: key.fold_in_each(0..passes as u64).collect() }
+    }
+
+    /// So many new simulations of a simulator that weights can be compared and their statistics measured on them.
+    pub(crate) fn to_compare(simulator: &'a dyn Source<E>, key: Key) -> Self {
+        Simulations::about(COMPARED_ON * simulator.n_s(), simulator, key)
+    }
+
+    /// The statistics of the summaries that the network of `session`, with these weights, makes of them.
+    ///
+    /// # Errors
+    /// As [`Simulations::moments`], and if the statistics are singular.
+    pub(crate) fn statistics(
+        &self,
+        session: &mut dyn Session<E>,
+        weights: &[E],
+        n_summaries: usize,
+    ) -> Result<Statistics> {
+        let all = self.moments(session, weights, n_summaries, 1)?.pop().unwrap_or(FeatureMoments::new(0, 0));
+        Ok(Statistics::from_moments(all.mean().view(), all.covariance().view(), all.dmu().view())?)
     }
 
     /// The moments of what the network of `session`, with these weights, makes of them, in `n_parts` parts of the rows: what is

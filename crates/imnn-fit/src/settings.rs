@@ -38,10 +38,11 @@ pub struct FitSettings {
     /// summaries of the first batch have mean 0 and covariance I. Default true.
     pub whiten: bool,
     /// Without an optimiser of one's own: iterations of the first round; each round is twice as long as the one before.
-    /// Default 250.
-    pub round: usize,
+    /// Default 500, of fields 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub round: Option<usize>,
     /// Without an optimiser of one's own: training ends after a round that gains less than this in ln det F on held-out
-    /// simulations. Default 0.01: one per cent of det F.
+    /// simulations, or no more than the error of what it gains. Default 0.005: half a per cent of det F.
     pub tolerance: f64,
     /// How many of a source's simulations each iteration takes, other ones each time. By default all; without an optimiser of
     /// one's own, of files at most 1000, or 200 of fields.
@@ -70,8 +71,8 @@ impl Default for FitSettings {
             read_out: true,
             read_out_every: None,
             whiten: true,
-            round: 250,
-            tolerance: 0.01,
+            round: None,
+            tolerance: 0.005,
             minibatch: None,
             max_iterations: 100_000,
             patience: 100,
@@ -112,7 +113,7 @@ impl FitSettings {
             |setting, value: String, range: &str| Err(FitError::Setting { setting, value, range: range.into() });
         let at_least_one = [
             ("patience", Some(self.patience)),
-            ("round", Some(self.round)),
+            ("round", self.round),
             ("smoothing", Some(self.smoothing)),
             ("minibatch", self.minibatch),
             ("read_out_every", self.read_out_every),

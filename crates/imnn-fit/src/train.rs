@@ -9,8 +9,29 @@ use crate::settings::CheckedSettings;
 use crate::state::Counters;
 use imnn_models::{Adam, Element, Optimiser, Parameters, Schedule};
 
-/// The largest learning rate of a round.
-const RATE: f64 = 3e-3;
+/// How a round goes with data of some shape.
+struct Pace {
+    /// Iterations of the first round.
+    round: usize,
+    /// The largest learning rate.
+    rate: f64,
+    /// Simulations of files in an iteration, at most.
+    minibatch: usize,
+}
+
+impl Pace {
+    /// A field is as many vectors, with weights that see all of them.
+    fn of(input_shape: &[usize]) -> Self {
+        match input_shape {
+            [] | [_] => Pace { round: 500, rate: 3e-3, minibatch: 1000 },
+            _ => Pace { round: 100, rate: 1e-3, minibatch: 200 },
+        }
+    }
+}
+
+/// Where the first round loses more than this in ln det F, the weights that the read-out began with cancel too far to be
+/// trained.
+const LOST: f64 = 0.1;
 
 /// Without a penalty the last layer is whitened after so many iterations.
 const WHITEN_EVERY: usize = 50;
@@ -37,10 +58,15 @@ pub(crate) struct Trained {
 
 /// Adam whose rate rises over the first tenth of a round, in which the weights of the last layer find their balance, and
 /// falls to 0 as half a cosine.
-fn adam(iterations: usize) -> Result<Adam> {
+fn adam(rate: f64, iterations: usize) -> Result<Adam> {
     let rise = iterations.div_ceil(10) as u64;
-    let fall = Schedule::Cosine { start: RATE, iterations: (iterations as u64 - rise).max(1), end: 0.0 };
+    let fall = Schedule::Cosine { start: rate, iterations: (iterations as u64 - rise).max(1), end: 0.0 };
     Ok(Adam::new(Schedule::WarmUp { iterations: rise, then: Box::new(fall) })?)
+}
+
+/// Whether more was gained than what chance gives.
+fn is_gain(gain: Estimate) -> bool {
+    gain.value > 0.0 && (gain.value > gain.error || gain.error.is_infinite())
 }
 
 impl<E: Element> Imnn<E> {
@@ -62,7 +88,9 @@ impl<E: Element> Imnn<E> {
         };
         let Counters { before, done, .. } = self.state.counters;
         let iterations = before + done;
-        let (held_out, read_out_gain) = self.finish(settings.read_out && iterations > 0, held_out)?;
+        // Where no round gained anything, the features are those that the last layer began with.
+        let trained = iterations > 0 && self.state.history.best_iteration.is_some();
+        let (held_out, read_out_gain) = self.finish(settings.read_out && trained, held_out)?;
         let held_out = held_out.map(|held_out| held_out.log_det_f()).transpose()?;
         Ok(Trained { iterations, stop, held_out, read_out_gain })
     }
@@ -89,7 +117,8 @@ impl<E: Element> Imnn<E> {
     ) -> Result<(Stop, Option<HeldOut>)> {
         let mut best = self.held_out()?;
         self.remember_round(best.as_ref(), None)?;
-        let mut length = settings.round;
+        let Pace { round, rate, .. } = Pace::of(self.parts.training.input_shape());
+        let mut length = settings.round.unwrap_or(round);
         loop {
             let Counters { before, done, .. } = self.state.counters;
             let n = length.min(settings.max_iterations - before - done);
@@ -97,7 +126,7 @@ impl<E: Element> Imnn<E> {
                 return Ok((Stop::MaxIterations, best));
             }
             let start = self.state.parameters.clone();
-            let adam = adam(n)?;
+            let adam = adam(rate, n)?;
             self.state.optimiser = Optimiser::<E>::initialise(&adam, start.values().len());
             self.state.counters = Counters { before: before + done, done: 0, waited: 0 };
             let stop = self.in_segments(&adam, settings, n, None, observer)?;
@@ -108,9 +137,10 @@ impl<E: Element> Imnn<E> {
                 return Ok((stop, None));
             };
             let gain = self.remember_round(Some(&now), Some(then))?;
-            let drawn = drawn.take().filter(|_| gain < -settings.tolerance);
+            let drawn = drawn.take().filter(|_| gain.value < -LOST);
             let begins_again = drawn.is_some();
-            if gain > 0.0 {
+            let gained = is_gain(gain);
+            if gained {
                 best = Some(now);
             } else {
                 self.state.parameters = drawn.unwrap_or(start);
@@ -120,7 +150,7 @@ impl<E: Element> Imnn<E> {
             }
             if begins_again {
                 self.whiten()?;
-            } else if gain < settings.tolerance {
+            } else if !gained || gain.value < settings.tolerance {
                 return Ok((Stop::Tolerance, best));
             }
             length *= 2;
@@ -128,17 +158,17 @@ impl<E: Element> Imnn<E> {
     }
 
     /// Writes a round into the history, its weights being the best if it gained anything; the gain.
-    fn remember_round(&mut self, now: Option<&HeldOut>, then: Option<&HeldOut>) -> Result<f64> {
-        let Some(now) = now else { return Ok(0.0) };
+    fn remember_round(&mut self, now: Option<&HeldOut>, then: Option<&HeldOut>) -> Result<Estimate> {
+        let Some(now) = now else { return Ok(Estimate { value: 0.0, error: 0.0 }) };
         let log_det_f = now.log_det_f()?;
         let gain = now.gain_over(then.unwrap_or(now))?;
         let history = &mut self.state.history;
         history.rounds.push(Round { iteration: history.len(), log_det_f, gain });
-        if then.is_none() || gain.value > 0.0 {
+        if then.is_none() || is_gain(gain) {
             history.best_iteration = history.len().checked_sub(1);
             self.state.keep(None);
         }
-        Ok(gain.value)
+        Ok(gain)
     }
 
     /// Iterates `n` times, setting the last layer anew in between where that is asked for.
@@ -154,9 +184,9 @@ impl<E: Element> Imnn<E> {
         let segment = settings.read_out_every.unwrap_or(if whitens { WHITEN_EVERY } else { usize::MAX });
         let max_iterations = self.state.counters.before.saturating_add(n);
         let training = self.parts.training.as_ref();
-        let usual = if training.input_shape().len() > 1 { 200 } else { 1000 };
         let of_files = watch.is_none() && !training.simulates_anew();
-        let minibatch = settings.minibatch.or(of_files.then_some(usual));
+        let usual = of_files.then(|| Pace::of(training.input_shape()).minibatch);
+        let minibatch = settings.minibatch.or(usual);
         loop {
             let iterations = n.min(self.state.counters.done.saturating_add(segment));
             let until = Until { settings, iterations, minibatch, max_iterations, watch };

@@ -1,15 +1,22 @@
 //! Networks for data of whatever shape, where the user names none.
 
-use crate::layers::functions::{concat, conv, dense, gelu, global_avg_pool};
+use crate::layers::Parallel;
+use crate::layers::functions::{conv, dense, gelu, global_avg_pool};
 use crate::network::{Network, serial};
+use crate::primitive::Join;
 use crate::windows::Padding;
+
+/// Numbers of a vector that are taken as features beside those of the network, at most: the read-out solves equations of as
+/// many unknowns as there are features.
+const LARGEST_FEATURES: usize = 256;
 
 impl Network {
     /// A network for simulations of this shape (channels last) that ends in so many summaries.
     ///
     /// - For vectors a wide layer beside a deeper network, `dense(128), gelu` and `dense(64), gelu, dense(64), gelu`, whose
     ///   features are put together: on what is nearly quadratic in the data the wide layer is better than a deep network, and
-    ///   cheaper; what is not needs the deep one.
+    ///   cheaper; what is not needs the deep one. Vectors of up to 256 numbers are features too: where they inform by their
+    ///   means, a linear map of them is the answer.
     /// - For fields, which are taken to be periodic, one convolution of stride 1 with 64 filters of side 5 and gelu, averaged over the
     ///   field: the powers of 64 patterns. A larger stride would throw power away.
     pub fn suggested(input_shape: &[usize], n_summaries: usize) -> Self {
@@ -17,7 +24,9 @@ impl Network {
             [] | [_] => {
                 let wide = serial([dense(128), gelu()]);
                 let deep = serial([dense(64), gelu(), dense(64), gelu()]);
-                serial([concat([wide, deep]), dense(n_summaries)])
+                let few = input_shape.iter().product::<usize>() <= LARGEST_FEATURES;
+                let branches = [wide, deep].into_iter().chain(few.then(|| serial([]))).collect();
+                serial([Parallel { branches, join: Join::Concat }.into(), dense(n_summaries)])
             }
             [space @ .., _] => {
                 let kernel: Vec<usize> = space.iter().map(|&side| side.min(5)).collect();

@@ -111,7 +111,8 @@ fn blocks(x: ArrayView2<'_, f64>, shift: ArrayView1<'_, f64>, mut f: impl FnMut(
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+/// `sum_k a_k b_k`.
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let (mut sums, whole) = ([0.0; LANES], a.len() - a.len() % LANES);
     for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
         for k in 0..LANES {

@@ -86,6 +86,7 @@ extern crate imnn_lapack as _;
 extern crate openblas_src as _;
 
 mod check;
+mod cholesky;
 mod columns;
 mod covariance;
 mod derivative;

@@ -2,8 +2,9 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate};
 use ndarray_linalg::error::LinalgError;
-use ndarray_linalg::{Eigh, FactorizeC, SolveC, UPLO};
+use ndarray_linalg::{Eigh, UPLO};
 
+use crate::cholesky::Cholesky;
 use crate::covariance::symmetrise;
 use crate::error::{Matrix, Result, StatsError};
 use crate::features::FeatureMoments;
@@ -140,12 +141,14 @@ impl System {
         let mut c = self.c.clone();
         // A feature that does not vary has no part in the others' equations, and its own gives 0.
         c.diag_mut().mapv_inplace(|variance| if variance > 0.0 { variance + ridge } else { 1.0 });
-        let factor = c.factorizec(UPLO::Lower).map_err(lapack)?;
+        let size = c.nrows();
+        let factor = Cholesky::new(&c).ok_or(StatsError::Singular {
+            matrix: Matrix::Covariance,
+            size,
+            condition: f64::INFINITY,
+        })?;
         let mut map = self.dmu.clone();
-        for mut column in map.columns_mut() {
-            let solution = factor.solvec(&column).map_err(lapack)?;
-            column.assign(&solution);
-        }
+        map.columns_mut().into_iter().for_each(|column| factor.solve(column));
         Ok(map)
     }
 

@@ -2,16 +2,12 @@
 
 use std::sync::Arc;
 
-use imnn::data::{Augmented, DataError, FileSource, MemoryBudget, Noise, OnTheFly, Source, Streamed, Transformed};
+use imnn::data::{
+    Augmented, DataError, FileSource, MemoryBudget, Noise, OnTheFly, Source, Streamed, Transformed, suggested_counts,
+};
 use imnn::sim::{BuiltIn, FiniteDifferences, Key, Real, Simulator};
 
 use super::{FilePaths, Kind, RunFile, SimulatorDerivative, Validation, ValidationNoise, noise};
-
-/// How many simulations a simulator makes of data of this shape where the run file does not say: a field has as much to say
-/// as many vectors.
-fn n_s_of(shape: &[usize]) -> usize {
-    if shape.len() > 1 { 200 } else { 1000 }
-}
 
 /// A source of any kind.
 pub type AnySource<E> = Box<dyn Source<E>>;
@@ -126,8 +122,12 @@ impl RunFile {
         n_d: Option<usize>,
     ) -> Result<AnySource<E>, DataError> {
         let simulator = simulator.simulator()?;
-        let (n_s, theta_fid) = (n_s.unwrap_or_else(|| n_s_of(&simulator.data_shape())), &self.theta_fid);
-        let n_d = n_d.unwrap_or(n_s);
+        let (n_s, n_d) = match (n_s, n_d) {
+            (None, None) => suggested_counts(&simulator.data_shape()),
+            (None, Some(n_d)) => (suggested_counts(&simulator.data_shape()).0.max(n_d), n_d),
+            (Some(n_s), n_d) => (n_s, n_d.unwrap_or(n_s)),
+        };
+        let theta_fid = &self.theta_fid;
         Ok(match derivative {
             SimulatorDerivative::Exact => Box::new(OnTheFly::new(simulator, theta_fid, n_s, n_d)?),
             SimulatorDerivative::Numerical(widths) => {

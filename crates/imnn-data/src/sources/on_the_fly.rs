@@ -35,6 +35,13 @@ pub struct OnTheFly<S> {
     identity: Identity,
 }
 
+/// How many simulations of data of this shape an iteration of training makes, and how many of them with derivatives, where
+/// nobody says: 1000, or 200 of fields, which have as much to say as many vectors; a fifth of them with derivatives, whose mean is
+/// less noisy than the covariance.
+pub fn suggested_counts(data_shape: &[usize]) -> (usize, usize) {
+    if data_shape.len() > 1 { (200, 40) } else { (1000, 200) }
+}
+
 impl<S: Simulator> OnTheFly<S> {
     /// `n_s` simulations at `theta_fid`, the first `n_d` with derivatives; `n_d` may be 0 for data alone.
     ///

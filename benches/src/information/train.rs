@@ -1,0 +1,44 @@
+//! A run with the defaults, or what is given in their place.
+
+use imnn::device::Cpu;
+use imnn::fit::{FitSettings, Imnn, Outcome, Suggestion};
+use imnn::models::Network;
+use imnn::sim::Key;
+
+use crate::Failure;
+use crate::measure::CpuTime;
+use crate::problems::{Data, Problem};
+
+/// What is not as by default.
+#[derive(Default)]
+pub(crate) struct Settings {
+    pub(crate) network: Option<Network>,
+    pub(crate) fit: FitSettings,
+    pub(crate) n_s: Option<usize>,
+    pub(crate) n_d: Option<usize>,
+}
+
+/// A run that has ended.
+pub(crate) struct Trained {
+    pub(crate) imnn: Imnn<f32>,
+    pub(crate) outcome: Outcome,
+    /// CPU seconds, with the choice of the network.
+    pub(crate) seconds: f64,
+}
+
+/// Trains as `imnn fit` does.
+pub(crate) fn train(problem: &Problem, key: Key, settings: &Settings) -> Result<Trained, Failure> {
+    let Data { training, validation } = problem.data(key, settings.n_s, settings.n_d)?;
+    let start = CpuTime::now();
+    let network = match &settings.network {
+        Some(network) => network.clone(),
+        None => Suggestion::new(training.as_ref(), problem.theta_fid.len(), &Cpu::all()?, key)?.network,
+    };
+    let mut builder = Imnn::<f32>::builder(network).training(training).theta_fid(problem.theta_fid).key(key);
+    if let Some(validation) = validation {
+        builder = builder.validation(validation);
+    }
+    let mut imnn = builder.build()?;
+    let outcome = imnn.fit(&settings.fit)?;
+    Ok(Trained { imnn, outcome, seconds: start.seconds() })
+}

@@ -1,0 +1,105 @@
+//! Moments of data as they are, of which a network for them can be chosen.
+
+use crate::error::Result;
+use imnn_data::{Microbatch, Source};
+use imnn_models::Element;
+use imnn_sim::Key;
+
+/// Simulations that are looked at, at most.
+const SIMULATIONS: usize = 1000;
+
+/// Numbers that are looked at, at most: a second's work.
+const NUMBERS: usize = 1 << 25;
+
+/// Rows that are read at once.
+const ROWS: usize = 32;
+
+/// A distribution whose fourth moment is so much larger than that of a normal one, in units of the variance squared, has long
+/// tails.
+const LONG_TAILED: f64 = 2.0;
+
+/// Moments of each channel (of a vector, of each number) after a function.
+#[derive(Clone, Debug)]
+pub(crate) struct InputMoments {
+    pub(crate) mean: Vec<f64>,
+    /// Standard deviations, 1 for channels that do not vary.
+    pub(crate) deviation: Vec<f64>,
+    /// The largest excess kurtosis of a channel, and whether that channel is skewed to large values.
+    kurtosis: f64,
+    skewed: bool,
+    /// The smallest number.
+    pub(crate) smallest: f64,
+}
+
+impl InputMoments {
+    /// The moments of `function` of the simulations of a key.
+    ///
+    /// # Errors
+    /// As reading the simulations.
+    pub(crate) fn of<E: Element>(source: &dyn Source<E>, key: Key, function: fn(f64) -> f64) -> Result<Self> {
+        let shape = source.input_shape();
+        let channels = shape.last().copied().unwrap_or(1).max(1);
+        let mut smallest = f64::INFINITY;
+        let mut sums = vec![0.0; channels];
+        let n = each(source, key, &mut |values| {
+            for (k, &value) in values.iter().enumerate() {
+                let value = function(value.f64());
+                smallest = smallest.min(value);
+                sums[k % channels] += value;
+            }
+        })?;
+        let per_channel = (n / channels).max(1) as f64;
+        let mean: Vec<f64> = sums.iter().map(|sum| sum / per_channel).collect();
+        let mut central = vec![[0.0; 3]; channels];
+        each(source, key, &mut |values| {
+            for (k, &value) in values.iter().enumerate() {
+                let channel = k % channels;
+                let from_mean = function(value.f64()) - mean[channel];
+                let square = from_mean * from_mean;
+                let powers = [square, square * from_mean, square * square];
+                central[channel].iter_mut().zip(powers).for_each(|(sum, power)| *sum += power);
+            }
+        })?;
+        let (mut kurtosis, mut skewed) = (f64::NEG_INFINITY, false);
+        let mut deviation = Vec::with_capacity(channels);
+        for ([second, third, fourth], mean) in central.into_iter().zip(&mean) {
+            let variance = second / per_channel;
+            // What is left of a constant by the rounding of its mean is no variance.
+            if !(variance.sqrt() > 1e-12 * mean.abs() && variance.is_normal()) {
+                deviation.push(1.0);
+                continue;
+            }
+            deviation.push(variance.sqrt());
+            let excess = fourth / per_channel / (variance * variance) - 3.0;
+            if excess > kurtosis {
+                (kurtosis, skewed) = (excess, third > 0.0);
+            }
+        }
+        Ok(InputMoments { mean, deviation, kurtosis, skewed, smallest })
+    }
+
+    /// Whether a channel has long tails.
+    pub(crate) fn long_tailed(&self) -> bool {
+        self.kurtosis > LONG_TAILED
+    }
+
+    /// Whether the channel with the longest tails has them towards large values.
+    pub(crate) fn skewed(&self) -> bool {
+        self.skewed
+    }
+}
+
+/// Gives the numbers of the first simulations, a few of them at a time; how many numbers there were.
+fn each<E: Element>(source: &dyn Source<E>, key: Key, take: &mut dyn FnMut(&[E])) -> Result<usize> {
+    let size = source.input_shape().iter().product::<usize>().max(1);
+    let n = source.n_s().min(SIMULATIONS).min(NUMBERS.div_ceil(size));
+    let (n_d, mut start, mut batch) = (source.n_d(), 0, Microbatch::new());
+    while start < n {
+        // All rows of a read have derivatives, or none.
+        let end = if start < n_d { n_d.min(n) } else { n }.min(start + ROWS);
+        source.read(start..end, key, &mut batch)?;
+        take(&batch.values);
+        start = end;
+    }
+    Ok(n * size)
+}
