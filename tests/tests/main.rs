@@ -18,6 +18,8 @@ mod gradient;
 mod laws;
 /// Every activation and every layer on a device, against its definition.
 mod layers;
+/// Muon through the trainer.
+mod muon;
 /// Noise, and simulators on the fly, as the trainer reads them.
 mod noise;
 /// The last layer in closed form, and training in rounds.

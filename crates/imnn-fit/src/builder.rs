@@ -86,7 +86,8 @@ impl<E: Element> ImnnBuilder<E> {
     }
 
     /// The optimiser. Without one, training is in rounds with Adam, whose rate rises and falls over each round, and ends
-    /// when a round gains too little; see [`FitSettings`](crate::FitSettings).
+    /// when a round gains too little; see [`FitSettings`](crate::FitSettings). One that asks for the network is shown it when the
+    /// parts are put together ([`Optimiser::for_model`]).
     pub fn optimiser(mut self, optimiser: impl Optimiser<E> + 'static) -> Self {
         self.optimiser = Some(Box::new(optimiser));
         self
@@ -152,9 +153,10 @@ impl<E: Element> ImnnBuilder<E> {
             Some(device) => device,
             None => Box::new(Cpu::all()?),
         };
+        let given_optimiser = self.optimiser.map(|optimiser| optimiser.for_model(&model).unwrap_or(optimiser));
         // Rounds begin with an optimiser of their own.
         let rounds = Adam::default();
-        let optimiser: &dyn Optimiser<E> = self.optimiser.as_deref().unwrap_or(&rounds);
+        let optimiser: &dyn Optimiser<E> = given_optimiser.as_deref().unwrap_or(&rounds);
         let keys = RunKeys::new(self.key);
         let n_weights = model.layout().len();
         let state = match self.resume {
@@ -176,7 +178,7 @@ impl<E: Element> ImnnBuilder<E> {
             let what = "validation set of the run to go on with".into();
             return Err(FitError::Disagree { what, found: one(saved), expected: one(given) });
         }
-        let (validation, optimiser) = (self.validation, self.optimiser);
+        let (validation, optimiser) = (self.validation, given_optimiser);
         Imnn::new(Parts { model, device, training, validation, optimiser, theta_fid, names }, state)
     }
 }

@@ -62,7 +62,12 @@ impl Coefficients<f64> {
 
     /// One update, with the vectors `m` and `v` of the state.
     pub(super) fn step<E: Number>(self, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]) {
-        let [m, v] = state.vectors_mut(["m", "v"], parameters.len());
+        let slots = state.vectors_mut(["m", "v"], parameters.len());
+        self.step_on(gradient, slots, parameters);
+    }
+
+    /// One update of some of the parameters, with their parts of `m` and `v`.
+    pub(super) fn step_on<E: Number>(self, gradient: &[E], [m, v]: [&mut [E]; 2], parameters: &mut [E]) {
         update(self.rounded(), gradient, m, v, parameters);
     }
 }

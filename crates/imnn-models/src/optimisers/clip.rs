@@ -54,7 +54,7 @@ impl Clip {
 
 /// The Euclidean norm, relative to the largest entry, so that squares do not overflow; in an order that depends on the
 /// number of entries alone, so that the bits are always the same.
-fn norm<E: Real>(gradient: &[E]) -> f64 {
+pub(super) fn norm<E: Real>(gradient: &[E]) -> f64 {
     let largest = lanes(gradient, |largest, g| if g.abs() > largest { g.abs() } else { largest });
     let largest = largest.into_iter().fold(0.0, f64::max);
     let unit = if largest > 0.0 { largest } else { 1.0 };

@@ -4,6 +4,7 @@ use super::clip::Clip;
 use super::optimiser::{DeviceUpdate, Optimiser};
 use super::state::OptimiserState;
 use crate::error::Result;
+use crate::model::Model;
 use imnn_sim::Real;
 
 /// An optimiser, one of the user's own too, with a limit on the gradient if wanted.
@@ -62,6 +63,11 @@ impl<E: Real, O: Optimiser<E>> Optimiser<E> for Clipped<O> {
         }
         update.clip = update.clip.or(self.clip);
         Some(update)
+    }
+
+    fn for_model(&self, model: &Model) -> Option<Box<dyn Optimiser<E>>> {
+        let optimiser = self.optimiser.for_model(model)?;
+        Some(Box::new(Clipped { optimiser, clip: self.clip }))
     }
 
     fn initialise(&self, n: usize) -> OptimiserState<E> {

@@ -1,8 +1,10 @@
 //! What the file of an optimiser says about it.
 
+use super::optimiser::Optimiser;
 use super::schedule::Schedule;
 use super::state::OptimiserState;
 use crate::error::{ModelError, Result};
+use crate::model::Model;
 use crate::settings::{Setting, table_of};
 use imnn_compute::Number;
 use imnn_io::{ConfigError, Item};
@@ -40,6 +42,11 @@ pub(crate) trait Listed: Settings {
 
     /// One update; vectors of the state are in the order of [`Listed::SLOTS`].
     fn step<E: Number>(&self, iteration: u64, gradient: &[E], state: &mut OptimiserState<E>, parameters: &mut [E]);
+
+    /// As [`Optimiser::for_model`].
+    fn for_model<E: Number>(&self, _: &Model) -> Option<Box<dyn Optimiser<E>>> {
+        None
+    }
 }
 
 /// An optimiser with a learning rate and these settings, each with its default and, behind a comma, what checks its range: the

@@ -19,6 +19,7 @@ pub use state::OptimiserState;
 
 use crate::catalogue::{self, Catalogued};
 use crate::error::Result;
+use crate::model::Model;
 use crate::settings::{read_value, table_of};
 use imnn_compute::Number;
 use imnn_io::{ConfigError, Item, Section};
@@ -68,6 +69,10 @@ macro_rules! optimisers {
                 fn device_update(&self) -> Option<DeviceUpdate> {
                     let optimiser = self.clone();
                     Some(DeviceUpdate::new(Self::KERNEL, move |iteration| optimiser.numbers(iteration).into()))
+                }
+
+                fn for_model(&self, model: &Model) -> Option<Box<dyn Optimiser<E>>> {
+                    Listed::for_model(self, model)
                 }
 
                 fn initialise(&self, n: usize) -> OptimiserState<E> {
@@ -128,6 +133,7 @@ optimisers! {
     adamw: AdamW;
     sgd: Sgd;
     rmsprop: RmsProp;
+    muon: Muon;
 }
 
 /// The optimisers as lines of a help text: how each is written, and what it does.
@@ -149,6 +155,10 @@ impl<E: Number> Optimiser<E> for Method {
 
     fn device_update(&self) -> Option<DeviceUpdate> {
         self.inner::<E>().device_update()
+    }
+
+    fn for_model(&self, model: &Model) -> Option<Box<dyn Optimiser<E>>> {
+        self.inner().for_model(model)
     }
 
     fn initialise(&self, n: usize) -> OptimiserState<E> {

@@ -3,6 +3,7 @@
 use super::clip::Clip;
 use super::state::OptimiserState;
 use crate::error::{ModelError, Result};
+use crate::model::Model;
 use imnn_sim::Real;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -35,6 +36,17 @@ pub trait Optimiser<E: Real>: Send + Sync + Debug {
     /// The same update as one of the kernels of a GPU, if there is one: a device with weights of its own can then make the
     /// updates itself. By default there is none, and updates are made on the host.
     fn device_update(&self) -> Option<DeviceUpdate> {
+        None
+    }
+
+    /// The same optimiser for the parameters of this network, if it needs to know more of them than their number, as
+    /// [`Muon`](crate::Muon) needs to know which are matrices; by default it does not.
+    ///
+    /// [`Optimiser::update`] sees a flat vector, as sums, files and devices do, and is all that most rules need. So the network
+    /// is not an argument of it, but shown once: a fit calls this when its parts are put together, and trains with the answer,
+    /// whose name and state are those of the optimiser itself. An optimiser of your own that holds another one passes this on.
+    fn for_model(&self, model: &Model) -> Option<Box<dyn Optimiser<E>>> {
+        let _ = model;
         None
     }
 
@@ -83,6 +95,10 @@ macro_rules! forward_to_inner {
 
             fn device_update(&self) -> Option<DeviceUpdate> {
                 (**self).device_update()
+            }
+
+            fn for_model(&self, model: &Model) -> Option<Box<dyn Optimiser<E>>> {
+                (**self).for_model(model)
             }
 
             fn initialise(&self, n: usize) -> OptimiserState<E> {

@@ -32,11 +32,12 @@ fn descriptions_come_back() {
         Schedule::WarmUp { iterations: 3, then: Box::new(Schedule::Constant(0.1)) },
     ];
     for schedule in schedules {
-        let configs: [OptimiserConfig; 4] = [
+        let configs: [OptimiserConfig; 5] = [
             Adam::new(schedule.clone()).unwrap().beta2(0.99).unwrap().into(),
             AdamW::new(schedule.clone()).unwrap().weight_decay(0.3).unwrap().into(),
             Sgd::new(schedule.clone()).unwrap().momentum(0.7).unwrap().nesterov(true).into(),
-            RmsProp::new(schedule).unwrap().decay(0.8).unwrap().into(),
+            RmsProp::new(schedule.clone()).unwrap().decay(0.8).unwrap().into(),
+            Muon::new(schedule).unwrap().momentum(0.9).unwrap().epsilon(1e-6).unwrap().into(),
         ];
         for config in configs {
             let config = config.clip(Clip::Norm(0.5)).unwrap();
