@@ -12,7 +12,7 @@ use imnn::models::{Model, Op, Primitive};
 ///
 /// operations forward, and as many again backward for each of the gradient of the weights and the gradient of the input.
 /// Layers that see the data with no weights before them need no gradient of their input. Biases, activations, pools,
-/// simulations and statistics are not counted; taps beyond the edge are, as a plain product takes them.
+/// standardised channels, simulations and statistics are not counted; taps beyond the edge are, as a plain product takes them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flops {
     /// Forward.
@@ -57,7 +57,7 @@ impl Flops {
                 return plain_branches == branches.len();
             }
             Op::Custom { .. } => return false,
-            Op::MaxPool(_) | Op::MeanPool(_) | Op::Pointwise(_) => return plain,
+            Op::MaxPool(_) | Op::MeanPool(_) | Op::Standardise(_) | Op::Pointwise(_) => return plain,
         };
         let product = 2 * (primitive.output.size() * taps * primitive.input.channels) as u64;
         self.forward += product;
@@ -70,7 +70,7 @@ impl Flops {
 mod tests {
     use super::*;
     use crate::networks::{dense_128, inception, pooled};
-    use imnn::models::{Activation, Padding, conv, dense, flatten, max_pool, residual, serial};
+    use imnn::models::{Activation, Padding, conv, dense, flatten, max_pool, residual, serial, standardise};
 
     fn of(network: imnn::models::Network, shape: &[usize]) -> Flops {
         Flops::of(&Model::new(network, shape).unwrap())
@@ -120,6 +120,13 @@ mod tests {
             of(pooled(32), &[32, 32, 1]),
             Flops { forward: convolution + last, backward: convolution + 2 * last }
         );
+    }
+
+    /// Standardised data are data still: the layer after them saves a product.
+    #[test]
+    fn standardised_data_count_as_data() {
+        let network = serial([standardise(&[0.5], &[2.0]), dense(3), dense(1)]);
+        assert_eq!(of(network, &[3]), Flops { forward: 18 + 6, backward: 18 + 12 });
     }
 
     /// After `x + f(x)` nothing is plain data, although one branch passes it on.

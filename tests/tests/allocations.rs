@@ -11,7 +11,7 @@ use imnn::device::{Aggregator, Cotangents, Cpu, Device, Task};
 use imnn::fit::{FitSettings, Imnn, Progress};
 use imnn::models::{
     Adam, Clipped, Model, Network, Padding, concat, conv, dense, flatten, gelu, global_avg_pool, leaky_relu, max_pool,
-    serial, sum, tanh,
+    serial, standardise, sum, tanh,
 };
 use imnn::sim::{GaussianMeanVariance, Key, PowerLawField};
 use ndarray::Array2;
@@ -171,6 +171,7 @@ fn field_network() -> Network {
         serial([conv(4, &[1, 1], &[1, 1], Padding::Same)]),
     ];
     serial([
+        standardise(&[0.1], &[2.0]),
         conv(4, &[3, 3], &[2, 2], Padding::Circular),
         gelu(),
         concat(branches.clone()),

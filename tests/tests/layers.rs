@@ -4,7 +4,7 @@ use imnn::data::Arrays;
 use imnn::device::{Cotangents, Cpu, Device, Session, Task};
 use imnn::models::{
     Activation, Element, Layer, Model, Network, Padding, avg_pool, concat, conv, dense, flatten, gelu, global_avg_pool,
-    global_max_pool, max_pool, reshape, residual, serial, sigmoid, sum, tanh,
+    global_max_pool, max_pool, reshape, residual, serial, sigmoid, standardise, sum, tanh,
 };
 use imnn::ndarray::{Array2, ArrayD, Ix2};
 use imnn::sim::Key;
@@ -46,12 +46,23 @@ fn layers() -> Vec<Case> {
         push(format!("maximum of all, {d}"), vec![global_max_pool()], shape);
         push(format!("mean of all, {d}"), vec![global_avg_pool()], shape);
         let one = |filters: usize| serial([conv(filters, &vec![1; d], &vec![1; d], Padding::Same)]);
+        push(
+            format!("standardised, {d}"),
+            vec![standardise(&[0.5], &[2.0]), standardise(&[1.0, -0.5, 0.0], &[1.0, 0.1, 3.0])],
+            shape,
+        );
         push(format!("side by side, {d}"), vec![concat([one(2), one(3), serial([gelu()])])], shape);
         push(format!("added, {d}"), vec![sum([one(3), serial([tanh()])])], shape);
         push(format!("residual, {d}"), vec![residual(one(3))], shape);
     }
     let network = serial([reshape(&[5, 6, 1]), conv(2, &[3, 3], &[1, 1], Padding::Same), tanh(), flatten(), dense(2)]);
     cases.push(("reshaped".into(), network, vec![30]));
+    let means: Vec<f64> = (0..300).map(|c| f64::from(c % 7) / 8.0).collect();
+    cases.push((
+        "standardised data".into(),
+        serial([standardise(&means, &[0.5]), dense(4), tanh(), dense(2)]),
+        vec![300],
+    ));
     cases
 }
 

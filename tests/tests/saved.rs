@@ -3,7 +3,7 @@
 use crate::small::{Kind, THETA_FID, dense_network, draws, imnn, settings};
 use imnn::device::Cpu;
 use imnn::fit::{Compressor, Description, History, Imnn, Weights};
-use imnn::models::{Adam, dense, leaky_relu, serial, tanh};
+use imnn::models::{Adam, dense, leaky_relu, serial, standardise, tanh};
 use imnn::sim::Key;
 use ndarray::{Array2, Axis};
 use std::fs;
@@ -32,6 +32,27 @@ fn a_saved_run_estimates_as_the_one_in_memory() {
     let one = loaded.estimate(data.index_axis(Axis(0), 3).to_owned()).unwrap();
     let among = loaded.estimate(&data).unwrap();
     approx::assert_relative_eq!(one.row(0), among.row(3), epsilon = 1e-5);
+}
+
+/// Constants in the file are those of the network to the last bit, so that summaries are too.
+#[test]
+fn constants_of_the_network_come_back_to_the_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let means: Vec<f64> = (0..10).map(|c| f64::from(c) / 30.0 - 0.1).collect();
+    let network = serial([standardise(&means, &[0.1 + 0.2]), dense(8), tanh(), dense(2)]);
+    let builder = Imnn::<f64>::builder(network.clone()).theta_fid(THETA_FID).training(draws(Kind::Exact, 300, 1));
+    let mut imnn = builder.optimiser(Adam::new(1e-3).unwrap()).key(Key::new(3)).build().unwrap();
+    imnn.fit(&settings(3)).unwrap();
+    imnn.save(&path).unwrap();
+
+    let described = Description::load(&path).unwrap().network.unwrap();
+    assert_eq!(format!("{described:?}"), format!("{network:?}"));
+    let loaded = Compressor::<f64>::load(&path, Cpu::new(1).unwrap()).unwrap();
+    let data = Array2::from_shape_fn((7, 10), |index| (index.0 as f64 - index.1 as f64) / 5.0);
+    let bits = |summaries: Array2<f64>| summaries.mapv(f64::to_bits);
+    assert_eq!(bits(loaded.summaries(&data).unwrap()), bits(imnn.summaries(&data).unwrap()));
+    assert_eq!(bits(loaded.estimate(&data).unwrap()), bits(imnn.estimate(&data).unwrap()));
 }
 
 #[test]

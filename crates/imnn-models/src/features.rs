@@ -108,7 +108,7 @@ mod tests {
     use super::*;
     use crate::{
         Batch, Layer, Padding, avg_pool, concat, conv, dense, flatten, forward, gelu, global_avg_pool, global_max_pool,
-        reshape, serial, tanh,
+        reshape, serial, standardise, tanh,
     };
     use imnn_sim::Key;
 
@@ -137,6 +137,7 @@ mod tests {
         let first = || conv(3, &[3, 3], &[1, 1], Padding::Circular);
         assert_eq!(n_features(&[5], vec![dense(7), tanh(), dense(2)]), Some(7));
         assert_eq!(n_features(&[5], vec![dense(2)]), Some(5));
+        assert_eq!(n_features(&[5], vec![standardise(&[0.5], &[2.0]), dense(2)]), Some(5));
         assert_eq!(n_features(&image, vec![first(), gelu(), global_avg_pool(), dense(2)]), Some(3));
         assert_eq!(n_features(&image, vec![first(), gelu(), dense(2), global_avg_pool(), reshape(&[2, 1])]), Some(3));
         let pool = || avg_pool(&[2, 2], &[2, 2], Padding::Same);
@@ -148,6 +149,7 @@ mod tests {
     fn other_networks_have_none() {
         assert_eq!(n_features(&[5], vec![dense(2), tanh()]), None);
         assert_eq!(n_features(&[2], vec![]), None);
+        assert_eq!(n_features(&[5], vec![dense(2), standardise(&[0.5], &[2.0])]), None);
         assert_eq!(n_features(&[5], vec![concat([serial([dense(1)]), serial([dense(1)])])]), None);
         let image = [6, 4, 1];
         assert_eq!(n_features(&image, vec![dense(2), global_max_pool()]), None);

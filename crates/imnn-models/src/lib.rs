@@ -44,7 +44,7 @@ pub use module::{Batched, DfdxModule, KnownModule};
 pub use network::{Network, serial};
 pub use optimisers::built_in::*;
 pub use optimisers::{Clip, Clipped, DeviceUpdate, Method, Optimiser, OptimiserConfig, OptimiserState, Schedule};
-pub use primitive::{Affine, Join, Linear, Op, Primitive, Shape};
+pub use primitive::{Affine, Join, Linear, Op, Primitive, Shape, Standardisation};
 pub use reference::{Batch, Output, backward, forward};
 pub use tape::{Dual, Matrix, Tape, Vector};
 pub use user_layer::{ErasedLayer, ParameterSpec, UserLayer};

@@ -125,9 +125,7 @@ impl Model {
 
 fn kink(primitives: &[Primitive]) -> Option<&str> {
     primitives.iter().find_map(|primitive| match &primitive.op {
-        Op::MaxPool(_) => Some(&*primitive.label),
-        Op::Pointwise(activation) if activation.is_piecewise_linear() => Some(&*primitive.label),
         Op::Parallel { branches, .. } => branches.iter().find_map(|branch| kink(branch)),
-        Op::Pointwise(_) | Op::Linear(_) | Op::MeanPool(_) | Op::Custom { .. } => None,
+        op => op.has_kink().then_some(&*primitive.label),
     })
 }

@@ -41,6 +41,8 @@ pub enum Op {
     MaxPool(Arc<Windows>),
     /// The mean of each window over the positions inside the data, per channel.
     MeanPool(Arc<Windows>),
+    /// Each number less the mean of its channel, over its deviation.
+    Standardise(Arc<Standardisation>),
     /// A function of each number.
     Pointwise(Activation),
     /// Branches that read the same input, joined.
@@ -57,6 +59,15 @@ pub enum Op {
         /// Indices of its weights in [`crate::Layout::entries`].
         entries: Range<usize>,
     },
+}
+
+/// The constants of `y = (x - mean) / deviation`, one for each channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standardisation {
+    /// What is subtracted, finite.
+    pub mean: Vec<f64>,
+    /// What the rest is divided by, positive and finite.
+    pub deviation: Vec<f64>,
 }
 
 /// How the outputs of branches become one.
@@ -132,13 +143,26 @@ impl Op {
         matches!(self, Op::MeanPool(_))
     }
 
+    /// Whether its derivative jumps; of branches and of a user's own layer only they know.
+    pub(crate) fn has_kink(&self) -> bool {
+        match self {
+            Op::MaxPool(_) => true,
+            Op::Pointwise(activation) => activation.is_piecewise_linear(),
+            Op::Linear(_) | Op::MeanPool(_) | Op::Standardise(_) | Op::Parallel { .. } | Op::Custom { .. } => false,
+        }
+    }
+
     /// The windows of an operation that has any, to be changed.
     pub fn windows_mut(&mut self) -> Option<&mut Arc<Windows>> {
         match self {
             Op::Linear(Linear::Windows { windows, .. } | Linear::Composed { windows, .. })
             | Op::MaxPool(windows)
             | Op::MeanPool(windows) => Some(windows),
-            Op::Linear(Linear::Map(_)) | Op::Pointwise(_) | Op::Parallel { .. } | Op::Custom { .. } => None,
+            Op::Linear(Linear::Map(_))
+            | Op::Standardise(_)
+            | Op::Pointwise(_)
+            | Op::Parallel { .. }
+            | Op::Custom { .. } => None,
         }
     }
 }
@@ -173,6 +197,34 @@ impl Builder {
     fn pool(&mut self, pool: impl FnOnce(Arc<Windows>) -> Op, windows: Arc<Windows>) {
         let output = [&windows.output[..], &[self.channels()]].concat();
         self.push(pool(windows), output);
+    }
+
+    /// Each number less the mean of its channel, over its deviation; the lists have one number for all channels or one for
+    /// each.
+    pub(crate) fn standardise(&mut self, mean: &[f64], deviation: &[f64]) -> Result<(), String> {
+        let (mean, deviation) = (self.per_channel("mean", mean)?, self.per_channel("deviation", deviation)?);
+        if let Some((c, mean)) = mean.iter().enumerate().find(|(_, mean)| !mean.is_finite()) {
+            return Err(format!("the mean of channel {c} must be finite, it is {mean}"));
+        }
+        if let Some((c, deviation)) = deviation.iter().enumerate().find(|(_, s)| !(s.is_finite() && **s > 0.0)) {
+            return Err(format!("the deviation of channel {c} must be positive and finite, it is {deviation}"));
+        }
+        let shape = self.shape.clone();
+        self.push(Op::Standardise(Arc::new(Standardisation { mean, deviation })), shape);
+        Ok(())
+    }
+
+    /// A number for each channel, from a list of these or of one number for all.
+    fn per_channel(&self, name: &str, list: &[f64]) -> Result<Vec<f64>, String> {
+        match (list, self.channels()) {
+            ([one], n) => Ok(vec![*one; n]),
+            (list, n) if list.len() == n => Ok(list.to_vec()),
+            (list, 1) => Err(format!("{name} has {} numbers, expected 1 for 1 channel", list.len())),
+            (list, n) => {
+                let found = list.len();
+                Err(format!("{name} has {found} numbers, expected 1 for all channels or {n}, one for each"))
+            }
+        }
     }
 
     /// A function of each number.

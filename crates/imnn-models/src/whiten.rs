@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use crate::{
         Batch, Layer, Padding, avg_pool, concat, conv, dense, flatten, forward, global_avg_pool, global_max_pool,
-        identity, leaky_relu, reshape, serial, tanh,
+        identity, leaky_relu, reshape, serial, standardise, tanh,
     };
     use imnn_sim::Key;
 
@@ -115,6 +115,7 @@ mod tests {
         let image = [6, 4, 1];
         let last = || conv(2, &[3, 3], &[1, 1], Padding::Circular);
         assert!(check(&[5], vec![dense(7), tanh(), dense(2)]));
+        assert!(check(&[5], vec![standardise(&[0.5], &[2.0]), dense(2)]));
         assert!(check(&[5], vec![dense(2), identity(), reshape(&[2, 1]), reshape(&[1, 2])]));
         assert!(check(&image, vec![conv(2, &[6, 4], &[1, 1], Padding::Valid), flatten()]));
         assert!(check(&image, vec![conv(3, &[3, 3], &[2, 2], Padding::Same), leaky_relu(), last(), global_avg_pool()]));
@@ -129,6 +130,7 @@ mod tests {
         let last = || conv(2, &[3, 3], &[1, 1], Padding::Circular);
         assert!(!check(&[5], vec![dense(2), tanh()]));
         assert!(!check(&[2], vec![]));
+        assert!(!check(&[5], vec![dense(2), standardise(&[0.5, 1.0], &[2.0])]));
         assert!(!check(&[5], vec![concat([serial([dense(1)]), serial([dense(1)])])]));
         assert!(!check(&image, vec![last(), global_max_pool()]));
         // Two positions of one channel are two summaries from one output.

@@ -5,7 +5,7 @@
 
 use imnn_models::{
     Activation, Join, Layer, Network, Padding, Parallel, avg_pool, conv, dense, flatten, global_avg_pool,
-    global_max_pool, max_pool, reshape, residual,
+    global_max_pool, max_pool, reshape, residual, standardise,
 };
 use std::slice::Iter;
 
@@ -119,6 +119,7 @@ impl Builder {
             4 | 5 if self.has_windows() => self.map_before_windows(draws),
             6 if self.has_windows() => self.read_with_strides(draws),
             7 if draws.below(3) == 0 => self.rename(draws),
+            12 => self.standardise(draws),
             13 if self.has_windows() => self.pooled(draws),
             8 | 9 if depth < 2 => self.parallel(draws, depth),
             10 if depth < 2 => self.residual(draws, depth),
@@ -131,6 +132,16 @@ impl Builder {
         let filters = draws.channels();
         self.layers.push(conv(filters, &kernel, &strides, padding));
         self.set_channels(filters);
+    }
+
+    /// One number for all channels or one for each, of order one.
+    fn standardise(&mut self, draws: &mut Draws<'_>) {
+        let channels = self.channels();
+        let mut list = |least: f64| -> Vec<f64> {
+            let len = if draws.below(2) == 0 { 1 } else { channels };
+            (0..len).map(|_| least + draws.below(9) as f64 / 4.0).collect()
+        };
+        self.layers.push(standardise(&list(-1.0), &list(0.5)));
     }
 
     /// A convolution, an activation and the mean over all positions.
@@ -184,8 +195,10 @@ impl Builder {
                 self.set_channels(filters);
             }
         }
-        if draws.below(3) == 0 {
-            self.activation(draws);
+        match draws.below(4) {
+            0 => self.activation(draws),
+            1 => self.standardise(draws),
+            _ => {}
         }
         let strides: Vec<usize> = (0..rank).map(|_| 1 + draws.up_to(2)).collect();
         let filters = draws.channels();
@@ -255,8 +268,9 @@ impl Builder {
     fn branch(&self, draws: &mut Draws<'_>, depth: usize) -> Builder {
         let mut branch = Builder { smooth: self.smooth, shape: self.shape.clone(), layers: Vec::new() };
         for _ in 0..draws.below(3) {
-            match draws.below(5) {
+            match draws.below(6) {
                 0 => branch.activation(draws),
+                5 => branch.standardise(draws),
                 1 => {
                     let features = draws.channels();
                     branch.dense(features);

@@ -57,7 +57,7 @@ fn every_step_is_drawn() {
         names_of_steps(&case, &mut seen);
     }
     let plain = "dense conv max_pool avg_pool global_max_pool global_avg_pool flatten reshape parallel Concat Sum \
-                 relu leaky_relu tanh sigmoid softplus elu gelu selu exp asinh log1p identity \
+                 standardise relu leaky_relu tanh sigmoid softplus elu gelu selu exp asinh log1p identity \
                  composed left-out per-summary per-row chunks narrow wide windows map Copy Add \
                  piecewise-bias piecewise smooth-bias smooth pooled accumulate";
     let mut expected: BTreeSet<String> = plain.split_whitespace().map(String::from).collect();
@@ -120,7 +120,7 @@ fn names_of_steps(case: &Case, seen: &mut BTreeSet<String>) {
             StepOp::Pooled(_) => name(true, "pooled"),
             StepOp::Copy => name(true, "Copy"),
             StepOp::Add => name(true, "Add"),
-            StepOp::MaxPool(_) | StepOp::MeanPool(_) => {}
+            StepOp::MaxPool(_) | StepOp::MeanPool(_) | StepOp::Standardise(_) => {}
         }
     }
 }

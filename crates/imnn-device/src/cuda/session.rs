@@ -73,12 +73,12 @@ impl<E: Element, B: Backend> CardSession<E, B> {
         let mut held = Held::default();
         let mut spans = Vec::new();
         for table in tables(&plan) {
-            let share: Vec<E> = table.share.iter().map(|&share| E::of(share)).collect();
+            let constants: Vec<E> = table.constants.iter().map(|&constant| E::of(constant)).collect();
             spans.push(TableSpans {
                 taps: held.upload(&mut backend, &table.taps)?,
                 first: held.upload(&mut backend, &table.first)?,
                 readers: held.upload(&mut backend, &table.readers)?,
-                share: held.upload(&mut backend, &share)?,
+                constants: held.upload(&mut backend, &constants)?,
             });
         }
         let taps = taps(&plan).map(|taps| held.upload(&mut backend, taps)).collect::<Result<Vec<_>>>()?;

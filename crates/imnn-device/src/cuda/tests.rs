@@ -7,7 +7,7 @@ use crate::several::Several;
 use crate::{Cotangents, Cpu, Device, DeviceError, Session, Summaries, Task};
 use imnn_agreement::Case;
 use imnn_data::{Arrays, Noise, OnTheFly, Source, Transformed, simulate_exact, simulate_numerical};
-use imnn_models::{Element, Model, Padding, conv, dense, flatten, gelu, max_pool, relu, reshape, serial};
+use imnn_models::{Element, Model, Padding, conv, dense, flatten, gelu, max_pool, relu, reshape, serial, standardise};
 use imnn_sim::{GaussianMeanVariance, Key};
 use ndarray::{Array2, ArrayD, Axis, Ix2};
 
@@ -17,8 +17,9 @@ const KEY: Key = Key::from_bytes([7; 32]);
 
 fn models() -> [Model; 2] {
     let smooth = serial([dense(16), gelu(), dense(16), gelu(), dense(2)]);
-    let layers = [reshape(&[10, 1]), conv(4, &[3], &[1], Padding::Same), relu(), max_pool(&[2], &[2], Padding::Valid)];
-    let kinks = serial(layers.into_iter().chain([flatten(), dense(9), relu(), dense(2)]));
+    let layers = [conv(4, &[3], &[1], Padding::Same), relu(), max_pool(&[2], &[2], Padding::Valid)];
+    let layers = [reshape(&[10, 1]), standardise(&[0.2], &[1.5])].into_iter().chain(layers);
+    let kinks = serial(layers.chain([flatten(), dense(9), relu(), dense(2)]));
     [smooth, kinks].map(|network| Model::new(network, &[10]).unwrap())
 }
 

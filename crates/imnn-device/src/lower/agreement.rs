@@ -72,13 +72,13 @@ impl<E: Element> OnCard<E> {
         let tables = tables(&self.plan);
         for table in &tables {
             let (taps, first, readers) = (indices(&table.taps), indices(&table.first), indices(&table.readers));
-            placed.push(TableSpans { taps, first, readers, share: none });
+            placed.push(TableSpans { taps, first, readers, constants: none });
         }
         for (table, placed) in tables.iter().zip(&mut placed) {
-            let share: Vec<E> = table.share.iter().map(|&share| E::of(share)).collect();
-            let memory = card.allocate(size_of_val(&share[..])).unwrap();
-            card.upload(memory, 0, bytemuck::cast_slice(&share)).unwrap();
-            placed.share = Span { memory, start: 0, len: share.len() };
+            let constants: Vec<E> = table.constants.iter().map(|&constant| E::of(constant)).collect();
+            let memory = card.allocate(size_of_val(&constants[..])).unwrap();
+            card.upload(memory, 0, bytemuck::cast_slice(&constants)).unwrap();
+            placed.constants = Span { memory, start: 0, len: constants.len() };
         }
         let all = WeightSpans { weights: spans.weights, gradient: spans.gradient, taps };
         let lowering = || Lowering::new(&self.plan, rows, spans, &placed, self.patches);

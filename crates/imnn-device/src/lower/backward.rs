@@ -83,12 +83,13 @@ impl<E: Element> Lowering<'_, E> {
                     .numbers([gy.from(to.channel)])
                     .counts([to.ld])
                     .indices([table.first, table.readers])
-                    .numbers([table.share])
+                    .numbers([table.constants])
                     .counts([windows.n_outputs(), windows.n_taps, channels, size])
                     .numbers([gx])
                     .counts([add])
                     .launch(gx.len, &mut self.commands);
             }
+            StepOp::Standardise(_) => self.standardise(k, gy, gx, 0, step.accumulate),
             StepOp::Copy | StepOp::Add => {
                 self.copy(gy.from(to.channel), to.ld, gx, channels, (gx.len, channels), step.accumulate);
             }

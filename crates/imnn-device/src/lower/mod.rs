@@ -32,7 +32,7 @@ pub(crate) struct TableSpans {
     pub(crate) taps: Span,
     pub(crate) first: Span,
     pub(crate) readers: Span,
-    pub(crate) share: Span,
+    pub(crate) constants: Span,
 }
 
 /// Where a batch and what its passes need lie on the card. All but `indices` are numbers.
@@ -74,11 +74,15 @@ pub(crate) struct Lengths {
 }
 
 /// The tables of all steps.
-pub(crate) fn tables<E>(plan: &Plan<E>) -> Vec<Table> {
+pub(crate) fn tables<E: Element>(plan: &Plan<E>) -> Vec<Table> {
     let table = |op: &StepOp| match op {
         StepOp::Linear(LinearStep { gather: Some(gather), .. }) => Table::new(gather.windows(), false),
         StepOp::MaxPool(MaxPool { windows, .. }) => Table::new(windows, true),
         StepOp::MeanPool(windows) => Table::of_means(windows),
+        StepOp::Standardise(constants) => {
+            let constants = plan.constants[constants.clone()].iter().map(|constant| constant.f64());
+            Table { constants: constants.collect(), ..Table::default() }
+        }
         StepOp::Linear(_)
         | StepOp::Piecewise(_)
         | StepOp::Smooth(_)
@@ -242,12 +246,13 @@ impl<'a, E: Element> Lowering<'a, E> {
                 Kernel::new("mean_forward")
                     .numbers([x])
                     .indices([table.taps])
-                    .numbers([table.share])
+                    .numbers([table.constants])
                     .counts([windows.n_outputs(), windows.n_taps, channels, size])
                     .numbers([y.from(to.channel)])
                     .counts([ld])
                     .launch(total * to.shape.size(), &mut self.commands);
             }
+            StepOp::Standardise(_) => self.standardise(k, x, y, n * size, false),
             StepOp::Piecewise(pointwise) => {
                 let kernel = self.activation("piecewise_forward", pointwise, size);
                 kernel.numbers([y]).launch(n * size, &mut self.commands);
@@ -264,6 +269,13 @@ impl<'a, E: Element> Lowering<'a, E> {
                 self.copy(x, channels, y.from(to.channel), ld, (numbers, channels), add);
             }
         }
+    }
+
+    /// Numbers over the deviations of their channels, the first so many less the means, put or added.
+    fn standardise(&mut self, k: usize, from: Span, to: Span, n_values: usize, add: bool) {
+        let (constants, channels) = (self.tables[k].constants, self.plan.steps[k].output.shape.channels);
+        let kernel = Kernel::new("standardise").numbers([from, constants]).counts([n_values, channels]);
+        kernel.numbers([to]).counts([add.into()]).launch(to.len, &mut self.commands);
     }
 
     /// What both kinds of activations have in common.

@@ -1,8 +1,8 @@
-//! Tables of windows as kernels read them.
+//! Tables as kernels read them: of windows, and of constants.
 
 use imnn_models::{OUTSIDE, Windows};
 
-/// What the kernels of one step look up: all are empty where a step has no windows.
+/// What the kernels of one step look up: empty is what a step does not have.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Table {
     /// `(n_outputs, n_taps)`: input positions, or [`OUTSIDE`].
@@ -11,16 +11,17 @@ pub(crate) struct Table {
     pub(crate) first: Vec<u32>,
     /// Who reads a position: number `(o, k)` of the tap; for maxima the output `o`, once.
     pub(crate) readers: Vec<u32>,
-    /// For means: one over the number of taps inside, for each output.
-    pub(crate) share: Vec<f64>,
+    /// For means over windows one over the number of taps inside, for each output; for what is standardised the means of
+    /// the channels and then their deviations.
+    pub(crate) constants: Vec<f64>,
 }
 
 impl Table {
     /// The table for means over windows.
     pub(super) fn of_means(windows: &Windows) -> Self {
         let inside = |o| windows.window(o).iter().filter(|&&tap| tap != OUTSIDE).count();
-        let share = (0..windows.n_outputs()).map(|o| 1.0 / inside(o).max(1) as f64).collect();
-        Table { share, ..Table::new(windows, false) }
+        let constants = (0..windows.n_outputs()).map(|o| 1.0 / inside(o).max(1) as f64).collect();
+        Table { constants, ..Table::new(windows, false) }
     }
 
     /// The table of windows; with `outputs_once` their readers are outputs, each of them once.
@@ -39,7 +40,7 @@ impl Table {
             readers.extend(list);
             first.push(readers.len() as u32);
         }
-        Table { taps: windows.taps.clone(), first, readers, share: Vec::new() }
+        Table { taps: windows.taps.clone(), first, readers, constants: Vec::new() }
     }
 }
 

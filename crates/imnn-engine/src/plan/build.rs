@@ -5,7 +5,7 @@ use super::{Columns, Composed, Gather, MIN_ROWS, Plan, Slot, Transposed, View, b
 use crate::steps::pooled::tile_len;
 use imnn_compute::narrow::NARROW;
 use imnn_compute::{Number, matrix};
-use imnn_models::{Activation, Affine, Join, Linear, Model, Op, Primitive, Shape, Windows};
+use imnn_models::{Activation, Affine, Join, Linear, Model, Op, Primitive, Shape, Standardisation, Windows};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -61,6 +61,8 @@ pub enum StepOp {
     MaxPool(MaxPool),
     /// Means over windows.
     MeanPool(Arc<Windows>),
+    /// Channels less their means, over their deviations: the range of these and then those among the constants.
+    Standardise(Range<usize>),
     /// A piecewise linear activation, in place.
     Piecewise(Pointwise),
     /// A smooth activation; its input is lost.
@@ -142,6 +144,7 @@ pub(super) struct Builder {
     pub(super) indices: usize,
     pub(super) patches: usize,
     pub(super) derived: usize,
+    pub(super) constants: Vec<f64>,
     pub(super) composed: Vec<Composed>,
     pub(super) transposed: Vec<Transposed>,
 }
@@ -200,6 +203,7 @@ impl Builder {
                     self.step(StepOp::MaxPool(MaxPool { windows: windows.clone(), indices }), at, layer.output, target)
                 }
                 Op::MeanPool(windows) => self.step(StepOp::MeanPool(windows.clone()), at, layer.output, target),
+                Op::Standardise(constants) => self.standardise(constants, at),
                 Op::Parallel { branches, join } => self.parallel(branches, *join, at, layer.output, target)?,
                 Op::Custom { .. } => return Err(format!("{} has no vectorised implementation", layer.label)),
             };
@@ -213,6 +217,13 @@ impl Builder {
             }
             _ => at,
         })
+    }
+
+    /// To a buffer of its own, where all numbers lie side by side: loops are long for few channels too.
+    fn standardise(&mut self, Standardisation { mean, deviation }: &Standardisation, at: View) -> View {
+        let start = self.constants.len();
+        self.constants.extend([&mean[..], deviation].concat());
+        self.step(StepOp::Standardise(start..self.constants.len()), at, at.shape, None)
     }
 
     fn activation(&mut self, activation: Activation, at: View, input: usize) -> View {

@@ -34,6 +34,8 @@ pub struct Plan<E> {
     pub n_weights: usize,
     /// Weights computed from others.
     pub derived: Vec<E>,
+    /// Numbers of the network that are not trained.
+    pub constants: Vec<E>,
     /// The first so many derived weights have gradients, which are folded into those of the others.
     pub n_folded: usize,
     /// The derived weights of composed layers.

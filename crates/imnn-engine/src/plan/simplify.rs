@@ -68,7 +68,7 @@ fn leave_out_unread(layers: &mut [Primitive]) {
     if read.len() == windows.n_inputs {
         return;
     }
-    // Functions of single numbers and maps of channels pass the cut on; a layer with windows of its own makes less.
+    // What treats every position alike and by itself passes the cut on; a layer with windows of its own makes less.
     let mut shape = reader.input;
     let mut from = None;
     for (k, layer) in before.iter_mut().enumerate().rev() {
@@ -77,7 +77,7 @@ fn leave_out_unread(layers: &mut [Primitive]) {
         }
         shape = layer.input;
         match &layer.op {
-            Op::Pointwise(_) => {}
+            Op::Pointwise(_) | Op::Standardise(_) => {}
             // The map has to gather what is left, which pays if much is left out.
             Op::Linear(Linear::Map(_)) => {
                 if read.len() * 4 <= windows.n_inputs * 3 {

@@ -133,6 +133,7 @@ impl Builder {
             patches: self.patches.next_multiple_of(NUMBERS_PER_LINE),
             n_weights,
             derived: vec![E::zero(); self.derived],
+            constants: self.constants.iter().map(|&constant| E::of(constant)).collect(),
             n_folded,
             composed: self.composed,
             transposed: self.transposed,

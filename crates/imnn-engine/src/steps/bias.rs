@@ -17,7 +17,7 @@ pub(super) fn with_bias<E: Number>(bias: &[E], values: &mut [E], f: impl Fn(E) -
     }
 }
 
-/// A short bias several times, for longer loops.
+/// A short bias, or other numbers of the channels, several times, for longer loops.
 #[inline(always)]
 pub(super) fn repeated<'a, E: Number>(bias: &'a [E], tile: &'a mut [E; TILE]) -> &'a [E] {
     let length = TILE / bias.len() * bias.len();

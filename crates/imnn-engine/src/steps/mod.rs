@@ -14,6 +14,7 @@ mod pass;
 mod piecewise;
 pub(crate) mod pooled;
 mod smooth;
+mod standardise;
 mod transpose;
 
 #[cfg(test)]
@@ -105,6 +106,7 @@ fn forward<E: Element>(step: &Step, pass: &mut Forward<'_, E>) {
         StepOp::Linear(linear) => linear::forward(linear, step, pass),
         StepOp::MaxPool(pool) => max_pool::forward(pool, step, pass),
         StepOp::MeanPool(windows) => mean_pool::forward(windows, step, pass),
+        StepOp::Standardise(constants) => standardise::forward(constants, step, pass),
         StepOp::Piecewise(pointwise) => piecewise::forward(pointwise, step, pass),
         StepOp::Smooth(pointwise) => smooth::forward(pointwise, step, pass),
         StepOp::Pooled(pooled) => pooled::forward(pooled, step, pass),
@@ -121,6 +123,7 @@ fn backward<E: Element>(step: &Step, pass: &mut Backward<'_, E>) {
         _ if !needed => {}
         StepOp::MaxPool(pool) => max_pool::backward(pool, step, pass),
         StepOp::MeanPool(windows) => mean_pool::backward(windows, step, pass),
+        StepOp::Standardise(constants) => standardise::backward(constants, step, pass),
         StepOp::Piecewise(pointwise) => piecewise::backward(pointwise, step, pass),
         StepOp::Smooth(_) => smooth::backward(step, pass),
         StepOp::Copy | StepOp::Add => copy::backward(step, pass),

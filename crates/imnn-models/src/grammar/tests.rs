@@ -5,7 +5,7 @@ use crate::settings::table;
 use crate::{
     Conv, Dense, Dual, Element, Initialiser, Join, Model, Padding, Parallel, ParameterSpec, UserLayer, Vector,
     avg_pool, concat, conv, custom, dense, flatten, global_avg_pool, global_max_pool, leaky_relu, max_pool, reshape,
-    residual, serial, sum, tanh,
+    residual, serial, standardise, sum, tanh,
 };
 use dfdx::tensor::Cpu;
 use dfdx::tensor_ops::Device;
@@ -56,6 +56,16 @@ fn settings_that_may_be_left_out() {
         ]),
     );
     same("[]", &serial([]));
+}
+
+#[test]
+fn constants_of_channels() {
+    let expected = serial([standardise(&[1.0, -2.5], &[0.1]), standardise(&[0.0], &[1e-3, 2e300])]);
+    same(
+        "[{ standardise = { mean = [1, -2.5], deviation = [0.1] } },
+          { standardise = { mean = [0.0], deviation = [1e-3, 2e300] } }]",
+        &expected,
+    );
 }
 
 #[test]
@@ -137,6 +147,28 @@ fn mistakes_are_named() {
         "[{ dense = { features = 3, bias = { normal = -1 } } }]",
         "layers[0].dense.bias: the standard deviation of the weights must be finite and not negative, it is -1",
     );
+    for (deviation, found) in [("0", "the integer 0"), ("-1.5", "the number -1.5"), ("inf", "the number inf")] {
+        refuse(
+            &format!("[{{ standardise = {{ mean = [0.0], deviation = [1.0, {deviation}] }} }}]"),
+            &format!("layers[0].standardise.deviation[1]: expected a positive, finite number, found {found}"),
+        );
+    }
+    refuse(
+        "[{ standardise = { mean = [nan], deviation = [1.0] } }]",
+        "layers[0].standardise.mean[0]: expected a finite number, found the number nan",
+    );
+    refuse(
+        "[{ standardise = { mean = 0.5, deviation = [1.0] } }]",
+        "layers[0].standardise.mean: expected a list of numbers, found the number 0.5",
+    );
+    refuse(
+        "[{ standardise = { mean = [0.5] } }]",
+        "layers[0].standardise: the key \"deviation\" is missing: write for instance deviation = [1.0]",
+    );
+    refuse(
+        "[{ standardise = { mean = [0.5], std = [1.0] } }]",
+        "layers[0].standardise: unknown key \"std\"; expected one of mean, deviation",
+    );
     let mut deep = Value::Array(vec![]);
     for depth in 1..1000 {
         deep = Value::Array(vec![table([("residual", deep)])]);
@@ -210,6 +242,13 @@ fn window() -> impl Strategy<Value = (Vec<usize>, Vec<usize>, Padding)> {
     })
 }
 
+/// Any numbers that are allowed, the largest and smallest too.
+fn constants(allowed: fn(f64) -> bool) -> impl Strategy<Value = Vec<f64>> {
+    let number = any::<f64>().prop_filter("not allowed", move |&c| allowed(c));
+    let ends = [0.1 + 0.2, f64::MAX, f64::MIN_POSITIVE, f64::from_bits(1)];
+    prop::collection::vec(prop_oneof![number, (0..ends.len()).prop_map(move |k| ends[k])], 1..4)
+}
+
 fn layer() -> impl Strategy<Value = Layer> {
     let leaf = prop_oneof![
         (1..1000_usize, initialiser(), initialiser()).prop_map(|(features, weight, bias)| Dense {
@@ -226,6 +265,8 @@ fn layer() -> impl Strategy<Value = Layer> {
         ),
         window().prop_map(|(window, strides, padding)| max_pool(&window, &strides, padding)),
         window().prop_map(|(window, strides, padding)| avg_pool(&window, &strides, padding)),
+        (constants(f64::is_finite), constants(|c| c.is_finite() && c > 0.0))
+            .prop_map(|(mean, deviation)| standardise(&mean, &deviation)),
         Just(global_avg_pool()),
         Just(global_max_pool()),
         Just(flatten()),

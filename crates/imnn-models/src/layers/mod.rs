@@ -47,6 +47,7 @@ macro_rules! layers {
 layers! {
     dense: Dense, dense;
     conv: Conv, conv;
+    standardise: Standardise, standardise;
     max_pool: MaxPool, max_pool;
     avg_pool: AvgPool, avg_pool;
     reshape: Reshape, reshape;

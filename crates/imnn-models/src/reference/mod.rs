@@ -6,6 +6,7 @@ mod join;
 mod linear;
 mod pointwise;
 mod pool;
+mod standardise;
 
 use crate::element::{Element, Family};
 use crate::error::Result;
@@ -154,6 +155,7 @@ where
             Op::Linear(linear) => linear::linear(linear, primitive.input, |range| self.array(range), input),
             Op::MaxPool(windows) => pool::max(windows, input),
             Op::MeanPool(windows) => pool::mean(windows, input),
+            Op::Standardise(constants) => standardise::standardise(constants, input),
             Op::Pointwise(activation) => pointwise::pointwise(*activation, input),
             Op::Parallel { branches, join } => {
                 let outputs = branches.iter().map(|branch| self.run(branch, input.clone()));

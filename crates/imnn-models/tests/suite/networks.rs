@@ -6,7 +6,7 @@ use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo};
 use imnn_models::{
     Activation, Dual, Element, Initialiser, Join, Layer, Matrix, Network, Padding, Parallel, ParameterSpec, Result,
     UserLayer, Vector, avg_pool, conv, custom, dense, flatten, global_avg_pool, global_max_pool, max_pool, reshape,
-    residual,
+    residual, standardise,
 };
 use std::slice::Iter;
 
@@ -51,7 +51,7 @@ pub fn network(draws: &mut Draws<'_>, input: &[usize]) -> Network {
 /// Appends a layer (with one before it where it needs numbers of a certain kind) and follows the shape.
 fn layer(draws: &mut Draws<'_>, shape: &mut Vec<usize>, layers: &mut Vec<Layer>) {
     let spatial = shape.len() > 1 && shape.len() <= 4;
-    match draws.below(11) {
+    match draws.below(12) {
         0 => {
             let features = draws.up_to(4);
             set_channels(shape, features);
@@ -106,6 +106,14 @@ fn layer(draws: &mut Draws<'_>, shape: &mut Vec<usize>, layers: &mut Vec<Layer>)
         9 => {
             let width = shape[shape.len() - 1];
             layers.push(residual(branch(draws, shape, width)));
+        }
+        10 => {
+            let channels = shape[shape.len() - 1];
+            let mut list = |least: f64| -> Vec<f64> {
+                let len = if draws.below(2) == 0 { 1 } else { channels };
+                (0..len).map(|_| least + draws.below(9) as f64 / 4.0).collect()
+            };
+            layers.push(standardise(&list(-1.0), &list(0.5)));
         }
         _ => layers.push(custom(Bend)),
     }

@@ -1,10 +1,23 @@
-// Rows: biases, copies between slices of channels, seeds of the backward pass, combinations and sums.
+// Rows: biases, standardised channels, copies between slices of channels, seeds of the backward pass, combinations and
+// sums.
 
 // y[at, c] += bias[at % n_rows_of_bias, c]. A thread for each number.
 KERNEL add_bias(unsigned n, OUT(REAL) y, unsigned ld, IN(REAL) bias, unsigned n_bias, unsigned channels) {
     THREAD(i, n);
     unsigned at = i / channels * ld + i % channels;
     y[at] = (REAL)y[at] + bias[i % n_bias];
+}
+
+// y = (x - mean) / deviation for the first n_values numbers, which are values; for the rest, tangents, y = x / deviation.
+// Put or added. The constants are the means of all channels, then their deviations. A thread for each number.
+KERNEL standardise(unsigned n, IN(REAL) x, IN(REAL) constants, unsigned n_values, unsigned channels, OUT(REAL) y,
+                   unsigned add) {
+    THREAD(i, n);
+    unsigned c = i % channels;
+    REAL value = x[i];
+    if (i < n_values)
+        value -= constants[c];
+    put(y, i, value / constants[channels + c], add);
 }
 
 // From positions ld_from apart to positions ld_to apart, put or added. A thread for each number.
