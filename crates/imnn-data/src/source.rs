@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use imnn_sim::{Key, Real};
 
-use crate::{DataError, DatasetSpec, Identity};
+use crate::{Augmentation, DataError, DatasetSpec, Identity};
 
 /// How the change of a simulation with the parameters is given.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,6 +134,12 @@ pub trait Source<E: Real>: Send + Sync {
         false
     }
 
+    /// The symmetries through which its simulations are seen, if that is the last thing that is done to them and the symmetries are
+    /// of all spatial axes.
+    fn augmentation(&self) -> Option<Augmentation> {
+        None
+    }
+
     /// Which simulations these are, so that devices with memory of their own bring constant ones there once, and read in
     /// advance what a later iteration needs. A source whose identity is unknown is read anew in every pass.
     ///
@@ -187,6 +193,10 @@ macro_rules! through_pointer {
 
             fn simulates_anew(&self) -> bool {
                 (**self).simulates_anew()
+            }
+
+            fn augmentation(&self) -> Option<Augmentation> {
+                (**self).augmentation()
             }
 
             fn identity(&self) -> Identity {

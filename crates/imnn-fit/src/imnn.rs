@@ -86,6 +86,9 @@ pub struct Outcome {
     pub read_out_gain: Option<Estimate>,
     /// `ln det F` on held-out simulations: the validation set, or new ones of the simulator.
     pub held_out: Option<Estimate>,
+    /// If at the end the last layer was made again from the training and the validation set together
+    /// ([`FitSettings::refit`]): how many simulations these are. What was held out tells of the last layer before that.
+    pub refit: Option<usize>,
     /// The share of the device's time, from 0 to 1, that went into reading or making simulations. Near 1 the source bounds
     /// the run, not the network.
     pub reading: f64,
@@ -130,12 +133,12 @@ impl<E: Element> Imnn<E> {
         // Where training from the read-out loses information, it begins again without.
         let again = matches!(last_layer, Some(LastLayer::ReadOut { .. })).then_some(drawn);
         let trained = self.train(&settings, again, observer)?;
-        let Trained { iterations, stop, held_out, read_out_gain } = trained;
+        let Trained { iterations, stop, held_out, read_out_gain, refit } = trained;
         let weights = if settings.best && self.state.best.is_some() { Weights::Best } else { Weights::Final };
         let on = if self.parts.validation.is_some() { On::Validation } else { On::Training };
         self.set_statistics(weights, on)?;
         let reading = self.session.usage().since(before).reading_share();
-        Ok(Outcome { iterations, stop, last_layer, read_out_gain, held_out, reading })
+        Ok(Outcome { iterations, stop, last_layer, read_out_gain, held_out, refit, reading })
     }
 
     /// Measures the Fisher statistics that estimates use, with these weights on these simulations.

@@ -5,12 +5,10 @@ use crate::held_out::{Estimate, HeldOut, PARTS};
 use crate::imnn::{Imnn, Parts};
 use crate::iterations::host::measure;
 use crate::moments::Simulations;
-use imnn_data::Source;
-use imnn_device::Device;
-use imnn_models::{Element, Features, Model, Parameters};
-use imnn_sim::Key;
-use imnn_stats::{FeatureMoments, ReadOut};
-use ndarray::ArrayView2;
+use crate::read_out::{Found, PER_FEATURE, of_sets, of_source};
+use imnn_data::{Augmented, Source};
+use imnn_models::Element;
+use imnn_stats::ReadOut;
 
 /// How the last layer began.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,23 +33,22 @@ pub enum LastLayer {
     AsGiven,
 }
 
-/// Simulations for each feature that the read-out takes from a source that has any number: without a ridge it would lose about
-/// one part in so many of det F for each parameter to their finite number.
-const PER_FEATURE: usize = 200;
-
-/// The largest error of a summary of variance 1 that the rounding of features may make.
-const LARGEST_ROUNDING: f64 = 0.03;
+/// How a call of fit ended.
+pub(crate) struct Ending {
+    pub(crate) held_out: Option<HeldOut>,
+    pub(crate) read_out_gain: Option<Estimate>,
+    pub(crate) refit: Option<usize>,
+}
 
 impl<E: Element> Imnn<E> {
     /// Sets the last layer before training, as the settings say and the network allows.
     pub(crate) fn begin(&mut self, read_out: bool, whiten: bool) -> Result<LastLayer> {
         let mut instead = None;
         if read_out {
-            let key = self.state.keys.read_out.fold_in(0);
-            match self.read_out(key)? {
-                Ok((found, n_s)) => {
-                    self.set_last_layer(&found)?;
-                    return Ok(LastLayer::ReadOut { held_out: found.held_out, ridge: found.ridge, n_s });
+            match self.read_out(0)?.and_then(Found::if_better) {
+                Ok(Found { read_out, n_s }) => {
+                    self.set_last_layer(&read_out)?;
+                    return Ok(LastLayer::ReadOut { held_out: read_out.held_out, ridge: read_out.ridge, n_s });
                 }
                 Err(reason) => instead = Some(reason),
             }
@@ -59,10 +56,11 @@ impl<E: Element> Imnn<E> {
         Ok(if whiten && self.whiten()? { LastLayer::Whitened { instead } } else { LastLayer::AsGiven })
     }
 
-    /// The read-out of the present weights.
-    fn read_out(&self, key: Key) -> Result<Result<(ReadOut, usize), String>> {
+    /// The read-out of the present weights, or why there is none; each `number` has its own simulations.
+    fn read_out(&self, number: usize) -> Result<Result<Found, String>> {
         let Parts { model, device, training, .. } = &self.parts;
-        read_out_of(model, &self.state.parameters, device.as_ref(), training.as_ref(), key)
+        let key = self.state.keys.read_out.fold_in(number as u64);
+        of_source(model, &self.state.parameters, device.as_ref(), training.as_ref(), key, PER_FEATURE)
     }
 
     fn set_last_layer(&mut self, found: &ReadOut) -> Result<()> {
@@ -74,11 +72,10 @@ impl<E: Element> Imnn<E> {
         Ok(())
     }
 
-    /// Takes the read-out of the present weights in place of their last layer.
+    /// Takes the read-out of the present weights in place of their last layer, if it is better.
     pub(crate) fn read_out_again(&mut self) -> Result<()> {
-        let key = self.state.keys.read_out.fold_in(1 + self.state.history.len() as u64);
-        if let Ok((found, _)) = self.read_out(key)? {
-            self.set_last_layer(&found)?;
+        if let Ok(Found { read_out, .. }) = self.read_out(1 + self.state.history.len())?.and_then(Found::if_better) {
+            self.set_last_layer(&read_out)?;
         }
         Ok(())
     }
@@ -98,43 +95,71 @@ impl<E: Element> Imnn<E> {
         simulations.moments(session.as_mut(), weights, n_summaries, n_parts).map(|parts| Some(HeldOut::new(parts)))
     }
 
-    /// Tries the read-out of the best weights and takes it if it is better on held-out simulations: `ln det F` there, and how much
-    /// larger it is with the read-out than with the trained last layer, if there was one to try.
-    pub(crate) fn finish(
-        &mut self,
-        read_out: bool,
-        trained: Option<HeldOut>,
-    ) -> Result<(Option<HeldOut>, Option<Estimate>)> {
+    /// Tries the read-out of the best weights if they were `trained`, and takes it if it is better on held-out simulations.
+    ///
+    /// With `refit` a last layer that is a read-out, or no better than one beyond the error of the comparison, is made again from
+    /// the training and the validation set together: what was to be decided has been, and twice as many simulations lose half as
+    /// much to their number. What was held out tells of the last layer before.
+    pub(crate) fn finish(&mut self, trained: bool, refit: bool, held_out: Option<HeldOut>) -> Result<Ending> {
         let last = self.state.parameters.clone();
         if let Some(best) = &self.state.best {
             self.state.parameters = best.clone();
         }
-        let trained = match trained {
-            None if read_out => self.held_out()?,
-            trained => trained,
+        let held_out = match held_out {
+            None if trained => self.held_out()?,
+            held_out => held_out,
         };
-        let trained = match trained {
-            Some(trained) if read_out => trained,
-            trained => {
-                self.state.parameters = last;
-                return Ok((trained, None));
-            }
-        };
-        let key = self.state.keys.read_out.fold_in(1 + self.state.history.len() as u64);
-        if let Ok((found, _)) = self.read_out(key)? {
-            self.set_last_layer(&found)?;
-            if let Some(read_out) = self.held_out()? {
-                let gain = read_out.gain_over(&trained)?;
-                if gain.value > 0.0 {
-                    self.state.keep(None);
-                    return Ok((Some(read_out), Some(gain)));
+        let mut ending = Ending { held_out, read_out_gain: None, refit: None };
+        let (mut is_read_out, mut changed) = (!trained, false);
+        if let (true, Some(before)) = (trained, &ending.held_out)
+            && let Ok(Found { read_out, .. }) = self.read_out(1 + self.state.history.len())?
+        {
+            let best = self.state.parameters.clone();
+            self.set_last_layer(&read_out)?;
+            if let Some(now) = self.held_out()? {
+                let gain = now.gain_over(before)?;
+                ending.read_out_gain = Some(gain);
+                is_read_out = gain.value > -gain.error;
+                changed = gain.value > 0.0;
+                if changed {
+                    ending.held_out = Some(now);
                 }
-                self.state.parameters = last;
-                return Ok((Some(trained), Some(gain)));
+            }
+            if !changed {
+                self.state.parameters = best;
             }
         }
-        self.state.parameters = last;
-        Ok((Some(trained), None))
+        if refit && is_read_out {
+            ending.refit = self.refit()?;
+            changed |= ending.refit.is_some();
+        }
+        if changed {
+            self.state.keep(None);
+        } else {
+            self.state.parameters = last;
+        }
+        Ok(ending)
+    }
+
+    /// Makes the last layer from the training and the validation set together; how many simulations these are, if it could.
+    fn refit(&mut self) -> Result<Option<usize>> {
+        let Parts { model, device, training, validation, .. } = &self.parts;
+        let (Some(validation), keys) = (validation, self.state.keys) else { return Ok(None) };
+        let augmented;
+        let validation: &dyn Source<E> = match training.augmentation() {
+            // What is symmetric in one set is so in the other.
+            Some(symmetries) => {
+                augmented = Augmented::new(validation.as_ref(), symmetries)?;
+                &augmented
+            }
+            None => validation.as_ref(),
+        };
+        let sets = [(training.as_ref(), keys.read_out), (validation, keys.validation)];
+        let Ok(Found { read_out, n_s }) = of_sets(model, &self.state.parameters, device.as_ref(), sets)? else {
+            return Ok(None);
+        };
+        self.set_last_layer(&read_out)?;
+        Ok(Some(n_s))
     }
 
     /// Maps the last linear layer so that the summaries of the first batch get mean 0 and covariance I; false where the
@@ -153,55 +178,4 @@ impl<E: Element> Imnn<E> {
         let a: Vec<f64> = statistics.whitening()?.iter().copied().collect();
         Ok(parts.model.whiten_last_linear(&mut state.parameters, &statistics.mu.to_vec(), &a)?)
     }
-}
-
-/// The read-out of the features that these weights give, with the number of simulations that it was made from; or why there is none
-/// that is better than the last layer.
-pub(crate) fn read_out_of<E: Element>(
-    model: &Model,
-    parameters: &Parameters<E>,
-    device: &dyn Device<E>,
-    source: &dyn Source<E>,
-    key: Key,
-) -> Result<Result<(ReadOut, usize), String>> {
-    let Some(features) = model.features() else {
-        return Ok(Err("the network does not end in a linear layer".into()));
-    };
-    let mut session = device.load(features.model())?;
-    let n_features = features.model().n_summaries();
-    let simulations = Simulations::about(PER_FEATURE * n_features, source, key);
-    let moments = simulations.moments(session.as_mut(), parameters.values(), n_features, 2)?;
-    let Ok(halves) = <[FeatureMoments; 2]>::try_from(moments) else { return Ok(Err("there are no halves".into())) };
-    let n_s = halves.iter().map(FeatureMoments::n_s).sum();
-    Ok(solve(&features, parameters, &halves).map(|found| (found, n_s)))
-}
-
-/// The read-out, if it is better than the present last layer and can be computed with in the precision of the weights.
-fn solve<E: Element>(
-    features: &Features,
-    parameters: &Parameters<E>,
-    halves: &[FeatureMoments; 2],
-) -> Result<ReadOut, String> {
-    let present = features.weight(parameters);
-    let n_features = halves[0].n_features();
-    let present = ArrayView2::from_shape((n_features, present.len() / n_features.max(1)), &present)
-        .map_err(|error| error.to_string())?;
-    let found = ReadOut::new(halves, present).map_err(|error| error.to_string())?;
-    if found.held_out <= found.present {
-        return Err(format!(
-            "on simulations that it was not made from the read-out has ln det F {:.3}, the last layer as it is {:.3}",
-            found.held_out, found.present
-        ));
-    }
-    // Written so that a NaN is refused.
-    let rounding = found.cancellation * E::epsilon().f64();
-    if !(rounding <= LARGEST_ROUNDING && found.weight.iter().all(|&w| E::of(w).is_finite())) {
-        return Err(format!(
-            "the terms of the read-out cancel to one part in {:.0e}, too much for {}; inputs of mean 0 and variance 1 help, or \
-             precision = \"f64\"",
-            found.cancellation,
-            E::NAME
-        ));
-    }
-    Ok(found)
 }

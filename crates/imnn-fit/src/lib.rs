@@ -17,6 +17,7 @@ mod iterations;
 mod last_layer;
 mod moments;
 mod observer;
+mod read_out;
 mod saved;
 mod settings;
 mod state;

@@ -12,7 +12,10 @@ use std::ops::Range;
 const NUMBERS: usize = 1 << 22;
 
 /// Iterations whose number of new simulations weights are compared and measured on.
-const COMPARED_ON: usize = 20;
+const COMPARED_ON: usize = 40;
+
+/// Ways to see a simulation beyond which more tell nothing new: twice the symmetries of a square.
+const LARGEST_WAYS: usize = 16;
 
 /// The simulations of a source with these keys; with each, a source of files gives the same simulations, perhaps seen another
 /// way.
@@ -31,7 +34,8 @@ impl<'a, E: Element> Simulations<'a, E> {
     /// is always the same, once.
     pub(crate) fn about(n: usize, source: &'a dyn Source<E>, key: Key) -> Self {
         let changes = !matches!(source.identity(), imnn_data::Identity::Constant(_));
-        let passes = if changes { n.div_ceil(source.n_s()).max(1) } else { 1 };
+        let most = if source.simulates_anew() { usize::MAX } else { LARGEST_WAYS };
+        let passes = if changes { n.div_ceil(source.n_s()).clamp(1, most) } else { 1 };
         Simulations { source, keys: key.fold_in_each(0..passes as u64).collect() }
     }
 
@@ -89,6 +93,8 @@ impl<'a, E: Element> Simulations<'a, E> {
                 }
             }
         }
-        Ok(parts)
+        // Another way to see a simulation is not another simulation.
+        let times = if self.source.simulates_anew() { 1 } else { self.keys.len() };
+        Ok(parts.into_iter().map(|part| part.seen(times)).collect())
     }
 }

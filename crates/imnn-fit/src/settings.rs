@@ -34,6 +34,10 @@ pub struct FitSettings {
     /// Whether it is also set so every so many iterations of training. Default no.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_out_every: Option<usize>,
+    /// Without an optimiser of one's own, and with simulations and a validation set from files: whether at the end a last layer that
+    /// is a read-out is made again from both sets together. Twice as many simulations lose half as much to their number; what
+    /// was held out tells of the last layer before. Default true.
+    pub refit: bool,
     /// Whether the last linear layer, where it is not set by the read-out, is mapped once before training, so that the
     /// summaries of the first batch have mean 0 and covariance I. Default true.
     pub whiten: bool,
@@ -70,6 +74,7 @@ impl Default for FitSettings {
             epsilon: None,
             read_out: true,
             read_out_every: None,
+            refit: true,
             whiten: true,
             round: None,
             tolerance: 0.005,

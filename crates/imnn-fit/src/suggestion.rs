@@ -2,7 +2,7 @@
 
 use crate::error::{FitError, Result};
 use crate::input::InputMoments;
-use crate::last_layer::read_out_of;
+use crate::read_out::of_source;
 use imnn_data::Source;
 use imnn_device::Device;
 use imnn_models::{Element, Layer, Model, Network, functions, serial};
@@ -53,6 +53,12 @@ pub enum Inputs {
 /// A network is taken before a simpler one if it has so much more information, in ln det F.
 const WORTH_IT: f64 = 0.02;
 
+/// Simulations for each feature that are enough to choose by.
+const PER_FEATURE: usize = 50;
+
+/// What makes another key of that of a run, which may be given here.
+const OWN: u64 = u64::from_le_bytes(*b"suggests");
+
 impl Suggestion {
     /// Looks at the simulations of a source, up to a thousand of them, and where a choice is to be made at as many as
     /// [a read-out](crate::FitSettings::read_out) takes.
@@ -65,7 +71,7 @@ impl Suggestion {
         device: &dyn Device<E>,
         key: Key,
     ) -> Result<Self> {
-        let [of_moments, of_weights, of_read_out] = key.split();
+        let [of_moments, of_weights, of_read_out] = key.fold_in(OWN).split();
         let plain = InputMoments::of(source, of_moments, |value| value)?;
         let candidate = |inputs: Inputs| -> Result<Network> {
             let standardise = |moments: &InputMoments| functions::standardise(&moments.mean, &moments.deviation);
@@ -93,8 +99,8 @@ impl Suggestion {
             let model = Model::new(network.clone(), source.input_shape())?;
             let weights = model.initialise::<E>(of_weights);
             // A function that some simulation has no value of is not the one to take.
-            let found = match read_out_of(&model, &weights, device, source, of_read_out) {
-                Ok(Ok((found, _))) => found.held_out,
+            let found = match of_source(&model, &weights, device, source, of_read_out, PER_FEATURE) {
+                Ok(Ok(found)) => found.read_out.held_out,
                 Ok(Err(_)) | Err(FitError::Stats(_) | FitError::Device(_)) => f64::NEG_INFINITY,
                 Err(error) => return Err(error),
             };

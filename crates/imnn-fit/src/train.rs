@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::held_out::{Estimate, HeldOut};
 use crate::imnn::Imnn;
 use crate::iterations::{Stop, Until, Watched};
+use crate::last_layer::Ending;
 use crate::observer::Observer;
 use crate::settings::CheckedSettings;
 use crate::state::Counters;
@@ -54,6 +55,7 @@ pub(crate) struct Trained {
     pub(crate) stop: Stop,
     pub(crate) held_out: Option<Estimate>,
     pub(crate) read_out_gain: Option<Estimate>,
+    pub(crate) refit: Option<usize>,
 }
 
 /// Adam whose rate rises over the first tenth of a round, in which the weights of the last layer find their balance, and
@@ -78,6 +80,7 @@ impl<E: Element> Imnn<E> {
         observer: &mut dyn Observer,
     ) -> Result<Trained> {
         self.state.counters = Counters::default();
+        let (in_rounds, began_with_read_out) = (self.parts.optimiser.is_none(), drawn.is_some());
         let (stop, held_out) = match self.parts.optimiser.take() {
             Some(optimiser) => {
                 let stop = self.with_optimiser(optimiser.as_ref(), settings, observer);
@@ -90,9 +93,11 @@ impl<E: Element> Imnn<E> {
         let iterations = before + done;
         // Where no round gained anything, the features are those that the last layer began with.
         let trained = iterations > 0 && self.state.history.best_iteration.is_some();
-        let (held_out, read_out_gain) = self.finish(settings.read_out && trained, held_out)?;
+        let of_files = !self.parts.training.simulates_anew();
+        let refit = settings.read_out && settings.refit && in_rounds && of_files && (trained || began_with_read_out);
+        let Ending { held_out, read_out_gain, refit } = self.finish(settings.read_out && trained, refit, held_out)?;
         let held_out = held_out.map(|held_out| held_out.log_det_f()).transpose()?;
-        Ok(Trained { iterations, stop, held_out, read_out_gain })
+        Ok(Trained { iterations, stop, held_out, read_out_gain, refit })
     }
 
     /// Iterates with the user's optimiser until patience or iterations run out.

@@ -63,6 +63,25 @@ impl FeatureMoments {
         self.add_derivatives(other.n_d, &other.dmu);
     }
 
+    /// The moments of simulations of which each was added so many times, seen in several ways: they count once.
+    ///
+    /// ```
+    /// use imnn_stats::{FeatureMoments, ndarray::{Array2, Array3}};
+    /// let mut moments = FeatureMoments::new(1, 1);
+    /// let (h, dh) = (Array2::from_elem((5, 1), 1.0), Array3::zeros((5, 1, 1)));
+    /// moments.add(h.view(), dh.view())?;
+    /// moments.add((-h).view(), dh.view())?;
+    /// assert_eq!(moments.seen(2).n_s(), 5);
+    /// # Ok::<(), imnn_stats::StatsError>(())
+    /// ```
+    #[must_use]
+    pub fn seen(mut self, times: usize) -> Self {
+        let times = times.max(1);
+        self.scatter /= times as f64;
+        (self.n_s, self.n_d) = (self.n_s / times, self.n_d / times);
+        self
+    }
+
     fn add_values(&mut self, n: usize, mean: &Array1<f64>, scatter: &Array2<f64>) {
         let total = self.n_s + n;
         if n == 0 {

@@ -20,17 +20,9 @@ pub struct NetworkSettings {
     /// Summaries that it ends in; as many as there are parameters by default, more are allowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_summaries: Option<usize>,
-    /// The layers; [`Network::suggested`] by default.
+    /// The layers; by default those of a [`Suggestion`](imnn::fit::Suggestion).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layers: Option<Network>,
-}
-
-impl NetworkSettings {
-    /// Names the suggested layers if none are.
-    pub(crate) fn layers(&mut self, input_shape: &[usize], n_params: usize) -> &Network {
-        let n_summaries = self.n_summaries.unwrap_or(n_params);
-        self.layers.get_or_insert_with(|| Network::suggested(input_shape, n_summaries))
-    }
 }
 
 /// Numbers of a network.

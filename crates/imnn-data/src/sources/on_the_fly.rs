@@ -39,7 +39,7 @@ pub struct OnTheFly<S> {
 /// nobody says: 1000, or 200 of fields, which have as much to say as many vectors; a fifth of them with derivatives, whose mean is
 /// less noisy than the covariance.
 pub fn suggested_counts(data_shape: &[usize]) -> (usize, usize) {
-    if data_shape.len() > 1 { (200, 40) } else { (1000, 200) }
+    if data_shape.len() > 1 { (200, 40) } else { (1000, 500) }
 }
 
 impl<S: Simulator> OnTheFly<S> {

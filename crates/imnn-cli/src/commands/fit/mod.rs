@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use imnn::device::{self, Aggregate, Aggregator, Cpu, Cuda, DeviceError};
-use imnn::fit::{Bar, FitError, Imnn, Observer, On, Progress, RunFolder, Silent, Start, Weights};
+use imnn::fit::{Bar, FitError, Imnn, Observer, On, Progress, RunFolder, Silent, Start, Suggestion, Weights};
 use imnn::io::text::plural;
 use imnn::models::{Element, Model, Network, Parameters};
 use imnn::plot::{HistoryPlot, plot_history};
@@ -37,7 +37,21 @@ fn fit_in<E: Element>(mut run: RunFile, arguments: &FitArguments) -> Result<Stri
     let folder = folder(arguments)?;
     let Sources { training, validation, streamed, left } = run.sources::<E>()?;
     let (device, runs_on) = self::device(gpus, &run.device, left).map_err(FitError::from)?;
-    let network = run.network.layers(training.input_shape(), run.theta_fid.len()).clone();
+    let suggestion = match run.network.layers {
+        Some(_) => None,
+        None => {
+            let n_summaries = run.network.n_summaries.unwrap_or(run.theta_fid.len());
+            let key = Key::new(run.seed);
+            Some(
+                Suggestion::new(training.as_ref(), n_summaries, device.as_ref(), key)
+                    .map_err(CliError::at(arguments.run.display()))?,
+            )
+        }
+    };
+    if let Some(suggestion) = &suggestion {
+        run.network.layers = Some(suggestion.network.clone());
+    }
+    let network = run.network.layers.clone().unwrap_or_default();
     let initial = initial(&run, &network, training.input_shape(), &arguments.run)?;
     let header = header(&run, &training, validation.as_ref(), !streamed.is_empty());
 
@@ -76,6 +90,9 @@ fn fit_in<E: Element>(mut run: RunFile, arguments: &FitArguments) -> Result<Stri
     if shows {
         let weights = imnn.model().layout().len();
         eprintln!("{header}; {weights} weights in {}, {runs_on}; Ctrl-C ends training and saves the run", E::NAME);
+        if let Some(suggestion) = &suggestion {
+            eprintln!("network: {suggestion}");
+        }
         for said in [imnn.note(), imnn.warning().as_deref()].into_iter().flatten() {
             eprintln!("{said}");
         }

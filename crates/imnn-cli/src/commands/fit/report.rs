@@ -66,6 +66,10 @@ impl<E: Element> Report<'_, E> {
         if let Some(gain) = self.outcome.read_out_gain {
             say("read-out after training", after(gain));
         }
+        if let Some(n_s) = self.outcome.refit {
+            let what = "made again from the training and validation simulations together";
+            say("last layer at the end", format!("{what} ({n_s}); what was held out is without that"));
+        }
         if let Some(bytes) = self.read_bytes {
             say("read from files", format!("{:.3} GB", bytes as f64 / 1e9));
         }
@@ -94,6 +98,7 @@ impl<E: Element> Report<'_, E> {
             "rounds": self.imnn.history().rounds.iter().map(round).collect::<Vec<_>>(),
             "lndetF_held_out": self.outcome.held_out.map(|estimate| [estimate.value, estimate.error]),
             "read_out_gain": self.outcome.read_out_gain.map(|estimate| [estimate.value, estimate.error]),
+            "refit": self.outcome.refit,
             "reading_share": self.outcome.reading,
             "parameters": self.imnn.names(),
             "theta_fid": self.imnn.theta_fid(),

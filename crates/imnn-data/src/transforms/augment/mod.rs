@@ -60,6 +60,8 @@ impl Augmentation {
 pub struct Augmented<Src> {
     source: Src,
     symmetries: Symmetries,
+    /// Where they are of all spatial axes.
+    spatial: Option<Augmentation>,
     identity: Identity,
 }
 
@@ -73,7 +75,7 @@ impl<Src> Augmented<Src> {
         Src: Source<E>,
     {
         let symmetries = Symmetries::spatial(source.input_shape(), augmentation)?;
-        Ok(Self { source, symmetries, identity: Identity::keyed() })
+        Ok(Self { source, symmetries, spatial: Some(augmentation), identity: Identity::keyed() })
     }
 
     /// Augments over the axes given, in place of the spatial ones.
@@ -85,7 +87,7 @@ impl<Src> Augmented<Src> {
         Src: Source<E>,
     {
         let symmetries = Symmetries::new(source.input_shape(), axes, augmentation)?;
-        Ok(Self { source, symmetries, identity: Identity::keyed() })
+        Ok(Self { source, symmetries, spatial: None, identity: Identity::keyed() })
     }
 
     /// The source without augmentation.
@@ -105,6 +107,10 @@ impl<E: Real, Src: Source<E>> Source<E> for Augmented<Src> {
 
     fn simulates_anew(&self) -> bool {
         self.source.simulates_anew()
+    }
+
+    fn augmentation(&self) -> Option<Augmentation> {
+        self.spatial
     }
 
     fn identity(&self) -> Identity {

@@ -1,0 +1,109 @@
+//! The read-out of a network's features: its last linear layer in closed form.
+
+use crate::error::Result;
+use crate::moments::Simulations;
+use imnn_data::Source;
+use imnn_device::Device;
+use imnn_models::{Element, Features, Model, Parameters};
+use imnn_sim::Key;
+use imnn_stats::{FeatureMoments, ReadOut};
+use ndarray::ArrayView2;
+
+/// Simulations for each feature that the read-out takes from a source that has any number: without a ridge it would lose about
+/// one part in so many of det F for each parameter to their finite number.
+pub(crate) const PER_FEATURE: usize = 300;
+
+/// The largest error of a summary of variance 1 that the rounding of features may make.
+const LARGEST_ROUNDING: f64 = 0.03;
+
+/// A read-out.
+pub(crate) struct Found {
+    pub(crate) read_out: ReadOut,
+    /// Simulations that it was made from.
+    pub(crate) n_s: usize,
+}
+
+impl Found {
+    /// This, if on simulations that it was not made from it is better than the last layer that there is; or why not.
+    pub(crate) fn if_better(self) -> Result<Self, String> {
+        let ReadOut { held_out, present, .. } = self.read_out;
+        if held_out > present {
+            return Ok(self);
+        }
+        Err(format!(
+            "on simulations that it was not made from the read-out has ln det F {held_out:.3}, the last layer as it is {present:.3}"
+        ))
+    }
+}
+
+/// The read-out of the features that these weights give of the simulations of a source, so many for each feature where there are;
+/// or why there is none.
+pub(crate) fn of_source<E: Element>(
+    model: &Model,
+    parameters: &Parameters<E>,
+    device: &dyn Device<E>,
+    source: &dyn Source<E>,
+    key: Key,
+    per_feature: usize,
+) -> Result<Result<Found, String>> {
+    let Some(features) = model.features() else { return Ok(Err(NOT_LINEAR.into())) };
+    let halves = moments(&features, parameters, device, source, key, per_feature, 2)?;
+    Ok(solve(&features, parameters, halves))
+}
+
+/// The read-out from the simulations of two sources together.
+pub(crate) fn of_sets<E: Element>(
+    model: &Model,
+    parameters: &Parameters<E>,
+    device: &dyn Device<E>,
+    sets: [(&dyn Source<E>, Key); 2],
+) -> Result<Result<Found, String>> {
+    let Some(features) = model.features() else { return Ok(Err(NOT_LINEAR.into())) };
+    let mut both = vec![];
+    for (source, key) in sets {
+        both.append(&mut moments(&features, parameters, device, source, key, PER_FEATURE, 1)?);
+    }
+    Ok(solve(&features, parameters, both))
+}
+
+const NOT_LINEAR: &str = "the network does not end in a linear layer";
+
+/// The moments of the features in so many parts of the simulations.
+fn moments<E: Element>(
+    features: &Features,
+    parameters: &Parameters<E>,
+    device: &dyn Device<E>,
+    source: &dyn Source<E>,
+    key: Key,
+    per_feature: usize,
+    n_parts: usize,
+) -> Result<Vec<FeatureMoments>> {
+    let n_features = features.model().n_summaries();
+    let simulations = Simulations::about(per_feature * n_features, source, key);
+    let mut session = device.load(features.model())?;
+    simulations.moments(session.as_mut(), parameters.values(), n_features, n_parts)
+}
+
+/// The read-out, if it can be computed with in the precision of the weights.
+fn solve<E: Element>(
+    features: &Features,
+    parameters: &Parameters<E>,
+    halves: Vec<FeatureMoments>,
+) -> Result<Found, String> {
+    let halves = <[FeatureMoments; 2]>::try_from(halves).map_err(|_| "there are no halves")?;
+    let (weight, n_features) = (features.weight(parameters), halves[0].n_features());
+    let present = ArrayView2::from_shape((n_features, weight.len() / n_features.max(1)), &weight)
+        .map_err(|error| error.to_string())?;
+    let read_out = ReadOut::new(&halves, present).map_err(|error| error.to_string())?;
+    // Written so that a NaN is refused.
+    let rounding = read_out.cancellation * E::epsilon().f64();
+    if !(rounding <= LARGEST_ROUNDING && read_out.weight.iter().all(|&w| E::of(w).is_finite())) {
+        return Err(format!(
+            "the terms of the read-out cancel to one part in {:.0e}, too much for {}; inputs of mean 0 and variance 1 help, or \
+             precision = \"f64\"",
+            read_out.cancellation,
+            E::NAME
+        ));
+    }
+    Ok(Found { read_out, n_s: halves.iter().map(FeatureMoments::n_s).sum() })
+}
