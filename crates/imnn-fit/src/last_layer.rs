@@ -5,7 +5,7 @@ use crate::held_out::{Estimate, HeldOut, PARTS};
 use crate::imnn::{Imnn, Parts};
 use crate::iterations::host::measure;
 use crate::moments::Simulations;
-use crate::read_out::{Found, PER_FEATURE, of_sets, of_source};
+use crate::read_out::{Found, of_sets, of_source, per_feature};
 use imnn_data::{Augmented, Source};
 use imnn_models::Element;
 use imnn_stats::ReadOut;
@@ -60,7 +60,8 @@ impl<E: Element> Imnn<E> {
     fn read_out(&self, number: usize) -> Result<Result<Found, String>> {
         let Parts { model, device, training, .. } = &self.parts;
         let key = self.state.keys.read_out.fold_in(number as u64);
-        of_source(model, &self.state.parameters, device.as_ref(), training.as_ref(), key, PER_FEATURE)
+        let n = per_feature(training.input_shape());
+        of_source(model, &self.state.parameters, device.as_ref(), training.as_ref(), key, n)
     }
 
     fn set_last_layer(&mut self, found: &ReadOut) -> Result<()> {

@@ -9,9 +9,12 @@ use imnn_sim::Key;
 use imnn_stats::{FeatureMoments, ReadOut};
 use ndarray::ArrayView2;
 
-/// Simulations for each feature that the read-out takes from a source that has any number: without a ridge it would lose about
-/// one part in so many of det F for each parameter to their finite number.
-pub(crate) const PER_FEATURE: usize = 300;
+/// Simulations for each feature that the read-out takes of data of this shape from a source that has any number: without a ridge it
+/// would lose about one part in so many of det F for each parameter to their finite number. Training makes that good for vectors,
+/// for which it costs less.
+pub(crate) fn per_feature(input_shape: &[usize]) -> usize {
+    if input_shape.len() > 1 { 400 } else { 200 }
+}
 
 /// The largest error of a summary of variance 1 that the rounding of features may make.
 const LARGEST_ROUNDING: f64 = 0.03;
@@ -61,7 +64,7 @@ pub(crate) fn of_sets<E: Element>(
     let Some(features) = model.features() else { return Ok(Err(NOT_LINEAR.into())) };
     let mut both = vec![];
     for (source, key) in sets {
-        both.append(&mut moments(&features, parameters, device, source, key, PER_FEATURE, 1)?);
+        both.append(&mut moments(&features, parameters, device, source, key, per_feature(source.input_shape()), 1)?);
     }
     Ok(solve(&features, parameters, both))
 }

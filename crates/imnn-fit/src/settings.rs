@@ -42,7 +42,7 @@ pub struct FitSettings {
     /// summaries of the first batch have mean 0 and covariance I. Default true.
     pub whiten: bool,
     /// Without an optimiser of one's own: iterations of the first round; each round is twice as long as the one before.
-    /// Default 500, of fields 100.
+    /// Default 400, of fields 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub round: Option<usize>,
     /// Without an optimiser of one's own: training ends after a round that gains less than this in ln det F on held-out

@@ -24,7 +24,7 @@ impl Pace {
     /// A field is as many vectors, with weights that see all of them.
     fn of(input_shape: &[usize]) -> Self {
         match input_shape {
-            [] | [_] => Pace { round: 500, rate: 3e-3, minibatch: 1000 },
+            [] | [_] => Pace { round: 400, rate: 3e-3, minibatch: 1000 },
             _ => Pace { round: 100, rate: 1e-3, minibatch: 200 },
         }
     }
