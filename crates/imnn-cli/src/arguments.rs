@@ -95,6 +95,9 @@ pub struct FitArguments {
     /// The det F to be reached, from theory for instance: a dashed line in the plot, a line in the table
     #[arg(long, value_name = "DET_F", value_parser = positive)]
     pub expected: Option<f64>,
+    /// Train a second network from other weights, and say how much information is missing at least: what both together have more
+    #[arg(long)]
+    pub gap: bool,
     /// Show no progress
     #[arg(long)]
     pub quiet: bool,

@@ -39,6 +39,17 @@ impl HeldOut {
         Ok(Estimate { value, error: jackknife_error(&differences) })
     }
 
+    /// How much larger `ln det F` is than that of each of two other sets of summaries of the same simulations, added up.
+    pub(crate) fn excess_over(&self, others: [&HeldOut; 2]) -> Result<Estimate> {
+        let value = |own: f64, others: [f64; 2]| 2.0 * own - others[0] - others[1];
+        let whole = |of: &HeldOut| log_det_f(of.parts.iter());
+        let own = self.left_out()?;
+        let [first, second] = [others[0].left_out()?, others[1].left_out()?];
+        let left_out: Vec<f64> = (0..own.len()).map(|k| value(own[k], [first[k], second[k]])).collect();
+        let value = value(whole(self)?, [whole(others[0])?, whole(others[1])?]);
+        Ok(Estimate { value, error: jackknife_error(&left_out) })
+    }
+
     /// ln det F without each of the parts.
     fn left_out(&self) -> Result<Vec<f64>> {
         (0..self.parts.len())

@@ -9,6 +9,7 @@ mod data_array;
 mod description;
 mod error;
 mod folder;
+mod gap;
 mod held_out;
 mod history;
 mod imnn;

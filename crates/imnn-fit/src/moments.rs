@@ -58,9 +58,7 @@ impl<'a, E: Element> Simulations<'a, E> {
         Ok(Statistics::from_moments(all.mean().view(), all.covariance().view(), all.dmu().view())?)
     }
 
-    /// The moments of what the network of `session`, with these weights, makes of them, in `n_parts` parts of the rows: what is
-    /// seen several ways stays in one part. If each of the keys makes new simulations and there are enough of them, a part is
-    /// that of some keys.
+    /// The moments of what the network of `session`, with these weights, makes of them, in `n_parts` parts.
     ///
     /// # Errors
     /// As [`Session::forward`], and if what the network makes is not finite.
@@ -71,10 +69,27 @@ impl<'a, E: Element> Simulations<'a, E> {
         n_features: usize,
         n_parts: usize,
     ) -> Result<Vec<FeatureMoments>> {
+        self.moments_of(n_features, n_parts, &mut |source, key, moments| {
+            let found = session.forward(&Task { weights, source, key }, false)?;
+            Ok(moments.add(found.x.view(), found.dx.view())?)
+        })
+    }
+
+    /// The moments of a number of functions of them, which `add` adds for some of the simulations, in `n_parts` parts of the rows: what is seen several ways stays in one part. If
+    /// each of the keys makes new simulations and there are enough of them, a part is that of some keys.
+    ///
+    /// # Errors
+    /// Those of `add`.
+    pub(crate) fn moments_of(
+        &self,
+        n_functions: usize,
+        n_parts: usize,
+        add: &mut dyn FnMut(&dyn Source<E>, Key, &mut FeatureMoments) -> Result<()>,
+    ) -> Result<Vec<FeatureMoments>> {
         let (n_s, n_d, n_params) = (self.source.n_s(), self.source.n_d(), self.source.n_params());
-        let mut parts = vec![FeatureMoments::new(n_features, n_params); n_parts];
+        let mut parts = vec![FeatureMoments::new(n_functions, n_params); n_parts];
         let by_key = self.source.simulates_anew() && self.keys.len() >= n_parts;
-        let most = (NUMBERS / (n_features * (1 + n_params))).max(1);
+        let most = (NUMBERS / (n_functions * (1 + n_params))).max(1);
         for (pass, &key) in self.keys.iter().enumerate() {
             for (k, moments) in parts.iter_mut().enumerate() {
                 if by_key && pass % n_parts != k {
@@ -87,8 +102,7 @@ impl<'a, E: Element> Simulations<'a, E> {
                 for rows in [share(0..n_d), share(n_d..n_s)] {
                     for start in rows.clone().step_by(most) {
                         let part = Subset::new(self.source, start..rows.end.min(start + most))?;
-                        let summaries = session.forward(&Task { weights, source: &part, key }, false)?;
-                        moments.add(summaries.x.view(), summaries.dx.view())?;
+                        add(&part, key, moments)?;
                     }
                 }
             }

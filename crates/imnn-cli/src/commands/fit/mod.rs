@@ -7,7 +7,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use imnn::device::{self, Aggregate, Aggregator, Cpu, Cuda, DeviceError};
-use imnn::fit::{Bar, FitError, Imnn, Observer, On, Progress, RunFolder, Silent, Start, Suggestion, Weights};
+use imnn::fit::{
+    Bar, Estimate, FitError, Imnn, Observer, On, Progress, RunFolder, Silent, Start, Stop, Suggestion, Weights,
+};
 use imnn::io::text::plural;
 use imnn::models::{Element, Model, Network, Parameters};
 use imnn::plot::{HistoryPlot, plot_history};
@@ -55,25 +57,9 @@ fn fit_in<E: Element>(mut run: RunFile, arguments: &FitArguments) -> Result<Stri
     let initial = initial(&run, &network, training.input_shape(), &arguments.run)?;
     let header = header(&run, &training, validation.as_ref(), !streamed.is_empty());
 
-    let mut builder = Imnn::<E>::builder(network)
-        .training(training)
-        .theta_fid(run.theta_fid.clone())
-        .names(run.parameters.clone())
-        .device(device)
-        .key(Key::new(run.seed));
-    if let Some(optimiser) = run.optimiser.clone() {
-        builder = builder.optimiser(optimiser);
-    }
-    if let Some(validation) = validation {
-        builder = builder.validation(validation);
-    }
-    if let Some(n_summaries) = run.network.n_summaries {
-        builder = builder.n_summaries(n_summaries);
-    }
-    if let Some(weights) = &initial {
-        builder = builder.start(Start::Parameters(weights.clone()));
-    }
-    let mut imnn = builder.build().map_err(CliError::at(arguments.run.display()))?;
+    let start = initial.clone().map_or(Start::Key, Start::Parameters);
+    let mut imnn = assemble(&run, network.clone(), training, validation, device, Key::new(run.seed), start)
+        .map_err(CliError::at(arguments.run.display()))?;
 
     // With paths that are the same from anywhere.
     let mut resolved = run.clone().resolve(std::env::current_dir().map_err(CliError::at(NOT_RESOLVED))?);
@@ -110,13 +96,69 @@ fn fit_in<E: Element>(mut run: RunFile, arguments: &FitArguments) -> Result<Stri
     match trained {
         Ok(outcome) => {
             save(&imnn, folder, arguments)?;
+            let missing = if arguments.gap && outcome.stop != Stop::Observer {
+                Some(gap(&imnn, &run, network, arguments).map_err(CliError::at("--gap"))?)
+            } else {
+                None
+            };
             let (out, expected) = (&arguments.out, arguments.expected);
-            let report = Report { imnn: &imnn, run: &run, outcome, out, expected, read_bytes };
+            let report = Report { imnn: &imnn, run: &run, outcome, out, expected, read_bytes, missing };
             Ok(if arguments.json { report.json() } else { report.text() })
         }
         Err(source) if imnn.history().is_empty() => Err(CliError::at(arguments.run.display())(source)),
         Err(source) => Err(rescue(imnn, folder, arguments, source)),
     }
+}
+
+/// Puts an IMNN together as the run file says.
+fn assemble<E: Element>(
+    run: &RunFile,
+    network: Network,
+    training: AnySource<E>,
+    validation: Option<AnySource<E>>,
+    device: Box<dyn device::Device<E>>,
+    key: Key,
+    start: Start<E>,
+) -> Result<Imnn<E>, FitError> {
+    let mut builder = Imnn::<E>::builder(network)
+        .training(training)
+        .theta_fid(run.theta_fid.clone())
+        .names(run.parameters.clone())
+        .device(device)
+        .key(key)
+        .start(start);
+    if let Some(optimiser) = run.optimiser.clone() {
+        builder = builder.optimiser(optimiser);
+    }
+    if let Some(validation) = validation {
+        builder = builder.validation(validation);
+    }
+    if let Some(n_summaries) = run.network.n_summaries {
+        builder = builder.n_summaries(n_summaries);
+    }
+    builder.build()
+}
+
+/// Trains a second network from other weights, and says how much both lack at least.
+fn gap<E: Element>(
+    imnn: &Imnn<E>,
+    run: &RunFile,
+    network: Network,
+    arguments: &FitArguments,
+) -> Result<Estimate, FitError> {
+    if !arguments.quiet && !arguments.json {
+        eprintln!("the run is saved in {}; training a second network beside it", arguments.out.display());
+    }
+    let Sources { training, validation, left, .. } = run.sources::<E>()?;
+    let gpus = gpus_of::<E>(&run.device)?;
+    let (device, _) = device(gpus, &run.device, left)?;
+    // Of the key that the first was made from, so that the same run file gives the same gap.
+    let key = Key::new(run.seed).fold_in(u64::from_le_bytes(*b"second  "));
+    let mut second = assemble(run, network, training, validation, device, key, Start::Key)?;
+    second.fit_with(&run.fit, &mut |_: &Progress| {
+        if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    imnn.missing_at_least(&second)
 }
 
 /// Saves what there is of a run that could not go on; the error says why and where it is.
@@ -165,15 +207,18 @@ fn folder(FitArguments { out, force, .. }: &FitArguments) -> Result<RunFolder, C
 
 /// The GPUs of the run; an error if this program or this machine cannot use them.
 fn gpus<E: Element>(device: &Device, path: &Path) -> Result<Vec<Cuda<E>>, CliError> {
+    gpus_of(device).map_err(|error| {
+        let path = path.display();
+        CliError::Refused(format!("{path}: kind = \"cuda\" in [device]: {error}; or write kind = \"cpu\""))
+    })
+}
+
+fn gpus_of<E: Element>(device: &Device) -> Result<Vec<Cuda<E>>, DeviceError> {
     let numbers: &[usize] = match device.kind {
         DeviceKind::Cuda => device.devices.as_deref().unwrap_or(&[0]),
         _ => &[],
     };
-    let gpus = numbers.iter().map(|&number| Cuda::new(number)).collect::<Result<_, _>>();
-    gpus.map_err(|error| {
-        let path = path.display();
-        CliError::Refused(format!("{path}: kind = \"cuda\" in [device]: {error}; or write kind = \"cpu\""))
-    })
+    numbers.iter().map(|&number| Cuda::new(number)).collect()
 }
 
 /// The device of the run; and what it is, for people. The CPU keeps what the sources leave of the memory allowed.

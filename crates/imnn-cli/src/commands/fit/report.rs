@@ -18,6 +18,8 @@ pub(super) struct Report<'a, E: Element> {
     pub(super) expected: Option<f64>,
     /// Bytes that training read, where simulations were streamed from files.
     pub(super) read_bytes: Option<u64>,
+    /// How much information is missing at least, in ln det F, where a second network was trained.
+    pub(super) missing: Option<Estimate>,
 }
 
 /// det F at the best iteration, where there is one.
@@ -66,6 +68,12 @@ impl<E: Element> Report<'_, E> {
         if let Some(gain) = self.outcome.read_out_gain {
             say("read-out after training", after(gain));
         }
+        if let Some(Estimate { value, error }) = self.missing {
+            say(
+                "missing at least",
+                format!("{} +- {} in ln det F (gap between two networks)", number(value), number(error)),
+            );
+        }
         if let Some(n_s) = self.outcome.refit {
             let what = "made again from the training and validation simulations together";
             say("last layer at the end", format!("{what} ({n_s}); what was held out is without that"));
@@ -99,6 +107,7 @@ impl<E: Element> Report<'_, E> {
             "lndetF_held_out": self.outcome.held_out.map(|estimate| [estimate.value, estimate.error]),
             "read_out_gain": self.outcome.read_out_gain.map(|estimate| [estimate.value, estimate.error]),
             "refit": self.outcome.refit,
+            "missing_at_least": self.missing.map(|estimate| [estimate.value, estimate.error]),
             "reading_share": self.outcome.reading,
             "parameters": self.imnn.names(),
             "theta_fid": self.imnn.theta_fid(),
