@@ -14,8 +14,8 @@ const NUMBERS: usize = 1 << 22;
 /// Iterations whose number of new simulations weights are compared and measured on.
 const COMPARED_ON: usize = 40;
 
-/// Ways to see a simulation beyond which more tell nothing new: twice the symmetries of a square.
-const LARGEST_WAYS: usize = 16;
+/// Ways to see a simulation beyond which more tell little new: a square has eight symmetries, drawn at random.
+const LARGEST_WAYS: usize = 12;
 
 /// The simulations of a source with these keys; with each, a source of files gives the same simulations, perhaps seen another
 /// way.

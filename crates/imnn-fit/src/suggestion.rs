@@ -114,18 +114,26 @@ impl Suggestion {
     }
 }
 
-/// What was chosen and why, in one line.
+/// What was chosen and why, in one line; the layers as run files write them, but for the constants.
 impl fmt::Display for Suggestion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let layers: Vec<&str> = self.network.layers.iter().map(Layer::name).collect();
-        write!(f, "{}", layers.join(", "))?;
+        let written = self.network.to_toml().ok();
+        let layers = written.as_ref().and_then(|layers| layers.as_array()).map_or(&[][..], Vec::as_slice);
+        for (k, layer) in layers.iter().enumerate() {
+            let before = if k == 0 { "" } else { ", " };
+            match layer.as_table().and_then(|layer| layer.keys().next()) {
+                Some(name) if name == "standardise" => write!(f, "{before}standardise")?,
+                _ => write!(f, "{before}{layer}")?,
+            }
+        }
         for (k, (inputs, found)) in self.tried.iter().enumerate() {
             let name = match inputs {
                 Inputs::Standardised => "data as they are",
                 Inputs::Logarithm => "their logarithm",
                 Inputs::Asinh => "their asinh",
             };
-            write!(f, "{} {found:.2} with {name}", if k == 0 { "; ln det F before training" } else { "," })?;
+            let before = if k == 0 { "; ln det F before training" } else { "," };
+            write!(f, "{before} {found:.2} with {name}")?;
         }
         Ok(())
     }

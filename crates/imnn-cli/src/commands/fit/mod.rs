@@ -17,7 +17,7 @@ use imnn::sim::Key;
 
 use self::report::Report;
 use super::saved::title;
-use crate::run_file::{AnySource, Device, DeviceKind, Precision, RunFile, Sources};
+use crate::run_file::{AnySource, Device, DeviceKind, Kind, Precision, RunFile, Sources};
 use crate::{CliError, FitArguments};
 
 /// The weights that a run started from, beside its results.
@@ -55,6 +55,10 @@ fn fit_in<E: Element>(mut run: RunFile, arguments: &FitArguments) -> Result<Stri
     }
     let network = run.network.layers.clone().unwrap_or_default();
     let initial = initial(&run, &network, training.input_shape(), &arguments.run)?;
+    if let Kind::Simulator { .. } = run.simulations.kind {
+        run.simulations.n_s = Some(training.n_s());
+        run.simulations.n_d = Some(training.n_d());
+    }
     let header = header(&run, &training, validation.as_ref(), !streamed.is_empty());
 
     let start = initial.clone().map_or(Start::Key, Start::Parameters);
