@@ -11,8 +11,8 @@
 
 use clap::Parser;
 use imnn::data::OnTheFly;
-use imnn::fit::{Bar, FitSettings, Imnn, Weights};
-use imnn::models::Network;
+use imnn::device::Cpu;
+use imnn::fit::{Bar, FitSettings, Imnn, Suggestion, Weights};
 use imnn::plot::{HistoryPlot, plot_history};
 use imnn::sim::{GaussianMeanVariance, Key, Simulator};
 use ndarray::Array2;
@@ -35,15 +35,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Arguments { out } = Arguments::parse();
     std::fs::create_dir_all(&out)?;
     let simulator = GaussianMeanVariance { n_data: N_DATA };
-    let mut imnn = Imnn::<f32>::builder(Network::suggested(&[N_DATA], THETA_FID.len()))
-        .theta_fid(THETA_FID)
-        .names(["mean", "variance"])
-        .training(OnTheFly::new(simulator, &THETA_FID, 1000, 1000)?)
-        .key(Key::new(0))
-        .build()?;
-
     println!("Training on 1000 fresh simulations of {N_DATA} draws in each iteration ...");
     let begin = Instant::now();
+    let training = OnTheFly::new(simulator, &THETA_FID, 1000, 500)?;
+    let suggestion = Suggestion::new::<f32>(&training, THETA_FID.len(), &Cpu::all()?, Key::new(0))?;
+    let mut imnn = Imnn::<f32>::builder(suggestion.network)
+        .theta_fid(THETA_FID)
+        .names(["mean", "variance"])
+        .training(training)
+        .key(Key::new(0))
+        .build()?;
     imnn.fit_with(&FitSettings::default(), &mut Bar::new())?;
     println!("... {:.1} s.\n", begin.elapsed().as_secs_f64());
     println!("After ... iterations the information on simulations that had no part in training was");

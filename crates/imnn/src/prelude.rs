@@ -5,7 +5,9 @@ pub use imnn_data::{
     Streaming, Transform, Transformed, simulate_exact, simulate_numerical,
 };
 pub use imnn_device::{Aggregator, Cpu, Device, Session};
-pub use imnn_fit::{Bar, Compressor, DataArray, FitSettings, History, Imnn, Observer, On, Progress, Start, Weights};
+pub use imnn_fit::{
+    Bar, Compressor, DataArray, FitSettings, History, Imnn, Observer, On, Progress, Start, Suggestion, Weights,
+};
 pub use imnn_models::functions::*;
 pub use imnn_models::optimisers::built_in::*;
 pub use imnn_models::{
