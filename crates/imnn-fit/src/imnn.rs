@@ -165,7 +165,7 @@ impl<E: Element> Imnn<E> {
         matches!(self.parts.training.derivatives(), Derivatives::Exact).then(|| {
             format!(
                 "warning: {kink} has a kink, and with exact derivatives training does not see how kinks move: it follows a wrong \
-                 gradient and may lose information. Take gelu, softplus or another smooth layer, or simulations below and above \
+                 gradient and may lose information. Take gelu or another smooth layer, or simulations below and above \
                  the fiducial"
             )
         })
