@@ -34,3 +34,5 @@ mod repeats;
 mod saved;
 /// Small runs that several modules use.
 mod small;
+/// Networks chosen by looking at simulations.
+mod suggestion;

@@ -11,8 +11,8 @@ fn network() -> Network {
     serial([dense(64), gelu(), dense(2)])
 }
 
-fn untrained<E: Element>(source: Box<dyn Source<E>>, device: impl Device<E> + 'static) -> Imnn<E> {
-    let mut imnn = Imnn::<E>::builder(network())
+fn untrained<E: Element>(network: Network, source: Box<dyn Source<E>>, device: impl Device<E> + 'static) -> Imnn<E> {
+    let mut imnn = Imnn::<E>::builder(network)
         .theta_fid(THETA_FID)
         .training(source)
         .device(device)
@@ -33,15 +33,17 @@ fn fresh(imnn: &Imnn<f32>) -> f64 {
 /// 64 features that were never trained, put together by the read-out.
 #[test]
 fn an_untrained_network_finds_most_of_the_information() {
-    let found = fresh(&untrained(draws(Kind::OnTheFly, 1000, 1), Cpu::new(2).unwrap()));
+    let found = fresh(&untrained(network(), draws(Kind::OnTheFly, 1000, 1), Cpu::new(2).unwrap()));
     assert!(found > 45.0 && found < 51.0, "{found}");
 }
 
+/// With so many features that a LAPACK would share the equations of the read-out among threads.
 #[test]
-fn the_read_out_has_the_same_bits_on_any_device_and_from_any_memory() {
+fn the_read_out_has_the_same_bits_on_any_device() {
     for kind in [Kind::OnTheFly, Kind::Exact, Kind::Numerical] {
         let weights = |device: Box<dyn Device<f32>>| {
-            let imnn = untrained::<f32>(draws(kind, 400, 1), device);
+            let network = serial([dense(160), gelu(), dense(2)]);
+            let imnn = untrained::<f32>(network, draws(kind, 400, 1), device);
             imnn.weights(Weights::Final).unwrap().values().to_vec()
         };
         let one = weights(Box::new(Cpu::new(1).unwrap()));
@@ -59,7 +61,7 @@ fn rounds_go_on_until_one_gains_too_little() {
             .training(draws(Kind::OnTheFly, 500, 1))
             .build()
             .unwrap();
-        let settings = FitSettings { tolerance, round: 40, max_iterations: 300, ..FitSettings::default() };
+        let settings = FitSettings { tolerance, round: Some(40), max_iterations: 300, ..FitSettings::default() };
         let outcome = imnn.fit(&settings).unwrap();
         (imnn, outcome)
     };
@@ -83,7 +85,7 @@ fn rounds_go_on_until_one_gains_too_little() {
 fn without_held_out_simulations_there_is_one_round() {
     let mut imnn =
         Imnn::<f32>::builder(network()).theta_fid(THETA_FID).training(draws(Kind::Exact, 300, 1)).build().unwrap();
-    let outcome = imnn.fit(&FitSettings { round: 20, ..FitSettings::default() }).unwrap();
+    let outcome = imnn.fit(&FitSettings { round: Some(20), ..FitSettings::default() }).unwrap();
     assert_eq!((outcome.iterations, outcome.stop), (20, Stop::OneRound));
     assert_eq!((outcome.held_out, outcome.read_out_gain), (None, None));
     assert!(imnn.history().rounds.is_empty());
@@ -133,4 +135,52 @@ fn weights_that_cancel_too_much_are_not_taken() {
     let outcome = imnn.fit(&FitSettings { max_iterations: 0, ..FitSettings::default() }).unwrap();
     let Some(LastLayer::Whitened { instead: Some(reason) }) = outcome.last_layer else { panic!("{outcome:?}") };
     assert!(reason.contains("cancel to one part in"), "{reason}");
+}
+
+/// Of files with a validation set the last layer is made again at the end, from all simulations.
+#[test]
+fn at_the_end_the_last_layer_is_made_of_both_sets() {
+    let fit = |settings: FitSettings, threads| {
+        let mut imnn = Imnn::<f32>::builder(network())
+            .theta_fid(THETA_FID)
+            .training(draws(Kind::Exact, 600, 1))
+            .validation(draws(Kind::Exact, 400, 2))
+            .device(Cpu::new(threads).unwrap())
+            .build()
+            .unwrap();
+        let outcome = imnn.fit(&settings).unwrap();
+        (imnn.weights(Weights::Best).unwrap().values().to_vec(), outcome)
+    };
+    for iterations in [0, 30] {
+        let settings = FitSettings { max_iterations: iterations, ..FitSettings::default() };
+        let (weights, outcome) = fit(settings.clone(), 1);
+        assert_eq!(outcome.refit, Some(600 + 400), "{outcome:?}");
+        assert_eq!(fit(settings.clone(), 4).0, weights);
+        // What was held out is told of the last layer before that.
+        let (before, without) = fit(FitSettings { refit: false, ..settings }, 1);
+        assert_eq!((without.refit, without.held_out), (None, outcome.held_out));
+        // Nothing but the last layer is another.
+        let last = 64 * 2 + 2;
+        let (features, others) = (&weights[..weights.len() - last], &before[..before.len() - last]);
+        assert!(features == others && weights != before);
+    }
+}
+
+/// There is nothing to be made again of a simulator, of files without a validation set, or with an optimiser of one's own.
+#[test]
+fn without_two_sets_of_files_and_rounds_the_last_layer_stays() {
+    let fit = |kind, validates: bool, with_adam: bool| {
+        let mut builder = Imnn::<f32>::builder(network()).theta_fid(THETA_FID).training(draws(kind, 300, 1));
+        if validates {
+            builder = builder.validation(draws(kind, 200, 2));
+        }
+        if with_adam {
+            builder = builder.optimiser(Adam::new(1e-3).unwrap());
+        }
+        let settings = FitSettings { max_iterations: 5, ..FitSettings::default() };
+        builder.build().unwrap().fit(&settings).unwrap().refit
+    };
+    assert_eq!(fit(Kind::OnTheFly, true, false), None);
+    assert_eq!(fit(Kind::Exact, false, false), None);
+    assert_eq!(fit(Kind::Exact, true, true), None);
 }

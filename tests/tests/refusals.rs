@@ -57,7 +57,7 @@ fn settings_out_of_range() {
     let mut imnn = imnn::<f32>(Kind::Exact, 1);
     for (settings, word) in [
         (FitSettings { patience: 0, ..settings(1) }, "patience is 0"),
-        (FitSettings { round: 0, ..settings(1) }, "round is 0"),
+        (FitSettings { round: Some(0), ..settings(1) }, "round is 0"),
         (FitSettings { tolerance: f64::NAN, ..settings(1) }, "tolerance is NaN"),
         (FitSettings { lambda: Some(-1.0), ..settings(1) }, "lambda"),
         (FitSettings { epsilon: Some(0.0), ..settings(1) }, "epsilon"),

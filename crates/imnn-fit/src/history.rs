@@ -2,7 +2,6 @@
 
 use crate::error::{Result, refuse};
 use crate::held_out::Estimate;
-use crate::train::Round;
 use imnn_data::ArrayPath;
 use imnn_data::arrays::{AnyArray, keys, read_vector, write_npz};
 use imnn_stats::{Record, Trace};
@@ -30,6 +29,18 @@ pub struct History {
     pub best_iteration: Option<usize>,
     /// The rounds of training, if it was in rounds and there were held-out simulations: first the start.
     pub rounds: Vec<Round>,
+}
+
+/// A round of training, measured on simulations that had no part in it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Round {
+    /// Iterations, over all calls of fit, at its end; 0 before the first.
+    pub iteration: usize,
+    /// `ln det F` of the weights at its end.
+    pub log_det_f: Estimate,
+    /// How much larger it is than that of the best weights before it, on the same simulations; 0 before the first.
+    pub gain: Estimate,
 }
 
 impl History {

@@ -103,3 +103,44 @@ fn each<E: Element>(source: &dyn Source<E>, key: Key, take: &mut dyn FnMut(&[E])
     }
     Ok(n * size)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use imnn_data::Arrays;
+    use ndarray::Array2;
+
+    /// The moments of 1000 simulations without derivatives, a number of which is made of a normal draw by each of the functions.
+    fn moments<const N: usize>(functions: [fn(f64) -> f64; N]) -> InputMoments {
+        let mut values = vec![0.0; 1000 * N];
+        Key::new(1).fill_normal(&mut values);
+        values.iter_mut().enumerate().for_each(|(k, value)| *value = functions[k % N](*value));
+        let fiducial = Array2::from_shape_vec((1000, N), values).unwrap().into_dyn();
+        let source = Arrays::data(fiducial, "simulations").unwrap();
+        InputMoments::of::<f64>(&source, Key::new(0), |value| value).unwrap()
+    }
+
+    #[test]
+    fn numbers_of_any_scale_have_their_own_and_constants_have_one() {
+        let moments = moments([|z| 1e6 + 1e-3 * z, |z| 1e6 + 1e3 * z, |_| 1e6, |_| 0.1, |_| 0.0, |z| 1e-9 * z]);
+        for (k, (mean, deviation)) in
+            [(1e6, 1e-3), (1e6, 1e3), (1e6, 1.0), (0.1, 1.0), (0.0, 1.0), (0.0, 1e-9)].into_iter().enumerate()
+        {
+            // Means scatter by 0.03 deviations, deviations by 2 per cent.
+            assert!((moments.mean[k] - mean).abs() <= 0.2 * deviation, "mean {k}: {}", moments.mean[k]);
+            assert!((moments.deviation[k] / deviation - 1.0).abs() < 0.1, "deviation {k}: {}", moments.deviation[k]);
+        }
+        assert_eq!(moments.deviation[2..5], [1.0; 3]);
+        assert!(!moments.long_tailed());
+    }
+
+    #[test]
+    fn the_channel_with_the_longest_tails_says_whether_they_are_skewed() {
+        let tails = |moments: InputMoments| (moments.long_tailed(), moments.skewed());
+        assert!(!moments([|z| z, |z| 5.0 - z]).long_tailed());
+        assert_eq!(tails(moments([|z| z, f64::exp])), (true, true));
+        assert_eq!(tails(moments([|z| z, |z| -z.exp()])), (true, false));
+        assert_eq!(tails(moments([|z: f64| -(0.9 * z).exp(), |z| (1.2 * z).exp()])), (true, true));
+        assert_eq!(moments([|z| z * z, |z| 3.0 + z * z]).smallest, moments([|z| z * z, |_| 9.0]).smallest);
+    }
+}

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::held_out::{Estimate, HeldOut};
+use crate::history::Round;
 use crate::imnn::Imnn;
 use crate::iterations::{Stop, Until, Watched};
 use crate::last_layer::Ending;
@@ -36,18 +37,6 @@ const LOST: f64 = 0.1;
 
 /// Without a penalty the last layer is whitened after so many iterations.
 const WHITEN_EVERY: usize = 50;
-
-/// A round of training, measured on simulations that had no part in it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Round {
-    /// Iterations, over all calls of fit, at its end; 0 before the first.
-    pub iteration: usize,
-    /// `ln det F` of the weights at its end.
-    pub log_det_f: Estimate,
-    /// How much larger it is than that of the best weights before it, on the same simulations; 0 before the first.
-    pub gain: Estimate,
-}
 
 /// What training came to.
 pub(crate) struct Trained {

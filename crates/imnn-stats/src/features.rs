@@ -163,6 +163,31 @@ mod tests {
         approx::assert_relative_eq!(*moments.dmu(), mean_derivative(dh.view()).unwrap(), max_relative = 1e-14);
     }
 
+    /// Simulations that were added twice are as many as if they were added once; a mirror image beside each makes the mean 0.
+    #[test]
+    fn what_was_seen_several_ways_counts_once() {
+        let h = Array2::from_shape_fn((50, 3), |(i, j)| 2.0 + ((i * 7 + j * 5) % 11) as f64 * (j + 1) as f64);
+        let dh = Array3::from_shape_fn((20, 3, 2), |(i, j, a)| ((i * 3 + j + a) % 7) as f64);
+        let mut once = FeatureMoments::new(3, 2);
+        once.add(h.view(), dh.view()).unwrap();
+        let mut twice = once.clone();
+        twice.add(h.view(), dh.view()).unwrap();
+        let seen = twice.clone().seen(2);
+        assert_eq!((twice.n_s(), seen.n_s(), seen.n_d()), (100, 50, 20));
+        approx::assert_relative_eq!(*seen.mean(), once.mean(), max_relative = 1e-14);
+        approx::assert_relative_eq!(seen.covariance(), once.covariance(), max_relative = 1e-13);
+        approx::assert_relative_eq!(*seen.dmu(), once.dmu(), max_relative = 1e-14);
+        for times in [0, 1] {
+            assert_eq!(once.clone().seen(times), once);
+        }
+        let mut mirrored = once.clone();
+        mirrored.add((-&h).view(), (-&dh).view()).unwrap();
+        let seen = mirrored.seen(2);
+        approx::assert_abs_diff_eq!(*seen.mean(), &Array1::zeros(3), epsilon = 1e-12);
+        let expected = h.t().dot(&h) / 49.0;
+        approx::assert_relative_eq!(seen.covariance(), expected, max_relative = 1e-13);
+    }
+
     #[test]
     fn what_does_not_fit_is_refused() {
         let mut moments = FeatureMoments::new(3, 2);

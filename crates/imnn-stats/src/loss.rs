@@ -93,7 +93,7 @@ impl Loss {
     /// A covariance so far from the identity that f64 cannot hold the loss.
     pub fn value(&self, statistics: &Statistics) -> Result<(f64, Record)> {
         let record = Record::new(statistics, &self.penalty);
-        let value = -statistics.log_det_f + self.penalty.value(statistics.c.view(), record.lambda2);
+        let value = -statistics.log_det_f + self.penalty.value(statistics.c.view(), record.distance());
         check::in_range("the loss", [&value])?;
         Ok((value, record))
     }
@@ -128,7 +128,7 @@ impl Loss {
         let dloss_ddx = &weighted * (-2.0 / n_d as f64);
 
         let mut g_c = weighted.dot(&score.t());
-        self.penalty.add_gradient(&statistics, record.lambda2, &mut g_c);
+        self.penalty.add_gradient(&statistics, record.distance(), &mut g_c);
         symmetrise(&mut g_c);
         g_c *= 2.0 / (x.nrows() as f64 - 1.0);
         let dloss_dx = product(x, mu.view(), g_c.view(), dloss_dx);

@@ -50,18 +50,18 @@ impl Penalty {
         }
     }
 
-    /// What the history calls `r`: the strength at distance `lambda2`, or `kappa`.
-    pub(crate) fn strength(&self, lambda2: f64) -> f64 {
+    /// What the history calls `r`: the strength at that distance `L2` of the covariance from the identity, or `kappa`.
+    pub(crate) fn strength(&self, distance: f64) -> f64 {
         match self {
-            Penalty::Strength(regularisation) => regularisation.strength(lambda2),
+            Penalty::Strength(regularisation) => regularisation.strength(distance),
             Penalty::Squared { kappa } => *kappa,
         }
     }
 
-    /// The term, for a covariance whose distance from the identity is `lambda2`.
-    pub(crate) fn value(&self, c: ArrayView2<'_, f64>, lambda2: f64) -> f64 {
+    /// The term, for a covariance at that distance `L2` from the identity.
+    pub(crate) fn value(&self, c: ArrayView2<'_, f64>, distance: f64) -> f64 {
         match self {
-            Penalty::Strength(regularisation) => regularisation.strength(lambda2) * lambda2,
+            Penalty::Strength(regularisation) => regularisation.strength(distance) * distance,
             Penalty::Squared { kappa } => kappa * Departure::new(c).norm.powi(2),
         }
     }
@@ -70,12 +70,12 @@ impl Penalty {
     pub(crate) fn add_gradient(
         &self,
         Statistics { c, inv_c, .. }: &Statistics,
-        lambda2: f64,
+        distance: f64,
         gradient: &mut Array2<f64>,
     ) {
         match self {
             Penalty::Strength(regularisation) => {
-                let slope = regularisation.term_derivative(lambda2);
+                let slope = regularisation.term_derivative(distance);
                 if slope != 0.0 {
                     gradient.scaled_add(slope, &departure_derivative(c.view(), inv_c.view()));
                 }

@@ -79,6 +79,11 @@ impl Record {
             r: penalty.strength(lambda2),
         }
     }
+
+    /// `L2`, the distance of the covariance from the identity, on which penalties depend.
+    pub(crate) fn distance(&self) -> f64 {
+        self.lambda2
+    }
 }
 
 impl Trace {

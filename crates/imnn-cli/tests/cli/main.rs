@@ -8,6 +8,7 @@ mod fit;
 mod interrupt;
 mod noise;
 mod plot;
+mod read_out;
 mod refusals;
 mod simulate;
 mod streamed;

@@ -1,40 +1,18 @@
 //! Symmetry augmentation: each simulation seen through a random symmetry of its grid.
 
+mod augmentation;
 mod symmetry;
 
 use std::cell::Cell;
 use std::ops::Range;
 
 use imnn_sim::{Key, Real};
-use serde::Serialize;
 
+pub use self::augmentation::Augmentation;
 pub(crate) use self::symmetry::{Draw, Symmetries, below};
 use crate::scratch::{NUMBERS, first, lend};
 use crate::transforms::transform::{Domain, change_each};
 use crate::{DataError, DatasetSpec, Identity, Microbatch, Source};
-
-/// Which symmetries of the grid are drawn from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Augmentation {
-    /// Periodic shifts along each spatial axis by any number of cells.
-    pub shift: bool,
-    /// Mirror images along each spatial axis.
-    pub flip: bool,
-    /// Permutations of the spatial axes, which must be of equal length.
-    pub transpose: bool,
-}
-
-impl Augmentation {
-    /// All symmetries of a periodic square or cube.
-    pub fn all() -> Self {
-        Self { shift: true, flip: true, transpose: true }
-    }
-
-    /// Whether any symmetry is drawn from.
-    pub fn any(self) -> bool {
-        self.shift || self.flip || self.transpose
-    }
-}
 
 /// A source whose simulations are each seen through a random symmetry of their grid.
 ///

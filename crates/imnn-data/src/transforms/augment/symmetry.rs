@@ -4,7 +4,7 @@ use imnn_io::text::tuple;
 use imnn_sim::Key;
 use rand::Rng;
 
-use super::Augmentation;
+use super::augmentation::Augmentation;
 use crate::DataError;
 
 /// The symmetries to draw from of one grid.
