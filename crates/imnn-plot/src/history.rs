@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::PlotError;
 use crate::axis::Axis;
 use crate::font::text_width;
-use crate::panel::{self, Area, Curve, Panel};
+use crate::panel::{self, Area, Curve, Mark, Panel};
 use crate::picture::{Align, Lettering, Picture};
 use crate::raster::png;
 use crate::style::{
@@ -14,7 +14,7 @@ use crate::style::{
 };
 use crate::svg::svg;
 use crate::ticks::{grouped, number};
-use imnn_fit::{History, Trace};
+use imnn_fit::{History, Round, Trace};
 
 /// How the history is plotted.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,16 +151,40 @@ fn fisher<'a>(history: &'a History, settings: &HistoryPlot, count: usize) -> Pan
     let judged = history.validation.as_ref().unwrap_or(&history.training);
     let colour = if history.validation.is_some() { VERMILION } else { BLUE };
     let best = history.best_iteration.and_then(|i| Some((i, *judged.det_f.get(i).filter(|value| value.is_finite())?)));
+    let marker = best.map(|(i, value)| (i, value, format!("best, {} at {}", number(value), grouped(i as u64)), colour));
+    let (marks, marker) = match &history.rounds[..] {
+        [] => (None, marker),
+        rounds => held_out(rounds, history.best_iteration.map_or(0, |best| best + 1)),
+    };
     Panel {
         label: vec![("det F".to_owned(), INK)],
         axis: Axis::suited(values, count),
         reference: settings
             .expected_det_f
             .map(|value| (value, format!("expected, {}", number(value)), Stroke::solid(INK, 1.2).dashed(LONG_DASHED))),
-        marker: best.map(|(i, value)| (i, value, format!("best, {} at {}", number(value), grouped(i as u64)), colour)),
+        marks,
+        marker,
         curves,
         ..Panel::default()
     }
+}
+
+type Marks = (Vec<Mark>, String, Rgb);
+type Marker = (usize, f64, String, Rgb);
+
+/// What rounds found on simulations that did not train, the best of them marked: it is that after so many iterations.
+fn held_out(rounds: &[Round], best: usize) -> (Option<Marks>, Option<Marker>) {
+    let at = |round: &Round| round.iteration.saturating_sub(1);
+    let mark = |round: &Round| {
+        let found = round.log_det_f;
+        let bar = [found.value - found.error, found.value + found.error].map(f64::exp);
+        Mark { iteration: at(round), value: found.value.exp(), bar }
+    };
+    let best = rounds.iter().rev().find(|round| round.iteration == best).map(|round| {
+        let value = round.log_det_f.value.exp();
+        (at(round), value, format!("best, {} at {}", number(value), grouped(round.iteration as u64)), VERMILION)
+    });
+    (Some((rounds.iter().map(mark).collect(), "held out".to_owned(), VERMILION)), best)
 }
 
 fn covariance(history: &History, count: usize) -> Panel<'_> {

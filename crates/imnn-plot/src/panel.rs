@@ -22,6 +22,14 @@ pub(crate) struct Curve<'a> {
 /// The parts of an axis label, each in its colour.
 pub(crate) type Label = Vec<(String, Rgb)>;
 
+/// A value with its error.
+pub(crate) struct Mark {
+    pub(crate) iteration: usize,
+    pub(crate) value: f64,
+    /// One standard error below and above.
+    pub(crate) bar: [f64; 2],
+}
+
 /// What one panel shows.
 #[derive(Default)]
 pub(crate) struct Panel<'a> {
@@ -32,6 +40,8 @@ pub(crate) struct Panel<'a> {
     pub(crate) curves: Vec<Curve<'a>>,
     /// A horizontal line: value, legend, stroke.
     pub(crate) reference: Option<(f64, String, Stroke)>,
+    /// Single values, their legend and colour.
+    pub(crate) marks: Option<(Vec<Mark>, String, Rgb)>,
     /// A marked point: iteration, value, legend, colour.
     pub(crate) marker: Option<(usize, f64, String, Rgb)>,
 }
@@ -98,6 +108,15 @@ pub(crate) fn draw(
         let y = area.y(axis, *value);
         picture.line(&[(area.left, y), (area.right, y)], *stroke);
     }
+    if let (Some((marks, _, colour)), Some(axis)) = (&panel.marks, &panel.axis) {
+        for Mark { iteration, value, bar } in marks.iter().filter(|mark| axis.holds(mark.value)) {
+            let x = area.x(iterations, *iteration as f64);
+            let [low, high] = bar.map(|end| area.y(axis, end).clamp(area.top, area.bottom));
+            picture.line(&[(x, low), (x, high)], Stroke::solid(WHITE, BAR_WIDTH + 2.0));
+            picture.line(&[(x, low), (x, high)], Stroke::solid(*colour, BAR_WIDTH));
+            picture.disc((x, area.y(axis, *value)), BAR_WIDTH + 1.0, *colour);
+        }
+    }
     if let Some((iteration, value, _, colour)) = &panel.marker
         && let Some(axis) = panel.axis.as_ref().filter(|axis| axis.holds(*value))
     {
@@ -112,6 +131,11 @@ pub(crate) fn draw(
     for (sample, text) in legend(panel) {
         match sample {
             Sample::Line(stroke) => picture.line(&[(legend_left, y), (legend_left + SAMPLE, y)], stroke),
+            Sample::Bar(colour) => {
+                let x = legend_left + 0.5 * SAMPLE;
+                picture.line(&[(x, y - 6.0), (x, y + 6.0)], Stroke::solid(colour, BAR_WIDTH));
+                picture.disc((x, y), BAR_WIDTH + 1.0, colour);
+            }
             Sample::Marker(colour) => marker(picture, (legend_left + 0.5 * SAMPLE, y), colour),
         }
         let at = (legend_left + SAMPLE + 8.0, y + 0.36 * LEGEND_SIZE);
@@ -140,8 +164,12 @@ pub(crate) fn axis_label(picture: &mut Picture, label: &Label, (x, y): (f64, f64
 const SAMPLE: f64 = 28.0;
 const LEGEND_LINE: f64 = 20.0;
 
+/// Width of the bar of an error.
+const BAR_WIDTH: f64 = 2.0;
+
 enum Sample {
     Line(Stroke),
+    Bar(Rgb),
     Marker(Rgb),
 }
 
@@ -152,8 +180,9 @@ fn legend(panel: &Panel<'_>) -> Vec<(Sample, String)> {
         (Sample::Line(sample), curve.label.clone())
     });
     let reference = panel.reference.iter().map(|(_, text, stroke)| (Sample::Line(*stroke), text.clone()));
+    let marks = panel.marks.iter().map(|(_, text, colour)| (Sample::Bar(*colour), text.clone()));
     let marker = panel.marker.iter().map(|(_, _, text, colour)| (Sample::Marker(*colour), text.clone()));
-    curves.chain(reference).chain(marker).collect()
+    curves.chain(reference).chain(marks).chain(marker).collect()
 }
 
 fn marker(picture: &mut Picture, at: (f64, f64), colour: Rgb) {

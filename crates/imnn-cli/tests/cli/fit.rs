@@ -178,3 +178,38 @@ fn a_run_that_cannot_begin_leaves_nothing() {
     assert!(!folder.path("out").exists());
     assert!(!folder.names(".").iter().any(|name| name.starts_with('.')), "nothing is left beside it");
 }
+
+/// Data alone: everything else is as by default.
+const DATA_ALONE: &str = "theta_fid = [0.0, 1.0]\n[simulations]\nkind = \"simulator\"\nsimulator = \"mean_variance\"\n\
+                          n_data = 4\nn_s = 200\n[device]\nthreads = 2\n";
+
+#[test]
+fn without_iterations_the_read_out_alone_is_saved() {
+    let folder = Folder::new();
+    let (run, out) = (folder.run_file(&format!("{DATA_ALONE}[fit]\nmax_iterations = 0\n")), folder.text("out"));
+    let text = prints(&["fit", &run, "--out", &out, "--quiet"]);
+    assert!(text.contains("\niterations        0\n") && text.contains("by the read-out of "), "{text}");
+    let names = folder.names("out");
+    assert!(names.contains(&"weights.safetensors".to_owned()) && !names.contains(&"plot.png".to_owned()), "{names:?}");
+    folder.write("data.npy", &ndarray::ArrayD::from_elem(vec![3, 4], 0.5));
+    let told = prints(&["estimate", &out, &folder.text("data.npy")]);
+    assert!(told.contains("theta_1"), "{told}");
+    // What was chosen stands in the run file, which gives the same run again.
+    let (saved, again) = (folder.text("out/run.toml"), folder.text("again"));
+    let run_toml = std::fs::read_to_string(&saved).expect("a run file");
+    assert!(run_toml.contains("standardise") && run_toml.contains("n_d = 200"), "{run_toml}");
+    prints(&["fit", &saved, "--out", &again, "--quiet"]);
+    let bytes = |name: &str| std::fs::read(folder.path(name)).expect(name);
+    assert_eq!(bytes("out/weights.safetensors"), bytes("again/weights.safetensors"));
+}
+
+#[test]
+fn a_second_network_tells_what_is_missing_at_least() {
+    let folder = Folder::new();
+    let run = folder.run_file(&format!("{DATA_ALONE}[fit]\nmax_iterations = 20\n"));
+    let text = prints(&["fit", &run, "--out", &folder.text("out"), "--gap", "--json"]);
+    let json: Value = serde_json::from_str(&text).expect("JSON");
+    let [missing, error] = [0, 1].map(|k| json["missing_at_least"][k].as_f64().expect("a number"));
+    // Networks of random features lack something, and not all.
+    assert!(0.0 < error && error < missing && missing < 0.5, "{missing} +- {error}");
+}

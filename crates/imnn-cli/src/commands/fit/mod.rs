@@ -184,7 +184,10 @@ fn save<E: Element>(imnn: &Imnn<E>, folder: RunFolder, arguments: &FitArguments)
         title: Some(title(&arguments.out, imnn.names())),
         ..HistoryPlot::default()
     };
-    plot_history(imnn.history(), &plot, folder.path().join("plot.png"))?;
+    // Without iterations there is nothing to draw.
+    if !imnn.history().is_empty() {
+        plot_history(imnn.history(), &plot, folder.path().join("plot.png"))?;
+    }
     // Between the two renames there is nothing to be removed and much to be lost.
     interrupt::keep();
     Ok(folder.finish()?)
