@@ -250,7 +250,7 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&report(record()).json().unwrap()).unwrap();
         let record = &json["records"][0];
         assert_eq!(record["workload"], "dense-fly-1000");
-        assert_eq!(record["of"]["net"], "dense");
+        assert_eq!(record["of"]["net"]["dense"]["activation"], "leaky_relu");
         let programs = &record["programs"];
         assert_eq!((&programs[0]["program"], &programs[1]["program"]), (&"imnn".into(), &"JAX".into()));
         assert_eq!(programs[0]["ms"], serde_json::json!([2.0, 1.9, 2.5]));

@@ -53,7 +53,7 @@ fn of_data_with_long_tails_on_both_sides_asinh_is_taken() {
     assert_eq!(tried(&suggestion), [Inputs::Standardised, Inputs::Asinh]);
     assert_eq!(suggestion.inputs, Inputs::Asinh, "{suggestion}");
     let exact = (N_DATA as f64 * 4.0 / 6.0).ln();
-    assert!(suggestion.tried[1].1 > exact - 0.1 && suggestion.tried[0].1 < suggestion.tried[1].1, "{suggestion}");
+    assert!(suggestion.tried[1].1 > exact - 0.3 && suggestion.tried[0].1 < suggestion.tried[1].1, "{suggestion}");
 }
 
 /// Mean and variance of ten draws, each in units of its own from 1e-3 to 1e3 about 1e6, beside a constant: F is what it is

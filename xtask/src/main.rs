@@ -64,8 +64,8 @@ files to and from tensorflow, imnn, h5py and numpy, which are installed into tar
 times of training iterations; --peers, --torch, --original PYTHON beside other programs;
 `cargo run --release -p imnn-benches -- --help` lists all arguments" },
     Command { name: "information", arguments: "[ARGUMENTS]", run: bench::information, what: "\
-the share of the exact information that the defaults find on fresh simulations; --recipes how soon,
-beside the recipe of the Python package (--original PYTHON: and the package itself)" },
+the share of the exact information that the defaults find on fresh simulations;
+--recipes how soon, beside the recipe of the Python package (--original PYTHON: and itself)" },
 ];
 
 fn main() -> ExitCode {

@@ -10,7 +10,7 @@
 //! let rise: Vec<f64> = (0..200).map(|i| 50.0 * (1.0 - (-f64::from(i) / 30.0).exp())).collect();
 //! let det_c = rise.iter().map(|f| 51.0 - f).collect();
 //! let training = Trace { det_c, det_f: rise, ..Trace::default() };
-//! let history = History { training, validation: None, best_iteration: Some(199) };
+//! let history = History { training, best_iteration: Some(199), ..History::default() };
 //!
 //! let folder = tempfile::tempdir()?;
 //! let settings = HistoryPlot { expected_det_f: Some(50.0), ..HistoryPlot::default() };

@@ -7,7 +7,10 @@ use imnn_agreement::{Case, numbers};
 use imnn_engine::Rows;
 use imnn_engine::plan::{CotangentRows, Plan, Pointwise, StepOp, block_rows, simplify};
 use imnn_models::layers::{AvgPool, Conv, MaxPool, Parallel};
-use imnn_models::{Element, Model, Network, Padding, asinh, conv, dense, gelu, global_avg_pool, serial};
+use imnn_models::{
+    Element, Join, Layer, Model, Network, Padding, asinh, conv, dense, flatten, gelu, global_avg_pool, leaky_relu,
+    relu, serial, tanh,
+};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -44,6 +47,28 @@ fn a_mean_over_many_positions_agrees_with_the_definition() {
         assert!((1..900).contains(&pooled.tile), "{}", pooled.tile);
         case.check::<f64>(plan(&case), 1e-11).unwrap();
         case.check::<f32>(plan(&case), 1e-5).unwrap();
+    }
+}
+
+/// A smooth activation writes over its input, which the kinks before it need on the way back: as it is, in another shape, or
+/// beside other channels.
+#[test]
+fn smooth_activations_leave_kinks_before_them_alone() {
+    let branches =
+        |first: Vec<Layer>| Parallel { branches: vec![serial(first), serial([dense(2)])], join: Join::Concat };
+    for layers in [
+        vec![dense(2), relu(), tanh()],
+        vec![dense(2), relu(), flatten(), tanh()],
+        vec![dense(2), relu(), flatten(), gelu(), dense(3)],
+        vec![branches(vec![dense(2), relu()]).into(), tanh(), dense(3)],
+        vec![branches(vec![dense(2), relu()]).into(), flatten(), tanh()],
+        vec![branches(vec![conv(2, &[2], &[1], Padding::Same), leaky_relu()]).into(), gelu(), dense(3)],
+    ] {
+        let model = Model::new(serial(layers), &[3, 2]).unwrap();
+        for seed in 0..20 {
+            let case = Case::of(model.clone(), [2, 1].map(|n| Rows { n, tangents: seed as usize % 3 }), seed);
+            case.check::<f64>(plan(&case), 1e-11).unwrap();
+        }
     }
 }
 

@@ -425,8 +425,8 @@ fn simulators_become_sources() {
         let text = SHORT.replace("[0.0, 1.0]", theta_fid).replace("mean_variance\"", simulator);
         let run = parse(&text.replace("[network]", "[simulations.validation]\nn_s = 40\nn_d = 30\n[network]")).unwrap();
         let Sources { training, validation, .. } = run.sources::<f32>().unwrap();
-        let n_s = if shape.len() > 1 { 200 } else { 1000 };
-        assert_eq!((training.n_s(), training.n_d(), training.input_shape()), (n_s, n_s, &shape[..]));
+        let (n_s, n_d) = if shape.len() > 1 { (200, 40) } else { (1000, 500) };
+        assert_eq!((training.n_s(), training.n_d(), training.input_shape()), (n_s, n_d, &shape[..]));
         assert_eq!(training.n_params(), run.theta_fid.len());
         let validation = validation.unwrap();
         assert_eq!((validation.n_s(), validation.n_d()), (40, 30));

@@ -32,13 +32,14 @@ fn a_run_is_saved_whole_and_told() {
         "\nmu  ",
         "\nsigma2  ",
         "parameter  fiducial  one-sigma error\n",
-        "\n  expected              2.89037  (det F 18.0000)\n",
-        "\n  ln det F, training    ",
-        "\n  ln det F, validation  ",
-        "\niterations              8\n",
-        "\nstopped because         max_iterations was reached\n",
-        "\nlast layer began        by the read-out of ",
-        &format!("\nsaved in                {out}\n"),
+        "\n  expected               2.89037  (det F 18.0000)\n",
+        "\n  ln det F, training     ",
+        "\n  ln det F, validation   ",
+        "\niterations               8\n",
+        "\nstopped because          max_iterations was reached\n",
+        "\nlast layer began         by the read-out of ",
+        "\nread-out after training  ",
+        &format!("\nsaved in                 {out}\n"),
     ] {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }

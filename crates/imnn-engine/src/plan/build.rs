@@ -232,9 +232,10 @@ impl Builder {
         let bias = if outside { None } else { self.take_bias(at) };
         let pointwise = Pointwise { activation, bias };
         let smooth = !activation.is_piecewise_linear();
-        // Both kinds write over their input. The output of a piecewise linear activation is needed on the way back, too.
-        let wanted =
-            outside || smooth && self.steps.last().is_some_and(|step| step.is_piecewise() && step.output == at);
+        // Both kinds write over their input. The output of a piecewise linear activation is needed on the way back, too, in
+        // whatever shape it is seen here and whatever lies beside it.
+        let keeps_output = |step: &Step| step.is_piecewise() && step.output.buffer == at.buffer;
+        let wanted = outside || smooth && self.steps.iter().any(keeps_output);
         let own = if wanted { self.step(StepOp::Copy, at, at.shape, None) } else { at };
         if smooth {
             return self.step(StepOp::Smooth(pointwise), own, own.shape, None);
