@@ -42,7 +42,7 @@ fn of_lognormal_data_the_logarithm_is_taken() {
     let suggestion = suggestion::<f32>(each_of_draws(1, |z, theta| (theta + z[0]).exp()), &[0.0]);
     assert_eq!(tried(&suggestion), [Inputs::Standardised, Inputs::Logarithm]);
     assert_eq!(suggestion.inputs, Inputs::Logarithm, "{suggestion}");
-    assert!(suggestion.to_string().starts_with("log1p, standardise, "), "{suggestion}");
+    assert!(suggestion.to_string().starts_with("\"log1p\", standardise, "), "{suggestion}");
 }
 
 /// `d = theta + t`, with Student's t of 3 degrees of freedom: F = 10 (3 + 1) / (3 + 3), a mean knows half of that.
