@@ -24,6 +24,9 @@ pub(crate) struct Simulations<'a, E: Element> {
     pub(crate) keys: Vec<Key>,
 }
 
+/// Adds to moments what is made of the simulations of a source with a key.
+type Add<'a, E> = dyn FnMut(&dyn Source<E>, Key, &mut FeatureMoments) -> Result<()> + 'a;
+
 impl<'a, E: Element> Simulations<'a, E> {
     /// The simulations of one key.
     pub(crate) fn once(source: &'a dyn Source<E>, key: Key) -> Self {
@@ -75,8 +78,9 @@ impl<'a, E: Element> Simulations<'a, E> {
         })
     }
 
-    /// The moments of a number of functions of them, which `add` adds for some of the simulations, in `n_parts` parts of the rows: what is seen several ways stays in one part. If
-    /// each of the keys makes new simulations and there are enough of them, a part is that of some keys.
+    /// The moments of a number of functions of them, which `add` adds for some of the simulations, in `n_parts` parts of the
+    /// rows: what is seen several ways stays in one part. If each of the keys makes new simulations and there are enough of
+    /// them, a part is that of some keys.
     ///
     /// # Errors
     /// Those of `add`.
@@ -84,7 +88,7 @@ impl<'a, E: Element> Simulations<'a, E> {
         &self,
         n_functions: usize,
         n_parts: usize,
-        add: &mut dyn FnMut(&dyn Source<E>, Key, &mut FeatureMoments) -> Result<()>,
+        add: &mut Add<'_, E>,
     ) -> Result<Vec<FeatureMoments>> {
         let (n_s, n_d, n_params) = (self.source.n_s(), self.source.n_d(), self.source.n_params());
         let mut parts = vec![FeatureMoments::new(n_functions, n_params); n_parts];

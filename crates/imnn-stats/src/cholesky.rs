@@ -20,8 +20,7 @@ impl Cholesky {
                 row.push((a[j] - dot(&row, &rows[j][..j])) / rows[j][j]);
             }
             let square = a[i] - dot(&row, &row);
-            // Written so that a NaN is refused.
-            if !(square > 0.0) {
+            if square.is_nan() || square <= 0.0 {
                 return None;
             }
             row.push(square.sqrt());

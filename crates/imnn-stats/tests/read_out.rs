@@ -46,8 +46,8 @@ impl Features {
             let n = n.min(1000);
             let h = self.map(&samples.normals((n, n_features))) + &self.offset;
             let mean = self.map(&self.response.t().to_owned());
-            let noise = samples.normals((n, n_features, n_params)) * &self.scale.view().insert_axis(Axis(1)) * 0.1;
-            let dh = Array3::zeros((n, n_features, n_params)) + &mean.t() + noise;
+            let noise = samples.normals((n, n_features, n_params)) * self.scale.view().insert_axis(Axis(1)) * 0.1;
+            let dh = Array3::zeros((n, n_features, n_params)) + mean.t() + noise;
             moments.add(h.view(), dh.view()).unwrap();
         }
         moments
