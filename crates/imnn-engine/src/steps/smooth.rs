@@ -87,7 +87,7 @@ pub(super) fn derive<E: Number>(f: Activation, bias: &[E], x: &mut [E], y: &mut 
     run(f, Derive { bias, x, y, curvatures });
 }
 
-/// [`derive`].
+/// [`derive()`].
 struct Derive<'a, E> {
     bias: &'a [E],
     x: &'a mut [E],
