@@ -18,6 +18,9 @@ const ROWS: usize = 32;
 /// tails.
 const LONG_TAILED: f64 = 2.0;
 
+/// A third moment so much larger than 0, in units of the variance to the power 3/2, is no chance of long tails on both sides.
+const SKEWED: f64 = 0.5;
+
 /// Moments of each channel (of a vector, of each number) after a function.
 #[derive(Clone, Debug)]
 pub(crate) struct InputMoments {
@@ -72,7 +75,7 @@ impl InputMoments {
             deviation.push(variance.sqrt());
             let excess = fourth / per_channel / (variance * variance) - 3.0;
             if excess > kurtosis {
-                (kurtosis, skewed) = (excess, third > 0.0);
+                (kurtosis, skewed) = (excess, third / per_channel > SKEWED * variance.powf(1.5));
             }
         }
         Ok(InputMoments { mean, deviation, kurtosis, skewed, smallest })

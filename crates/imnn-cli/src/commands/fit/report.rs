@@ -76,7 +76,10 @@ impl<E: Element> Report<'_, E> {
         }
         if let Some(n_s) = self.outcome.refit {
             let what = "made again from the training and validation simulations together";
-            say("last layer at the end", format!("{what} ({n_s}); what was held out is without that"));
+            say(
+                "last layer at the end",
+                format!("{what} ({n_s}), which F was measured on; what was held out is without that"),
+            );
         }
         if let Some(bytes) = self.read_bytes {
             say("read from files", format!("{:.3} GB", bytes as f64 / 1e9));
