@@ -3,7 +3,7 @@
 use crate::error::{FitError, Result};
 use crate::held_out::{Estimate, HeldOut, PARTS};
 use crate::imnn::{Imnn, Weights};
-use crate::moments::Simulations;
+use crate::state::RunKeys;
 use imnn_device::{Summaries, Task};
 use imnn_models::Element;
 use ndarray::{Array2, Array3, Axis, Slice};
@@ -33,12 +33,11 @@ impl<E: Element> Imnn<E> {
                 expected: format!("{:?}", names(self)),
             });
         }
-        let (source, keys) = (self.parts.training.as_ref(), self.state().keys);
-        let simulations = match &self.parts.validation {
-            Some(validation) => Simulations::once(validation.as_ref(), keys.validation),
-            None if source.simulates_anew() => Simulations::to_compare(source, keys.statistics),
-            None => return Err(FitError::Missing { what: "a validation set", method: "validation" }),
-        };
+        let RunKeys { validation, statistics, .. } = self.state().keys;
+        let simulations = self
+            .parts
+            .held_out(validation, statistics)
+            .ok_or(FitError::Missing { what: "a validation set", method: "validation" })?;
         let n_parts = PARTS.min(simulations.source.n_d());
         let both = [self, other];
         let mut sessions = Vec::with_capacity(2);

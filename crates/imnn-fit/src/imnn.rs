@@ -41,6 +41,18 @@ pub(crate) struct Parts<E: Element> {
     pub(crate) names: Vec<String>,
 }
 
+impl<E: Element> Parts<E> {
+    /// Simulations that have no part in training: the validation set, seen with its key, or new ones of a simulator, made with
+    /// theirs; `None` where there are no such simulations.
+    pub(crate) fn held_out(&self, of_validation: Key, of_new: Key) -> Option<Simulations<'_, E>> {
+        let training = self.training.as_ref();
+        match &self.validation {
+            Some(validation) => Some(Simulations::once(validation.as_ref(), of_validation)),
+            None => training.simulates_anew().then(|| Simulations::to_compare(training, of_new)),
+        }
+    }
+}
+
 /// Statistics with the weights that they belong to.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured<E> {

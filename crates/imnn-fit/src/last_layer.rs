@@ -4,8 +4,8 @@ use crate::error::Result;
 use crate::held_out::{Estimate, HeldOut, PARTS};
 use crate::imnn::{Imnn, Parts};
 use crate::iterations::host::measure;
-use crate::moments::Simulations;
 use crate::read_out::{Found, of_sets, of_source, per_feature};
+use crate::state::RunKeys;
 use imnn_data::{Augmented, Source};
 use imnn_models::Element;
 use imnn_stats::ReadOut;
@@ -85,12 +85,8 @@ impl<E: Element> Imnn<E> {
     /// `None` where there are no such simulations.
     pub(crate) fn held_out(&mut self) -> Result<Option<HeldOut>> {
         let Imnn { parts, session, state, .. } = self;
-        let training = parts.training.as_ref();
-        let simulations = match &parts.validation {
-            Some(validation) => Simulations::once(validation.as_ref(), state.keys.validation),
-            None if training.simulates_anew() => Simulations::to_compare(training, state.keys.held_out),
-            None => return Ok(None),
-        };
+        let RunKeys { validation, held_out, .. } = state.keys;
+        let Some(simulations) = parts.held_out(validation, held_out) else { return Ok(None) };
         let n_parts = PARTS.min(simulations.source.n_d());
         let (weights, n_summaries) = (state.parameters.values(), parts.model.n_summaries());
         simulations.moments(session.as_mut(), weights, n_summaries, n_parts).map(|parts| Some(HeldOut::new(parts)))

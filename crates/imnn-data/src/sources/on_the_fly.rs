@@ -36,8 +36,8 @@ pub struct OnTheFly<S> {
 }
 
 /// How many simulations of data of this shape an iteration of training makes, and how many of them with derivatives, where
-/// nobody says: 1000, or 200 of fields, which have as much to say as many vectors; a fifth of them with derivatives, whose mean is
-/// less noisy than the covariance.
+/// nobody says: 1000 and 500; of fields, each of which holds as much information as many vectors, 200 and 40. Where one simulation
+/// holds little information the mean derivative is as noisy as the covariance.
 pub fn suggested_counts(data_shape: &[usize]) -> (usize, usize) {
     if data_shape.len() > 1 { (200, 40) } else { (1000, 500) }
 }
