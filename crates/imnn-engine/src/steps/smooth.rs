@@ -68,7 +68,13 @@ impl<E: Number> Pass for Smooth<'_, E> {
         for block in blocks {
             let range = block.values();
             let (x, y, curvatures) = (&mut values[range.clone()], &mut y_values[range], &mut curvatures[..block.len()]);
-            derivatives::<E, F>(&bias[block.first_column % blocks.period..][..block.len()], x, y, curvatures);
+            let bias = &bias[block.first_column % blocks.period..][..block.len()];
+            if p == 0 {
+                // Nobody asks for curvatures: a tenth of a numerical iteration.
+                slopes::<E, F>(bias, x, y);
+                continue;
+            }
+            derivatives::<E, F>(bias, x, y, curvatures);
             for (row, (slopes, curvatures)) in block.rows(x).zip(block.rows(curvatures)).enumerate() {
                 for a in 0..p {
                     let range = block.tangents(row, a, p);
@@ -121,6 +127,14 @@ fn derivatives<E: Number, F: Form>(bias: &[E], x: &mut [E], y: &mut [E], curvatu
         x[whole..].copy_from_slice(&u[..rest]);
         y[whole..].copy_from_slice(&v[..rest]);
         curvatures[whole..].copy_from_slice(&w[..rest]);
+    }
+}
+
+/// The same without curvatures.
+#[inline(always)]
+fn slopes<E: Number, F: Form>(bias: &[E], x: &mut [E], y: &mut [E]) {
+    for ((x, y), b) in x.iter_mut().zip(y).zip(bias) {
+        [*y, *x, _] = F::derivatives(*x + *b);
     }
 }
 
