@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+/// Interrupted runs that go on: the bits of those that nothing has interrupted.
+mod checkpoints;
 /// Each class of the original by its equivalent here: the bits of one device and data in memory.
 mod classes;
 /// Same key, same bits: histories for several numbers of threads and budgets of memory.

@@ -30,13 +30,16 @@ pub struct Arguments {
 pub enum Command {
     /// Train the network that a run file describes, and save the run in a folder
     ///
-    /// The folder appears whole or not at all. In it are `run.toml` (everything written out, to be run again),
-    /// `model.toml`, the weights (`weights.safetensors`: those that estimates use; `best` and `final`; the optimiser's
-    /// state), `history.npz`, `statistics.json` and `.npz` (F invF C invC mu dmu_dtheta) and `plot.png`.
+    /// In the folder are then `run.toml` (everything written out, to be run again), `model.toml`, the weights
+    /// (`weights.safetensors`: those that estimates use; `best` and `final`; the optimiser's state), `history.npz`,
+    /// `statistics.npz` (F invF C invC mu dmu_dtheta), `manifest.json` (checksums) and `plot.png`.
     ///
-    /// Ctrl-C ends training after the current iteration and saves what there is; a second one stops at once and leaves
-    /// nothing. If training comes to a point from which it cannot go on, what there is is saved as well, and the program
-    /// ends with an error.
+    /// While it trains, a checkpoint is made every 10 minutes (`[checkpoints]` in the run file). After whatever has ended the
+    /// program, the same command goes on from the last one, to the same bits; so does `imnn fit --resume DIR`.
+    ///
+    /// Ctrl-C ends training after the current iteration, saves what there is, and keeps a checkpoint; a second one stops at
+    /// once. SIGTERM and SIGHUP make a checkpoint and end the program, SIGUSR1 makes one. If training comes to a point from
+    /// which it cannot go on, what there is is saved as well, and the program ends with an error.
     #[command(after_long_help = help::run_file())]
     Fit(FitArguments),
     /// Estimate the parameters of data with a trained network
@@ -84,12 +87,16 @@ pub enum Command {
 #[derive(Args, Clone, Debug)]
 pub struct FitArguments {
     /// The run file, TOML; paths in it are taken from the folder it is in
-    #[arg(value_name = "RUN.toml")]
-    pub run: PathBuf,
-    /// The folder for the results; it must not be there yet, or be empty
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
-    /// Replace the run that is in the folder already; a folder with anything else in it is never touched
+    #[arg(value_name = "RUN.toml", required_unless_present = "resume")]
+    pub run: Option<PathBuf>,
+    /// The folder for the results; it must not be there yet, be empty, or hold this run, interrupted: that goes on
+    #[arg(long, value_name = "DIR", required_unless_present = "resume")]
+    pub out: Option<PathBuf>,
+    /// Go on with the run in this folder that was interrupted, as its own run file says
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["run", "out", "force"])]
+    pub resume: Option<PathBuf>,
+    /// Replace the run that is in the folder already, or forget another that was interrupted; a folder with anything else in it is
+    /// never touched
     #[arg(long)]
     pub force: bool,
     /// The det F to be reached, from theory for instance: a dashed line in the plot, a line in the table

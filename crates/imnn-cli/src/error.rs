@@ -45,9 +45,14 @@ pub enum CliError {
     Refused(String),
     /// Training came to a point from which it cannot go on; what there is was saved.
     #[error(
-        "{source}\nsaved in {}: history, plot and weights up to there{}",
+        "{source}\nsaved in {}: history, plot and weights up to there{}{}",
         out.display(),
-        if *usable { "; estimates use the best weights" } else { ", but no statistics, so that it cannot make estimates" }
+        if *usable { "; estimates use the best weights" } else { ", but no statistics, so that it cannot make estimates" },
+        if *goes_on {
+            format!("; when the cause is mended, `imnn fit --resume {}` goes on from the last checkpoint", out.display())
+        } else {
+            String::new()
+        }
     )]
     Stopped {
         /// Why.
@@ -56,6 +61,8 @@ pub enum CliError {
         out: PathBuf,
         /// Whether there are weights and statistics for estimates.
         usable: bool,
+        /// Whether there is a checkpoint that it can go on from.
+        goes_on: bool,
     },
     /// Training came to a point from which it cannot go on, and what there is could not be saved.
     #[error("{source}\nthe partial results could not be saved: {lost}")]
@@ -64,6 +71,27 @@ pub enum CliError {
         source: Box<FitError>,
         /// Why it could not be saved.
         lost: Box<CliError>,
+    },
+    /// A signal has ended the program while it trained.
+    #[error("stopped after {iteration} iterations; nothing is lost, `imnn fit --resume {}` goes on", out.display())]
+    Suspended {
+        /// Iterations done.
+        iteration: usize,
+        /// The folder with the checkpoint.
+        out: PathBuf,
+        /// What the program ends with.
+        code: Option<u8>,
+    },
+    /// A run was trained and cannot be put in its place.
+    #[error(
+        "{source}\nwhat was trained is kept in {}: when that is mended, `imnn fit --resume {}` goes on",
+        out.join("unfinished").display(), out.display()
+    )]
+    Unplaced {
+        /// Why not.
+        source: Box<FitError>,
+        /// The folder.
+        out: PathBuf,
     },
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {source}")]
@@ -90,6 +118,14 @@ impl CliError {
     /// Adds to an error what it is about.
     pub(crate) fn at<E: Into<Box<dyn Error + Send + Sync>>>(place: impl Display) -> impl FnOnce(E) -> Self {
         move |source| Self::At { place: place.to_string(), source: source.into() }
+    }
+
+    /// What the program ends with.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Suspended { code: Some(code), .. } => *code,
+            _ => 1,
+        }
     }
 
     /// Whether the reader of standard output went away.

@@ -85,6 +85,10 @@ max_iterations = 100000
 best = true                              # keep the weights with the largest det F, not the last
 whiten = true                            # map the last layer once so that training starts with covariance I
 
+[checkpoints]
+minutes = 10                             # between two of them
+# iterations = 1000                      # after so many as well
+
 [device]
 kind = "cpu"
 threads = 2                              # all by default

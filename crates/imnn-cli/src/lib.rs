@@ -20,6 +20,7 @@ pub use commands::data::{
     CheckArguments, ConvertArguments, DataArguments, DataCommand, InspectArguments, SetArguments, SplitArguments,
 };
 pub use error::CliError;
+pub use output::say;
 
 /// Runs one command, printing to standard output.
 ///

@@ -10,8 +10,8 @@ fn main() -> ExitCode {
         // A reader that has seen enough (`imnn ... | head`) is no fault of the run.
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+            imnn_cli::say(&format!("error: {error}"));
+            ExitCode::from(error.exit_code())
         }
     }
 }

@@ -15,6 +15,11 @@ pub(crate) fn print(text: &str) -> Result<(), CliError> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|source| CliError::Output { source })
 }
 
+/// Says something on standard error; where that cannot be written, nobody listens.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// A JSON value as one line.
 pub(crate) fn json_line(value: &Value) -> String {
     format!("{value}\n")

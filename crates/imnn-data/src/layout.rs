@@ -85,7 +85,9 @@ fn exact_advice(input: &[usize], found: &[usize]) -> String {
             "the axis of the parameters is missing; where there is one parameter, save x[..., None]".to_owned()
         }
         [_, inner @ .., _] if same_without_ones(inner, input) => channel(inner, input),
-        [_, inner @ .., _] if inner.iter().product::<usize>() == input.iter().product() => reshape(inner, input),
+        [_, inner @ .., _] if inner.iter().product::<usize>() == input.iter().product::<usize>() => {
+            reshape(inner, input)
+        }
         _ => format!(
             "a simulation has shape {}; its derivatives need the same shape with the parameters as one more axis, last",
             tuple(input)
@@ -114,7 +116,9 @@ fn numerical_advice(input: &[usize], found: &[usize]) -> String {
             format!("the second axis is below and above and has length 2, not {n}")
         }
         [_, 2, _, inner @ ..] if same_without_ones(inner, input) => channel(inner, input),
-        [_, 2, _, inner @ ..] if inner.iter().product::<usize>() == input.iter().product() => reshape(inner, input),
+        [_, 2, _, inner @ ..] if inner.iter().product::<usize>() == input.iter().product::<usize>() => {
+            reshape(inner, input)
+        }
         _ => format!(
             "a simulation has shape {}; below and above need the same shape behind the axes of simulations, of below/above and of parameters",
             tuple(input)

@@ -3,8 +3,7 @@
 use crate::observer::{Observer, Progress};
 use imnn_stats::table::significant;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use std::fmt::Write;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -30,7 +29,7 @@ impl Bar {
     pub fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::no_length();
-            let rate = |state: &ProgressState, text: &mut dyn Write| {
+            let rate = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
                 // A bar that cannot be written has nobody to tell.
                 let _ = write!(text, "{}/s", significant(state.per_sec(), 3));
             };
@@ -42,6 +41,14 @@ impl Bar {
         Bar { bar, shown: Instant::now(), pending: None, any: false }
     }
 
+    /// A line on standard error; where that cannot be written, nobody looks on.
+    fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => drop(writeln!(std::io::stderr(), "{text}")),
+        }
+    }
+
     fn show(&mut self, progress: &Progress) {
         match &self.bar {
             Some(bar) => {
@@ -49,7 +56,7 @@ impl Bar {
                 bar.set_message(state(progress));
                 bar.set_position(progress.iteration as u64);
             }
-            None => eprintln!("{}", line(progress)),
+            None => self.say(&line(progress)),
         }
         (self.shown, self.pending, self.any) = (Instant::now(), None, true);
     }
@@ -70,6 +77,10 @@ impl Observer for Bar {
             self.pending = Some(*progress);
         }
         ControlFlow::Continue(())
+    }
+
+    fn notice(&mut self, text: &str) {
+        self.say(text);
     }
 }
 

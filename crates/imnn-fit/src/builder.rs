@@ -1,5 +1,7 @@
 //! Puts an IMNN together and checks that its parts fit.
 
+use crate::checkpoint::Checkpoints;
+use crate::description::Description;
 use crate::error::{FitError, Result};
 use crate::imnn::{Imnn, Parts};
 use crate::state::{RunKeys, TrainingState};
@@ -33,6 +35,7 @@ pub struct ImnnBuilder<E: Element> {
     key: Key,
     start: Start<E>,
     resume: Option<PathBuf>,
+    checkpoints: Option<Checkpoints>,
 }
 
 impl<E: Element> Imnn<E> {
@@ -50,6 +53,7 @@ impl<E: Element> Imnn<E> {
             key: Key::new(0),
             start: Start::Key,
             resume: None,
+            checkpoints: None,
         }
     }
 }
@@ -118,6 +122,25 @@ impl<E: Element> ImnnBuilder<E> {
         self
     }
 
+    /// Keeps checkpoints while training, and goes on from the last one if there is one: the next call of fit then comes to the same
+    /// bits as one that nothing had interrupted, on any number of threads. It must be of the same network, optimiser, key and simulations;
+    /// this takes the place of [`ImnnBuilder::start`] and [`ImnnBuilder::resume`].
+    ///
+    /// ```no_run
+    /// # use imnn_fit::{FitSettings, Imnn, ImnnBuilder, RunFolder};
+    /// # fn run(builder: ImnnBuilder<f32>) -> Result<(), imnn_fit::FitError> {
+    /// let folder = RunFolder::create("run", &|said| eprintln!("{said}"))?;
+    /// let mut imnn = builder.checkpoints(folder.checkpoints()).build()?;
+    /// imnn.fit(&FitSettings::default())?;
+    /// imnn.save_into(&folder)?;
+    /// folder.finish()
+    /// # }
+    /// ```
+    pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
+        self.checkpoints = Some(checkpoints);
+        self
+    }
+
     /// Checks that everything fits and makes the IMNN.
     ///
     /// # Errors
@@ -155,31 +178,41 @@ impl<E: Element> ImnnBuilder<E> {
         };
         let given_optimiser = self.optimiser.map(|optimiser| optimiser.for_model(&model).unwrap_or(optimiser));
         // Rounds begin with an optimiser of their own.
-        let rounds = Adam::default();
-        let optimiser: &dyn Optimiser<E> = given_optimiser.as_deref().unwrap_or(&rounds);
+        let rounds: Box<dyn Optimiser<E>> = Box::new(Adam::default());
         let keys = RunKeys::new(self.key);
         let n_weights = model.layout().len();
-        let state = match self.resume {
-            Some(folder) => TrainingState::load(&folder, &model, &theta_fid, keys)?,
-            None => {
-                let (parameters, saved) = match self.start {
-                    Start::Key => (model.initialise(keys.weights), None),
-                    Start::Parameters(parameters) => (parameters, None),
-                    Start::State(parameters, saved) => (parameters, Some(saved)),
-                };
-                let parameters = Parameters::new(parameters.values().to_vec(), model.layout().clone())?;
-                TrainingState::new(parameters, saved.unwrap_or_else(|| optimiser.initialise(n_weights)), keys)
-            }
+        let begins = |parts: &Parts<E>| -> Result<TrainingState<E>> {
+            let optimiser = parts.optimiser.as_deref().unwrap_or(rounds.as_ref());
+            let (parameters, saved) = match self.start {
+                Start::Key => (parts.model.initialise(keys.weights), None),
+                Start::Parameters(parameters) => (parameters, None),
+                Start::State(parameters, saved) => (parameters, Some(saved)),
+            };
+            let parameters = Parameters::new(parameters.values().to_vec(), parts.model.layout().clone())?;
+            Ok(TrainingState::new(parameters, saved.unwrap_or_else(|| optimiser.initialise(n_weights)), keys))
         };
-        optimiser.check(&state.optimiser, n_weights)?;
-        let (saved, given) = (state.history.validation.is_some(), self.validation.is_some());
-        if !state.history.is_empty() && saved != given {
+        let (validation, optimiser) = (self.validation, given_optimiser);
+        let parts = Parts { model, device, training, validation, optimiser, theta_fid, names };
+        let needed = self.checkpoints.is_some() || self.resume.is_some();
+        let description = needed.then(|| Description::of(&parts, &keys)).transpose()?;
+        let goes_on = match (&self.checkpoints, &description) {
+            (Some(checkpoints), Some(description)) => checkpoints.load(&parts.model, description, keys)?,
+            _ => None,
+        };
+        let state = match (goes_on, &self.resume, &description) {
+            (Some(state), ..) => state,
+            (None, Some(folder), Some(description)) => TrainingState::load(folder, &parts.model, description, keys)?,
+            _ => begins(&parts)?,
+        };
+        parts.optimiser.as_deref().unwrap_or(rounds.as_ref()).check(&state.optimiser, n_weights)?;
+        let (saved, given) = (state.history.validation.is_some(), parts.validation.is_some());
+        // Rounds are judged at their end, and write nothing of the kind.
+        if !state.history.is_empty() && saved != given && parts.optimiser.is_some() {
             let one = |is: bool| if is { "one" } else { "none" }.to_owned();
             let what = "validation set of the run to go on with".into();
             return Err(FitError::Disagree { what, found: one(saved), expected: one(given) });
         }
-        let (validation, optimiser) = (self.validation, given_optimiser);
-        Imnn::new(Parts { model, device, training, validation, optimiser, theta_fid, names }, state)
+        Imnn::new(parts, state, self.checkpoints, description)
     }
 }
 

@@ -99,6 +99,18 @@ pub enum FitError {
         source: Box<FitError>,
     },
 
+    /// Training was asked to stop at once. It can go on from the checkpoint.
+    #[error(
+        "training was stopped after {iteration} iterations, {}",
+        lost.as_ref().map_or("as the checkpoint has it".to_owned(), |error| format!("and no checkpoint could be made: {error}"))
+    )]
+    Suspended {
+        /// Iterations done, over all calls of fit.
+        iteration: usize,
+        /// Why no checkpoint could be made, if none could.
+        lost: Option<Box<FitError>>,
+    },
+
     /// The device could not work out a loss that the host can just work out.
     #[error(
         "the covariance of the summaries or their Fisher matrix is numerically singular (the device could not factorise it, the \
@@ -153,6 +165,10 @@ pub enum FitError {
     #[error(transparent)]
     Write(#[from] imnn_io::FileError),
 
+    /// A file of a saved run is not what it was.
+    #[error(transparent)]
+    Manifest(#[from] imnn_io::manifest::ManifestError),
+
     /// A saved run cannot be read.
     #[error("{}: {message}", path.display())]
     File {
@@ -161,6 +177,17 @@ pub enum FitError {
         /// What went wrong, and what to do.
         message: String,
     },
+}
+
+impl FitError {
+    /// Whether it is the numbers of training themselves that it could not go on with.
+    pub(crate) fn is_numerical(&self) -> bool {
+        match self {
+            FitError::Stats(_) | FitError::NearlySingular => true,
+            FitError::Stopped { source, .. } => source.is_numerical(),
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Debug for FitError {

@@ -2,9 +2,10 @@
 
 use crate::error::Result;
 use imnn_stats::{FeatureMoments, Statistics};
+use serde::{Deserialize, Serialize};
 
 /// A number with its error.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The number.
     pub value: f64,

@@ -1,12 +1,14 @@
 //! An IMNN: its simulations, weights and record, and what is measured with them.
 
+use crate::checkpoint::{Checkpoints, Keeper, Last};
 use crate::compressor::Compressor;
 use crate::data_array::DataArray;
+use crate::description::Description;
 use crate::error::{FitError, Result};
 use crate::history::History;
 use crate::iterations::device::OnDevice;
 use crate::iterations::host::{Buffers, OnHost, measure};
-use crate::iterations::{self, Stop, Until};
+use crate::iterations::{self, Iterations, Stop, Until};
 use crate::moments::Simulations;
 use crate::observer::Observer;
 use crate::state::TrainingState;
@@ -16,6 +18,7 @@ use imnn_models::{Element, Model, Optimiser, OptimiserState, Parameters};
 use imnn_sim::Key;
 use imnn_stats::{Statistics, table};
 use ndarray::Array2;
+use std::cell::OnceCell;
 use std::fmt;
 
 /// An information maximising neural network with its simulations, its weights and its record.
@@ -25,6 +28,12 @@ pub struct Imnn<E: Element> {
     pub(crate) parts: Parts<E>,
     pub(crate) session: Box<dyn Session<E>>,
     pub(crate) state: TrainingState<E>,
+    pub(crate) checkpoints: Option<Checkpoints>,
+    /// What the run is about, once it has been needed.
+    description: OnceCell<Description>,
+    pub(crate) last_checkpoint: Last,
+    /// Calls of fit since this was put together.
+    pub(crate) calls: usize,
     buffers: Buffers<E>,
     measured: Option<Measured<E>>,
 }
@@ -80,10 +89,37 @@ pub enum On {
 
 impl<E: Element> Imnn<E> {
     /// Puts parts together that fit each other, as the builder has checked.
-    pub(crate) fn new(parts: Parts<E>, state: TrainingState<E>) -> Result<Self> {
+    pub(crate) fn new(
+        parts: Parts<E>,
+        state: TrainingState<E>,
+        checkpoints: Option<Checkpoints>,
+        description: Option<Description>,
+    ) -> Result<Self> {
         let session = parts.device.load(&parts.model)?;
         let buffers = Buffers::new(parts.model.layout().len());
-        Ok(Imnn { parts, session, state, buffers, measured: None })
+        let (calls, measured) = (0, None);
+        let description = description.map(OnceCell::from).unwrap_or_default();
+        let last_checkpoint = Last::default();
+        Ok(Imnn { parts, session, state, checkpoints, description, last_checkpoint, calls, buffers, measured })
+    }
+
+    /// What the run is about.
+    pub(crate) fn describe(&self) -> Result<&Description> {
+        if let Some(description) = self.description.get() {
+            return Ok(description);
+        }
+        let description = Description::of(&self.parts, &self.state.keys)?;
+        Ok(self.description.get_or_init(|| description))
+    }
+
+    /// Whether the last call of fit was asked to end, or ended by what may be mended, and has a checkpoint to go on from.
+    pub fn can_go_on(&self) -> bool {
+        self.last_checkpoint.goes_on
+    }
+
+    /// Iterations over all calls of fit that a checkpoint gave this run to go on from; `None` where it has begun anew or gone on.
+    pub fn goes_on_from(&self) -> Option<usize> {
+        self.state.call.as_ref().map(|_| self.state.history.len())
     }
 
     /// Measures the Fisher statistics that estimates use, with these weights on these simulations.
@@ -224,7 +260,9 @@ impl<E: Element> Imnn<E> {
         until: &Until<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Stop> {
-        let Imnn { parts, session, state, buffers, .. } = self;
+        let Imnn { parts, session, state, buffers, checkpoints, description, last_checkpoint, .. } = self;
+        let mut keeper =
+            Keeper { checkpoints: checkpoints.as_ref(), description: description.get(), last: last_checkpoint };
         let loss = until.settings.loss();
         let minibatches;
         let training: &dyn Source<E> = match until.minibatch {
@@ -240,14 +278,14 @@ impl<E: Element> Imnn<E> {
             let start = Start { weights, optimiser: &update, state: &state.optimiser, loss, source };
             if let Some(device) = session.start_training(&start)? {
                 let mut on_device = OnDevice { device, training, validation, loss };
-                let stop = iterations::run(&mut on_device, state, until, observer);
-                let fetched = on_device.finish(state);
+                let stop = iterations::run(&mut on_device, state, until, &mut keeper, observer);
+                let fetched = on_device.fetch(state);
                 return stop.and_then(|stop| fetched.map(|()| stop));
             }
         }
         let session = session.as_mut();
         let mut on_host = OnHost { session, training, validation, loss, optimiser, buffers };
-        iterations::run(&mut on_host, state, until, observer)
+        iterations::run(&mut on_host, state, until, &mut keeper, observer)
     }
 }
 

@@ -7,11 +7,13 @@ use crate::iterations::host::measure;
 use crate::read_out::{Found, of_sets, of_source, per_feature};
 use crate::state::RunKeys;
 use imnn_data::{Augmented, Source};
-use imnn_models::Element;
+use imnn_models::{Element, Parameters};
 use imnn_stats::ReadOut;
+use serde::{Deserialize, Serialize};
 
 /// How the last layer began.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LastLayer {
     /// By the read-out.
@@ -84,12 +86,20 @@ impl<E: Element> Imnn<E> {
     /// Measures the present weights on simulations that had no part in training: the validation set, or new ones of a simulator;
     /// `None` where there are no such simulations.
     pub(crate) fn held_out(&mut self) -> Result<Option<HeldOut>> {
+        let present = self.state.parameters.clone();
+        self.held_out_with(&present)
+    }
+
+    /// The same of other weights.
+    pub(crate) fn held_out_with(&mut self, weights: &Parameters<E>) -> Result<Option<HeldOut>> {
         let Imnn { parts, session, state, .. } = self;
         let RunKeys { validation, held_out, .. } = state.keys;
         let Some(simulations) = parts.held_out(validation, held_out) else { return Ok(None) };
         let n_parts = PARTS.min(simulations.source.n_d());
-        let (weights, n_summaries) = (state.parameters.values(), parts.model.n_summaries());
-        simulations.moments(session.as_mut(), weights, n_summaries, n_parts).map(|parts| Some(HeldOut::new(parts)))
+        let n_summaries = parts.model.n_summaries();
+        simulations
+            .moments(session.as_mut(), weights.values(), n_summaries, n_parts)
+            .map(|parts| Some(HeldOut::new(parts)))
     }
 
     /// Tries the read-out of the best weights if they were `trained`, and takes it if it is better on held-out simulations.

@@ -4,10 +4,12 @@
 
 mod bar;
 mod builder;
+mod checkpoint;
 mod compressor;
 mod data_array;
 mod description;
 mod error;
+mod fingerprint;
 mod fit;
 mod folder;
 mod gap;
@@ -28,10 +30,12 @@ mod train;
 
 pub use bar::Bar;
 pub use builder::{ImnnBuilder, Start};
+pub use checkpoint::{Checkpoints, Control, Request};
 pub use compressor::Compressor;
 pub use data_array::DataArray;
 pub use description::Description;
 pub use error::{FitError, Result};
+pub use fingerprint::Fingerprint;
 pub use fit::Outcome;
 pub use folder::RunFolder;
 pub use held_out::Estimate;

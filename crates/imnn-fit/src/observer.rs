@@ -27,6 +27,11 @@ pub struct Progress {
 pub trait Observer {
     /// Called after every iteration.
     fn iteration(&mut self, progress: &Progress) -> ControlFlow<()>;
+
+    /// Told what there is to say: that a checkpoint could not be made, that training has gone back. A closure is not told.
+    fn notice(&mut self, text: &str) {
+        let _ = text;
+    }
 }
 
 /// Looks at nothing and costs nothing.

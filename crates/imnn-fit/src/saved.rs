@@ -7,12 +7,14 @@
 //! | `final.safetensors`, `best.safetensors` | weights after the last update, and those with the largest det F |
 //! | `optimiser.safetensors` | the optimiser's moments after the last update |
 //! | `history.npz` | `detF detC detinvC lambda2 r` and `val_...`, one entry per iteration; `best_iteration` |
-//! | `statistics.json`, `statistics.npz` | `F invF C invC mu dmu_dtheta` |
+//! | `statistics.npz` | `F invF C invC mu dmu_dtheta` |
+//! | `manifest.json` | the SHA-256 of every file; runs that were written in format 1 have none |
+//! | `checkpoint/` | only of a run that was interrupted: what it goes on from |
 
 use crate::compressor::Compressor;
-use crate::description::{Description, FORMAT};
+use crate::description::Description;
 use crate::error::{FitError, Result, refuse};
-use crate::folder::RunFolder;
+use crate::folder::{RunFolder, SavedFiles};
 use crate::imnn::{Imnn, Measured};
 use imnn_data::ArrayPath;
 use imnn_data::arrays::{AnyArray, read, write_npz};
@@ -43,7 +45,7 @@ impl<E: Element> Imnn<E> {
     /// written. The trained network is still in memory then.
     pub fn save_replacing(&self, folder: impl AsRef<Path>) -> Result<()> {
         let save = || {
-            let folder = RunFolder::replacing(folder.as_ref())?;
+            let folder = RunFolder::replacing(folder.as_ref(), &|_| {})?;
             self.save_into(&folder)?;
             folder.finish()
         };
@@ -55,20 +57,9 @@ impl<E: Element> Imnn<E> {
     /// # Errors
     /// If a file cannot be written.
     pub fn save_into(&self, folder: &RunFolder) -> Result<()> {
-        let folder = folder.path();
-        let network = self.model().network();
-        let description = Description {
-            format: FORMAT,
-            imnn: Some(env!("CARGO_PKG_VERSION").into()),
-            precision: E::NAME.into(),
-            input_shape: self.model().input_shape().to_vec(),
-            theta_fid: self.theta_fid().to_vec(),
-            parameters: self.names().to_vec(),
-            key: self.state().keys.root.to_string(),
-            network: network.to_toml().is_ok().then(|| network.clone()),
-        };
-        let text = toml::to_string(&description).map_err(|error| refuse(folder, error.to_string()))?;
-        write(&folder.join("model.toml"), &text)?;
+        folder.keep_checkpoint(self.can_go_on());
+        let folder = &folder.path();
+        self.describe()?.save(folder)?;
         self.state().save(folder)?;
         if let Some(Measured { parameters, statistics }) = self.measured() {
             parameters.save(folder.join("weights.safetensors"))?;
@@ -98,11 +89,11 @@ impl<E: Element> Compressor<E> {
     /// # Errors
     /// If a file is missing or broken, or the weights are not those of the network.
     pub fn load_with_network(folder: impl AsRef<Path>, network: Network, device: impl Device<E>) -> Result<Self> {
-        let folder = folder.as_ref();
-        let description = Description::load(folder)?;
+        let files = SavedFiles::of(folder.as_ref())?;
+        let description = Description::read(&files)?;
         let model = Model::new(network, &description.input_shape)?;
-        let parameters = Parameters::load(folder.join("weights.safetensors"), model.layout())?;
-        let statistics = read_statistics(folder)?;
+        let parameters = Parameters::load(files.path("weights.safetensors")?, model.layout())?;
+        let statistics = read_statistics(&files.path("statistics.npz")?)?;
         let Description { theta_fid, parameters: names, .. } = description;
         Compressor::new(model, parameters, statistics, theta_fid, names, &device)
     }
@@ -116,10 +107,6 @@ fn not_saved(error: FitError) -> FitError {
     }
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
-    Ok(imnn_io::atomic::write(path, text)?)
-}
-
 fn write_statistics(statistics: &Statistics, folder: &Path) -> Result<()> {
     let matrices = [
         ("F", &statistics.f),
@@ -128,27 +115,16 @@ fn write_statistics(statistics: &Statistics, folder: &Path) -> Result<()> {
         ("invC", &statistics.inv_c),
         ("dmu_dtheta", &statistics.dmu_dtheta),
     ];
-    let mut json = serde_json::Map::new();
-    let mut arrays: Vec<(&str, ArrayD<f64>)> = vec![];
-    for (name, matrix) in matrices {
-        let rows: Vec<Vec<f64>> = matrix.rows().into_iter().map(|row| row.to_vec()).collect();
-        json.insert(name.into(), serde_json::json!(rows));
-        arrays.push((name, matrix.clone().into_dyn()));
-    }
-    json.insert("mu".into(), serde_json::json!(statistics.mu.to_vec()));
-    arrays.push(("mu", statistics.mu.clone().into_dyn()));
-    json.insert("log_det_F".into(), serde_json::json!(statistics.log_det_f));
-    json.insert("errors".into(), serde_json::json!(statistics.errors().to_vec()));
-    let text = serde_json::to_string_pretty(&json).map_err(|error| refuse(folder, error.to_string()))?;
-    write(&folder.join("statistics.json"), &(text + "\n"))?;
+    let arrays = matrices.map(|(name, matrix)| (name, matrix.clone().into_dyn()));
+    let mu = ("mu", statistics.mu.clone().into_dyn());
+    let arrays: Vec<(&str, ArrayD<f64>)> = arrays.into_iter().chain([mu]).collect();
     let arrays: Vec<(&str, AnyArray<'_>)> = arrays.iter().map(|(name, array)| (*name, array.view().into())).collect();
     Ok(write_npz(folder.join("statistics.npz"), &arrays)?)
 }
 
-fn read_statistics(folder: &Path) -> Result<Statistics> {
-    let path = folder.join("statistics.npz");
-    let array = |key: &str| read::<f64>(&ArrayPath::with_key(&path, key));
-    let shape = |key: &str| refuse(&path, format!("{key} has the wrong number of axes"));
+fn read_statistics(path: &Path) -> Result<Statistics> {
+    let array = |key: &str| read::<f64>(&ArrayPath::with_key(path, key));
+    let shape = |key: &str| refuse(path, format!("{key} has the wrong number of axes"));
     let matrix =
         |key: &str| -> Result<Array2<f64>> { array(key)?.into_dimensionality::<Ix2>().map_err(|_| shape(key)) };
     let mu = array("mu")?.into_dimensionality::<Ix1>().map_err(|_| shape("mu"))?;

@@ -1,10 +1,16 @@
 //! The state of training: what changes from iteration to iteration.
 
 use crate::description::Description;
-use crate::error::{FitError, Result};
+use crate::error::{FitError, Result, refuse};
+use crate::fit::Outcome;
+use crate::folder::SavedFiles;
 use crate::history::History;
-use imnn_models::{Element, Model, Network, OptimiserState, Parameters};
+use crate::last_layer::LastLayer;
+use crate::settings::FitSettings;
+use imnn_io::FileError;
+use imnn_models::{Element, Model, OptimiserState, Parameters};
 use imnn_sim::Key;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// All that training changes. With the fixed parts (simulations, network, device, settings) it decides every later
@@ -18,11 +24,39 @@ pub(crate) struct TrainingState<E> {
     pub(crate) best: Option<Parameters<E>>,
     pub(crate) history: History,
     pub(crate) counters: Counters,
+    /// The call of fit that has begun, if one has.
+    pub(crate) call: Option<Call<E>>,
+    /// How the calls before it went.
+    pub(crate) outcomes: Vec<Outcome>,
     pub(crate) keys: RunKeys,
 }
 
+/// A call of fit that has begun.
+#[derive(Clone, Debug)]
+pub(crate) struct Call<E> {
+    pub(crate) settings: FitSettings,
+    /// How the last layer began.
+    pub(crate) last_layer: Option<LastLayer>,
+    /// The weights as they were drawn, where training may have to begin again with them.
+    pub(crate) drawn: Option<Parameters<E>>,
+    /// The round that has begun, where training is in rounds.
+    pub(crate) round: Option<InRound<E>>,
+}
+
+/// A round that has begun.
+#[derive(Clone, Debug)]
+pub(crate) struct InRound<E> {
+    /// Iterations that it would have if there were no largest number.
+    pub(crate) length: usize,
+    /// Iterations that it has.
+    pub(crate) n: usize,
+    /// The weights that it began with.
+    pub(crate) start: Parameters<E>,
+}
+
 /// Where a call of fit is.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Counters {
     /// Iterations done since the optimiser began; they set the learning rate.
     pub(crate) done: usize,
@@ -60,7 +94,7 @@ impl RunKeys {
 impl<E: Element> TrainingState<E> {
     pub(crate) fn new(parameters: Parameters<E>, optimiser: OptimiserState<E>, keys: RunKeys) -> Self {
         let (history, counters) = (History::default(), Counters::default());
-        TrainingState { parameters, optimiser, best: None, history, counters, keys }
+        TrainingState { parameters, optimiser, best: None, history, counters, call: None, outcomes: vec![], keys }
     }
 
     /// Remembers weights as the best: `others`, or the present ones. They are copied into the memory that the best have.
@@ -79,29 +113,93 @@ impl<E: Element> TrainingState<E> {
         self.history.save(&folder.join("history.npz"))
     }
 
-    /// Reads the state of a saved run, for a run of the same network, fiducial and precision.
-    pub(crate) fn load(folder: &Path, model: &Model, theta_fid: &[f64], keys: RunKeys) -> Result<Self> {
-        let saved = Description::load(folder)?;
-        let network = |network: &Network| network.to_toml().map(|layers| layers.to_string()).unwrap_or_default();
-        let saved_network = saved.network.as_ref().map_or_else(String::new, network);
-        for (what, found, expected) in [
-            ("precision", saved.precision, E::NAME.to_owned()),
-            ("fiducial", format!("{:?}", saved.theta_fid), format!("{theta_fid:?}")),
-            ("network", saved_network, network(model.network())),
-        ] {
-            if found != expected {
-                let what = format!("{what} of the run in {} to go on with", folder.display());
-                return Err(FitError::Disagree { what, found, expected });
-            }
+    /// Writes where the call of fit is, beside what [`TrainingState::save`] has written.
+    pub(crate) fn save_call(&self, folder: &Path) -> Result<()> {
+        let Some(call) = &self.call else { return Ok(()) };
+        let rounds = call.round.as_ref().map(|round| (ROUND_START, &round.start));
+        for (name, weights) in rounds.into_iter().chain(call.drawn.as_ref().map(|drawn| (DRAWN, drawn))) {
+            weights.save(folder.join(name))?;
         }
-        let best = folder.join("best.safetensors");
+        let written = WrittenCall {
+            format: FORMAT,
+            counters: self.counters,
+            settings: call.settings.clone(),
+            last_layer: call.last_layer.clone(),
+            round: call.round.as_ref().map(|InRound { length, n, .. }| WrittenRound { length: *length, n: *n }),
+            outcomes: self.outcomes.clone(),
+        };
+        let text = toml::to_string(&written).map_err(|error| refuse(folder, error.to_string()))?;
+        Ok(imnn_io::atomic::write(folder.join(CALL), text)?)
+    }
+
+    /// Reads the state of a saved run, for a run of the same network, fiducial and precision.
+    pub(crate) fn load(folder: &Path, model: &Model, expected: &Description, keys: RunKeys) -> Result<Self> {
+        let files = SavedFiles::of(folder)?;
+        Description::read(&files)?.check(expected, folder)?;
+        let best = files.path_if_there("best.safetensors")?;
         Ok(TrainingState {
-            parameters: Parameters::load(folder.join("final.safetensors"), model.layout())?,
-            optimiser: OptimiserState::load(folder.join("optimiser.safetensors"))?,
-            best: best.exists().then(|| Parameters::load(&best, model.layout())).transpose()?,
-            history: History::load(folder.join("history.npz"))?,
+            parameters: Parameters::load(files.path("final.safetensors")?, model.layout())?,
+            optimiser: OptimiserState::load(files.path("optimiser.safetensors")?)?,
+            best: best.map(|best| Parameters::load(best, model.layout())).transpose()?,
+            history: History::load(files.path("history.npz")?)?,
             counters: Counters::default(),
+            call: None,
+            outcomes: vec![],
             keys,
         })
     }
+
+    /// Reads a checkpoint of the run that `expected` describes.
+    pub(crate) fn checkpoint(folder: &Path, model: &Model, expected: &Description, keys: RunKeys) -> Result<Self> {
+        let files = SavedFiles::of(folder)?;
+        Description::read(&files)?.check_all(expected, folder)?;
+        let mut state = TrainingState::load(folder, model, expected, keys)?;
+        let path = files.path(CALL)?;
+        let text = std::fs::read_to_string(&path).map_err(FileError::of("read", &path))?;
+        let written: WrittenCall = toml::from_str(&text).map_err(|error| refuse(&path, error.to_string()))?;
+        let weights = |name| Parameters::load(files.path(name)?, model.layout()).map_err(FitError::from);
+        let round = |round: WrittenRound| {
+            Ok::<_, FitError>(InRound { length: round.length, n: round.n, start: weights(ROUND_START)? })
+        };
+        state.call = Some(Call {
+            settings: written.settings,
+            last_layer: written.last_layer,
+            drawn: files.path_if_there(DRAWN)?.map(|_| weights(DRAWN)).transpose()?,
+            round: written.round.map(round).transpose()?,
+        });
+        (state.counters, state.outcomes) = (written.counters, written.outcomes);
+        Ok(state)
+    }
+}
+
+/// Where the call of fit is.
+const CALL: &str = "state.toml";
+/// The weights that the round began with.
+const ROUND_START: &str = "round_start.safetensors";
+/// The weights as they were drawn.
+const DRAWN: &str = "drawn.safetensors";
+/// The version of the format of `state.toml`.
+const FORMAT: u32 = 1;
+
+/// The contents of `state.toml`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenCall {
+    format: u32,
+    counters: Counters,
+    settings: FitSettings,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_layer: Option<LastLayer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    round: Option<WrittenRound>,
+    /// How the calls of fit before this one went.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    outcomes: Vec<Outcome>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRound {
+    length: usize,
+    n: usize,
 }

@@ -5,10 +5,10 @@ use crate::held_out::{Estimate, HeldOut};
 use crate::history::Round;
 use crate::imnn::Imnn;
 use crate::iterations::{Stop, Until, Watched};
-use crate::last_layer::Ending;
+use crate::last_layer::{Ending, LastLayer};
 use crate::observer::Observer;
 use crate::settings::CheckedSettings;
-use crate::state::Counters;
+use crate::state::{Counters, InRound};
 use imnn_models::{Adam, Element, Optimiser, Parameters, Schedule};
 
 /// How a round goes with data of some shape.
@@ -62,21 +62,17 @@ fn is_gain(gain: Estimate) -> bool {
 
 impl<E: Element> Imnn<E> {
     /// Trains, and tries the read-out of the best weights.
-    pub(crate) fn train(
-        &mut self,
-        settings: &CheckedSettings,
-        drawn: Option<Parameters<E>>,
-        observer: &mut dyn Observer,
-    ) -> Result<Trained> {
-        self.state.counters = Counters::default();
-        let (in_rounds, began_with_read_out) = (self.parts.optimiser.is_none(), drawn.is_some());
+    pub(crate) fn train(&mut self, settings: &CheckedSettings, observer: &mut dyn Observer) -> Result<Trained> {
+        let in_rounds = self.parts.optimiser.is_none();
+        let last_layer = self.state.call.as_ref().and_then(|call| call.last_layer.as_ref());
+        let began_with_read_out = matches!(last_layer, Some(LastLayer::ReadOut { .. }));
         let (stop, held_out) = match self.parts.optimiser.take() {
             Some(optimiser) => {
                 let stop = self.with_optimiser(optimiser.as_ref(), settings, observer);
                 self.parts.optimiser = Some(optimiser);
                 (stop?, None)
             }
-            None => self.in_rounds(settings, drawn, observer)?,
+            None => self.in_rounds(settings, observer)?,
         };
         let Counters { before, done, .. } = self.state.counters;
         let iterations = before + done;
@@ -106,24 +102,25 @@ impl<E: Element> Imnn<E> {
     fn in_rounds(
         &mut self,
         settings: &CheckedSettings,
-        mut drawn: Option<Parameters<E>>,
         observer: &mut dyn Observer,
     ) -> Result<(Stop, Option<HeldOut>)> {
-        let mut best = self.held_out()?;
-        self.remember_round(best.as_ref(), None)?;
         let Pace { round, rate, .. } = Pace::of(self.parts.training.input_shape());
         let mut length = settings.round.unwrap_or(round);
+        let mut best = self.best_so_far()?;
         loop {
-            let Counters { before, done, .. } = self.state.counters;
-            let n = length.min(settings.max_iterations - before - done);
-            if n == 0 {
-                return Ok((Stop::MaxIterations, best));
-            }
-            let start = self.state.parameters.clone();
-            let adam = adam(rate, n)?;
-            self.state.optimiser = Optimiser::<E>::initialise(&adam, start.values().len());
-            self.state.counters = Counters { before: before + done, done: 0, waited: 0 };
-            let stop = self.in_segments(&adam, settings, n, None, observer)?;
+            let InRound { length: this, n, start } = match self.round_to_go_on_with() {
+                Some(round) => round,
+                None => {
+                    let Counters { before, done, .. } = self.state.counters;
+                    let n = length.min(settings.max_iterations - before - done);
+                    if n == 0 {
+                        return Ok((Stop::MaxIterations, best));
+                    }
+                    self.begin_round(InRound { length, n, start: self.state.parameters.clone() }, &adam(rate, n)?)
+                }
+            };
+            let stop = self.in_segments(&adam(rate, n)?, settings, n, None, observer)?;
+            let drawn = self.end_round();
             let (Some(now), Some(then)) = (self.held_out()?, &best) else {
                 self.state.history.best_iteration = self.state.history.len().checked_sub(1);
                 self.state.keep(None);
@@ -131,7 +128,7 @@ impl<E: Element> Imnn<E> {
                 return Ok((stop, None));
             };
             let gain = self.remember_round(Some(&now), Some(then))?;
-            let drawn = drawn.take().filter(|_| gain.value < -LOST);
+            let drawn = drawn.filter(|_| gain.value < -LOST);
             let begins_again = drawn.is_some();
             let gained = is_gain(gain);
             if gained {
@@ -147,8 +144,45 @@ impl<E: Element> Imnn<E> {
             } else if !gained || gain.value < settings.tolerance {
                 return Ok((Stop::Tolerance, best));
             }
-            length *= 2;
+            length = 2 * this;
         }
+    }
+
+    /// The best weights on held-out simulations: at first the present ones, which are remembered as the start; in the middle of a
+    /// round those of a round before.
+    fn best_so_far(&mut self) -> Result<Option<HeldOut>> {
+        let goes_on = self.state.call.as_ref().is_some_and(|call| call.round.is_some());
+        match self.state.best.clone().filter(|_| goes_on) {
+            Some(best) => self.held_out_with(&best),
+            None => {
+                let best = self.held_out()?;
+                self.remember_round(best.as_ref(), None)?;
+                Ok(best)
+            }
+        }
+    }
+
+    /// The round that a checkpoint was made in.
+    fn round_to_go_on_with(&self) -> Option<InRound<E>> {
+        self.state.call.as_ref().and_then(|call| call.round.clone())
+    }
+
+    /// Begins a round, which checkpoints then have.
+    fn begin_round(&mut self, round: InRound<E>, adam: &Adam) -> InRound<E> {
+        let Counters { before, done, .. } = self.state.counters;
+        self.state.optimiser = Optimiser::<E>::initialise(adam, round.start.values().len());
+        self.state.counters = Counters { before: before + done, done: 0, waited: 0 };
+        if let Some(call) = &mut self.state.call {
+            call.round = Some(round.clone());
+        }
+        round
+    }
+
+    /// Ends a round; after the first it gives the weights as they were drawn, if training may begin again with them.
+    fn end_round(&mut self) -> Option<Parameters<E>> {
+        let call = self.state.call.as_mut()?;
+        call.round = None;
+        call.drawn.take()
     }
 
     /// Writes a round into the history, its weights being the best if it gained anything; the gain.
@@ -182,7 +216,8 @@ impl<E: Element> Imnn<E> {
         let usual = of_files.then(|| Pace::of(training.input_shape()).minibatch);
         let minibatch = settings.minibatch.or(usual);
         loop {
-            let iterations = n.min(self.state.counters.done.saturating_add(segment));
+            // The next multiple, also where training goes on in the middle.
+            let iterations = n.min((self.state.counters.done / segment + 1).saturating_mul(segment));
             let until = Until { settings, iterations, minibatch, max_iterations, watch };
             let stop = self.iterate(optimiser, &until, observer)?;
             if stop != Stop::MaxIterations || iterations == n {

@@ -16,7 +16,7 @@ pub enum FileError {
     /// The operating system refused.
     #[error("cannot {action} {}: {source}{}", path.display(), advice(action, source))]
     Io {
-        /// `"read"`, `"write"`, `"create"` or `"remove"`.
+        /// `"read"`, `"write"`, `"create"`, `"find"` or `"remove"`.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -28,6 +28,14 @@ pub enum FileError {
     Exists {
         /// The file or folder.
         path: PathBuf,
+    },
+    /// Another process works there.
+    #[error("{} is held by {by}; wait for it to end, or choose another folder", path.display())]
+    Held {
+        /// The lock.
+        path: PathBuf,
+        /// The process and its machine.
+        by: String,
     },
 }
 
@@ -227,9 +235,13 @@ fn sync(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Not every disk can sync a folder; on one that cannot, the name is as safe as it gets.
+/// Syncs the folder that a file or folder is in.
 fn sync_folder_of(path: &Path) {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    sync_folder(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")));
+}
+
+/// Syncs the names in a folder. Not every disk can; on one that cannot, they are as safe as it gets.
+pub fn sync_folder(folder: &Path) {
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 

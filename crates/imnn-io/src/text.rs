@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(unravel(5, &[2, 3], false), [1, 2]);
         assert_eq!(unravel(3, &[2, 3], false), [1, 0]);
         assert_eq!(unravel(3, &[2, 3], true), [1, 1]);
-        assert_eq!(unravel(0, &[], false), []);
+        assert_eq!(unravel(0, &[], false), [0_usize; 0]);
     }
 
     #[test]

@@ -41,7 +41,7 @@ use serde::Serialize;
 
 pub use files::FilePaths;
 pub use noise::{Noise, ValidationNoise};
-pub use settings::{Device, DeviceKind, NetworkSettings, Precision};
+pub use settings::{Checkpoints, Device, DeviceKind, NetworkSettings, Precision};
 pub use simulate::SimulateFile;
 pub use simulations::{Kind, Simulations, SimulatorDerivative, Validation};
 pub use sources::{AnySource, Sources};
@@ -65,6 +65,8 @@ pub struct RunFile {
     pub optimiser: Option<OptimiserConfig>,
     /// `[fit]`.
     pub fit: FitSettings,
+    /// `[checkpoints]`.
+    pub checkpoints: Checkpoints,
     /// `[device]`.
     pub device: Device,
 }
@@ -91,7 +93,17 @@ impl RunFile {
         if root.has("validation") {
             return Err(root.invalid("validation", "this table belongs to the simulations: [simulations.validation]"));
         }
-        root.only(&["seed", "theta_fid", "parameters", "simulations", "network", "optimiser", "fit", "device"])?;
+        root.only(&[
+            "seed",
+            "theta_fid",
+            "parameters",
+            "simulations",
+            "network",
+            "optimiser",
+            "fit",
+            "checkpoints",
+            "device",
+        ])?;
 
         let theta_fid: Vec<f64> =
             root.required("theta_fid", "write the fiducial parameters, as theta_fid = [0.0, 1.0]")?;
@@ -121,6 +133,7 @@ impl RunFile {
             network: settings::read_network(root.section("network")?.as_ref(), base)?,
             optimiser: root.item("optimiser").map(|item| OptimiserConfig::read(&item)).transpose()?,
             fit: settings::read_fit(root.section("fit")?.as_ref())?,
+            checkpoints: settings::read_checkpoints(root.section("checkpoints")?.as_ref())?,
             device: settings::read_device(root.section("device")?.as_ref())?,
             theta_fid,
             parameters,

@@ -1,12 +1,13 @@
-//! `[network]`, `[fit]` and `[device]`.
+//! `[network]`, `[fit]`, `[checkpoints]` and `[device]`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use imnn::fit::FitSettings;
+use imnn::fit::{FitSettings, RunFolder};
 use imnn::io::config::Bytes;
 use imnn::io::{ConfigError, Section};
 use imnn::models::Network;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The network and where its weights start.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -34,6 +35,35 @@ pub enum Precision {
     F32,
     /// Double precision.
     F64,
+}
+
+/// How often the state of training is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Checkpoints {
+    /// Minutes between two of them; 10 by default.
+    pub minutes: f64,
+    /// Iterations after which there is one as well; any number by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iterations: Option<usize>,
+}
+
+impl Default for Checkpoints {
+    fn default() -> Self {
+        Checkpoints { minutes: 10.0, iterations: None }
+    }
+}
+
+impl Checkpoints {
+    /// Those in the folder of a run.
+    pub fn of(&self, folder: &RunFolder) -> imnn::fit::Checkpoints {
+        let checkpoints = folder.checkpoints().every(Duration::from_secs_f64(60.0 * self.minutes));
+        match self.iterations {
+            Some(iterations) => checkpoints.every_iterations(iterations),
+            None => checkpoints,
+        }
+    }
 }
 
 /// Where the network runs.
@@ -100,6 +130,21 @@ pub(super) fn read_fit(section: Option<&Section<'_>>) -> Result<FitSettings, Con
     let settings: FitSettings = section.settings()?;
     settings.checked().map_err(|error| section.refused(error))?;
     Ok(settings)
+}
+
+/// Minutes in a hundred years.
+const MOST_MINUTES: f64 = 5.3e7;
+
+pub(super) fn read_checkpoints(section: Option<&Section<'_>>) -> Result<Checkpoints, ConfigError> {
+    let Some(section) = section else { return Ok(Checkpoints::default()) };
+    let checkpoints: Checkpoints = section.settings()?;
+    if !(0.0..MOST_MINUTES).contains(&checkpoints.minutes) {
+        return Err(section.invalid("minutes", format!("{} is not a time, as 10 is", checkpoints.minutes)));
+    }
+    if checkpoints.iterations == Some(0) {
+        return Err(section.invalid("iterations", "0 is too few, at least 1"));
+    }
+    Ok(checkpoints)
 }
 
 pub(super) fn read_device(section: Option<&Section<'_>>) -> Result<Device, ConfigError> {

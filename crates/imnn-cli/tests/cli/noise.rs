@@ -31,7 +31,7 @@ fn fitted(folder: &Folder, text: &str, out: &str) -> Vec<Vec<u8>> {
 }
 
 fn results(folder: &Folder, out: &str) -> Vec<Vec<u8>> {
-    ["history.npz", "weights.safetensors", "statistics.json"]
+    ["history.npz", "weights.safetensors", "statistics.npz"]
         .map(|name| std::fs::read(folder.path(&format!("{out}/{name}"))).expect("saved"))
         .to_vec()
 }

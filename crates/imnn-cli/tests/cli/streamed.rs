@@ -11,7 +11,7 @@ use super::{imnn, prints, refuses};
 #[track_caller]
 fn fitted(folder: &Folder, text: &str, out: &str) -> Vec<Vec<u8>> {
     prints(&["fit", &folder.run_file(text), "--out", &folder.text(out), "--quiet"]);
-    ["history.npz", "weights.safetensors", "optimiser.safetensors", "statistics.json"]
+    ["history.npz", "weights.safetensors", "optimiser.safetensors", "statistics.npz"]
         .map(|name| std::fs::read(folder.path(&format!("{out}/{name}"))).expect("saved"))
         .to_vec()
 }

@@ -16,17 +16,6 @@ pub(crate) struct OnDevice<'a, E: Element> {
     pub(crate) loss: Loss,
 }
 
-impl<E: Element> OnDevice<'_, E> {
-    /// Copies weights, optimiser and best weights to the host; after an error they are those before it.
-    pub(crate) fn finish(mut self, state: &mut TrainingState<E>) -> Result<()> {
-        let mut best = vec![E::zero(); state.parameters.values().len()];
-        if self.device.best(&mut best)? {
-            state.keep(Some(&best));
-        }
-        Ok(self.device.fetch(state.parameters.values_mut(), &mut state.optimiser)?)
-    }
-}
-
 impl<E: Element> Iterations<E> for OnDevice<'_, E> {
     fn train(&mut self, state: &mut TrainingState<E>, keys: Keys, keep_above: Option<f64>) -> Result<Record> {
         let iteration = state.counters.done as u64;
@@ -36,6 +25,15 @@ impl<E: Element> Iterations<E> for OnDevice<'_, E> {
     fn validate(&mut self, _: &mut TrainingState<E>, keep_above: f64) -> Result<Option<Record>> {
         let Some((source, key)) = self.validation else { return Ok(None) };
         record(self.device.validate(source, key, Some(keep_above))?, &self.loss).map(Some)
+    }
+
+    /// Copies weights, optimiser and best weights to the host; after an error they are those before it.
+    fn fetch(&mut self, state: &mut TrainingState<E>) -> Result<()> {
+        let mut best = vec![E::zero(); state.parameters.values().len()];
+        if self.device.best(&mut best)? {
+            state.keep(Some(&best));
+        }
+        Ok(self.device.fetch(state.parameters.values_mut(), &mut state.optimiser)?)
     }
 }
 

@@ -60,6 +60,10 @@ impl<E: Element> Iterations<E> for OnHost<'_, E> {
         }
         Ok(Some(record))
     }
+
+    fn fetch(&mut self, _: &mut TrainingState<E>) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The statistics of the summaries of all simulations of a source.

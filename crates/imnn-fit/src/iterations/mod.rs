@@ -4,6 +4,7 @@ pub(crate) mod device;
 pub(crate) mod host;
 mod watch;
 
+use crate::checkpoint::Keeper;
 use crate::error::{FitError, Result};
 use crate::observer::{Observer, Progress};
 use crate::settings::CheckedSettings;
@@ -11,6 +12,7 @@ use crate::state::{Counters, TrainingState};
 use imnn_device::Keys;
 use imnn_models::Element;
 use imnn_stats::Record;
+use serde::{Deserialize, Serialize};
 use watch::Watch;
 
 /// Makes iterations: on the host between the passes of a device, or whole on a device.
@@ -20,10 +22,14 @@ pub(crate) trait Iterations<E: Element> {
 
     /// The loss of the validation set, if there is one. If det F is above `keep_above`, the weights become the best.
     fn validate(&mut self, state: &mut TrainingState<E>, keep_above: f64) -> Result<Option<Record>>;
+
+    /// Brings weights, optimiser and best weights in the state up to date, if they are kept elsewhere.
+    fn fetch(&mut self, state: &mut TrainingState<E>) -> Result<()>;
 }
 
 /// Why training stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stop {
     /// det F did not grow for as many iterations as patience allows.
     Patience,
@@ -33,7 +39,7 @@ pub enum Stop {
     OneRound,
     /// The largest number of iterations was reached.
     MaxIterations,
-    /// The observer ended it.
+    /// The observer ended it, or somebody asked for its end ([`Request::End`](crate::Request::End)).
     Observer,
 }
 
@@ -63,6 +69,7 @@ pub(crate) fn run<E: Element>(
     iterations: &mut dyn Iterations<E>,
     state: &mut TrainingState<E>,
     until: &Until<'_>,
+    keeper: &mut Keeper<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Stop> {
     let Until { settings, max_iterations, watch: watched, .. } = *until;
@@ -77,6 +84,10 @@ pub(crate) fn run<E: Element>(
             return Ok(Stop::MaxIterations);
         }
         let total = state.history.len();
+        // Here everything is done that the iterations before ask for.
+        if keeper.between(total, || iterations.fetch(state).map(|()| &*state), observer)?.is_break() {
+            return Ok(Stop::Observer);
+        }
         let next = (done + 1 < until.iterations).then(|| state.keys.of_iteration(total + 1));
         let keys = Keys { own: state.keys.of_iteration(total), next };
         let Iteration { training, validation, improved } = iterate(iterations, state, keys, watched, &mut watch)

@@ -1,129 +1,148 @@
 //! `imnn fit`: trains what a run file describes and saves the run.
 
-mod interrupt;
+mod devices;
+mod place;
 mod report;
+mod signals;
 
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use imnn::device::{self, Aggregate, Aggregator, Cpu, Cuda, DeviceError};
+use imnn::data::Source;
+use imnn::device::Device;
 use imnn::fit::{
-    Bar, Estimate, FitError, Imnn, Observer, On, Progress, RunFolder, Silent, Start, Stop, Suggestion, Weights,
+    Bar, Estimate, FitError, Imnn, ImnnBuilder, Observer, On, Progress, Silent, Start, Stop, Suggestion, Weights,
 };
+use imnn::io::FileError;
 use imnn::io::text::plural;
 use imnn::models::{Element, Model, Network, Parameters};
 use imnn::plot::{HistoryPlot, plot_history};
 use imnn::sim::Key;
 
+use self::place::Place;
 use self::report::Report;
 use super::saved::title;
-use crate::run_file::{AnySource, Device, DeviceKind, Kind, Precision, RunFile, Sources};
+use crate::output::say;
+use crate::run_file::{AnySource, Kind, Precision, RunFile, Sources};
 use crate::{CliError, FitArguments};
 
 /// The weights that a run started from, beside its results.
 const INITIAL: &str = "initial.safetensors";
 
-const NOT_RESOLVED: &str = "the run file cannot be written out with all its settings";
+/// The plot of a run.
+const PLOT: &str = "plot.png";
 
 pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
-    let run = RunFile::read(&arguments.run)?;
-    match run.network.precision {
-        Precision::F32 => fit_in::<f32>(run, arguments),
-        Precision::F64 => fit_in::<f64>(run, arguments),
+    let place = Place::of(arguments)?;
+    match place.run.network.precision {
+        Precision::F32 => fit_in::<f32>(place, arguments),
+        Precision::F64 => fit_in::<f64>(place, arguments),
     }
 }
 
-fn fit_in<E: Element>(mut run: RunFile, arguments: &FitArguments) -> Result<String, CliError> {
-    let gpus = gpus::<E>(&run.device, &arguments.run)?;
-    // A place that cannot be written is to be found out before hours of training, not after.
-    let folder = folder(arguments)?;
+fn fit_in<E: Element>(place: Place, arguments: &FitArguments) -> Result<String, CliError> {
+    let shows = !arguments.quiet && !arguments.json;
+    let mut run = place.run.clone();
+    let of_file = || place.file.display();
+    let gpus = devices::gpus::<E>(&run.device, &place.file)?;
     let Sources { training, validation, streamed, left } = run.sources::<E>()?;
-    let (device, runs_on) = self::device(gpus, &run.device, left).map_err(FitError::from)?;
-    let suggestion = match run.network.layers {
-        Some(_) => None,
-        None => {
-            let n_summaries = run.network.n_summaries.unwrap_or(run.theta_fid.len());
-            let key = Key::new(run.seed);
-            Some(
-                Suggestion::new(training.as_ref(), n_summaries, device.as_ref(), key)
-                    .map_err(CliError::at(arguments.run.display()))?,
-            )
-        }
-    };
+    let (device, runs_on) = devices::device(gpus, &run.device, left).map_err(FitError::from)?;
+    let suggestion = suggestion(&run, training.as_ref(), device.as_ref()).map_err(CliError::at(of_file()))?;
     if let Some(suggestion) = &suggestion {
         run.network.layers = Some(suggestion.network.clone());
     }
     let network = run.network.layers.clone().unwrap_or_default();
-    let initial = initial(&run, &network, training.input_shape(), &arguments.run)?;
+    let initial = initial(&run, &network, training.input_shape(), &place.file)?;
     if let Kind::Simulator { .. } = run.simulations.kind {
         run.simulations.n_s = Some(training.n_s());
         run.simulations.n_d = Some(training.n_d());
     }
-    let header = header(&run, &training, validation.as_ref(), !streamed.is_empty());
-
-    let start = initial.clone().map_or(Start::Key, Start::Parameters);
-    let mut imnn = assemble(&run, network.clone(), training, validation, device, Key::new(run.seed), start)
-        .map_err(CliError::at(arguments.run.display()))?;
-
     // With paths that are the same from anywhere.
-    let mut resolved = run.clone().resolve(std::env::current_dir().map_err(CliError::at(NOT_RESOLVED))?);
-    if let Some(weights) = initial {
+    let mut resolved =
+        run.clone().resolve(std::env::current_dir().map_err(FileError::of("find", "the current folder"))?);
+    resolved.network.initial = initial.is_some().then(|| INITIAL.into());
+    place.settle(&resolved, arguments.force)?;
+    if let Some(weights) = &initial {
         // The run is to stand alone, and the weights may be those of the very folder that it replaces.
-        weights.save(folder.path().join(INITIAL)).map_err(FitError::from)?;
-        resolved.network.initial = Some(INITIAL.into());
+        weights.save(place.folder.path().join(INITIAL)).map_err(FitError::from)?;
     }
-    let text = resolved.to_toml().map_err(CliError::at(NOT_RESOLVED))?;
-    imnn::io::atomic::write(folder.path().join("run.toml"), &text)?;
 
-    let shows = !arguments.quiet && !arguments.json;
-    interrupt::ends_training();
+    let header = header(&run, &training, validation.as_ref(), !streamed.is_empty());
+    let start = initial.map_or(Start::Key, Start::Parameters);
+    let checkpoints = run.checkpoints.of(&place.folder);
+    let control = checkpoints.control();
+    let builder = builder(&run, network.clone(), training, validation, device, Key::new(run.seed), start);
+    let mut imnn = builder.checkpoints(checkpoints).build().map_err(CliError::at(of_file()))?;
+    signals::are_for_training(control);
     if shows {
         let weights = imnn.model().layout().len();
-        eprintln!("{header}; {weights} weights in {}, {runs_on}; Ctrl-C ends training and saves the run", E::NAME);
+        say(&format!("{header}; {weights} weights in {}, {runs_on}; Ctrl-C ends training and saves the run", E::NAME));
         if let Some(suggestion) = &suggestion {
-            eprintln!("network: {suggestion}");
+            say(&format!("network: {suggestion}"));
         }
         for said in [imnn.note(), imnn.warning().as_deref()].into_iter().flatten() {
-            eprintln!("{said}");
+            say(said);
+        }
+        if let Some(iterations) = imnn.goes_on_from() {
+            say(&format!("going on after {}", plural(iterations, "iteration")));
         }
     }
     let read = || streamed.iter().map(|source| source.bytes_read()).sum::<u64>();
     let before = read();
     let mut shown: Box<dyn Observer> = if shows { Box::new(Bar::new()) } else { Box::new(Silent) };
-    let trained = imnn.fit_with(&run.fit, &mut |progress: &Progress| {
-        shown.iteration(progress)?;
-        if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
+    let trained = imnn.fit_with(&run.fit, shown.as_mut());
     // The last state is shown before the results.
     drop(shown);
     let read_bytes = if streamed.is_empty() { None } else { Some(read() - before) };
     match trained {
         Ok(outcome) => {
-            save(&imnn, folder, arguments)?;
+            let out = place.out.clone();
+            save(&imnn, place, arguments)?;
             let missing = if arguments.gap && outcome.stop != Stop::Observer {
-                Some(gap(&imnn, &run, network, arguments).map_err(CliError::at("--gap"))?)
+                Some(gap(&imnn, &run, network, &out, shows).map_err(CliError::at("--gap"))?)
             } else {
                 None
             };
-            let (out, expected) = (&arguments.out, arguments.expected);
+            let (out, expected) = (&out, arguments.expected);
             let report = Report { imnn: &imnn, run: &run, outcome, out, expected, read_bytes, missing };
             Ok(if arguments.json { report.json() } else { report.text() })
         }
-        Err(source) if imnn.history().is_empty() => Err(CliError::at(arguments.run.display())(source)),
-        Err(source) => Err(rescue(imnn, folder, arguments, source)),
+        Err(FitError::Suspended { iteration, lost: None }) => {
+            Err(CliError::Suspended { iteration, out: place.out, code: signals::exit_code() })
+        }
+        Err(source @ FitError::Suspended { .. }) => Err(source.into()),
+        Err(source) if imnn.history().is_empty() => {
+            // There is nothing to go on with.
+            place.folder.begin_anew()?;
+            Err(CliError::at(of_file())(source))
+        }
+        Err(source) => Err(rescue(imnn, place, arguments, source)),
     }
 }
 
+/// The network that fits the data, where the run file names none.
+fn suggestion<E: Element>(
+    run: &RunFile,
+    training: &dyn Source<E>,
+    device: &dyn Device<E>,
+) -> Result<Option<Suggestion>, FitError> {
+    if run.network.layers.is_some() {
+        return Ok(None);
+    }
+    let n_summaries = run.network.n_summaries.unwrap_or(run.theta_fid.len());
+    Suggestion::new(training, n_summaries, device, Key::new(run.seed)).map(Some)
+}
+
 /// Puts an IMNN together as the run file says.
-fn assemble<E: Element>(
+fn builder<E: Element>(
     run: &RunFile,
     network: Network,
     training: AnySource<E>,
     validation: Option<AnySource<E>>,
-    device: Box<dyn device::Device<E>>,
+    device: Box<dyn Device<E>>,
     key: Key,
     start: Start<E>,
-) -> Result<Imnn<E>, FitError> {
+) -> ImnnBuilder<E> {
     let mut builder = Imnn::<E>::builder(network)
         .training(training)
         .theta_fid(run.theta_fid.clone())
@@ -140,7 +159,7 @@ fn assemble<E: Element>(
     if let Some(n_summaries) = run.network.n_summaries {
         builder = builder.n_summaries(n_summaries);
     }
-    builder.build()
+    builder
 }
 
 /// Trains a second network from other weights, and says how much both lack at least.
@@ -148,116 +167,64 @@ fn gap<E: Element>(
     imnn: &Imnn<E>,
     run: &RunFile,
     network: Network,
-    arguments: &FitArguments,
+    out: &Path,
+    shows: bool,
 ) -> Result<Estimate, FitError> {
-    if !arguments.quiet && !arguments.json {
-        eprintln!("the run is saved in {}; training a second network beside it", arguments.out.display());
+    if shows {
+        say(&format!("the run is saved in {}; training a second network beside it", out.display()));
     }
     let Sources { training, validation, left, .. } = run.sources::<E>()?;
-    let gpus = gpus_of::<E>(&run.device)?;
-    let (device, _) = device(gpus, &run.device, left)?;
+    let gpus = devices::gpus_of::<E>(&run.device)?;
+    let (device, _) = devices::device(gpus, &run.device, left)?;
     // Of the key that the first was made from, so that the same run file gives the same gap.
     let key = Key::new(run.seed).fold_in(u64::from_le_bytes(*b"second  "));
-    let mut second = assemble(run, network, training, validation, device, key, Start::Key)?;
+    let mut second = builder(run, network, training, validation, device, key, Start::Key).build()?;
     second.fit_with(&run.fit, &mut |_: &Progress| {
-        if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if signals::ended() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     imnn.missing_at_least(&second)
 }
 
 /// Saves what there is of a run that could not go on; the error says why and where it is.
-fn rescue<E: Element>(mut imnn: Imnn<E>, folder: RunFolder, arguments: &FitArguments, source: FitError) -> CliError {
+fn rescue<E: Element>(mut imnn: Imnn<E>, place: Place, arguments: &FitArguments, source: FitError) -> CliError {
     // Statistics of the best weights make the run one for estimates; without them it is still worth keeping.
     let validates = imnn.history().validation.is_some();
     let on = if validates { On::Validation } else { On::Training };
+    let goes_on = imnn.can_go_on();
     let usable = imnn.set_statistics(Weights::Best, on).is_ok();
-    match save(&imnn, folder, arguments) {
-        Ok(()) => CliError::Stopped { source: source.into(), out: arguments.out.clone(), usable },
+    let out = place.out.clone();
+    match save(&imnn, place, arguments) {
+        Ok(()) => CliError::Stopped { source: source.into(), out, usable, goes_on },
         Err(lost) => CliError::Lost { source: source.into(), lost: lost.into() },
     }
 }
 
-fn save<E: Element>(imnn: &Imnn<E>, folder: RunFolder, arguments: &FitArguments) -> Result<(), CliError> {
-    imnn.save_into(&folder)?;
-    let plot = HistoryPlot {
-        expected_det_f: arguments.expected,
-        title: Some(title(&arguments.out, imnn.names())),
-        ..HistoryPlot::default()
-    };
+/// Puts the run in its place, and then its plot, without which it is as good.
+fn save<E: Element>(imnn: &Imnn<E>, place: Place, arguments: &FitArguments) -> Result<(), CliError> {
+    let Place { folder, out, .. } = place;
+    let target = folder.target().to_owned();
+    match imnn.save_into(&folder).and_then(|()| folder.finish()) {
+        Ok(()) => {}
+        // The folder is gone, or another's by now: what was trained is saved beside it.
+        Err(error) if !target.join("unfinished").exists() => {
+            let saved = imnn
+                .save(&out)
+                .map_or_else(|error| error.to_string(), |()| format!("the run was saved in {}", out.display()));
+            signals::end_the_program();
+            return Err(CliError::Refused(format!("{error}; {saved}")));
+        }
+        Err(error) => return Err(CliError::Unplaced { source: error.into(), out }),
+    }
+    signals::end_the_program();
     // Without iterations there is nothing to draw.
     if !imnn.history().is_empty() {
-        plot_history(imnn.history(), &plot, folder.path().join("plot.png"))?;
+        let title = Some(title(&out, imnn.names()));
+        let plot = HistoryPlot { expected_det_f: arguments.expected, title, ..HistoryPlot::default() };
+        if let Err(error) = plot_history(imnn.history(), &plot, out.join(PLOT)) {
+            say(&format!("the run is saved, but not its plot: {error}; `imnn plot {}` draws it", out.display()));
+        }
     }
-    // Between the two renames there is nothing to be removed and much to be lost.
-    interrupt::keep();
-    Ok(folder.finish()?)
-}
-
-/// A place for the results, of which an interruption leaves nothing behind.
-fn folder(FitArguments { out, force, .. }: &FitArguments) -> Result<RunFolder, CliError> {
-    let folder = if *force { RunFolder::replacing(out) } else { RunFolder::create(out) };
-    let folder = folder.map_err(|error| match error {
-        FitError::Foreign { path, entry } => CliError::Refused(format!(
-            "{}: will not replace this folder, there is \"{entry}\" in it, which `imnn fit` does not write; move that \
-             away, or choose another folder",
-            path.display()
-        )),
-        FitError::Occupied { path } => CliError::Refused(format!(
-            "{} exists already and is not empty; choose another name, or replace the run in it (--force)",
-            path.display()
-        )),
-        other => other.into(),
-    })?;
-    interrupt::remove_on_exit(folder.path());
-    Ok(folder)
-}
-
-/// The GPUs of the run; an error if this program or this machine cannot use them.
-fn gpus<E: Element>(device: &Device, path: &Path) -> Result<Vec<Cuda<E>>, CliError> {
-    gpus_of(device).map_err(|error| {
-        let path = path.display();
-        CliError::Refused(format!("{path}: kind = \"cuda\" in [device]: {error}; or write kind = \"cpu\""))
-    })
-}
-
-fn gpus_of<E: Element>(device: &Device) -> Result<Vec<Cuda<E>>, DeviceError> {
-    let numbers: &[usize] = match device.kind {
-        DeviceKind::Cuda => device.devices.as_deref().unwrap_or(&[0]),
-        _ => &[],
-    };
-    numbers.iter().map(|&number| Cuda::new(number)).collect()
-}
-
-/// The device of the run; and what it is, for people. The CPU keeps what the sources leave of the memory allowed.
-fn device<E: Element>(
-    gpus: Vec<Cuda<E>>,
-    device: &Device,
-    left: u64,
-) -> Result<(Box<dyn device::Device<E>>, String), DeviceError> {
-    let bytes = |memory: u64| usize::try_from(memory).unwrap_or(usize::MAX);
-    if gpus.is_empty() {
-        let cpu = device.threads.map_or_else(Cpu::all, Cpu::new)?.with_memory(bytes(left));
-        let name = plural(cpu.threads(), "thread");
-        return Ok((together([cpu], device.n_per_device)?, name));
-    }
-    let numbers: Vec<String> = gpus.iter().map(|gpu| gpu.device().to_string()).collect();
-    let set_up = |gpu: Cuda<E>| match device.memory {
-        Some(memory) => gpu.with_tf32(device.tf32).with_memory(bytes(memory)),
-        None => gpu.with_tf32(device.tf32),
-    };
-    let gpus = together(gpus.into_iter().map(set_up), device.n_per_device)?;
-    Ok((gpus, format!("on GPU {}", numbers.join(", "))))
-}
-
-fn together<E: Element, D: Aggregate<E> + 'static>(
-    devices: impl IntoIterator<Item = D>,
-    n_per_device: Option<usize>,
-) -> Result<Box<dyn device::Device<E>>, DeviceError> {
-    let devices = Aggregator::new(devices)?;
-    Ok(Box::new(match n_per_device {
-        Some(n_per_device) => devices.with_n_per_device(n_per_device)?,
-        None => devices,
-    }))
+    Ok(())
 }
 
 /// The weights that the run file gives to start from.
