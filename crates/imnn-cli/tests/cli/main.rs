@@ -6,6 +6,7 @@ mod data_files;
 mod fisher;
 mod fit;
 mod interrupt;
+mod killed;
 mod noise;
 mod plot;
 mod read_out;
