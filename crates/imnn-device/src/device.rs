@@ -94,7 +94,7 @@ pub struct Start<'a, E: Element> {
 /// Training whose weights and optimiser live on a device.
 pub trait DeviceTraining<E: Element> {
     /// One iteration: summaries, loss, gradient and update. `iteration` sets the learning rate. With the key of the
-    /// iteration after it, that one's simulations may be made while the device works. If det F is above `keep_above`, the
+    /// iteration after it, that one's simulations may be made while the device works. If ln det F is above `keep_above`, the
     /// weights before the update, to which it belongs, are remembered as the best.
     ///
     /// If there is no loss the weights stay as they are.
@@ -109,7 +109,7 @@ pub trait DeviceTraining<E: Element> {
         keep_above: Option<f64>,
     ) -> Result<LossResult<'_>>;
 
-    /// The loss of the present weights on other simulations; they are remembered as the best if det F is above `keep_above`.
+    /// The loss of the present weights on other simulations; they are remembered as the best if ln det F is above `keep_above`.
     ///
     /// # Errors
     /// As [`Session::forward`].

@@ -123,7 +123,7 @@ pub enum FitError {
     NoStatistics,
 
     /// Best weights were asked for and no iteration was good enough to have any.
-    #[error("there are no best weights: no iteration had det F above 0; use the final weights")]
+    #[error("there are no best weights: no iteration had a det F above 0; use the final weights")]
     NoBestWeights,
 
     /// The folder for a run is there already, with something in it.

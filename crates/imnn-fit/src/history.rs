@@ -11,6 +11,8 @@ use std::path::Path;
 /// The columns of the validation trace have the names of the others with this before them.
 const VALIDATION: &str = "val_";
 const BEST: &str = "best_iteration";
+/// The column that runs of format 1 do not have.
+const LOG_DET_F: &str = "lndetF";
 /// The columns of the rounds.
 const ROUNDS: [&str; 5] = ["round_iteration", "round_lndetF", "round_lndetF_error", "round_gain", "round_gain_error"];
 
@@ -24,7 +26,7 @@ pub struct History {
     pub training: Trace,
     /// On the validation simulations, if there are any.
     pub validation: Option<Trace>,
-    /// The iteration (0-based, over all calls) whose det F is the largest, if any was above 0; where training was in rounds,
+    /// The iteration (0-based, over all calls) whose ln det F is the largest, if any was a number; where training was in rounds,
     /// the last one of the best round.
     pub best_iteration: Option<usize>,
     /// The rounds of training, if it was in rounds and there were held-out simulations: first the start.
@@ -74,8 +76,8 @@ impl History {
         let has = |name: &str| present.iter().any(|key| key == name);
         let validates = has(&format!("{VALIDATION}{}", Record::NAMES[0]));
         let mut history = History {
-            training: read_trace(path, "")?,
-            validation: if validates { Some(read_trace(path, VALIDATION)?) } else { None },
+            training: read_trace(path, &present, "")?,
+            validation: if validates { Some(read_trace(path, &present, VALIDATION)?) } else { None },
             best_iteration: None,
             rounds: if has(ROUNDS[0]) { read_rounds(path)? } else { vec![] },
         };
@@ -129,10 +131,17 @@ fn read_rounds(path: &Path) -> Result<Vec<Round>> {
     Ok((0..iterations.len()).map(round).collect())
 }
 
-fn read_trace(path: &Path, prefix: &str) -> Result<Trace> {
+fn read_trace(path: &Path, present: &[String], prefix: &str) -> Result<Trace> {
     let mut columns: [Vec<f64>; Record::NAMES.len()] = Default::default();
     for (name, column) in Record::NAMES.iter().zip(&mut columns) {
-        *column = read_vector::<f64>(&ArrayPath::with_key(path, format!("{prefix}{name}")))?;
+        let key = format!("{prefix}{name}");
+        if present.contains(&key) || *name != LOG_DET_F {
+            *column = read_vector::<f64>(&ArrayPath::with_key(path, key))?;
+        }
+    }
+    if let Some(at) = Record::NAMES.iter().position(|name| *name == LOG_DET_F).filter(|&at| columns[at].is_empty()) {
+        // Histories of format 1 have det F alone.
+        columns[at] = columns[0].iter().map(|det_f| det_f.ln()).collect();
     }
     if columns.iter().any(|column| column.len() != columns[0].len()) {
         let names: Vec<String> = Record::NAMES.iter().map(|name| format!("{prefix}{name}")).collect();

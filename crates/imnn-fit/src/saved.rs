@@ -6,7 +6,7 @@
 //! | `weights.safetensors` | the weights that the statistics belong to |
 //! | `final.safetensors`, `best.safetensors` | weights after the last update, and those with the largest det F |
 //! | `optimiser.safetensors` | the optimiser's moments after the last update |
-//! | `history.npz` | `detF detC detinvC lambda2 r` and `val_...`, one entry per iteration; `best_iteration` |
+//! | `history.npz` | `detF detC detinvC lambda2 r lndetF` and `val_...`, one entry per iteration; `best_iteration` |
 //! | `statistics.npz` | `F invF C invC mu dmu_dtheta` |
 //! | `manifest.json` | the SHA-256 of every file; runs that were written in format 1 have none |
 //! | `checkpoint/` | only of a run that was interrupted: what it goes on from |

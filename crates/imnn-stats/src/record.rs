@@ -65,6 +65,8 @@ columns! {
     lambda2: "lambda2",
     /// The strength of the penalty: `r(L2)`, or `kappa`.
     r: "r",
+    /// `ln det F`, finite even if `det F` is not.
+    log_det_f: "lndetF",
 }
 
 impl Record {
@@ -77,6 +79,7 @@ impl Record {
             det_inv_c: statistics.det_inv_c,
             lambda2,
             r: penalty.strength(lambda2),
+            log_det_f: statistics.log_det_f,
         }
     }
 

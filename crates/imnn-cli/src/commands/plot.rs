@@ -36,7 +36,7 @@ pub(crate) fn plot(arguments: &PlotArguments) -> Result<String, CliError> {
 /// The history of a run; where the file does not say which iteration was the best, that is worked out.
 fn read_history(file: &Path) -> Result<History, CliError> {
     let mut history = History::load(file)?;
-    history.best_iteration = history.best_iteration.or_else(|| best(&history.deciding().det_f));
+    history.best_iteration = history.best_iteration.or_else(|| best(&history.deciding().log_det_f));
     Ok(history)
 }
 
@@ -48,9 +48,9 @@ fn title_of(file: &Path) -> Option<String> {
     Some(title(&run, &description.parameters))
 }
 
-/// The first iteration with the largest det F above 0, as the trainer chooses it.
-fn best(det_f: &[f64]) -> Option<usize> {
-    let above = det_f.iter().enumerate().filter(|(_, det_f)| **det_f > 0.0);
+/// The first iteration with the largest ln det F, as the trainer chooses it.
+fn best(log_det_f: &[f64]) -> Option<usize> {
+    let above = log_det_f.iter().enumerate().filter(|(_, log_det_f)| **log_det_f > f64::NEG_INFINITY);
     above.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(iteration, _)| iteration)
 }
 
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn the_best_iteration_is_the_first_of_the_largest() {
         assert_eq!(best(&[1.0, 3.0, f64::NAN, 3.0, 2.0]), Some(1));
-        assert_eq!(best(&[-1.0, 0.0]), None);
+        assert_eq!(best(&[f64::NEG_INFINITY, f64::NAN]), None);
         assert_eq!(best(&[]), None);
     }
 }

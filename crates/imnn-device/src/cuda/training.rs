@@ -145,7 +145,7 @@ impl<'a, E: Element, B: Backend> CardTraining<'a, E, B> {
         Ok((evaluation.sequence, *iteration))
     }
 
-    /// The result of the last evaluation for these passes, which began at `start`. If its det F is above `keep_above`, the
+    /// The result of the last evaluation for these passes, which began at `start`. If its ln det F is above `keep_above`, the
     /// sequence `copy_best` copies the weights that it belongs to.
     fn result(
         &mut self,
@@ -159,7 +159,7 @@ impl<'a, E: Element, B: Backend> CardTraining<'a, E, B> {
         let record = prepared.evaluation.record(&mut self.session.backend)?;
         self.session.working += start.elapsed();
         if let Some(record) = record {
-            if keep_above.is_some_and(|det_f| record.det_f > det_f) {
+            if keep_above.is_some_and(|log_det_f| record.log_det_f > log_det_f) {
                 self.session.backend.run(copy_best)?;
                 self.has_best = true;
             }

@@ -43,7 +43,7 @@ impl<E: Element> Iterations<E> for OnHost<'_, E> {
         self.session.backward(&task, &cotangents, gradient)?;
         let record = evaluation.record;
         *dloss_dx = evaluation.dloss_dx;
-        if keep_above.is_some_and(|det_f| record.det_f > det_f) {
+        if keep_above.is_some_and(|log_det_f| record.log_det_f > log_det_f) {
             state.keep(None);
         }
         let iteration = state.counters.done as u64;
@@ -55,7 +55,7 @@ impl<E: Element> Iterations<E> for OnHost<'_, E> {
         let Some((source, key)) = self.validation else { return Ok(None) };
         let statistics = measure(self.session, &state.parameters, source, key)?;
         let (_, record) = self.loss.value(&statistics)?;
-        if record.det_f > keep_above {
+        if record.log_det_f > keep_above {
             state.keep(None);
         }
         Ok(Some(record))

@@ -17,10 +17,10 @@ use watch::Watch;
 
 /// Makes iterations: on the host between the passes of a device, or whole on a device.
 pub(crate) trait Iterations<E: Element> {
-    /// Loss, gradient and update. If det F is above `keep_above`, the weights before the update become the best.
+    /// Loss, gradient and update. If ln det F is above `keep_above`, the weights before the update become the best.
     fn train(&mut self, state: &mut TrainingState<E>, keys: Keys, keep_above: Option<f64>) -> Result<Record>;
 
-    /// The loss of the validation set, if there is one. If det F is above `keep_above`, the weights become the best.
+    /// The loss of the validation set, if there is one. If ln det F is above `keep_above`, the weights become the best.
     fn validate(&mut self, state: &mut TrainingState<E>, keep_above: f64) -> Result<Option<Record>>;
 
     /// Brings weights, optimiser and best weights in the state up to date, if they are kept elsewhere.
@@ -117,7 +117,7 @@ pub(crate) fn run<E: Element>(
 struct Iteration {
     training: Record,
     validation: Option<Record>,
-    /// Whether det F, or its average, is the largest so far.
+    /// Whether ln det F, or its average, is the largest so far.
     improved: bool,
 }
 
@@ -137,7 +137,7 @@ fn iterate<E: Element>(
         Some(Watched::Validation) => iterations.validate(state, threshold)?,
         _ => None,
     };
-    let improved = watched.is_some() && watch.saw(validation.unwrap_or(training).det_f);
+    let improved = watched.is_some() && watch.saw(validation.unwrap_or(training).log_det_f);
     let history = &mut state.history;
     if improved {
         history.best_iteration = Some(history.len());

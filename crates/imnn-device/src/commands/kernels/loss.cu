@@ -237,6 +237,7 @@ INLINE void evaluate(In mean, In totals, unsigned q, unsigned p, unsigned n_s, u
     record[RECORD_DETINVC] = det_inverse;
     record[RECORD_LAMBDA2] = lambda2;
     record[RECORD_R] = r + kappa;
+    record[RECORD_LNDETF] = log_det;
 }
 
 // From the means (q, then q p) and the second totals (q, q q, q):

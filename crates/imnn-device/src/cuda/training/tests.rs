@@ -75,8 +75,8 @@ struct Run {
 }
 
 fn numbers_of(record: Record) -> [f64; 6] {
-    let Record { det_f, det_c, det_inv_c, lambda2, r, .. } = record;
-    [lambda2, r, det_f.ln(), det_f, det_c, det_inv_c]
+    let Record { det_f, det_c, det_inv_c, lambda2, r, log_det_f } = record;
+    [lambda2, r, log_det_f, det_f, det_c, det_inv_c]
 }
 
 fn keys(i: u64) -> Keys {
@@ -281,7 +281,9 @@ fn best_weights_are_those_that_were_kept() {
     let (start, mut state) = case.start();
     let (mut best, mut now) = (vec![0.0; start.len()], vec![0.0; start.len()]);
     assert!(!training.best(&mut best).unwrap());
-    let LossResult::Record(first) = training.iterate(case.source, keys(0), 0, Some(0.0)).unwrap() else { panic!() };
+    let LossResult::Record(first) = training.iterate(case.source, keys(0), 0, Some(f64::NEG_INFINITY)).unwrap() else {
+        panic!()
+    };
     assert!(training.best(&mut best).unwrap());
     assert_eq!(best, start);
     training.fetch(&mut now, &mut state).unwrap();
@@ -291,7 +293,7 @@ fn best_weights_are_those_that_were_kept() {
     training.validate(case.source, KEY, None).unwrap();
     training.best(&mut best).unwrap();
     assert_eq!(best, start);
-    training.validate(case.source, KEY, Some(0.0)).unwrap();
+    training.validate(case.source, KEY, Some(f64::NEG_INFINITY)).unwrap();
     training.iterate(case.source, keys(1), 1, Some(f64::INFINITY)).unwrap();
     training.best(&mut best).unwrap();
     assert_eq!(best, now);
@@ -299,7 +301,7 @@ fn best_weights_are_those_that_were_kept() {
     drop(training);
     let mut again = card(&model, Limits::default());
     let mut training = case.training(&mut again);
-    training.iterate(case.source, keys(0), 0, Some(first.det_f)).unwrap();
+    training.iterate(case.source, keys(0), 0, Some(first.log_det_f)).unwrap();
     assert!(!training.best(&mut best).unwrap());
 }
 
