@@ -34,6 +34,8 @@ mod refusals;
 mod repeats;
 /// Saved runs give back what was saved, and training goes on as if it had not stopped.
 mod saved;
+/// Training whose numbers come to nothing goes back to good weights.
+mod setbacks;
 /// Small runs that several modules use.
 mod small;
 /// Networks chosen by looking at simulations.

@@ -183,7 +183,7 @@ impl FitError {
     /// Whether it is the numbers of training themselves that it could not go on with.
     pub(crate) fn is_numerical(&self) -> bool {
         match self {
-            FitError::Stats(_) | FitError::NearlySingular => true,
+            FitError::Stats(_) | FitError::NearlySingular | FitError::Device(DeviceError::NonFinite { .. }) => true,
             FitError::Stopped { source, .. } => source.is_numerical(),
             _ => false,
         }

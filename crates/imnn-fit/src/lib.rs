@@ -23,6 +23,7 @@ mod moments;
 mod observer;
 mod read_out;
 mod saved;
+mod setback;
 mod settings;
 mod state;
 mod suggestion;

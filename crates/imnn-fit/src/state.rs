@@ -64,6 +64,8 @@ pub(crate) struct Counters {
     pub(crate) before: usize,
     /// Iterations since det F was largest.
     pub(crate) waited: usize,
+    /// How often training has gone back to good weights.
+    pub(crate) setbacks: usize,
 }
 
 /// The keys of a run, each for its own purpose.

@@ -7,6 +7,7 @@ use crate::imnn::Imnn;
 use crate::iterations::{Stop, Until, Watched};
 use crate::last_layer::{Ending, LastLayer};
 use crate::observer::Observer;
+use crate::setback::Smaller;
 use crate::settings::CheckedSettings;
 use crate::state::{Counters, InRound};
 use imnn_models::{Adam, Element, Optimiser, Parameters, Schedule};
@@ -169,9 +170,9 @@ impl<E: Element> Imnn<E> {
 
     /// Begins a round, which checkpoints then have.
     fn begin_round(&mut self, round: InRound<E>, adam: &Adam) -> InRound<E> {
-        let Counters { before, done, .. } = self.state.counters;
+        let Counters { before, done, setbacks, .. } = self.state.counters;
         self.state.optimiser = Optimiser::<E>::initialise(adam, round.start.values().len());
-        self.state.counters = Counters { before: before + done, done: 0, waited: 0 };
+        self.state.counters = Counters { before: before + done, done: 0, waited: 0, setbacks };
         if let Some(call) = &mut self.state.call {
             call.round = Some(round.clone());
         }
@@ -219,7 +220,16 @@ impl<E: Element> Imnn<E> {
             // The next multiple, also where training goes on in the middle.
             let iterations = n.min((self.state.counters.done / segment + 1).saturating_mul(segment));
             let until = Until { settings, iterations, minibatch, max_iterations, watch };
-            let stop = self.iterate(optimiser, &until, observer)?;
+            let setbacks = self.state.counters.setbacks;
+            let smaller = Smaller::after(setbacks, optimiser);
+            let step: &dyn Optimiser<E> = if setbacks == 0 { optimiser } else { &smaller };
+            let stop = match self.iterate(step, &until, observer) {
+                Ok(stop) => stop,
+                Err(error) => {
+                    self.go_back(error, optimiser, observer)?;
+                    continue;
+                }
+            };
             if stop != Stop::MaxIterations || iterations == n {
                 return Ok(stop);
             }

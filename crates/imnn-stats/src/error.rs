@@ -150,7 +150,8 @@ pub enum StatsError {
     /// A matrix is singular to working precision.
     #[error(
         "the {matrix} ({size} x {size}) is singular to working precision: its condition number is {condition:.1e} \
-         after scaling to unit diagonal, the largest accepted is {LARGEST_CONDITION:.0e}; {}", advice(*matrix)
+         after scaling to unit diagonal, the largest accepted is {LARGEST_CONDITION:.0e}{}; {}",
+        collinear(*matrix, *nearest), advice(*matrix)
     )]
     Singular {
         /// Which matrix.
@@ -159,6 +160,8 @@ pub enum StatsError {
         size: usize,
         /// Condition number after scaling; infinite where an eigenvalue is not positive.
         condition: f64,
+        /// The two rows that are most nearly multiples of each other, with their correlation, if they are so alone.
+        nearest: Option<(usize, usize, f64)>,
     },
 
     /// A given matrix is not symmetric.
@@ -221,6 +224,17 @@ impl fmt::Debug for StatsError {
 }
 
 /// What to do about a singular matrix.
+/// Which two are to blame, where it is two.
+fn collinear(matrix: Matrix, nearest: Option<(usize, usize, f64)>) -> String {
+    let what = match matrix {
+        Matrix::Covariance => "summaries",
+        Matrix::Fisher => "parameters",
+    };
+    nearest.map_or_else(String::new, |(i, j, correlation)| {
+        format!(" ({what} {i} and {j} are collinear: their correlation is 1 - {:.0e} in size)", 1.0 - correlation.abs())
+    })
+}
+
 fn advice(matrix: Matrix) -> &'static str {
     match matrix {
         Matrix::Covariance => {
@@ -247,7 +261,8 @@ mod tests {
     #[test]
     fn singular_matrices_name_matrix_condition_and_remedy() {
         let message =
-            StatsError::Singular { matrix: Matrix::Covariance, size: 3, condition: f64::INFINITY }.to_string();
+            StatsError::Singular { matrix: Matrix::Covariance, size: 3, condition: f64::INFINITY, nearest: None }
+                .to_string();
         assert!(message.contains("covariance matrix C (3 x 3)"), "{message}");
         assert!(message.contains("condition number is inf"), "{message}");
         assert!(message.contains("use fewer summaries"), "{message}");

@@ -27,7 +27,9 @@ impl Positive {
         let scale = scale(name, matrix)?;
         let scaled = rescale(matrix.to_owned(), &scale, |value, scale| value / scale);
         let lapack = |source| StatsError::Lapack { matrix: name, source };
-        let singular = |condition| StatsError::Singular { matrix: name, size: matrix.nrows(), condition };
+        let nearest = || nearest(&scaled);
+        let singular =
+            |condition| StatsError::Singular { matrix: name, size: matrix.nrows(), condition, nearest: nearest() };
         let Ok(factor) = scaled.factorizec(UPLO::Lower) else {
             return Err(singular(spectral_condition(&scaled).map_err(lapack)?));
         };
@@ -100,6 +102,16 @@ fn rescale(mut matrix: Array2<f64>, scale: &Array1<f64>, operation: impl Fn(f64,
         *value = operation(operation(*value, scale[row]), scale[column]);
     }
     matrix
+}
+
+/// From this correlation on two rows are collinear by themselves.
+const COLLINEAR: f64 = 1.0 - 1e-6;
+
+/// The two rows of a symmetric matrix that are nearest to multiples of each other, with their correlation, if they are collinear.
+fn nearest(matrix: &Array2<f64>) -> Option<(usize, usize, f64)> {
+    let pairs = (0..matrix.nrows()).flat_map(|j| (0..j).map(move |i| (i, j)));
+    let correlations = pairs.map(|(i, j)| (i, j, matrix[[i, j]] / (matrix[[i, i]].sqrt() * matrix[[j, j]].sqrt())));
+    correlations.filter(|(_, _, r)| r.abs() > COLLINEAR).max_by(|a, b| a.2.abs().total_cmp(&b.2.abs()))
 }
 
 /// Largest absolute column sum.

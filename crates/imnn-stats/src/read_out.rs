@@ -146,6 +146,7 @@ impl System {
             matrix: Matrix::Covariance,
             size,
             condition: f64::INFINITY,
+            nearest: None,
         })?;
         let mut map = self.dmu.clone();
         map.columns_mut().into_iter().for_each(|column| factor.solve(column));
@@ -192,6 +193,7 @@ impl System {
                 matrix: Matrix::Covariance,
                 size: n_summaries,
                 condition: f64::INFINITY,
+                nearest: None,
             });
         }
         let rest = rest.dot(&directions) / variances.mapv(f64::sqrt);

@@ -133,7 +133,12 @@ fn dependent_summaries_make_c_singular() {
             x.column_mut(n_summaries - 1).assign(&combined);
             let result = evaluate(&Case { x, dx: plain.dx.clone() });
             let found = match &result {
-                Err(StatsError::Singular { matrix, condition, size }) => (*matrix, *condition > 1e13, *size),
+                Err(StatsError::Singular { matrix, condition, size, nearest }) => {
+                    // A copy is named with what it is a copy of.
+                    let copied = nearest.is_some_and(|(i, j, r)| (i, j) == (0, n_summaries - 1) && r > 1.0 - 1e-12);
+                    assert_eq!(copied, weights.sum() == 1.0, "{result:?}");
+                    (*matrix, *condition > 1e13, *size)
+                }
                 other => panic!("{other:?}"),
             };
             assert_eq!(found, (Matrix::Covariance, true, n_summaries));
@@ -159,7 +164,10 @@ fn degenerate_parameters_make_f_singular() {
     degenerate.dx.index_axis_mut(Axis(2), 1).assign(&(&first * -3.0));
     let result = evaluate(&degenerate);
     assert!(matches!(result, Err(StatsError::Singular { matrix: Matrix::Fisher, size: 2, .. })), "{result:?}");
-    check(result, &["Fisher matrix F", "condition number", "tell these parameters apart"]);
+    check(
+        result,
+        &["Fisher matrix F", "condition number", "parameters 0 and 1 are collinear", "tell these parameters apart"],
+    );
 
     let mut insensitive = case(40, 40, 3, 2);
     insensitive.dx.index_axis_mut(Axis(2), 1).fill(0.0);

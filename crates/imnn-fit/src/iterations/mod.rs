@@ -76,7 +76,7 @@ pub(crate) fn run<E: Element>(
     let window = if watched == Some(Watched::Training) { settings.smoothing } else { 1 };
     let mut watch = Watch::new(window, &state.history);
     loop {
-        let Counters { done, before, waited } = state.counters;
+        let Counters { done, before, waited, .. } = state.counters;
         if watched.is_some() && waited >= settings.patience {
             return Ok(Stop::Patience);
         }
