@@ -103,7 +103,14 @@ fn kinks_bias_the_gradient_with_exact_derivatives_alone() {
 fn a_network_that_would_be_trained_on_a_wrong_gradient_is_warned_of() {
     let warning = |activation: Layer, kind| {
         let network = serial([dense(4), activation, dense(2)]);
-        Imnn::<f32>::builder(network).theta_fid([0.0, 1.0]).training(draws(kind, 50, 1)).build().unwrap().warning()
+        Imnn::<f32>::builder(network)
+            .theta_fid([0.0, 1.0])
+            .training(draws(kind, 50, 1))
+            .build()
+            .unwrap()
+            .warnings()
+            .unwrap()
+            .pop()
     };
     let found = warning(leaky_relu(), Kind::Exact).unwrap();
     assert!(found.contains("layers[1] (leaky_relu) has a kink") && found.contains("Take gelu"), "{found}");

@@ -6,6 +6,7 @@ use crate::data_array::DataArray;
 use crate::description::Description;
 use crate::error::{FitError, Result};
 use crate::history::History;
+use crate::input;
 use crate::iterations::device::OnDevice;
 use crate::iterations::host::{Buffers, OnHost, measure};
 use crate::iterations::{self, Iterations, Stop, Until};
@@ -77,6 +78,9 @@ pub enum Weights {
     /// Those after the last update.
     Final,
 }
+
+/// Layers that make data fit for those after them.
+const MENDS_INPUTS: [&str; 3] = ["standardise", "log1p", "asinh"];
 
 /// Which simulations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -208,7 +212,22 @@ impl<E: Element> Imnn<E> {
     /// weights has a part from the kinks that move, which no automatic differentiation sees, for f'' is 0 on both sides:
     /// training follows a wrong gradient and may lose information. Value and error of F are right all the same. With simulations
     /// below and above the fiducial this does not arise.
-    pub fn warning(&self) -> Option<String> {
+    ///
+    /// And data that are not fit to be given to a network as they are: numbers of very different size, a large offset, a few
+    /// numbers far larger than all others, numbers that never change; unless the network begins with a function that mends that.
+    ///
+    /// # Errors
+    /// If simulations cannot be read.
+    pub fn warnings(&self) -> Result<Vec<String>> {
+        let begins = self.parts.model.network().layers.first().map_or("", |layer| layer.name());
+        let input = match MENDS_INPUTS.contains(&begins) {
+            true => None,
+            false => input::warning(self.parts.training.as_ref(), self.state.keys.training)?,
+        };
+        Ok(self.kink_warning().into_iter().chain(input).collect())
+    }
+
+    fn kink_warning(&self) -> Option<String> {
         let kink = self.parts.model.kink()?;
         matches!(self.parts.training.derivatives(), Derivatives::Exact).then(|| {
             format!(

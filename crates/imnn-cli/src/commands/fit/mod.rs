@@ -80,9 +80,8 @@ fn fit_in<E: Element>(place: Place, arguments: &FitArguments) -> Result<String, 
         if let Some(suggestion) = &suggestion {
             say(&format!("network: {suggestion}"));
         }
-        for said in [imnn.note(), imnn.warning().as_deref()].into_iter().flatten() {
-            say(said);
-        }
+        imnn.note().into_iter().for_each(say);
+        imnn.warnings().map_err(CliError::at(of_file()))?.iter().for_each(|warning| say(warning));
         if let Some(iterations) = imnn.goes_on_from() {
             say(&format!("going on after {}", plural(iterations, "iteration")));
         }
