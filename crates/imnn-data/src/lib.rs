@@ -41,8 +41,8 @@ mod values;
 
 /// Arrays of any size, written a few rows at a time.
 pub mod writing {
+    pub use crate::formats::archive_writer::ArchiveWriter;
     pub use crate::formats::create_rows;
-    pub use crate::formats::npz::ArchiveWriter;
     pub use crate::formats::writing::{RowWriter, WriteOptions, Written};
 }
 

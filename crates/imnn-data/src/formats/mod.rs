@@ -1,5 +1,7 @@
 //! The kinds of files that arrays lie in: a file or folder for each, and its name in the list below.
 
+pub(crate) mod archive_writer;
+mod array_reader;
 mod folder;
 mod format;
 pub(crate) mod pass;
@@ -12,6 +14,7 @@ use std::path::Path;
 use imnn_sim::Real;
 use ndarray::ArrayD;
 
+pub use self::array_reader::ArrayReader;
 use self::folder::Folder;
 pub(crate) use self::format::RowShape;
 pub use self::format::{ArrayInfo, Member, RowOptions, Visit};
