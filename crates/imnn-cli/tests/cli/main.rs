@@ -7,6 +7,7 @@ mod fisher;
 mod fit;
 mod interrupt;
 mod killed;
+mod leftovers;
 mod many_members;
 mod noise;
 mod plot;

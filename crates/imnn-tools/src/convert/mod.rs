@@ -10,7 +10,7 @@ use crate::inspect::{self, Meaning};
 
 /// How an array is copied.
 ///
-/// What is written is read again and compared, before it is put in its place where that can be. Values are those of the
+/// What is written is read again and compared before it is put in its place. Values are those of the
 /// array that is read; one that the type asked for cannot hold is an error.
 ///
 /// ```
