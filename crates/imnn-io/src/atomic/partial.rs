@@ -43,7 +43,11 @@ impl Partial {
     pub fn folder(target: impl Into<PathBuf>, replace: bool) -> Result<Self, FileError> {
         let target = target.into();
         if let (Some(parent), Some(_)) = (target.parent(), target.file_name()) {
-            fs::create_dir_all(parent).map_err(FileError::of("create", &target))?;
+            let missing: Vec<&Path> = parent.ancestors().take_while(|folder| !folder.exists()).collect();
+            if !missing.is_empty() {
+                fs::create_dir_all(parent).map_err(FileError::of("create", &target))?;
+            }
+            missing.into_iter().filter(|folder| folder.file_name().is_some()).for_each(sync_folder_of);
         }
         let create = |path: &Path| {
             fs::create_dir(path)?;
