@@ -87,8 +87,10 @@ impl Kind {
     fn of<'a>(path: &'a ArrayPath) -> (Self, Location<'a>) {
         let (file, key) = path.locate();
         let mut start = vec![];
-        // If it cannot be read, whoever opens it says why.
-        let _ = File::open(&file).and_then(|file| file.take(8).read_to_end(&mut start));
+        // If it cannot be read, whoever opens it says why; a pipe would be waited for without end.
+        if file.is_file() {
+            let _ = File::open(&file).and_then(|file| file.take(8).read_to_end(&mut start));
+        }
         let kind = Self::FORMATS.iter().copied().find(|format| format.starts(&start));
         let kind = kind.or_else(|| Self::named(&file)).unwrap_or(Self::Npy);
         (kind, Location { path, file, key })
