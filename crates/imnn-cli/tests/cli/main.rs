@@ -14,6 +14,7 @@ mod plot;
 mod read_out;
 mod refusals;
 mod simulate;
+mod standard_error;
 mod streamed;
 mod trained;
 
