@@ -170,28 +170,24 @@ pub(super) fn put_back(left: &[Leftover], target: &Path) {
         if target.symlink_metadata().is_ok() {
             return;
         }
-        match &of.kind {
+        let put = match &of.kind {
             Kind::Old(name) => {
                 // It was synced before the old one was set aside, so it is complete; its writer may still be about to
                 // rename it.
                 let new = name.partial(target);
-                let put = if new.symlink_metadata().is_err() {
+                if new.symlink_metadata().is_err() {
                     rename_new(&of.path, target)
                 } else if gone(&new, name, &|| of_disk(target)).is_some() {
                     rename_new(&new, target)
                 } else {
                     continue;
-                };
-                if put.is_ok() {
-                    sync_folder_of(target);
                 }
             }
-            Kind::Replaced => {
-                if rename_new(&of.path, target).is_ok() {
-                    sync_folder_of(target);
-                }
-            }
-            _ => {}
+            Kind::Replaced => rename_new(&of.path, target),
+            _ => continue,
+        };
+        if put.is_ok() {
+            sync_folder_of(target);
         }
     }
 }
