@@ -25,7 +25,9 @@ fn belongs_to_run(out: &Path) -> bool {
     // The folder that the name is in, whatever links lead there.
     let real = out.canonicalize().unwrap_or_else(|_| out.to_owned());
     let of_run = |path: &Path| {
-        let is_run = path.parent().is_some_and(|folder| folder.join("model.toml").is_file());
+        let is_run = path
+            .parent()
+            .is_some_and(|folder| ["model.toml", "manifest.json"].iter().any(|name| folder.join(name).is_file()));
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let is_part = match ending {

@@ -97,10 +97,11 @@ impl Written {
     /// # Errors
     /// If something has appeared there that is not to be replaced, or the system refuses.
     pub fn keep(self) -> Result<(), DataError> {
-        Ok(match self.place {
+        match self.place {
             Place::Beside(partial) => partial.finish()?,
             Place::Set(set) => drop(set.finish()?),
-        })
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,9 @@
 //! Kills at every step, as the disk shows them afterwards.
 
-use super::leftover::Name;
+use super::name::Name;
 use super::*;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 fn names(folder: &Path) -> Vec<String> {

@@ -11,87 +11,16 @@
 //! `KERNEL` is the beginning of the number that Linux draws when a machine starts. Two writers with the same number are
 //! processes of one kernel, also where each is in a container of its own, and see each other's locks.
 
-use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
-use super::place::{is_same, rename_new, sync_folder_of};
-use super::token;
+use super::name::{Name, after, is_hex};
+use super::place::{is_same, remove, rename_new, sync_folder_of};
 
 /// After this time without a write what another machine began is taken for dead.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-const N_KERNEL: usize = 6;
-const N_RANDOM: usize = 9;
-
-/// The middle of a hidden name, which no other writer uses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Name {
-    /// Of the running kernel; zeros where the system does not tell.
-    kernel: String,
-    random: String,
-}
-
-impl Name {
-    pub(super) fn new() -> Self {
-        let random = format!("{:0N_RANDOM$x}", token() >> (64 - 4 * N_RANDOM));
-        Self { kernel: kernel().to_owned(), random }
-    }
-
-    /// That of a text of this form.
-    fn parse(text: &str) -> Option<Self> {
-        let (kernel, random) = text.split_once('-')?;
-        let is = |text: &str, n| text.len() == n && is_hex(text);
-        (is(kernel, N_KERNEL) && is(random, N_RANDOM)).then(|| Self { kernel: kernel.into(), random: random.into() })
-    }
-
-    /// That of the name `path` beside `target`.
-    pub(super) fn of_partial(path: &Path, target: &Path) -> Option<Self> {
-        match Kind::parse(rest(path.file_name()?, target)?)? {
-            Kind::Partial(name) => Some(name),
-            _ => None,
-        }
-    }
-
-    /// Whether its writer sees the same locks.
-    fn is_here(&self) -> bool {
-        self.kernel == kernel() && self.kernel != UNKNOWN
-    }
-
-    pub(super) fn partial(&self, target: &Path) -> PathBuf {
-        self.hidden(target, "partial")
-    }
-
-    pub(super) fn old(&self, target: &Path) -> PathBuf {
-        self.hidden(target, "old")
-    }
-
-    fn hidden(&self, target: &Path, ending: &str) -> PathBuf {
-        let mut name = OsString::from(".");
-        name.push(target.file_name().unwrap_or_default());
-        name.push(format!(".{}-{}.{ending}", self.kernel, self.random));
-        target.with_file_name(name)
-    }
-}
-
-const UNKNOWN: &str = "000000";
-
-/// The beginning of the number that Linux draws when a machine starts.
-fn kernel() -> &'static str {
-    static KERNEL: OnceLock<String> = OnceLock::new();
-    KERNEL.get_or_init(|| {
-        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        id.get(..N_KERNEL).filter(|id| is_hex(id)).unwrap_or(UNKNOWN).to_owned()
-    })
-}
-
-fn is_hex(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-}
 
 /// What a hidden name says of what has it.
 #[derive(Debug, PartialEq, Eq)]
@@ -141,17 +70,11 @@ impl Leftover {
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let Ok(entries) = fs::read_dir(folder) else { return vec![] };
         let found = entries.flatten().filter_map(|entry| {
-            let kind = Kind::parse(rest(&entry.file_name(), target)?)?;
+            let kind = Kind::parse(after(&entry.file_name(), target)?)?;
             Some(Self { path: target.with_file_name(entry.file_name()), kind })
         });
         found.collect()
     }
-}
-
-/// What follows `.NAME.` in a name, where `NAME` is that of the target.
-fn rest<'a>(name: &'a OsStr, target: &Path) -> Option<&'a str> {
-    let name = name.as_bytes().strip_prefix(b".")?.strip_prefix(target.file_name()?.as_bytes())?;
-    std::str::from_utf8(name.strip_prefix(b".")?).ok()
 }
 
 /// Puts back what a killed process was replacing `target` with, or else what it had set aside for it, where there is
@@ -218,12 +141,6 @@ pub(super) fn clear(left: &[Leftover], target: &Path, ours: &File) {
             remove(&of.path);
         }
     }
-}
-
-/// Removes a file, or a folder with all that is in it; what cannot be removed is left.
-pub(super) fn remove(path: &Path) {
-    let is_dir = path.symlink_metadata().is_ok_and(|of| of.is_dir());
-    let _ = if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) };
 }
 
 /// Whether whoever wrote `path` beside `target` is gone; a path that is not there has no writer.

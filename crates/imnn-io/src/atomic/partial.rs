@@ -4,9 +4,10 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::leftover::{self, Leftover, Name};
-use super::place::{is_same, place, sync, sync_folder_of};
-use super::{FileError, check_free};
+use super::error::FileError;
+use super::leftover::{self, Leftover};
+use super::name::Name;
+use super::place::{check_free, is_same, place, remove, sync, sync_folder_of};
 
 /// A file or folder that is being written beside its target. If it is dropped before [`Partial::finish`], nothing of it
 /// remains.
@@ -110,7 +111,7 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         // After `finish` there is nothing left; what cannot be removed can only be left.
-        leftover::remove(&self.path);
+        remove(&self.path);
     }
 }
 

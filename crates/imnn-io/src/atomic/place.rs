@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::FileError;
-use super::leftover::{Name, remove};
+use super::error::FileError;
+use super::name::Name;
 
 /// How often a folder is tried to be put in its place where others do the same.
 const TRIES: usize = 16;
@@ -122,6 +122,23 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 pub(super) fn is_occupied(path: &Path) -> bool {
     let is_empty = || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     path.symlink_metadata().is_ok() && !is_empty()
+}
+
+/// Refuses a target that exists, unless it is to be replaced or an empty folder.
+///
+/// # Errors
+/// [`FileError::Exists`].
+pub fn check_free(target: &Path, replace: bool) -> Result<(), FileError> {
+    match replace || !is_occupied(target) {
+        true => Ok(()),
+        false => Err(FileError::Exists { path: target.to_owned() }),
+    }
+}
+
+/// Removes a file, or a folder with all that is in it; what cannot be removed is left.
+pub(super) fn remove(path: &Path) {
+    let is_dir = path.symlink_metadata().is_ok_and(|of| of.is_dir());
+    let _ = if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) };
 }
 
 /// Whether an open file is what is at `path`.

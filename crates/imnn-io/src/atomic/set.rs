@@ -4,9 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::leftover::{self, is_gone};
-use super::place::{rename_new, sync, sync_folder_of};
-use super::{FileError, Partial, write_new};
+use super::error::FileError;
+use super::leftover::is_gone;
+use super::partial::Partial;
+use super::place::{remove, rename_new, sync, sync_folder_of};
+use super::write::write_new;
 
 /// Files of one set, which are written in a hidden folder and then put in their places beside each other.
 ///
@@ -62,7 +64,7 @@ impl FileSet {
         let mut placed = vec![];
         let put = self.put(&names, &mut placed);
         if put.is_err() {
-            placed.iter().for_each(|path| leftover::remove(path));
+            placed.iter().for_each(|path| remove(path));
         }
         sync_folder_of(&self.marker);
         fs::remove_file(&self.marker).map_err(FileError::of("remove", &self.marker))?;

@@ -1,5 +1,9 @@
 //! Files and folders that are written, or given up.
 
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
 use super::*;
 
 fn names(folder: &Path) -> Vec<String> {
