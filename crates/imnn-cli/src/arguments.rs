@@ -128,6 +128,9 @@ pub struct EstimateArguments {
     /// Write estimates, errors, covariance, summaries and theta_fid (with --truth: truth and pulls) to this .npz file
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Replace the file of --out; never one that is read, or belongs to a saved run
+    #[arg(long, requires = "out")]
+    pub force: bool,
     /// Print JSON for machines in place of a table
     #[arg(long)]
     pub json: bool,
@@ -148,6 +151,9 @@ pub struct SummariseArguments {
     /// Write the summaries x (with --derivative: and their derivatives dx) to this .npz file
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Replace the file of --out; never one that is read, or belongs to a saved run
+    #[arg(long, requires = "out")]
+    pub force: bool,
     /// Print JSON for machines in place of a table
     #[arg(long)]
     pub json: bool,
@@ -188,9 +194,12 @@ pub struct PlotArguments {
     /// Folder of a training run, or its history.npz
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// The plot, .png or .svg [default: plot.png beside the history]
+    /// The plot, .png or .svg [default: plot.png beside the history, which is drawn anew in a saved run]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Replace a plot that is there already
+    #[arg(long)]
+    pub force: bool,
     /// The det F to be reached, drawn as a dashed line
     #[arg(long, value_name = "DET_F")]
     pub expected: Option<f64>,

@@ -129,6 +129,6 @@ The Fisher information of any simulations, also those that had no part in traini
 
 and with simulations below and above the fiducial:
 
-  imnn summarise run fiducial.npy --out x.npz
+  imnn summarise run fiducial.npy --out s.npz
   imnn summarise run below_above.npy --out mp.npz
-  imnn fisher --summaries x.npz --below-above mp.npz --delta-theta delta_theta.npy";
+  imnn fisher --summaries s.npz --below-above mp.npz --delta-theta delta_theta.npy";

@@ -27,7 +27,8 @@ use imnn_io::{FileError, npy};
 use imnn_sim::Real;
 use ndarray::{ArrayD, ArrayViewD};
 
-use crate::formats::npz::{ArchiveWriter, archive};
+use crate::formats::archive_writer::ArchiveWriter;
+use crate::formats::npz::OpenArchive;
 use crate::{ArrayPath, DataError, formats};
 
 /// Reads an array, in row-major order.
@@ -68,7 +69,7 @@ pub fn read_vector<E: Real>(path: &ArrayPath) -> Result<Vec<E>, DataError> {
 /// # Errors
 /// If the file is missing or not a zip archive.
 pub fn keys(path: impl AsRef<Path>) -> Result<Vec<String>, DataError> {
-    Ok(archive(path.as_ref())?.keys())
+    Ok(OpenArchive::open(path.as_ref())?.keys().to_vec())
 }
 
 /// An array of one of the types that are written.

@@ -21,7 +21,7 @@ pub(crate) fn open(path: &Path) -> Result<Opened, DataError> {
         }
         _ => DataError::read(path.display(), source),
     };
-    let metadata = std::fs::metadata(path).map_err(io)?;
+    let metadata = std::fs::metadata(path).or_else(|error| put_back(path, error)).map_err(io)?;
     if metadata.is_dir() {
         let reason = "is a folder; give the path of a .npy file, or of one array of an archive as file.npz:key";
         return Err(DataError::unusable(path.display(), reason));
@@ -32,6 +32,18 @@ pub(crate) fn open(path: &Path) -> Result<Opened, DataError> {
         return Err(io(source));
     }
     Ok(Opened { reader: BufReader::new(File::open(path).map_err(io)?), len: metadata.len() })
+}
+
+/// Where a folder was being replaced when its writer was killed, puts one back, and looks again.
+fn put_back(path: &Path, error: std::io::Error) -> std::io::Result<std::fs::Metadata> {
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    match path.ancestors().skip(1).take_while(is_missing).last() {
+        Some(folder) => {
+            imnn_io::atomic::restore(folder);
+            std::fs::metadata(path)
+        }
+        None => Err(error),
+    }
 }
 
 /// What there is in place of a missing file.
@@ -54,5 +66,21 @@ fn hint(path: &Path) -> String {
             format!("; its folder {} does not exist", parent.display())
         }
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_was_being_replaced_is_put_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let aside = folder.path().join(".parts.0a1b2c-012345678.old/train");
+        std::fs::create_dir_all(&aside).unwrap();
+        std::fs::write(aside.join("fiducial.npy"), "four").unwrap();
+        assert_eq!(open(&folder.path().join("parts/train/fiducial.npy")).unwrap().len, 4);
+        let error = open(&folder.path().join("none/train/fiducial.npy")).err().unwrap().to_string();
+        assert!(error.contains("no such file"), "{error}");
     }
 }

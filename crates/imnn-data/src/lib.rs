@@ -41,8 +41,8 @@ mod values;
 
 /// Arrays of any size, written a few rows at a time.
 pub mod writing {
+    pub use crate::formats::archive_writer::ArchiveWriter;
     pub use crate::formats::create_rows;
-    pub use crate::formats::npz::ArchiveWriter;
     pub use crate::formats::writing::{RowWriter, WriteOptions, Written};
 }
 
@@ -52,7 +52,7 @@ pub use files::{DerivativeFiles, Files};
 pub use formats::pass::{each_row, for_each_rows};
 pub use formats::*;
 pub use imnn_sim::ParameterSteps;
-pub use memory::{DEFAULT_MEMORY, FileSource, Load, Loading, MemoryBudget};
+pub use memory::{DEFAULT_MEMORY, FileSource, Load, Loading, MemoryBudget, machine_memory};
 pub use path::ArrayPath;
 pub use rows::{HeldRows, Numbered as SeedName, Pattern, RowArray, RowSpec, StackedRows, is_pattern, pieces};
 pub use set::ArraySet;

@@ -166,7 +166,12 @@ fn address(bytes: u64) -> usize {
 
 /// Half of the machine's memory, if the system says how much there is.
 fn half_of_memory() -> Option<u64> {
-    total(&std::fs::read_to_string("/proc/meminfo").ok()?).map(|bytes| bytes / 2)
+    machine_memory().map(|bytes| bytes / 2)
+}
+
+/// The bytes of memory of this machine, if the system says how many there are.
+pub fn machine_memory() -> Option<u64> {
+    total(&std::fs::read_to_string("/proc/meminfo").ok()?)
 }
 
 /// The bytes of memory in all, from the text of /proc/meminfo.

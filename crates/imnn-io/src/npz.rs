@@ -15,6 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::collections::HashMap;
 use std::io::{Read, Seek, Write};
 use std::ops::Range;
 
@@ -49,11 +50,15 @@ pub enum NpzError {
     },
 }
 
-/// An archive opened for reading.
+/// An archive opened for reading, its directory read once for all arrays.
 #[derive(Debug)]
 pub struct Archive<R> {
     zip: ZipArchive<R>,
     len: u64,
+    /// The keys in the order of the archive.
+    keys: Vec<String>,
+    /// Where in the directory the array of a key is; of several of one name the first.
+    places: HashMap<String, usize>,
 }
 
 /// The greatest ratio of deflate: 258 bytes from two bits, in round numbers.
@@ -65,12 +70,19 @@ impl<R: Read + Seek> Archive<R> {
     /// # Errors
     /// [`NpzError::Zip`] if the bytes are not a zip archive.
     pub fn new(reader: R, len: u64) -> Result<Self, NpzError> {
-        Ok(Self { zip: ZipArchive::new(reader)?, len })
+        let zip = ZipArchive::new(reader)?;
+        let (mut keys, mut places) = (vec![], HashMap::new());
+        for (place, name) in zip.file_names().enumerate().filter(|(_, name)| !name.ends_with('/')) {
+            let key = name.strip_suffix(".npy").unwrap_or(name);
+            keys.push(key.to_owned());
+            places.entry(key.to_owned()).or_insert(place);
+        }
+        Ok(Self { zip, len, keys, places })
     }
 
     /// The names of the arrays, in the order of the archive; numpy appends `.npy` to the names of members.
-    pub fn keys(&self) -> Vec<String> {
-        self.members().into_iter().map(|(key, _)| key).collect()
+    pub fn keys(&self) -> &[String] {
+        &self.keys
     }
 
     /// The array `key`, or the only one.
@@ -78,28 +90,15 @@ impl<R: Read + Seek> Archive<R> {
     /// # Errors
     /// If there is no such array, none is named and there are several, or the archive is damaged.
     pub fn member(&mut self, key: Option<&str>) -> Result<Member<'_, R>, NpzError> {
-        let members = self.members();
-        let there = || members.iter().map(|(key, _)| key.clone()).collect();
-        let index = match (key, &members[..]) {
-            (None, [(_, index)]) => *index,
+        let there = || self.keys.clone();
+        let key = match (key, &self.keys[..]) {
+            (None, [key]) => key,
             (None | Some(""), _) => return Err(NpzError::KeyNeeded { there: there() }),
-            (Some(key), _) => match members.iter().find(|(name, _)| name == key) {
-                Some((_, index)) => *index,
-                None => return Err(NpzError::MissingKey { key: key.to_owned(), there: there() }),
-            },
+            (Some(key), _) => key,
         };
-        Ok(Member { file: self.zip.by_index(index)?, archive: self.len })
-    }
-
-    /// The reader of the archive's bytes.
-    pub fn into_inner(self) -> R {
-        self.zip.into_inner()
-    }
-
-    /// The key and place of every array.
-    fn members(&self) -> Vec<(String, usize)> {
-        let names = self.zip.file_names().enumerate().filter(|(_, name)| !name.ends_with('/'));
-        names.map(|(index, name)| (name.strip_suffix(".npy").unwrap_or(name).to_owned(), index)).collect()
+        let place = self.places.get(key).copied();
+        let place = place.ok_or_else(|| NpzError::MissingKey { key: key.to_owned(), there: there() })?;
+        Ok(Member { file: self.zip.by_index(place)?, archive: self.len })
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use imnn_data::writing::{WriteOptions, create_rows};
+use imnn_data::writing::{WriteOptions, Written, create_rows};
 use imnn_data::{ArrayPath, each_row};
 use imnn_sim::Real;
 
 use crate::check::{Layout, compare, open};
+use crate::disk::remove;
 use crate::{DataSet, JobsError, Mark, Status};
 
 /// The arrays that a set was put together into.
@@ -51,25 +52,29 @@ impl DataSet {
         let n_params = self.design().theta_fid.len();
         let fiducial = self.root().join("fiducial.npy");
         let rows: Vec<PathBuf> = seeds.iter().map(|&seed| self.file(&self.vectors()[0], seed)).collect();
-        join(&fiducial, &[seeds.len()], expected, rows)?;
+        let new_fiducial = join(&fiducial, &[seeds.len()], expected, rows)?;
         let derivative = self.root().join("derivative.npy");
         // After the fiducial come below and above of the first parameter, of the second, and so on.
         let partner = |side: usize, k: usize| &self.vectors()[1 + 2 * k + side];
         let sides = || (0..2).flat_map(|side| (0..n_params).map(move |k| (side, k)));
         let rows =
             seeds[..n_d].iter().flat_map(|&seed| sides().map(move |(side, k)| self.file(partner(side, k), seed)));
-        join(&derivative, &[n_d, 2, n_params], expected, rows)?;
+        let new_derivative = join(&derivative, &[n_d, 2, n_params], expected, rows)?;
+        // The two of a set belong together, row by row: whoever is killed here leaves no derivative, and not that of others.
+        remove(&derivative)?;
+        new_fiducial.keep()?;
+        new_derivative.keep()?;
         Ok(Collected { fiducial, derivative, n_s: seeds.len(), n_d })
     }
 }
 
-/// Writes files one after the other as one array.
+/// Writes files one after the other as one array, which is then to be put in its place.
 fn join(
     to: &Path,
     front: &[usize],
     expected: &Layout,
     files: impl IntoIterator<Item = PathBuf>,
-) -> Result<(), JobsError> {
+) -> Result<Written, JobsError> {
     match ["f4", "f2"].iter().any(|name| expected.dtype.ends_with(name)) {
         true => join_as::<f32>(to, front, expected, files),
         false => join_as::<f64>(to, front, expected, files),
@@ -81,7 +86,7 @@ fn join_as<E: Real>(
     front: &[usize],
     expected: &Layout,
     files: impl IntoIterator<Item = PathBuf>,
-) -> Result<(), JobsError> {
+) -> Result<Written, JobsError> {
     let shape = [front, &expected.shape].concat();
     let options = WriteOptions { replace: true, ..WriteOptions::default() };
     let mut writer = create_rows::<E>(&ArrayPath::of_file(to), &shape, &options)?;
@@ -90,7 +95,7 @@ fn join_as<E: Real>(
         compare(&found, expected, "as the others have").map_err(|fault| JobsError::record(&path, fault))?;
         each_row(&*array, &mut |_, values| writer.write(values))?;
     }
-    Ok(writer.finish()?.keep()?)
+    Ok(writer.finish()?)
 }
 
 #[cfg(test)]

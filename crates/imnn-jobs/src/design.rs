@@ -49,6 +49,9 @@ pub struct Vector {
     pub n_seeds: usize,
 }
 
+/// The most simulations of a set, all vectors together: each is a file, and disks slow down long before.
+const SIMULATIONS: usize = 10_000_000;
+
 /// The folder of the simulations at the fiducial parameters.
 pub(crate) const FIDUCIAL: &str = "fiducial";
 
@@ -166,6 +169,15 @@ impl Design {
             let reason = format!("{} simulations with partners of only n_s = {}; n_d <= n_s", self.n_d, self.n_s);
             return fail("n_d", reason);
         }
+        let all = self.n_d.saturating_mul(2 * n_params).saturating_add(self.n_s);
+        if all > SIMULATIONS {
+            let key = if self.n_s > SIMULATIONS { "n_s" } else { "n_d" };
+            let reason = format!(
+                "n_s + 2 n_d n_params = {} + 2 * {} * {n_params} simulations are too many, at most {SIMULATIONS}: each is a file of its own; divide them into several sets, by first_seed",
+                self.n_s, self.n_d
+            );
+            return fail(key, reason);
+        }
         // TOML, in which the design is recorded, has no larger integers.
         let last = u64::try_from(self.n_s - 1).ok().and_then(|more| self.first_seed.checked_add(more));
         if last.is_none_or(|last| i64::try_from(last).is_err()) {
@@ -252,6 +264,11 @@ pub(crate) mod tests {
         check(|d| d.n_s = 1, "n_s", "at least 2");
         check(|d| d.n_d = 5, "n_d", "n_d <= n_s");
         check(|d| d.n_d = 0, "n_d", "at least 1");
+        for n in [10_000_001, 1_000_000_000_000, usize::MAX] {
+            check(|d| d.n_s = n, "n_s", "too many, at most 10000000");
+            check(|d| (d.n_s, d.n_d) = (n, n), "n_s", "too many, at most 10000000");
+        }
+        check(|d| (d.n_s, d.n_d) = (3_000_000, 3_000_000), "n_d", "3000000 + 2 * 3000000 * 2 simulations");
         check(|d| d.first_seed = i64::MAX as u64 - 2, "first_seed", "too large");
         check(|d| d.first_seed = u64::MAX, "first_seed", "too large");
         check(|d| d.shape = Some(vec![3, 0]), "shape", "at least one entry");

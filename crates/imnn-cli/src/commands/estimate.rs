@@ -8,17 +8,25 @@ use imnn::models::Element;
 use ndarray::{Array1, Array2, Axis};
 use serde_json::json;
 
-use super::saved;
+use super::{saved, target};
 use crate::output::{self, Table, number};
 use crate::run_file::Precision;
 use crate::{CliError, EstimateArguments};
 
 pub(crate) fn estimate(arguments: &EstimateArguments) -> Result<String, CliError> {
+    let check = |path: &Path| {
+        let also = arguments.truth.as_ref().map(ArrayPath::file);
+        let read: Vec<&Path> = also.into_iter().chain([arguments.data.file()]).collect();
+        target::check(path, arguments.force, &read)
+    };
+    // Before the work, and again after it.
+    arguments.out.as_deref().map_or(Ok(()), check)?;
     let estimates = match saved::precision(&arguments.run, &arguments.data)? {
         Precision::F32 => estimate_in::<f32>(arguments)?,
         Precision::F64 => estimate_in::<f64>(arguments)?,
     };
     if let Some(path) = &arguments.out {
+        check(path)?;
         estimates.write(path)?;
     }
     Ok(if arguments.json { estimates.json() } else { estimates.text() })

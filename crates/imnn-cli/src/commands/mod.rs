@@ -9,6 +9,7 @@ mod plot;
 mod saved;
 mod simulate;
 mod summarise;
+mod target;
 
 use crate::{CliError, Command};
 

@@ -7,10 +7,12 @@ use imnn::plot::{HistoryPlot, plot_history};
 use serde_json::json;
 
 use super::saved::title;
+use super::target;
 use crate::output;
 use crate::{CliError, PlotArguments};
 
 pub(crate) fn plot(arguments: &PlotArguments) -> Result<String, CliError> {
+    imnn::io::atomic::restore(&arguments.run);
     let file = if arguments.run.is_dir() { arguments.run.join("history.npz") } else { arguments.run.clone() };
     if !file.is_file() {
         let advice = "no training history; give the folder that `imnn fit` wrote, or its history.npz";
@@ -18,6 +20,9 @@ pub(crate) fn plot(arguments: &PlotArguments) -> Result<String, CliError> {
     }
     let history = read_history(&file)?;
     let out = arguments.out.clone().unwrap_or_else(|| file.with_file_name("plot.png"));
+    // The plot of a run is drawn anew; another file is not replaced unasked.
+    let is_own = arguments.out.is_none() && out.with_file_name("model.toml").is_file();
+    target::check(&out, arguments.force || is_own, &[&file])?;
     let title = arguments.title.clone().or_else(|| title_of(&file));
     let settings = HistoryPlot { expected_det_f: arguments.expected, title, ..HistoryPlot::default() };
     plot_history(&history, &settings, &out)?;

@@ -17,6 +17,7 @@ pub(super) fn precision(run: &Path, data: &ArrayPath) -> Result<Precision, CliEr
         let (data, run) = (run.display(), data.file().display());
         return Err(CliError::Refused(format!("the folder of the run comes first, then the data: {run} {data}")));
     }
+    imnn::io::atomic::restore(run);
     let Description { precision, .. } = Description::load(run)?;
     match precision.as_str() {
         "f32" => Ok(Precision::F32),

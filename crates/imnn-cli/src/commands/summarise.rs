@@ -2,24 +2,32 @@
 
 use std::path::Path;
 
-use imnn::data::arrays;
+use imnn::data::{ArrayPath, arrays};
 use imnn::fit::{Compressor, FitError, Summaries};
 use imnn::io::text::unravel;
 use imnn::models::Element;
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use serde_json::json;
 
-use super::saved;
+use super::{saved, target};
 use crate::output::{self, Table, number};
 use crate::run_file::Precision;
 use crate::{CliError, SummariseArguments};
 
 pub(crate) fn summarise(arguments: &SummariseArguments) -> Result<String, CliError> {
+    let check = |path: &Path| {
+        let also = arguments.derivative.as_ref().map(ArrayPath::file);
+        let read: Vec<&Path> = also.into_iter().chain([arguments.data.file()]).collect();
+        target::check(path, arguments.force, &read)
+    };
+    // Before the work, and again after it.
+    arguments.out.as_deref().map_or(Ok(()), check)?;
     let compressed = match saved::precision(&arguments.run, &arguments.data)? {
         Precision::F32 => summarise_in::<f32>(arguments)?,
         Precision::F64 => summarise_in::<f64>(arguments)?,
     };
     if let Some(path) = &arguments.out {
+        check(path)?;
         compressed.write(path)?;
     }
     Ok(if arguments.json { compressed.json() } else { compressed.text(arguments.out.as_deref()) })

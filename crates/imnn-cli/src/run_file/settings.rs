@@ -1,5 +1,6 @@
 //! `[network]`, `[fit]`, `[checkpoints]` and `[device]`.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -65,6 +66,10 @@ impl Checkpoints {
         }
     }
 }
+
+/// As many threads may be asked for on any machine: a run file goes from one to another, and each thread takes memory of
+/// its own.
+const THREADS: usize = 1024;
 
 /// Where the network runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -162,6 +167,14 @@ pub(super) fn read_device(section: Option<&Section<'_>>) -> Result<Device, Confi
         if value == Some(0) {
             return Err(section.invalid(key, "0 is too few, at least 1"));
         }
+    }
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let most = THREADS.max(processors);
+    if let Some(threads) = device.threads.filter(|&threads| threads > most) {
+        let reason = format!(
+            "{threads} is too many, at most {most}: more threads than processors are no faster, and this machine has {processors}"
+        );
+        return Err(section.invalid("threads", reason));
     }
     match (device.kind, &device.devices) {
         (DeviceKind::Cpu, Some(_)) => {

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use imnn::data::{Augmentation, Files, FilesKind, ParameterSteps, read_steps};
+use imnn::data::{Augmentation, Files, FilesKind, ParameterSteps, machine_memory, read_steps};
+use imnn::io::text::bytes;
 use imnn::io::{ConfigError, Section};
 use imnn::sim::{BuiltIn, Simulator};
 use serde::ser::SerializeMap;
@@ -155,7 +156,7 @@ pub(super) fn read(section: &Section<'_>, theta_fid: &[f64], base: &Path) -> Res
         },
         _ => return Err(section.unknown_name("kind", &name, &KINDS)),
     };
-    let (n_s, n_d) = read_rows(section)?;
+    let (n_s, n_d) = read_rows(section, n_params)?;
     let input_shape: Option<Vec<usize>> = section.optional("input_shape")?;
     if input_shape.as_ref().is_some_and(|shape| shape.is_empty() || shape.contains(&0)) {
         return Err(section.invalid("input_shape", "every axis must have at least one entry, as in [64, 64, 1]"));
@@ -229,7 +230,7 @@ fn read_validation(
         Kind::Exact { .. } => [&files::KEYS[..], rows].concat(),
         Kind::Numerical { .. } => [&files::KEYS[..], &files::SIDES, rows].concat(),
     })?;
-    let (n_s, n_d) = read_rows(section)?;
+    let (n_s, n_d) = read_rows(section, n_params)?;
     let noise = noise::read_validation(section, base)?;
     let files = match kind {
         Kind::Simulator { .. } => None,
@@ -239,11 +240,27 @@ fn read_validation(
     Ok(Validation { files, n_s, n_d, noise })
 }
 
-fn read_rows(section: &Section<'_>) -> Result<(Option<usize>, Option<usize>), ConfigError> {
+/// Bytes of a simulation that stay in memory wherever it comes from: its summaries, at least as many as parameters, and
+/// the gradient with respect to them, in double precision.
+const BYTES_PER_PARAMETER: usize = 2 * size_of::<f64>();
+
+fn read_rows(section: &Section<'_>, n_params: usize) -> Result<(Option<usize>, Option<usize>), ConfigError> {
     let (n_s, n_d): (Option<usize>, Option<usize>) = (section.optional("n_s")?, section.optional("n_d")?);
     for (key, value, least) in [("n_s", n_s, 2), ("n_d", n_d, 1)] {
         if let Some(value) = value.filter(|&value| value < least) {
             return Err(section.invalid(key, format!("{value} is too few, at least {least}")));
+        }
+    }
+    let of_one = BYTES_PER_PARAMETER.saturating_mul(n_params.max(1));
+    let memory = machine_memory().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(isize::MAX as usize);
+    for (key, value) in [("n_s", n_s), ("n_d", n_d)] {
+        if let Some(value) = value.filter(|&value| value.saturating_mul(of_one) > memory) {
+            let (needed, there) = (bytes(value.saturating_mul(of_one) as u64), bytes(memory as u64));
+            let reason = format!(
+                "{value} is too many, at most {}: their summaries alone would take {needed} of the {there} of this machine",
+                memory / of_one
+            );
+            return Err(section.invalid(key, reason));
         }
     }
     if let (Some(n_s), Some(n_d)) = (n_s, n_d)

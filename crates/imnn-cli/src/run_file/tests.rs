@@ -223,6 +223,23 @@ fn refused(from: &str, to: &str, message: &str) {
 }
 
 #[test]
+fn sizes_that_no_machine_has_are_refused() {
+    for (from, to, parts) in [
+        ("n_s = 1000", "n_s = 1000000000000", ["simulations.n_s: 1000000000000 is too many, at most ", "29.1 TiB"]),
+        ("n_s = 1000", "n_s = 9223372036854775807", ["n_s: 9223372036854775807 is too many", "of this machine"]),
+        ("n_d = 500", "n_d = 9223372036854775807", ["n_d: 9223372036854775807 is too many", "of this machine"]),
+        ("threads = 2", "threads = 99999999999", ["device.threads: 99999999999 is too many, at most ", "processors"]),
+    ] {
+        assert!(FULL.contains(from), "{from}");
+        let message = parse(&FULL.replacen(from, to, 1)).unwrap_err().to_string();
+        for part in ["runs/run.toml line "].iter().chain(&parts) {
+            assert!(message.contains(part), "{part:?} is not in {message}");
+        }
+    }
+    parse(&FULL.replacen("threads = 2", "threads = 1024", 1)).unwrap();
+}
+
+#[test]
 fn unknown_keys_are_refused_with_a_suggestion() {
     refused("patience", "patiense", "runs/run.toml line 39: fit: unknown key \"patiense\"; did you mean \"patience\"?");
     refused(

@@ -34,6 +34,37 @@ fn files_are_described() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_pipe_is_refused_and_not_waited_for() {
+    let folder = Folder::new();
+    let (pipe, from) = (folder.text("pipe.npy"), folder.text("fiducial.npy"));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    for arguments in [
+        &["data", "inspect", &pipe][..],
+        &["data", "convert", &pipe, &folder.text("x.npy")],
+        &["fisher", "--summaries", &pipe, "--derivatives", &from],
+    ] {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_imnn"))
+            .args(arguments)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let start = std::time::Instant::now();
+        while child.try_wait().expect("a process").is_none() {
+            if start.elapsed().as_secs() > 20 {
+                child.kill().expect("killed");
+                panic!("{arguments:?} waits");
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let output = child.wait_with_output().expect("it ends");
+        let message = String::from_utf8(output.stderr).expect("text");
+        assert!(message.contains("pipe.npy") && message.contains("a device or a pipe, a file is needed"), "{message}");
+    }
+}
+
+#[test]
 fn every_format_gives_the_same_weights() {
     let folder = Folder::new();
     let expected = fitted(&folder, EXACT, "run");

@@ -7,11 +7,14 @@ mod fisher;
 mod fit;
 mod interrupt;
 mod killed;
+mod leftovers;
+mod many_members;
 mod noise;
 mod plot;
 mod read_out;
 mod refusals;
 mod simulate;
+mod standard_error;
 mod streamed;
 mod trained;
 

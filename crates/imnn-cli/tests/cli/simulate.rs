@@ -26,6 +26,19 @@ command = ["sh", "sim.sh", "{seed}", "{theta}", "{out}"]
 jobs = 3
 "#;
 
+#[test]
+fn sets_that_no_disk_holds_are_refused_before_anything_is_made() {
+    for n in ["1000000000000", "9223372036854775807"] {
+        let place = Place::new(&SIMS.replace("n_s = 6", &format!("n_s = {n}")));
+        let output = place.simulate("out", &["--dry-run"]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let message = String::from_utf8(output.stderr).expect("text");
+        for part in ["sims.toml line 4: n_s: ", n, "too many, at most 10000000", "first_seed"] {
+            assert!(message.contains(part), "{part:?} is not in {message}");
+        }
+    }
+}
+
 /// A folder with the simulator of the examples, and others around it.
 struct Place(TempDir);
 

@@ -184,12 +184,41 @@ fn the_plot_of_a_run_has_its_names() {
     assert!(svg.contains("out: mu, sigma2"));
 }
 
+#[test]
+fn nothing_is_replaced_unasked_and_no_run_is_spoilt() {
+    let (folder, out) = trained(EXACT);
+    let (data, file, plot) = (folder.text("fiducial.npy"), folder.text("e.npz"), folder.text("p.svg"));
+    let statistics = folder.text("out/statistics.npz");
+    let before = folder.read("out/statistics.npz:F");
+    for command in ["estimate", "summarise"] {
+        let arguments = [command, &out, &data, "--out", &file];
+        prints(&arguments);
+        let whole = std::fs::read(folder.path("e.npz")).expect("the file");
+        assert!(refuses(&arguments).contains("e.npz exists already; choose another name, or replace it (--force)"));
+        assert_eq!(std::fs::read(folder.path("e.npz")).expect("the file"), whole);
+        prints(&[&arguments[..], &["--force"]].concat());
+        let message = refuses(&[command, &out, &data, "--out", &statistics, "--force"]);
+        assert!(message.contains("statistics.npz: this file belongs to a saved run"), "{message}");
+        let message = refuses(&[command, &out, &data, "--out", &data, "--force"]);
+        assert!(message.contains("fiducial.npy: this file is being read"), "{message}");
+        std::fs::remove_file(folder.path("e.npz")).expect("removed");
+    }
+    assert_eq!(folder.read("out/statistics.npz:F"), before);
+    let arguments = ["plot", &out, "--out", &plot];
+    prints(&arguments);
+    assert!(refuses(&arguments).contains("p.svg exists already"));
+    prints(&[&arguments[..], &["--force"]].concat());
+    // The plot of the run itself is drawn anew.
+    prints(&["plot", &out]);
+}
+
 /// A run folder may come from a machine with a GPU, and be used where there is none.
 #[test]
 fn runs_that_were_trained_on_a_gpu_are_used_on_the_cpu() {
     let (folder, out) = trained(EXACT);
     let (data, plot) = (folder.text("fiducial.npy"), folder.text("plot.svg"));
-    let commands = [&["estimate", &out, &data][..], &["summarise", &out, &data], &["plot", &out, "--out", &plot]];
+    let commands =
+        [&["estimate", &out, &data][..], &["summarise", &out, &data], &["plot", &out, "--out", &plot, "--force"]];
     let before = commands.map(prints);
     // As `imnn fit` writes it for a GPU.
     let (path, on_gpu) = (folder.path("out/run.toml"), "[device]\nkind = \"cuda\"\ndevices = [0]\n");

@@ -1,5 +1,7 @@
 //! The kinds of files that arrays lie in: a file or folder for each, and its name in the list below.
 
+pub(crate) mod archive_writer;
+mod array_reader;
 mod folder;
 mod format;
 pub(crate) mod pass;
@@ -12,6 +14,7 @@ use std::path::Path;
 use imnn_sim::Real;
 use ndarray::ArrayD;
 
+pub use self::array_reader::ArrayReader;
 use self::folder::Folder;
 pub(crate) use self::format::RowShape;
 pub use self::format::{ArrayInfo, Member, RowOptions, Visit};
@@ -84,8 +87,10 @@ impl Kind {
     fn of<'a>(path: &'a ArrayPath) -> (Self, Location<'a>) {
         let (file, key) = path.locate();
         let mut start = vec![];
-        // If it cannot be read, whoever opens it says why.
-        let _ = File::open(&file).and_then(|file| file.take(8).read_to_end(&mut start));
+        // If it cannot be read, whoever opens it says why; a pipe would be waited for without end.
+        if file.is_file() {
+            let _ = File::open(&file).and_then(|file| file.take(8).read_to_end(&mut start));
+        }
         let kind = Self::FORMATS.iter().copied().find(|format| format.starts(&start));
         let kind = kind.or_else(|| Self::named(&file)).unwrap_or(Self::Npy);
         (kind, Location { path, file, key })

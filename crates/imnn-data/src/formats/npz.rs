@@ -1,20 +1,22 @@
 //! `.npz` archives of numpy: arrays that are stored are read by rows, compressed ones as a whole.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
-use std::path::Path;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use imnn_io::Partial;
-use imnn_io::npy::{descr, write_values};
-use imnn_io::npz::{Archive, Member as Stored, Writer};
+use imnn_io::npz::{Archive, Member as Stored};
 use imnn_io::stamp::Stamp;
 use imnn_sim::Real;
 use ndarray::ArrayD;
 
-use super::format::{Created, Format, Location, Member, Opened, RowOptions, RowShape, Visit};
+use super::archive_writer::ArchiveWriter;
+use super::format::{
+    ArrayInfo, Created, Format, Location, Member, Opened as OpenedRows, RowOptions, RowShape, Visit,
+};
 use super::npy::{NpyRows, info};
-use super::writing::{Progress, RowWriter, WriteOptions, Written, io};
-use crate::file::open;
+use super::writing::WriteOptions;
+use crate::file::{Opened, open};
 use crate::rows::{HeldRows, pieces, row_len};
 use crate::{ArrayPath, DataError};
 
@@ -29,28 +31,123 @@ impl Format for Npz {
         start.starts_with(b"PK")
     }
 
-    fn rows<E: Real>(at: &Location<'_>, _: RowShape<'_>, options: &RowOptions) -> Opened<E> {
-        let (path, label) = (&at.file, at.path.to_string());
-        let opened = open(path)?;
-        // Before the checksum is compared: what is written afterwards is found out by it.
-        let stamp = Stamp::of(opened.reader.get_ref()).map_err(|source| DataError::read(&label, source))?;
-        let refused = |error| DataError::npz(path, error);
-        let mut archive = Archive::new(opened.reader, opened.len).map_err(refused)?;
-        let member = archive.member(at.key).map_err(refused)?;
+    fn rows<E: Real>(at: &Location<'_>, _: RowShape<'_>, options: &RowOptions) -> OpenedRows<E> {
+        OpenArchive::open(&at.file)?.rows(at.key, at.path, options)
+    }
+
+    fn contents(at: &Location<'_>) -> Result<Vec<Member>, DataError> {
+        let mut archive = OpenArchive::open(&at.file)?;
+        if at.key.is_some() {
+            return Ok(vec![Member::Array(archive.info(at.key, at.path)?)]);
+        }
+        let members = archive.archive.keys().to_vec().into_iter().map(|key| {
+            let path = ArrayPath::with_key(&at.file, &key);
+            let info = archive.info(Some(&key), &path);
+            Member::of(path, info)
+        });
+        Ok(members.collect())
+    }
+
+    fn read<E: Real>(at: &Location<'_>, n_rows: Option<usize>) -> Result<ArrayD<E>, DataError> {
+        OpenArchive::open(&at.file)?.read(at.key, at.path, n_rows)
+    }
+
+    fn pass<E: Real>(at: &Location<'_>, visit: &mut Visit<'_, E>) -> Result<bool, DataError> {
+        OpenArchive::open(&at.file)?.pass(at.key, at.path, visit)
+    }
+
+    fn create<E: Real>(path: &ArrayPath, shape: &[usize], options: &WriteOptions) -> Created<E> {
+        let mut archive = ArchiveWriter::create(path.file(), options.replace)?;
+        archive.begin::<E>(path.key().unwrap_or("data"), shape)?;
+        Ok(Box::new(archive))
+    }
+}
+
+/// An archive of which several arrays are read: its directory is read once, when it is opened.
+pub(crate) struct OpenArchive {
+    path: PathBuf,
+    archive: Archive<BufReader<Arc<File>>>,
+    file: Arc<File>,
+    /// Before any checksum is compared: what is written afterwards is found out by it.
+    stamp: Stamp,
+}
+
+impl OpenArchive {
+    pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
+        let Opened { reader, len } = open(path)?;
+        let file = Arc::new(reader.into_inner());
+        let stamp = Stamp::of(&file).map_err(|source| DataError::read(path.display(), source))?;
+        let archive = Archive::new(BufReader::new(file.clone()), len).map_err(|error| DataError::npz(path, error))?;
+        Ok(Self { path: path.to_owned(), archive, file, stamp })
+    }
+
+    /// The file that it was opened as.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn keys(&self) -> &[String] {
+        self.archive.keys()
+    }
+
+    fn member(&mut self, key: Option<&str>) -> Result<Stored<'_, BufReader<Arc<File>>>, DataError> {
+        self.archive.member(key).map_err(|error| DataError::npz(&self.path, error))
+    }
+
+    /// What an array is, without its values; `label` is what messages call it.
+    pub(super) fn info(&mut self, key: Option<&str>, label: &ArrayPath) -> Result<ArrayInfo, DataError> {
+        let member = self.member(key)?;
+        let compressed = member.compressed();
+        let header = member.npy().header().map_err(|error| DataError::npy(label, error))?;
+        Ok(info(label.clone(), Npz::NAME, header, compressed))
+    }
+
+    /// Reads an array, or its first `n_rows` rows.
+    pub(super) fn read<E: Real>(
+        &mut self,
+        key: Option<&str>,
+        label: &ArrayPath,
+        n_rows: Option<usize>,
+    ) -> Result<ArrayD<E>, DataError> {
+        self.member(key)?.npy().read(n_rows).map_err(|error| DataError::npy(label, error))
+    }
+
+    /// Goes through an array that is compressed; says whether it did.
+    pub(super) fn pass<E: Real>(
+        &mut self,
+        key: Option<&str>,
+        label: &ArrayPath,
+        visit: &mut Visit<'_, E>,
+    ) -> Result<bool, DataError> {
+        let member = self.member(key)?;
+        if member.compressed().is_none() { Ok(false) } else { unpacked(member, label, visit) }
+    }
+
+    /// Opens an array for reading by rows.
+    pub(super) fn rows<E: Real>(
+        &mut self,
+        key: Option<&str>,
+        path: &ArrayPath,
+        options: &RowOptions,
+    ) -> OpenedRows<E> {
+        let label = path.to_string();
+        let (file, stamp, shown) = (self.file.clone(), self.stamp, self.path.display().to_string());
+        let member = self.member(key)?;
         if member.compressed().is_none() {
             // The directory may promise what is not there; the rows would find out only where they are read.
             let stored = member.stored().map_err(|(len, start)| {
                 let reason = format!("its directory promises {len} bytes of {label} at {start}, which are not there");
-                DataError::unusable(path.display(), reason)
+                DataError::unusable(shown, reason)
             })?;
             if options.checksums {
                 member.verify().map_err(|source| DataError::read(&label, source))?;
             } else {
                 drop(member);
             }
-            return Ok(Box::new(NpyRows::within(archive.into_inner().into_inner(), stamp, stored, label)?));
+            let file = file.try_clone().map_err(|source| DataError::read(&label, source))?;
+            return Ok(Box::new(NpyRows::within(file, stamp, stored, label)?));
         }
-        let refused = |error| DataError::npy(at.path, error);
+        let refused = |error| DataError::npy(path, error);
         let mut reader = member.npy();
         let header = reader.header().map_err(refused)?;
         let needed = header.len.saturating_mul(size_of::<E>());
@@ -66,54 +163,11 @@ impl Format for Npz {
         let values = reader.values(&header, None).map_err(refused)?;
         Ok(Box::new(HeldRows::new(label, values).with_dtype(header.descr)))
     }
-
-    fn contents(at: &Location<'_>) -> Result<Vec<Member>, DataError> {
-        let mut archive = archive(&at.file)?;
-        let keys = archive.keys();
-        let mut one = |key: &str, path: &ArrayPath| {
-            let member = archive.member(Some(key)).map_err(|error| DataError::npz(&at.file, error))?;
-            let compressed = member.compressed();
-            let header = member.npy().header().map_err(|error| DataError::npy(path, error))?;
-            Ok(info(path.clone(), Self::NAME, header, compressed))
-        };
-        if let Some(key) = at.key {
-            return Ok(vec![Member::Array(one(key, at.path)?)]);
-        }
-        let members = keys.into_iter().map(|key| {
-            let path = ArrayPath::with_key(&at.file, &key);
-            let info = one(&key, &path);
-            Member::of(path, info)
-        });
-        Ok(members.collect())
-    }
-
-    fn read<E: Real>(at: &Location<'_>, n_rows: Option<usize>) -> Result<ArrayD<E>, DataError> {
-        let mut archive = archive(&at.file)?;
-        let member = archive.member(at.key).map_err(|error| DataError::npz(&at.file, error))?;
-        member.npy().read(n_rows).map_err(|error| DataError::npy(at.path, error))
-    }
-
-    fn pass<E: Real>(at: &Location<'_>, visit: &mut Visit<'_, E>) -> Result<bool, DataError> {
-        let mut archive = archive(&at.file)?;
-        let member = archive.member(at.key).map_err(|error| DataError::npz(&at.file, error))?;
-        if member.compressed().is_none() { Ok(false) } else { unpacked(member, at.path, visit) }
-    }
-
-    fn create<E: Real>(path: &ArrayPath, shape: &[usize], options: &WriteOptions) -> Created<E> {
-        let mut archive = ArchiveWriter::create(path.file(), options.replace)?;
-        archive.begin::<E>(path.key().unwrap_or("data"), shape)?;
-        Ok(Box::new(archive))
-    }
-}
-
-pub(crate) fn archive(path: &Path) -> Result<Archive<BufReader<File>>, DataError> {
-    let opened = open(path)?;
-    Archive::new(opened.reader, opened.len).map_err(|error| DataError::npz(path, error))
 }
 
 /// Goes through a compressed array; says whether it could, which it cannot in Fortran order.
 fn unpacked<E: Real>(
-    member: Stored<'_, BufReader<File>>,
+    member: Stored<'_, BufReader<Arc<File>>>,
     label: &ArrayPath,
     visit: &mut Visit<'_, E>,
 ) -> Result<bool, DataError> {
@@ -135,93 +189,4 @@ fn unpacked<E: Real>(
     }
     npy.end(&header).map_err(refused)?;
     Ok(true)
-}
-
-/// Arrays of any size, one after the other, as an archive without compression; the same arrays give the same bytes.
-///
-/// The values of an array are written by [`RowWriter::write`] after [`begin`](Self::begin).
-pub struct ArchiveWriter {
-    partial: Partial,
-    writer: Writer<BufWriter<File>>,
-    progress: Option<Progress>,
-    label: String,
-    keys: Vec<String>,
-}
-
-impl ArchiveWriter {
-    /// Begins an archive.
-    ///
-    /// # Errors
-    /// If it is there already and not to be replaced, or its folder cannot be written to.
-    pub fn create(path: impl AsRef<Path>, replace: bool) -> Result<Self, DataError> {
-        let label = path.as_ref().display().to_string();
-        let (partial, file) = Partial::file(path.as_ref(), replace)?;
-        Ok(Self { partial, writer: Writer::new(BufWriter::new(file)), progress: None, label, keys: vec![] })
-    }
-
-    /// Ends the array before, if there is one, and begins another.
-    ///
-    /// # Errors
-    /// If there were too few values before, or the name is empty or used already.
-    pub fn begin<E: Real>(&mut self, key: &str, shape: &[usize]) -> Result<(), DataError> {
-        self.begin_as(key, descr::<E>(), shape)
-    }
-
-    fn begin_as(&mut self, key: &str, descr: &str, shape: &[usize]) -> Result<(), DataError> {
-        self.end_array()?;
-        let path = format!("{}:{key}", self.label);
-        if key.is_empty() {
-            return Err(DataError::target(path, "the name is empty"));
-        }
-        if self.keys.iter().any(|other| other == key) {
-            return Err(DataError::target(path, "there is another array of that name"));
-        }
-        self.keys.push(key.to_owned());
-        self.writer.begin(key, descr, shape).map_err(|source| io(&self.label, source))?;
-        self.progress = Some(Progress::new(path, shape));
-        Ok(())
-    }
-
-    /// Writes a whole array.
-    pub(crate) fn array(
-        &mut self,
-        key: &str,
-        (descr, shape): (&str, &[usize]),
-        write: impl FnOnce(&mut Writer<BufWriter<File>>) -> std::io::Result<()>,
-    ) -> Result<(), DataError> {
-        self.begin_as(key, descr, shape)?;
-        self.progress = None;
-        write(&mut self.writer).map_err(|source| io(&self.label, source))
-    }
-
-    /// Ends the archive, which is then to be put in its place.
-    ///
-    /// # Errors
-    /// If it cannot be written, or the last array lacks values.
-    pub fn end(mut self) -> Result<Written, DataError> {
-        self.end_array()?;
-        self.writer.finish().map_err(|source| io(&self.label, source))?;
-        let array = match &self.keys[..] {
-            [key] => ArrayPath::with_key(self.partial.path(), key),
-            _ => ArrayPath::of_file(self.partial.path()),
-        };
-        Ok(Written::new(self.partial, array))
-    }
-
-    fn end_array(&mut self) -> Result<(), DataError> {
-        self.progress.take().map_or(Ok(()), |progress| progress.end())
-    }
-}
-
-impl<E: Real> RowWriter<E> for ArchiveWriter {
-    fn write(&mut self, values: &[E]) -> Result<(), DataError> {
-        if let Some(progress) = &mut self.progress {
-            progress.more(values.len())?;
-        }
-        write_values(values, &mut self.writer).map_err(|source| io(&self.label, source))
-    }
-
-    fn finish(self: Box<Self>) -> Result<Written, DataError> {
-        self.end()
-    }
 }

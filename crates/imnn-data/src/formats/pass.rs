@@ -1,6 +1,7 @@
 //! One pass through an array, from the first row to the last.
 
 use imnn_sim::Real;
+use ndarray::ArrayD;
 
 use super::{Kind, RowOptions, Visit, open_rows, read};
 use crate::rows::{RowArray, is_pattern, pieces, row_len};
@@ -39,12 +40,19 @@ pub fn for_each_rows<E: Real>(
     if !is_pattern(path)? && kind.pass(&at, visit)? {
         return Ok(());
     }
-    let array = open_rows::<E>(path, options)?;
+    each_array(&*open_rows::<E>(path, options)?, || read(path, None), visit)
+}
+
+/// Goes through an array that is open; one without axes, which has no rows, is read by `read`.
+pub(super) fn each_array<E: Real>(
+    array: &dyn RowArray<E>,
+    read: impl FnOnce() -> Result<ArrayD<E>, DataError>,
+    visit: &mut Visit<'_, E>,
+) -> Result<(), DataError> {
     if array.shape().is_empty() {
-        let value = read::<E>(path, None)?;
-        return visit(0, &value.into_iter().collect::<Vec<E>>());
+        return visit(0, &read()?.into_iter().collect::<Vec<E>>());
     }
-    each_row(&*array, visit)
+    each_row(array, visit)
 }
 
 /// Goes through an array that is open, a few rows at a time.

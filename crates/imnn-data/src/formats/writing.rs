@@ -18,9 +18,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::path::PathBuf;
-
 use imnn_io::Partial;
+use imnn_io::atomic::FileSet;
 use imnn_sim::Real;
 
 use crate::{ArrayPath, DataError};
@@ -73,8 +72,8 @@ pub struct Written {
 enum Place {
     /// Beside its place.
     Beside(Partial),
-    /// In its place already, in files that are removed if they are not kept.
-    There(Vec<PathBuf>),
+    /// Beside its place, as several files.
+    Set(FileSet),
 }
 
 impl Written {
@@ -83,9 +82,9 @@ impl Written {
         Self { array, place: Place::Beside(partial) }
     }
 
-    /// An array in files that nothing else is in.
-    pub(crate) fn in_files(files: Vec<PathBuf>, array: ArrayPath) -> Self {
-        Self { array, place: Place::There(files) }
+    /// An array in several files beside their places.
+    pub(crate) fn in_set(set: FileSet, array: ArrayPath) -> Self {
+        Self { array, place: Place::Set(set) }
     }
 
     /// Where it can be read now.
@@ -97,20 +96,12 @@ impl Written {
     ///
     /// # Errors
     /// If something has appeared there that is not to be replaced, or the system refuses.
-    pub fn keep(mut self) -> Result<(), DataError> {
-        match std::mem::replace(&mut self.place, Place::There(vec![])) {
-            Place::Beside(partial) => Ok(partial.finish()?),
-            Place::There(_) => Ok(()),
+    pub fn keep(self) -> Result<(), DataError> {
+        match self.place {
+            Place::Beside(partial) => partial.finish()?,
+            Place::Set(set) => drop(set.finish()?),
         }
-    }
-}
-
-impl Drop for Written {
-    fn drop(&mut self) {
-        if let Place::There(files) = &self.place {
-            // If one cannot be removed there is nothing left to be done.
-            files.iter().for_each(|file| drop(std::fs::remove_file(file)));
-        }
+        Ok(())
     }
 }
 

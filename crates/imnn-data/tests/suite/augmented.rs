@@ -173,7 +173,7 @@ fn draws_belong_to_key_and_row() {
     let pinned = [7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12, 3, 2, 1, 0].map(f64::from);
     assert_eq!(read(5..6, 0), pinned);
     assert!(source.read(30..41, Key::new(0), &mut Microbatch::new()).is_err());
-    assert_eq!(read(40..40, 0), []);
+    assert_eq!(read(40..40, 0), [0.0; 0]);
 }
 
 #[test]

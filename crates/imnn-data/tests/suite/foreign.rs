@@ -179,6 +179,31 @@ fn what_is_written_is_what_the_original_writes() {
 }
 
 #[test]
+fn a_part_of_a_set_is_not_taken_for_the_whole() {
+    let at = tempfile::tempdir().unwrap();
+    let write = |name: &str| {
+        // A file for each record.
+        let options = TfRecordOptions { record_size: 0.0, padding: 5 };
+        let mut writer = TfRecordWriter::new(at.path().join(name), options).unwrap();
+        (0..3).for_each(|seed| writer.write(seed, &[seed as f32]).unwrap());
+        writer.finish().unwrap()
+    };
+    assert_eq!(write("f").len(), 3);
+    write("f_b");
+    let open = |pattern: &str| TfRecords::open(&at.path().join(pattern).into());
+    assert_eq!(RowArray::<f32>::shape(&open("f_0*.tfrecords").unwrap()), [3, 1]);
+    // As a writer leaves it that is killed after the first file is in its place.
+    std::fs::remove_file(at.path().join("f_00001.tfrecords")).unwrap();
+    std::fs::remove_file(at.path().join("f_00002.tfrecords")).unwrap();
+    std::fs::write(at.path().join("f_incomplete.tfrecords"), "").unwrap();
+    for pattern in ["f_*.tfrecords", "f_0*.tfrecords", "f_00000.tfrecord*", "*.tfrecords"] {
+        let error = open(pattern).unwrap_err().to_string();
+        assert!(error.contains("the set is incomplete, as ") && error.contains("write it again"), "{error}");
+    }
+    assert_eq!(RowArray::<f32>::shape(&open("f_b_*.tfrecords").unwrap()), [3, 1]);
+}
+
+#[test]
 fn several_threads_read_at_once() {
     let rows = records("large.tfrecord").unwrap();
     let expected = all(&rows);

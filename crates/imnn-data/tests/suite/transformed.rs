@@ -81,7 +81,7 @@ fn all_that_belongs_together_sees_the_same_draw() {
         // Rows without derivatives, and no rows at all.
         assert_eq!(read(&source, 6..9, key).values.len(), 12);
         assert!(read(&source, 6..9, key).derivatives.is_empty());
-        assert_eq!(read(&source, 9..9, key).values, []);
+        assert_eq!(read(&source, 9..9, key).values, [0.0; 0]);
         assert!(source.read(5..7, key, &mut Microbatch::new()).is_err());
     }
 }

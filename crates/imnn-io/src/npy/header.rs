@@ -49,9 +49,9 @@ impl Header {
         let cut = |part: &str| NpyError::Header(format!("the file ends within its {part}"));
         let version = take(reader, 2)?;
         let [major, minor] = version[..] else { return Err(cut("version")) };
-        let n_length = match major {
-            1 => 2,
-            2 | 3 => 4,
+        let n_length = match (major, minor) {
+            (1, 0) => 2,
+            (2 | 3, 0) => 4,
             _ => {
                 let found = format!("format version {major}.{minor}, expected 1.0, 2.0 or 3.0");
                 return Err(NpyError::Header(found));
@@ -202,6 +202,16 @@ mod tests {
         }
         let header = read(1, "{'descr': '<f8', 'fortran_order': False, 'shape': ()}").unwrap();
         assert_eq!((header.shape, header.len), (vec![], 1));
+    }
+
+    #[test]
+    fn unknown_versions_are_refused() {
+        for (major, minor) in [(0, 0), (1, 1), (2, 5), (3, 1), (4, 0)] {
+            let mut bytes = bytes(major, "{'descr': '<f8', 'fortran_order': False, 'shape': (1,)}");
+            bytes[7] = minor;
+            let Err(NpyError::Header(reason)) = Header::read(&mut &bytes[..]) else { panic!("{major}.{minor}") };
+            assert_eq!(reason, format!("format version {major}.{minor}, expected 1.0, 2.0 or 3.0"));
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl<'a> NpzArchive<'a> {
 
 impl Archive for NpzArchive<'_> {
     fn names(&self) -> Vec<String> {
-        self.0.keys()
+        self.0.keys().to_vec()
     }
 
     fn shape(&mut self, name: &str) -> Result<Vec<usize>, String> {

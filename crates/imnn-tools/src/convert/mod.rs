@@ -3,14 +3,14 @@
 mod shape;
 
 use imnn_data::writing::{ArchiveWriter, RowWriter, WriteOptions, create_rows};
-use imnn_data::{ArrayPath, DataError, RowOptions, Visit, arrays, for_each_rows, has_seeds, open_rows, pieces};
+use imnn_data::{ArrayPath, ArrayReader, DataError, RowOptions, Visit, arrays, pieces};
 use imnn_sim::Real;
 
 use crate::inspect::{self, Meaning};
 
 /// How an array is copied.
 ///
-/// What is written is read again and compared, before it is put in its place where that can be. Values are those of the
+/// What is written is read again and compared before it is put in its place. Values are those of the
 /// array that is read; one that the type asked for cannot hold is an error.
 ///
 /// ```
@@ -107,10 +107,11 @@ impl Conversion {
     /// If it cannot be read or written, holds values that the type asked for cannot, or does not read back as it was
     /// written.
     pub fn run(&self, from: &ArrayPath, to: &ArrayPath) -> Result<Converted, DataError> {
-        let (job, element) = self.job(from, to)?;
+        let mut reader = ArrayReader::default();
+        let (job, element) = self.job(&mut reader, from, to)?;
         match element {
-            Element::F32 => job.run::<f32>()?,
-            Element::F64 => job.run::<f64>()?,
+            Element::F32 => job.run::<f32>(&mut reader)?,
+            Element::F64 => job.run::<f64>(&mut reader)?,
         }
         let (from, to) = (from.clone(), to.clone());
         Ok(Converted { from, to, shape: job.shape, element, compared: self.verify })
@@ -122,14 +123,16 @@ impl Conversion {
     /// As [`run`](Self::run).
     pub fn run_archive(&self, from: &ArrayPath, to: &ArrayPath) -> Result<Vec<Converted>, DataError> {
         let mut archive = ArchiveWriter::create(to.file(), self.replace)?;
+        // One for what is read and one for what was written: the directory of each is read once for all arrays.
+        let (mut reader, mut back) = (ArrayReader::default(), ArrayReader::default());
         let mut done = vec![];
         for key in arrays::keys(from.file())? {
             let one = ArrayPath::with_key(from.file(), &key);
             let target = ArrayPath::with_key(to.file(), &key);
-            let (job, element) = self.job(&one, &target)?;
+            let (job, element) = self.job(&mut reader, &one, &target)?;
             match element {
-                Element::F32 => job.add::<f32>(&mut archive, &key)?,
-                Element::F64 => job.add::<f64>(&mut archive, &key)?,
+                Element::F32 => job.add::<f32>(&mut reader, &mut archive, &key)?,
+                Element::F64 => job.add::<f64>(&mut reader, &mut archive, &key)?,
             }
             let shape = job.shape;
             done.push(Converted { from: one, to: target, shape, element, compared: self.verify });
@@ -138,21 +141,26 @@ impl Conversion {
         for of in done.iter().filter(|_| self.verify) {
             let at = ArrayPath::with_key(written.array().file(), of.to.key().unwrap_or_default());
             match of.element {
-                Element::F32 => self.compare::<f32>(&of.from, &at, &of.to)?,
-                Element::F64 => self.compare::<f64>(&of.from, &at, &of.to)?,
+                Element::F32 => self.compare::<f32>((&mut reader, &of.from), (&mut back, &at), &of.to)?,
+                Element::F64 => self.compare::<f64>((&mut reader, &of.from), (&mut back, &at), &of.to)?,
             }
         }
         written.keep()?;
         Ok(done)
     }
 
-    fn job<'a>(&'a self, from: &'a ArrayPath, to: &'a ArrayPath) -> Result<(Job<'a>, Element), DataError> {
+    fn job<'a>(
+        &'a self,
+        reader: &mut ArrayReader,
+        from: &'a ArrayPath,
+        to: &'a ArrayPath,
+    ) -> Result<(Job<'a>, Element), DataError> {
         // What is compressed is not unpacked to be asked for its shape; seeds are known where it is opened.
-        let known = if has_seeds(from)? { None } else { inspect::array(from).ok() };
+        let known = if reader.has_seeds(from)? { None } else { reader.info(from).ok() };
         let (shape, dtype, seeds) = match known {
             Some(info) => (info.shape, info.dtype, None),
             None => {
-                let array = open_rows::<f64>(from, &self.rows)?;
+                let array = reader.open_rows::<f64>(from, &self.rows)?;
                 (array.shape().to_vec(), array.dtype().to_owned(), array.seeds().map(<[u64]>::to_vec))
             }
         };
@@ -166,32 +174,37 @@ impl Conversion {
     }
 
     /// Compares an array, row by row, with what was written of it at `at`; `to` is what messages call that.
-    fn compare<E: Real>(&self, from: &ArrayPath, at: &ArrayPath, to: &ArrayPath) -> Result<(), DataError> {
+    fn compare<E: Real>(
+        &self,
+        (reader, from): (&mut ArrayReader, &ArrayPath),
+        (back, at): (&mut ArrayReader, &ArrayPath),
+        to: &ArrayPath,
+    ) -> Result<(), DataError> {
         let unlike = |row| {
             DataError::unusable(
                 to,
                 format!("row {row} could not be verified after writing and was removed; check the disk"),
             )
         };
-        let written = open_rows::<E>(at, &self.rows)?;
+        let written = back.open_rows::<E>(at, &self.rows)?;
         let Some(&n_rows) = written.shape().first() else {
             // One number; there are no rows to read.
-            let (a, b) = (arrays::read::<E>(from)?, arrays::read::<E>(at)?);
+            let (a, b) = (reader.read::<E>(from)?, back.read::<E>(at)?);
             return if a.iter().zip(&b).all(|(a, b)| same(*a, *b)) { Ok(()) } else { Err(unlike(0)) };
         };
         let len: usize = written.shape()[1..].iter().product();
-        let (mut back, mut seen) = (vec![], 0);
-        for_each_rows::<E>(from, &self.rows, &mut |first, values| {
+        let (mut values_back, mut seen) = (vec![], 0);
+        reader.for_each_rows::<E>(from, &self.rows, &mut |first, values| {
             let n = values.len().checked_div(len).unwrap_or(0);
             if first + n > n_rows || n * len != values.len() {
                 return Err(unlike(n_rows));
             }
             for rows in pieces::<E>(first..first + n, len) {
                 let start = rows.start;
-                back.resize(rows.len() * len, E::zero());
-                written.read(rows, &mut back)?;
-                let values = &values[(start - first) * len..][..back.len()];
-                if let Some(at) = values.iter().zip(&back).position(|(a, b)| !same(*a, *b)) {
+                values_back.resize(rows.len() * len, E::zero());
+                written.read(rows, &mut values_back)?;
+                let values = &values[(start - first) * len..][..values_back.len()];
+                if let Some(at) = values.iter().zip(&values_back).position(|(a, b)| !same(*a, *b)) {
                     return Err(unlike(start + at / len));
                 }
             }
@@ -203,29 +216,30 @@ impl Conversion {
 }
 
 impl Job<'_> {
-    fn run<E: Real>(&self) -> Result<(), DataError> {
+    fn run<E: Real>(&self, reader: &mut ArrayReader) -> Result<(), DataError> {
         let Conversion { replace, gzip, chunk, meaning, .. } = *self.settings;
         let numerical = meaning == Some(Meaning::Numerical);
         let options = WriteOptions { replace, seeds: self.seeds.clone(), numerical, gzip, chunk };
         let mut writer = create_rows::<E>(self.to, &self.shape, &options)?;
-        self.each::<E>(&mut |_, values| writer.write(values))?;
+        self.each::<E>(reader, &mut |_, values| writer.write(values))?;
         let written = writer.finish()?;
         if self.settings.verify {
-            self.settings.compare::<E>(self.from, written.array(), self.to)?;
+            let back = &mut ArrayReader::default();
+            self.settings.compare::<E>((reader, self.from), (back, written.array()), self.to)?;
         }
         written.keep()
     }
 
-    fn add<E: Real>(&self, archive: &mut ArchiveWriter, key: &str) -> Result<(), DataError> {
+    fn add<E: Real>(&self, reader: &mut ArrayReader, archive: &mut ArchiveWriter, key: &str) -> Result<(), DataError> {
         archive.begin::<E>(key, &self.shape)?;
-        self.each::<E>(&mut |_, values| archive.write(values))
+        self.each::<E>(reader, &mut |_, values| archive.write(values))
     }
 
     /// Goes through the array; whole numbers that would be rounded are refused.
-    fn each<E: Real>(&self, visit: &mut Visit<'_, E>) -> Result<(), DataError> {
+    fn each<E: Real>(&self, reader: &mut ArrayReader, visit: &mut Visit<'_, E>) -> Result<(), DataError> {
         let long = self.dtype.ends_with("i8") || self.dtype.ends_with("u8");
         let limit = E::of(if size_of::<E>() == 4 { 2f64.powi(24) } else { 2f64.powi(53) });
-        for_each_rows::<E>(self.from, &self.settings.rows, &mut |first, values| {
+        reader.for_each_rows::<E>(self.from, &self.settings.rows, &mut |first, values| {
             // A limit that is reached may have been rounded to.
             if long && self.settings.element.is_none() && values.iter().any(|value| value.abs() >= limit) {
                 let reason = format!(

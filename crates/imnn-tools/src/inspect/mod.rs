@@ -19,7 +19,7 @@ mod statistics;
 mod uses;
 
 pub use imnn_data::{ArrayInfo, Member};
-use imnn_data::{ArrayPath, DataError, is_pattern, members};
+use imnn_data::{ArrayPath, ArrayReader, DataError, is_pattern, members};
 use imnn_io::npy::Dtype;
 
 pub use numbered::{Numbered, numbered};
@@ -75,19 +75,7 @@ pub fn array(path: &ArrayPath) -> Result<ArrayInfo, DataError> {
     if is_pattern(path)? {
         return Ok(numbered(path)?.info);
     }
-    let members = members(path)?;
-    match &members[..] {
-        [Member::Array(info)] => Ok(ArrayInfo { path: path.clone(), ..info.clone() }),
-        [Member::Other { reason, .. }] => Err(DataError::other(reason.clone())),
-        _ => {
-            let key = |member: &Member| match member {
-                Member::Array(ArrayInfo { path, .. }) | Member::Other { path, .. } => path.key().map(str::to_owned),
-                _ => None,
-            };
-            let there: Vec<String> = members.iter().filter_map(key).collect();
-            Err(DataError::key_needed(path.file(), &there))
-        }
-    }
+    ArrayReader::default().info(path)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use imnn_sim::Real;
 
-use imnn_data::{ArrayPath, DataError, RowOptions, for_each_rows};
+use imnn_data::{ArrayPath, ArrayReader, DataError, RowOptions};
 
 /// Statistics of values; those that are not finite are counted and left out of the others.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,13 +92,13 @@ impl Statistics {
     }
 }
 
-/// The statistics of an array, whatever its size.
+/// The statistics of an array, whatever its size; with one `reader` for all arrays of an archive this is opened once.
 ///
 /// # Errors
 /// Those of reading it.
-pub fn statistics(path: &ArrayPath, options: &RowOptions) -> Result<Statistics, DataError> {
+pub fn statistics(reader: &mut ArrayReader, path: &ArrayPath, options: &RowOptions) -> Result<Statistics, DataError> {
     let mut statistics = Statistics::default();
-    for_each_rows::<f64>(path, options, &mut |_, values| {
+    reader.for_each_rows::<f64>(path, options, &mut |_, values| {
         statistics.add(values);
         Ok(())
     })?;

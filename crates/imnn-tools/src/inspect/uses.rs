@@ -31,6 +31,7 @@ pub struct Use {
 const PARAMETERS: usize = 16;
 
 /// What an array may be used for, the likeliest first; `others` are arrays that lie beside it, which decide where one fits.
+/// The array itself may be among them: it has other axes than what would fit it.
 pub fn uses(info: &ArrayInfo, others: &[ArrayInfo]) -> Vec<Use> {
     let [n, rest @ ..] = &info.shape[..] else { return vec![] };
     if rest.is_empty() || *n == 0 || rest.contains(&0) {

@@ -3,7 +3,7 @@
 use imnn::data::inspect::{
     ArrayInfo, Contents, Member, Numbered, Statistics, Use, contents, statistics, type_name, uses,
 };
-use imnn::data::{ArrayPath, Meaning, RowOptions};
+use imnn::data::{ArrayPath, ArrayReader, Meaning, RowOptions};
 use imnn::fit::Description;
 use imnn::io::text::{bytes, tuple};
 use serde_json::{Value, json};
@@ -38,9 +38,10 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<String, CliError> 
     }
     let all: Vec<ArrayInfo> = found.iter().flat_map(|(_, found)| found).filter_map(info).cloned().collect();
     let (mut texts, mut values) = (vec![], vec![]);
+    let mut reader = arguments.values.then(ArrayReader::default);
     for (path, found) in &found {
         let (of_texts, of_json): (Vec<String>, Vec<Value>) =
-            found.iter().map(|found| describe(path, found, &all, arguments.values)).collect::<Result<_, _>>()?;
+            found.iter().map(|found| describe(path, found, &all, reader.as_mut())).collect::<Result<_, _>>()?;
         texts.extend(of_texts);
         match &found[..] {
             [Found::Run(_)] => values.extend(of_json),
@@ -83,8 +84,13 @@ fn info(found: &Found) -> Option<&ArrayInfo> {
     }
 }
 
-/// The text and the JSON of one of them.
-fn describe(path: &ArrayPath, found: &Found, all: &[ArrayInfo], values: bool) -> Result<(String, Value), CliError> {
+/// The text and the JSON of one of them, with statistics of the values where there is a reader of them.
+fn describe(
+    path: &ArrayPath,
+    found: &Found,
+    all: &[ArrayInfo],
+    values: Option<&mut ArrayReader>,
+) -> Result<(String, Value), CliError> {
     match found {
         Found::Run(run) => {
             let rows = [
@@ -112,7 +118,7 @@ fn of_array(
     info: &ArrayInfo,
     numbered: Option<&Numbered>,
     all: &[ArrayInfo],
-    values: bool,
+    values: Option<&mut ArrayReader>,
 ) -> Result<(String, Value), CliError> {
     let order = if info.fortran_order && info.shape.len() > 1 { ", Fortran order" } else { "" };
     let mut rows = vec![
@@ -152,11 +158,10 @@ fn of_array(
             "missing": numbered.missing, "compared": numbered.compared, "unlike": numbered.unlike,
         });
     }
-    if values {
-        value["values"] = add_values(&info.path, &mut rows)?;
+    if let Some(reader) = values {
+        value["values"] = add_values(reader, &info.path, &mut rows)?;
     }
-    let others: Vec<ArrayInfo> = all.iter().filter(|other| other.path != info.path).cloned().collect();
-    let found: Vec<String> = uses(info, &others).iter().map(|of| use_text(of, &info.path)).collect();
+    let found: Vec<String> = uses(info, all).iter().map(|of| use_text(of, &info.path)).collect();
     value["uses"] = json!(found);
     rows.extend(found.into_iter().map(|text| ("use", text)));
     Ok((format!("{}\n{}", info.path, listed(&rows)), value))
@@ -176,8 +181,12 @@ fn use_text(of: &Use, path: &ArrayPath) -> String {
 }
 
 /// Adds the statistics of all values; returns them as JSON.
-fn add_values(path: &ArrayPath, rows: &mut Vec<(&'static str, String)>) -> Result<Value, CliError> {
-    let of: Statistics = statistics(path, &RowOptions::default())?;
+fn add_values(
+    reader: &mut ArrayReader,
+    path: &ArrayPath,
+    rows: &mut Vec<(&'static str, String)>,
+) -> Result<Value, CliError> {
+    let of: Statistics = statistics(reader, path, &RowOptions::default())?;
     for (name, x) in [("min", of.min), ("max", of.max), ("mean", of.mean), ("std", of.std())] {
         rows.push((name, if of.n == 0 { "no finite value".to_owned() } else { number(x) }));
     }

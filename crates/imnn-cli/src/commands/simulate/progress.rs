@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use imnn::jobs::{DataSet, Event, Failure, RunOptions, command_line};
 
+use crate::output::say;
+
 /// How many failures are told one by one.
 const SHOWN: usize = 20;
 
@@ -57,7 +59,7 @@ impl Progress {
             Event::Start { todo } => {
                 state.todo = *todo;
                 if !self.quiet {
-                    eprintln!("{todo} simulations {}", self.header);
+                    say(&format!("{todo} simulations {}", self.header));
                 }
                 return;
             }
@@ -67,8 +69,8 @@ impl Progress {
                 if !self.quiet {
                     self.close(&mut state);
                     match state.tried.failed {
-                        n if n <= SHOWN => eprintln!("{}", one_line(failure)),
-                        n if n == SHOWN + 1 => eprintln!("more fail; they will be in failures.json"),
+                        n if n <= SHOWN => say(&one_line(failure)),
+                        n if n == SHOWN + 1 => say("more fail; they will be in failures.json"),
                         _ => {}
                     }
                 }
@@ -105,7 +107,7 @@ impl Progress {
 
     fn close(&self, state: &mut State) {
         if std::mem::take(&mut state.open) {
-            eprintln!();
+            say("");
         }
     }
 }

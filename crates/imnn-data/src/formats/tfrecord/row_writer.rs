@@ -73,8 +73,9 @@ impl<E: Real> RowWriter<E> for Records {
 
     fn finish(self: Box<Self>) -> Result<Written, DataError> {
         self.progress.end()?;
-        let files = self.writer.finish()?;
-        Ok(Written::in_files(files, self.path))
+        let set = self.writer.end()?;
+        let pattern = set.path().join(self.path.file().file_name().unwrap_or_default());
+        Ok(Written::in_set(set, ArrayPath::of_file(pattern)))
     }
 }
 

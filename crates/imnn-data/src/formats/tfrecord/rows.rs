@@ -11,6 +11,7 @@ use imnn_sim::Real;
 use super::example::{Example, Place};
 use super::frame;
 use super::index::{Index, Shard};
+use super::writer::marker;
 use crate::rows::{RowArray, RowSpec, check_read};
 use crate::{ArrayPath, DataError};
 
@@ -178,7 +179,18 @@ pub(super) fn expanded(path: &Path) -> Result<Vec<PathBuf>, DataError> {
         ErrorKind::NotFound => missing(format!("; its folder {} does not exist", folder.display())),
         _ => DataError::read(folder.display(), error),
     })?;
-    names.retain(|entry| matches(name, entry));
+    let found: Vec<String> = names.iter().filter(|entry| matches(name, entry)).cloned().collect();
+    // The names are sorted.
+    let is_there = |marker: &String| names.binary_search(marker).is_ok();
+    if let Some(marker) = found.iter().filter_map(|file| marker(file)).find(is_there) {
+        let marker = folder.join(marker);
+        let reason = format!(
+            "the set is incomplete, as {} says: its files are just being put in their places, or whoever wrote them was stopped while they were; write it again, as with `imnn data convert`",
+            marker.display()
+        );
+        return Err(DataError::unusable(path.display(), reason));
+    }
+    names = found;
     if names.is_empty() {
         return Err(missing("; no name fits the pattern".to_owned()));
     }

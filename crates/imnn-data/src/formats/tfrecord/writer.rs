@@ -2,9 +2,9 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use imnn_io::Partial;
+use imnn_io::atomic::FileSet;
 use prost::Message;
 
 use super::example::Example;
@@ -30,14 +30,16 @@ impl Default for TfRecordOptions {
 /// Writes TFRecord files `name_00000.tfrecords`, `name_00001.tfrecords`, ... that TensorFlow and the Python package `imnn`
 /// read.
 ///
-/// The files appear when [`TfRecordWriter::finish`] is called; without it there are none.
+/// The files appear when [`TfRecordWriter::finish`] is called; without it there are none. While they are put in their
+/// places there is a file `name_incomplete.tfrecords` too, which is no file of records: no reader takes a part of them for
+/// the whole, whatever is killed when. The next writer of that name removes what is left of an incomplete set.
 #[derive(Debug)]
 pub struct TfRecordWriter {
     stem: PathBuf,
     options: TfRecordOptions,
     open: Option<(BufWriter<File>, u64)>,
-    /// The files, and where they belong.
-    files: Vec<(Partial, PathBuf)>,
+    files: FileSet,
+    n_files: usize,
 }
 
 impl TfRecordWriter {
@@ -47,15 +49,21 @@ impl TfRecordWriter {
     /// If there is such a file already: what was left of an earlier set would be read as part of this one.
     pub fn new(stem: impl Into<PathBuf>, options: TfRecordOptions) -> Result<Self, DataError> {
         let stem = stem.into();
-        let writer = Self { stem, options, open: None, files: vec![] };
-        let pattern = writer.named("*");
+        let named = |number: &str| named(&stem, number);
+        let (pattern, first) = (named("*"), named(""));
+        let start = first.file_name().and_then(|name| name.to_str()?.strip_suffix(ENDING)).unwrap_or_default();
+        let is_part = |name: &str| {
+            let number = name.strip_prefix(start).and_then(|rest| rest.strip_suffix(ENDING));
+            number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+        };
+        let files = FileSet::new(named(INCOMPLETE), is_part)?;
         if let Ok(there) = super::rows::expanded(&pattern)
             && let Some(file) = there.first()
         {
             let reason = format!("{} is there already; remove the old files, or choose another name", file.display());
             return Err(DataError::unusable(pattern.display(), reason));
         }
-        Ok(writer)
+        Ok(Self { stem, options, open: None, files, n_files: 0 })
     }
 
     /// Writes a simulation, or its exact derivative `(*input, n_params)`.
@@ -80,10 +88,14 @@ impl TfRecordWriter {
     ///
     /// # Errors
     /// As [`TfRecordWriter::write`].
-    pub fn finish(mut self) -> Result<Vec<PathBuf>, DataError> {
+    pub fn finish(self) -> Result<Vec<PathBuf>, DataError> {
+        Ok(self.end()?.finish()?)
+    }
+
+    /// Ends the files, which are then to be put in their places.
+    pub(super) fn end(mut self) -> Result<FileSet, DataError> {
         self.close()?;
-        let finished = self.files.drain(..).map(|(partial, name)| partial.finish().map(|()| name));
-        Ok(finished.collect::<Result<_, _>>()?)
+        Ok(self.files)
     }
 
     fn example(&mut self, example: &Example) -> Result<(), DataError> {
@@ -102,10 +114,10 @@ impl TfRecordWriter {
     }
 
     fn next(&mut self) -> Result<BufWriter<File>, DataError> {
-        let name = self.named(&format!("{:0width$}", self.files.len(), width = self.options.padding));
-        let (partial, file) = Partial::file(&name, false)?;
-        self.files.push((partial, name));
-        Ok(BufWriter::new(file))
+        let name = self.named(&format!("{:0width$}", self.n_files, width = self.options.padding));
+        self.n_files += 1;
+        let path = self.files.path().join(name.file_name().unwrap_or_default());
+        File::create_new(path).map(BufWriter::new).map_err(|source| self.io(source))
     }
 
     fn close(&mut self) -> Result<(), DataError> {
@@ -115,9 +127,7 @@ impl TfRecordWriter {
     }
 
     fn named(&self, number: &str) -> PathBuf {
-        let mut name = self.stem.file_name().unwrap_or_default().to_owned();
-        name.push(format!("_{number}.tfrecords"));
-        self.stem.with_file_name(name)
+        named(&self.stem, number)
     }
 
     fn number(&self, number: u64) -> Result<i64, DataError> {
@@ -128,4 +138,21 @@ impl TfRecordWriter {
     fn io(&self, source: std::io::Error) -> DataError {
         io(self.named("*").display(), source)
     }
+}
+
+const ENDING: &str = ".tfrecords";
+
+/// In place of the number in the name of the marker of a set that is put in its place.
+const INCOMPLETE: &str = "incomplete";
+
+fn named(stem: &Path, number: &str) -> PathBuf {
+    let mut name = stem.file_name().unwrap_or_default().to_owned();
+    name.push(format!("_{number}{ENDING}"));
+    stem.with_file_name(name)
+}
+
+/// The name of the marker of the set that a file is of, if it has the name of one.
+pub(super) fn marker(name: &str) -> Option<String> {
+    let (stem, _) = name.strip_suffix(ENDING)?.rsplit_once('_')?;
+    Some(format!("{stem}_{INCOMPLETE}{ENDING}"))
 }

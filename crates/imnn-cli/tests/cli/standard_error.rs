@@ -1,0 +1,34 @@
+//! Standard error that cannot be written: a pipe whose reader is gone, a full disk.
+
+#![cfg(target_os = "linux")]
+
+use std::fs::OpenOptions;
+use std::process::{Command, Stdio};
+
+/// The exit code where nobody reads standard error.
+fn code(arguments: &[&str], error: impl Into<Stdio>) -> Option<i32> {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_imnn"));
+    let mut child = program.args(arguments).stdout(Stdio::null()).stderr(error).spawn().expect("the program starts");
+    drop(child.stderr.take());
+    child.wait().expect("it ends").code()
+}
+
+#[test]
+fn what_cannot_be_said_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let sims =
+        "theta_fid = [1.0]\ndelta_theta = [0.5]\nn_s = 4\ncommand = [\"false\", \"{seed}\", \"{theta}\", \"{out}\"]\n";
+    std::fs::write(text("sims.toml"), sims).expect("written");
+    let full = || OpenOptions::new().write(true).open("/dev/full").expect("opened");
+    for (k, fails) in [Stdio::piped(), full().into()].into_iter().enumerate() {
+        // It says what it starts, each failure, and at last why it ends with 1.
+        let out = text(&format!("out{k}"));
+        assert_eq!(code(&["simulate", &text("sims.toml"), "--out", &out], fails), Some(1));
+        let failures = std::fs::read_to_string(text(&format!("out{k}/failures.json"))).expect("the failures");
+        assert_eq!(failures.matches("\"seed\"").count(), 12);
+    }
+    for fails in [Stdio::piped(), full().into()] {
+        assert_eq!(code(&["data", "inspect", &text("none.npy")], fails), Some(1));
+    }
+}

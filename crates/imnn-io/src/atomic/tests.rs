@@ -1,0 +1,88 @@
+//! Files and folders that are written, or given up.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use super::*;
+
+fn names(folder: &Path) -> Vec<String> {
+    crate::folder::names(folder).unwrap()
+}
+
+#[test]
+fn files_appear_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    write(&path, "one").unwrap();
+    let failed = write_with(&path, |mut file| {
+        file.write_all(b"tw").unwrap();
+        Err(FileError::Exists { path: "x".into() })
+    });
+    assert!(failed.is_err());
+    assert_eq!(fs::read(&path).unwrap(), b"one");
+    let (partial, mut file) = Partial::file(&path, true).unwrap();
+    file.write_all(b"three").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"one");
+    partial.finish().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"three");
+    drop(Partial::file(folder.path().join("b"), false).unwrap());
+    assert_eq!(names(folder.path()), ["a"]);
+}
+
+#[test]
+fn a_new_file_is_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    assert!(write_new(&path, "one").unwrap());
+    assert!(!write_new(&path, "two").unwrap());
+    assert_eq!(fs::read(&path).unwrap(), b"one");
+    assert_eq!(names(folder.path()), ["a"]);
+    let other = folder.path().join("b");
+    fs::write(&other, "three").unwrap();
+    put(&other, &path).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"three");
+    assert_eq!(names(folder.path()), ["a"]);
+}
+
+#[test]
+fn folders_appear_whole_or_not_at_all() {
+    let parent = tempfile::tempdir().unwrap();
+    let target = parent.path().join("new/run");
+    fs::create_dir_all(&target).unwrap();
+    let folder = Partial::folder(&target, false).unwrap();
+    fs::write(folder.path().join("a"), "1").unwrap();
+    assert_eq!(names(&target), [""; 0]);
+    folder.finish().unwrap();
+    assert_eq!(names(&target), ["a"]);
+
+    let message = Partial::folder(&target, false).unwrap_err().to_string();
+    assert!(message.contains("run exists already; choose another name"), "{message}");
+    let folder = Partial::folder(&target, true).unwrap();
+    fs::create_dir(folder.path().join("b")).unwrap();
+    fs::write(folder.path().join("b/c"), "1").unwrap();
+    folder.finish().unwrap();
+    assert_eq!(names(&target), ["b"]);
+    drop(Partial::folder(&target, true).unwrap());
+    assert_eq!(names(target.parent().unwrap()), ["run"]);
+}
+
+#[test]
+fn what_appears_meanwhile_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    let (partial, _) = Partial::file(&path, false).unwrap();
+    fs::write(&path, "another's").unwrap();
+    assert!(matches!(partial.finish(), Err(FileError::Exists { .. })));
+    assert_eq!(fs::read(&path).unwrap(), b"another's");
+    assert_eq!(names(folder.path()), ["a"]);
+}
+
+#[test]
+fn errors_name_the_file_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = write(folder.path().join("none/a"), "").unwrap_err().to_string();
+    assert!(message.starts_with("cannot write ") && message.contains("none/a: "), "{message}");
+    let denied = FileError::of("write", "a")(ErrorKind::PermissionDenied.into()).to_string();
+    assert!(denied.ends_with("; choose another place or change its permissions"), "{denied}");
+}
