@@ -3,8 +3,10 @@
 use crate::checkpoint::Checkpoints;
 use crate::description::Description;
 use crate::error::{FitError, Result};
-use crate::imnn::{Imnn, Parts};
-use crate::state::{RunKeys, TrainingState};
+use crate::imnn::Imnn;
+use crate::keys::RunKeys;
+use crate::parts::Parts;
+use crate::state::TrainingState;
 use imnn_data::Source;
 use imnn_device::{Cpu, Device};
 use imnn_models::{Adam, Element, Model, Network, Optimiser, OptimiserState, Parameters};

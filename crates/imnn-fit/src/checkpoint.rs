@@ -2,8 +2,10 @@
 
 use crate::description::Description;
 use crate::error::{FitError, Result, refuse};
+use crate::files::{CHECKPOINT, PREVIOUS};
+use crate::keys::RunKeys;
 use crate::observer::Observer;
-use crate::state::{RunKeys, TrainingState};
+use crate::state::TrainingState;
 use imnn_io::manifest::NAME;
 use imnn_io::{FileError, Lock, Manifest, atomic};
 use imnn_models::{Element, Model};
@@ -14,10 +16,6 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-/// The last checkpoint.
-pub(crate) const CHECKPOINT: &str = "checkpoint";
-/// The one before it, in case that the last one is damaged.
-pub(crate) const PREVIOUS: &str = "checkpoint.previous";
 /// One that is being written.
 const NEXT: &str = "checkpoint.next";
 

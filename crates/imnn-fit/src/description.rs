@@ -1,10 +1,10 @@
 //! What a saved run is about: `model.toml`.
 
 use crate::error::{FitError, Result, refuse};
+use crate::files::SavedFiles;
 use crate::fingerprint::Fingerprint;
-use crate::folder::SavedFiles;
-use crate::imnn::Parts;
-use crate::state::RunKeys;
+use crate::keys::RunKeys;
+use crate::parts::Parts;
 use imnn_data::Source;
 use imnn_models::{Element, Network};
 use imnn_sim::Key;

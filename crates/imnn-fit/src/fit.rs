@@ -1,40 +1,13 @@
 //! A call of fit: the last layer, training, and the statistics of what came of it.
 
 use crate::error::{FitError, Result};
-use crate::held_out::Estimate;
 use crate::imnn::{Imnn, On, Weights};
-use crate::iterations::Stop;
-use crate::last_layer::LastLayer;
 use crate::observer::{Observer, Silent};
+use crate::outcome::{LastLayer, Outcome};
 use crate::settings::FitSettings;
 use crate::state::{Call, Counters};
 use crate::train::Trained;
 use imnn_models::Element;
-use serde::{Deserialize, Serialize};
-
-/// How a call of fit went.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Outcome {
-    /// Iterations of this call.
-    pub iterations: usize,
-    /// Why it stopped.
-    pub stop: Stop,
-    /// How the last layer began; `None` where the network had been trained before.
-    pub last_layer: Option<LastLayer>,
-    /// How much larger `ln det F` is on held-out simulations with the read-out after training than with the trained last
-    /// layer. If it is positive the read-out was taken; if it is larger than its error, training had not come to its end,
-    /// and at least so much may still be missing.
-    pub read_out_gain: Option<Estimate>,
-    /// `ln det F` on held-out simulations: the validation set, or new ones of the simulator.
-    pub held_out: Option<Estimate>,
-    /// If at the end the last layer was made again from the training and the validation set together
-    /// ([`FitSettings::refit`]): how many simulations these are. What was held out tells of the last layer before that.
-    pub refit: Option<usize>,
-    /// The share of the device's time, from 0 to 1, that went into reading or making simulations. Near 1 the source bounds
-    /// the run, not the network.
-    pub reading: f64,
-}
 
 impl<E: Element> Imnn<E> {
     /// Trains until patience or iterations run out, then measures the Fisher statistics: with the best or the final weights

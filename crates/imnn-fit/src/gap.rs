@@ -3,7 +3,7 @@
 use crate::error::{FitError, Result};
 use crate::held_out::{Estimate, HeldOut, PARTS};
 use crate::imnn::{Imnn, Weights};
-use crate::state::RunKeys;
+use crate::keys::RunKeys;
 use imnn_device::{Summaries, Task};
 use imnn_models::Element;
 use ndarray::{Array2, Array3, Axis, Slice};

@@ -9,9 +9,11 @@ use crate::history::History;
 use crate::input;
 use crate::iterations::device::OnDevice;
 use crate::iterations::host::{Buffers, OnHost, measure};
-use crate::iterations::{self, Iterations, Stop, Until};
+use crate::iterations::{self, Iterations, Until};
 use crate::moments::Simulations;
 use crate::observer::Observer;
+use crate::outcome::Stop;
+use crate::parts::Parts;
 use crate::state::TrainingState;
 use imnn_data::{Derivatives, Minibatches, Source};
 use imnn_device::{Device, Session, Start};
@@ -37,30 +39,6 @@ pub struct Imnn<E: Element> {
     pub(crate) calls: usize,
     buffers: Buffers<E>,
     measured: Option<Measured<E>>,
-}
-
-/// What training does not change.
-pub(crate) struct Parts<E: Element> {
-    pub(crate) model: Model,
-    pub(crate) device: Box<dyn Device<E>>,
-    pub(crate) training: Box<dyn Source<E>>,
-    pub(crate) validation: Option<Box<dyn Source<E>>>,
-    /// The user's own; without it, training is in rounds.
-    pub(crate) optimiser: Option<Box<dyn Optimiser<E>>>,
-    pub(crate) theta_fid: Vec<f64>,
-    pub(crate) names: Vec<String>,
-}
-
-impl<E: Element> Parts<E> {
-    /// Simulations that have no part in training: the validation set, seen with its key, or new ones of a simulator, made with
-    /// theirs; `None` where there are no such simulations.
-    pub(crate) fn held_out(&self, of_validation: Key, of_new: Key) -> Option<Simulations<'_, E>> {
-        let training = self.training.as_ref();
-        match &self.validation {
-            Some(validation) => Some(Simulations::once(validation.as_ref(), of_validation)),
-            None => training.simulates_anew().then(|| Simulations::to_compare(training, of_new)),
-        }
-    }
 }
 
 /// Statistics with the weights that they belong to.

@@ -225,8 +225,7 @@ mod tests {
         assert_eq!(said([|z| z, |z| 30.0 * z, |z| 5.0 + z]), "");
         let apart = said([|z| z, |z| 1e9 * z, |z| z]);
         assert!(
-            apart.starts_with("warning: number 1 of the data is of size ")
-                && apart.contains("standardise"),
+            apart.starts_with("warning: number 1 of the data is of size ") && apart.contains("standardise"),
             "{apart}"
         );
         let offset = said([|z| 1e7 + z, |z| 1e7 + 2.0 * z, |z| 1e7 + 3.0 * z]);

@@ -2,38 +2,15 @@
 
 use crate::error::Result;
 use crate::held_out::{Estimate, HeldOut, PARTS};
-use crate::imnn::{Imnn, Parts};
+use crate::imnn::Imnn;
 use crate::iterations::host::measure;
+use crate::keys::RunKeys;
+use crate::outcome::LastLayer;
+use crate::parts::Parts;
 use crate::read_out::{Found, of_sets, of_source, per_feature};
-use crate::state::RunKeys;
 use imnn_data::{Augmented, Source};
 use imnn_models::{Element, Parameters};
 use imnn_stats::ReadOut;
-use serde::{Deserialize, Serialize};
-
-/// How the last layer began.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum LastLayer {
-    /// By the read-out.
-    ReadOut {
-        /// `ln det F` on simulations that it was not made from.
-        held_out: f64,
-        /// The ridge, in units of the variance of each feature.
-        ridge: f64,
-        /// Simulations that it was made from.
-        n_s: usize,
-    },
-    /// Whitened: the summaries of the first simulations have mean 0 and covariance I. With the reason if the read-out was
-    /// tried.
-    Whitened {
-        /// Why the read-out was not taken.
-        instead: Option<String>,
-    },
-    /// As the weights were drawn or given.
-    AsGiven,
-}
 
 /// How a call of fit ended.
 pub(crate) struct Ending {

@@ -14,7 +14,8 @@
 use crate::compressor::Compressor;
 use crate::description::Description;
 use crate::error::{FitError, Result, refuse};
-use crate::folder::{RunFolder, SavedFiles};
+use crate::files::SavedFiles;
+use crate::folder::RunFolder;
 use crate::imnn::{Imnn, Measured};
 use imnn_data::ArrayPath;
 use imnn_data::arrays::{AnyArray, read, write_npz};

@@ -2,14 +2,13 @@
 
 use crate::description::Description;
 use crate::error::{FitError, Result, refuse};
-use crate::fit::Outcome;
-use crate::folder::SavedFiles;
+use crate::files::SavedFiles;
 use crate::history::History;
-use crate::last_layer::LastLayer;
+use crate::keys::RunKeys;
+use crate::outcome::{LastLayer, Outcome};
 use crate::settings::FitSettings;
 use imnn_io::FileError;
 use imnn_models::{Element, Model, OptimiserState, Parameters};
-use imnn_sim::Key;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -66,31 +65,6 @@ pub(crate) struct Counters {
     pub(crate) waited: usize,
     /// How often training has gone back to good weights.
     pub(crate) setbacks: usize,
-}
-
-/// The keys of a run, each for its own purpose.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RunKeys {
-    pub(crate) root: Key,
-    pub(crate) weights: Key,
-    pub(crate) training: Key,
-    pub(crate) validation: Key,
-    pub(crate) statistics: Key,
-    pub(crate) read_out: Key,
-    /// Of the new simulations that weights are compared on.
-    pub(crate) held_out: Key,
-}
-
-impl RunKeys {
-    pub(crate) fn new(root: Key) -> Self {
-        let [weights, training, validation, statistics, read_out, held_out] = root.split();
-        RunKeys { root, weights, training, validation, statistics, read_out, held_out }
-    }
-
-    /// The key of an iteration, counted over all calls of fit.
-    pub(crate) fn of_iteration(&self, i: usize) -> Key {
-        self.training.fold_in(i as u64)
-    }
 }
 
 impl<E: Element> TrainingState<E> {

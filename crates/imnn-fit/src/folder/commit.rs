@@ -1,8 +1,8 @@
 //! How what was written takes its place.
 
-use super::{OF_A_RUN, UNFINISHED, names};
-use crate::checkpoint::{CHECKPOINT, PREVIOUS};
+use super::names;
 use crate::error::{Result, refuse};
+use crate::files::{CHECKPOINT, OF_A_RUN, PREVIOUS, UNFINISHED};
 use imnn_io::manifest::NAME;
 use imnn_io::{FileError, Manifest, atomic};
 use std::fs;

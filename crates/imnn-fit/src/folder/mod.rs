@@ -7,45 +7,21 @@
 //! ```
 //!
 //! Results are written into `unfinished/`, its `manifest.json` last: from then on the run is finished. Its files are then moved up
-//! one by one; whoever finds that interrupted, goes on with it, and readers look in both places ([`SavedFiles`]). So a folder that
+//! one by one; whoever finds that interrupted, goes on with it, and readers look in both places (`SavedFiles`). So a folder that
 //! may not be renamed (the root of a disk, a link) is as good as any, and of a run that is replaced nothing is lost before the new
 //! one is whole.
 
 mod commit;
-mod files;
 
-pub(crate) use files::SavedFiles;
-
-use crate::checkpoint::{CHECKPOINT, Checkpoints, PREVIOUS};
+use crate::checkpoint::Checkpoints;
 use crate::error::{FitError, Result, refuse};
+use crate::files::{CHECKPOINT, LOCK, OF_A_RUN, PREVIOUS, UNFINISHED};
 use imnn_io::folder::names_if_there;
 use imnn_io::{FileError, Lock};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// The lock.
-const LOCK: &str = "lock";
-/// The folder of what is not finished.
-const UNFINISHED: &str = "unfinished";
-
-/// The files of a run, of any version. A folder with anything else in it is not replaced.
-const OF_A_RUN: [&str; 13] = [
-    "manifest.json",
-    "run.toml",
-    "model.toml",
-    "weights.safetensors",
-    "final.safetensors",
-    "best.safetensors",
-    "initial.safetensors",
-    "optimiser.safetensors",
-    "history.npz",
-    "statistics.json",
-    "statistics.npz",
-    "plot.png",
-    CHECKPOINT,
-];
 
 /// What is in a folder beside what a process at work has there, if there is one: one that cannot be listed is not taken for empty.
 fn names(folder: &Path) -> Result<Vec<String>> {

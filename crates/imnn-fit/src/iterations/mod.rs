@@ -7,12 +7,12 @@ mod watch;
 use crate::checkpoint::Keeper;
 use crate::error::{FitError, Result};
 use crate::observer::{Observer, Progress};
+use crate::outcome::Stop;
 use crate::settings::CheckedSettings;
 use crate::state::{Counters, TrainingState};
 use imnn_device::Keys;
 use imnn_models::Element;
 use imnn_stats::Record;
-use serde::{Deserialize, Serialize};
 use watch::Watch;
 
 /// Makes iterations: on the host between the passes of a device, or whole on a device.
@@ -25,22 +25,6 @@ pub(crate) trait Iterations<E: Element> {
 
     /// Brings weights, optimiser and best weights in the state up to date, if they are kept elsewhere.
     fn fetch(&mut self, state: &mut TrainingState<E>) -> Result<()>;
-}
-
-/// Why training stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stop {
-    /// det F did not grow for as many iterations as patience allows.
-    Patience,
-    /// A round gained less than the tolerance.
-    Tolerance,
-    /// There are no held-out simulations to tell whether another round would gain anything.
-    OneRound,
-    /// The largest number of iterations was reached.
-    MaxIterations,
-    /// The observer ended it, or somebody asked for its end ([`Request::End`](crate::Request::End)).
-    Observer,
 }
 
 /// When iterations end, and which weights are remembered as the best.

@@ -1,10 +1,35 @@
-//! The files of a saved run, wherever they are, compared with its manifest.
+//! The names in the folder of a run, and the files of a saved one, wherever they are, compared with its manifest.
 
-use super::UNFINISHED;
 use crate::error::{Result, refuse};
 use imnn_io::Manifest;
 use std::path::{Path, PathBuf};
 
+/// The lock.
+pub(crate) const LOCK: &str = "lock";
+/// The folder of what is not finished.
+pub(crate) const UNFINISHED: &str = "unfinished";
+
+/// The files of a run, of any version. A folder with anything else in it is not replaced.
+pub(crate) const OF_A_RUN: [&str; 13] = [
+    "manifest.json",
+    "run.toml",
+    "model.toml",
+    "weights.safetensors",
+    "final.safetensors",
+    "best.safetensors",
+    "initial.safetensors",
+    "optimiser.safetensors",
+    "history.npz",
+    "statistics.json",
+    "statistics.npz",
+    "plot.png",
+    CHECKPOINT,
+];
+
+/// The last checkpoint.
+pub(crate) const CHECKPOINT: &str = "checkpoint";
+/// The one before it, in case that the last one is damaged.
+pub(crate) const PREVIOUS: &str = "checkpoint.previous";
 /// The files of a saved run.
 pub(crate) struct SavedFiles {
     /// Where a file is sought first, and then.
