@@ -5,6 +5,7 @@ use crate::description::Description;
 use crate::error::{FitError, Result};
 use crate::imnn::Imnn;
 use crate::keys::RunKeys;
+use crate::memory;
 use crate::parts::Parts;
 use crate::state::TrainingState;
 use imnn_data::Source;
@@ -181,6 +182,7 @@ impl<E: Element> ImnnBuilder<E> {
         let given_optimiser = self.optimiser.map(|optimiser| optimiser.for_model(&model).unwrap_or(optimiser));
         // Rounds begin with an optimiser of their own.
         let rounds: Box<dyn Optimiser<E>> = Box::new(Adam::default());
+        memory::check(&model, training.as_ref())?;
         let keys = RunKeys::new(self.key);
         let n_weights = model.layout().len();
         let begins = |parts: &Parts<E>| -> Result<TrainingState<E>> {

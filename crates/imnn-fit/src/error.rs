@@ -2,6 +2,7 @@
 
 use imnn_data::DataError;
 use imnn_device::DeviceError;
+use imnn_io::text::bytes;
 use imnn_models::ModelError;
 use imnn_stats::StatsError;
 use std::fmt;
@@ -88,6 +89,25 @@ pub enum FitError {
         n_s: usize,
         /// Number of summaries.
         n_summaries: usize,
+    },
+
+    /// There is not enough memory.
+    #[error(
+        "training takes at least {} for {n_weights} weights (most of them in {largest}) and {n_s} simulations, and {} are left to this \
+         process; make the network or n_s smaller, or take a larger machine",
+        bytes(*needed), bytes(*left)
+    )]
+    Memory {
+        /// Bytes needed at least.
+        needed: u64,
+        /// Bytes left.
+        left: u64,
+        /// Weights of the network.
+        n_weights: usize,
+        /// The array with the most of them.
+        largest: String,
+        /// Simulations of an iteration.
+        n_s: usize,
     },
 
     /// Training cannot go on. The history and the best weights up to there are kept.

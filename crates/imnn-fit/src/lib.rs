@@ -21,6 +21,7 @@ mod input;
 mod iterations;
 mod keys;
 mod last_layer;
+mod memory;
 mod moments;
 mod observer;
 mod outcome;

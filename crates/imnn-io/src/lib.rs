@@ -3,6 +3,7 @@
 //! - [`atomic`]: files and folders that appear whole or not at all.
 //! - [`config`]: TOML files read key by key, with errors that name file, line and key.
 //! - [`folder`]: the names of what is in a folder; [`lock`]: one process at a time works in it; [`manifest`]: what its files were.
+//! - [`limits`]: how much memory there is.
 //! - [`text`]: shapes, counts and amounts of memory in messages.
 //! - [`nearest`]: "did you mean".
 //! - [`npy`], [`npz`]: numpy's files, read and written; [`stamp`]: whether a file is still what it was.
@@ -12,6 +13,7 @@
 pub mod atomic;
 pub mod config;
 pub mod folder;
+pub mod limits;
 pub mod lock;
 pub mod manifest;
 pub mod nearest;

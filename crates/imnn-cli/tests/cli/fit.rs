@@ -150,18 +150,18 @@ fn more_summaries_than_parameters_are_allowed() {
     assert_eq!(printed["n_summaries"], 3);
 }
 
-/// What there is of a run that cannot go on is saved, and the program says so and fails.
+/// What there is of a run that cannot go on is saved, and the program says so and fails; before, it has gone back three times.
 #[test]
 fn a_run_that_breaks_off_is_saved() {
     let folder = Folder::new();
     let text = EXACT.replace("[fit]", "[optimiser]\nsgd = { learning_rate = 1e300 }\n[fit]");
     let (run, out) = (folder.run_file(&text), folder.text("out"));
     let message = refuses(&["fit", &run, "--out", &out, "--quiet"]);
-    assert!(message.starts_with("error: training stopped at iteration 1: "), "{message}");
+    assert!(message.starts_with("error: training stopped at iteration 4: "), "{message}");
     assert!(message.contains("the covariance matrix C is not finite"), "{message}");
     assert!(message.contains(&format!("\nsaved in {out}: history, plot and weights up to there")), "{message}");
     assert_eq!(folder.names("out"), SAVED);
-    assert_eq!(History::load(folder.path("out/history.npz")).expect("a history").len(), 1);
+    assert_eq!(History::load(folder.path("out/history.npz")).expect("a history").len(), 4);
     prints(&["estimate", &out, &folder.text("fiducial.npy")]);
 }
 
