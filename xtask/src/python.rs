@@ -35,7 +35,22 @@ pub fn run(arguments: &[String]) -> Outcome {
         )));
     }
     run_command(cargo(&["run", "--quiet"]).args(package).args(["--example", "round_trip"]).arg(&ours))?;
-    run_command(script(&python, &scripts.join("read.py")).arg(&ours))
+    run_command(script(&python, &scripts.join("read.py")).arg(&ours))?;
+    read_runs(&python, &out.join("run"))
+}
+
+/// Has Python read saved runs of every version, and one that is made now.
+fn read_runs(python: &Path, now: &Path) -> Outcome {
+    let saved = workspace::root().join("tests/saved");
+    let fit = ["run", "--quiet", "--package", "imnn-cli", "--", "fit", "--quiet"];
+    run_command(cargo(&fit).arg(saved.join("run.toml")).arg("--out").arg(now))?;
+    let mut runs: Vec<PathBuf> = saved
+        .read_dir()
+        .map_err(|error| Failure::new(format!("{}: {error}", saved.display())))?
+        .filter_map(|entry| Some(entry.ok()?.path()).filter(|path| path.is_dir()))
+        .collect();
+    runs.sort();
+    run_command(script(python, &saved.join("read.py")).args(runs).arg(now))
 }
 
 fn script(python: &Path, script: &Path) -> Command {
@@ -52,7 +67,7 @@ fn interpreter() -> Outcome<PathBuf> {
     }
     let folder = workspace::root().join("target/python");
     let python = folder.join("bin/python");
-    if !succeeds(Command::new(&python).args(["-c", "import tensorflow, h5py, hdf5plugin"])) {
+    if !succeeds(Command::new(&python).args(["-c", "import tensorflow, h5py, hdf5plugin, safetensors"])) {
         run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
         let requirements = workspace::root().join("crates/imnn-data/tests/python/requirements.txt");
         for (option, packages) in [("-r", requirements.as_os_str()), ("--no-deps", "imnn==0.3.2".as_ref())] {

@@ -13,6 +13,7 @@ mod noise;
 mod plot;
 mod read_out;
 mod refusals;
+mod saved;
 mod simulate;
 mod standard_error;
 mod streamed;
