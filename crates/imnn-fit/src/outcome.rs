@@ -20,7 +20,7 @@ pub struct Outcome {
     /// `ln det F` on held-out simulations: the validation set, or new ones of the simulator.
     pub held_out: Option<Estimate>,
     /// If at the end the last layer was made again from the training and the validation set together
-    /// ([`FitSettings::refit`]): how many simulations these are. What was held out tells of the last layer before that.
+    /// ([`FitSettings::refit`](crate::FitSettings::refit)): how many simulations these are. What was held out tells of the last layer before that.
     pub refit: Option<usize>,
     /// The share of the device's time, from 0 to 1, that went into reading or making simulations. Near 1 the source bounds
     /// the run, not the network.

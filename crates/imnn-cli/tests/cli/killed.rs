@@ -128,7 +128,7 @@ fn runs_that_were_killed_go_on_to_the_same_bits() {
             if folder.path(&format!("{name}/manifest.json")).exists() && bits(&folder, &name) == expected {
                 continue;
             }
-            prints(&arguments.to_vec());
+            prints(arguments);
             assert!(bits(&folder, &name) == expected, "{kind}, kill {k}: other bits");
             let names = folder.names(&name);
             assert!(

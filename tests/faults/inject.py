@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Has system calls of `imnn` fail or kill it, one by one, and asks whether anything that was whole is lost.
+
+    python3 tests/faults/inject.py target/release/imnn [--most 10] [--only fit]
+
+For each command every call that writes (and some that open) is made to fail with ENOSPC and EIO, or to kill the process, by
+strace's injection. Afterwards what was there before has to be whole, and the same command again has to come to what it comes to
+undisturbed. Prints a table: command, call, fault, what came of it how often. Ends with 1 if anything is lost. Needs strace.
+"""
+
+import argparse, collections, hashlib, json, os, re, shutil, struct, subprocess, sys, tempfile
+from pathlib import Path
+
+CALLS = ["openat", "write", "pwrite64", "fsync", "rename", "renameat2", "unlink", "unlinkat", "rmdir", "mkdir", "ftruncate",
+         "flock", "copy_file_range", "sendfile", "link", "linkat"]
+FAULTS = {"killed": "signal=SIGKILL", "ENOSPC": "error=ENOSPC", "EIO": "error=EIO"}
+RUN = """theta_fid = [0.0, 1.0]
+seed = SEED
+[simulations]
+kind = "simulator"
+simulator = "mean_variance"
+n_data = 6
+n_s = 50
+[network]
+layers = [{ dense = 4 }, "gelu", { dense = 2 }]
+[fit]
+max_iterations = 40
+round = 20
+tolerance = 0.0
+[checkpoints]
+iterations = 15
+[device]
+threads = 1
+"""
+
+
+def npy(path, rows, columns):
+    """An array of double precision without numpy."""
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({rows}, {columns}), }}"
+    header = header.ljust(117) + "\n"
+    values = struct.pack(f"<{rows * columns}d", *[0.01 * ((37 * k) % 101) for k in range(rows * columns)])
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + values)
+
+
+def digest(path):
+    """What is in a file or folder, but for the plot and hidden names."""
+    found = hashlib.sha256()
+    for file in sorted([path] if path.is_file() else path.rglob("*")) if path.exists() else []:
+        name = file.relative_to(path).as_posix()
+        if file.is_file() and name != "plot.png" and not name.startswith("."):
+            found.update(name.encode() + b"\0" + file.read_bytes())
+    return found.hexdigest() if path.exists() else None
+
+
+class Command:
+    """A command, what it starts from, and what it comes to."""
+
+    def __init__(self, program, name, arguments, out, prepare):
+        self.program, self.name, self.arguments, self.out, self.prepare = program, name, arguments, out, prepare
+
+    def begin(self, folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        (folder / "new.toml").write_text(RUN.replace("SEED", "3"))
+        (folder / "old.toml").write_text(RUN.replace("SEED", "5"))
+        npy(folder / "a.npy", 40, 6)
+        npy(folder / "b.npy", 40, 12)
+        self.prepare(self.program, folder)
+        return digest(folder / self.out)
+
+    def run(self, folder, inject=(), log=None):
+        trace = ["strace", "-f", "-o", log or "/dev/null", *inject] if inject or log else []
+        return subprocess.run([*trace, self.program, *self.arguments], cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+def quietly(program, folder, *arguments):
+    subprocess.run([program, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def interrupted(program, folder):
+    """A run that was killed after its second checkpoint."""
+    subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", "trace=rename", "-e", "inject=rename:signal=SIGKILL:when=40+",
+                    program, "fit", "new.toml", "--out", "run", "--quiet"], cwd=folder, capture_output=True)
+    assert (folder / "run/unfinished/checkpoint").exists()
+
+
+def commands(program):
+    nothing = lambda *_: None
+    yield Command(program, "fit", ["fit", "new.toml", "--out", "run", "--quiet"], "run", nothing)
+    yield Command(program, "fit --force", ["fit", "new.toml", "--out", "run", "--force", "--quiet"], "run",
+                  lambda program, folder: quietly(program, folder, "fit", "old.toml", "--out", "run", "--quiet"))
+    yield Command(program, "fit --resume", ["fit", "--resume", "run", "--quiet"], "run", interrupted)
+    yield Command(program, "convert", ["data", "convert", "a.npy", "c.npz:x"], "c.npz", nothing)
+    split = ["data", "split", "--fiducial", "a.npy", "--derivative", "b.npy", "--input-shape", "6", "--kind", "exact", "--out",
+             "parts"]
+    yield Command(program, "split", split, "parts", nothing)
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("program", type=lambda path: str(Path(path).resolve()))
+    arguments.add_argument("--most", type=int, default=10, help="calls of each name that are tried, evenly chosen")
+    arguments.add_argument("--only")
+    arguments = arguments.parse_args()
+    lost, tried = [], 0
+    with tempfile.TemporaryDirectory() as place:
+        folder, log = Path(place) / "here", Path(place) / "log"
+        for command in commands(arguments.program):
+            if arguments.only and command.name != arguments.only:
+                continue
+            before = command.begin(folder)
+            whole = command.run(folder, ["-e", "trace=" + ",".join("?" + call for call in CALLS)], str(log))
+            assert whole.returncode == 0, whole.stderr
+            expected = digest(folder / command.out)
+            counts = collections.Counter(re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.M))
+            for call in [call for call in CALLS if counts[call]]:
+                for fault, how in FAULTS.items():
+                    outcomes = collections.Counter()
+                    n = min(counts[call], arguments.most)
+                    for k in sorted({1 + i * (counts[call] - 1) // max(n - 1, 1) for i in range(n)}):
+                        tried += 1
+                        begun = command.begin(folder)
+                        assert begun == before
+                        inject = ["-e", f"trace={call}", "-e", f"inject={call}:{how}:when={k}"]
+                        made = command.run(folder, inject)
+                        now = digest(folder / command.out)
+                        what = "done" if made.returncode == 0 else "refused" if made.returncode == 1 else "ended"
+                        if made.returncode == 0 and now != expected:
+                            lost.append((command.name, call, fault, k, "done, but not the same", made.stderr[-300:]))
+                        if "panicked" in made.stderr:
+                            lost.append((command.name, call, fault, k, "panic", made.stderr[-300:]))
+                        again = command.run(folder)
+                        # A run that was finished after all is there, and says so.
+                        finished = digest(folder / command.out) == expected
+                        if finished:
+                            outcomes[what + ("" if what == "done" else ", then whole")] += 1
+                        else:
+                            outcomes["LOST"] += 1
+                            lost.append((command.name, call, fault, k, made.stderr[-300:], again.stderr[-300:]))
+                    said = ", ".join(f"{n} {what}" for what, n in sorted(outcomes.items()))
+                    print(f"| {command.name} | {call} ({counts[call]}) | {fault} | {said} |", flush=True)
+    for case in lost:
+        print("LOST", json.dumps(case))
+    print(f"{tried} faults, {len(lost)} lost something")
+    sys.exit(bool(lost))
+
+
+main()
