@@ -8,7 +8,7 @@ strace's injection. Afterwards what was there before has to be whole, and the sa
 undisturbed. Prints a table: command, call, fault, what came of it how often. Ends with 1 if anything is lost. Needs strace.
 """
 
-import argparse, collections, hashlib, json, os, re, shutil, struct, subprocess, sys, tempfile
+import argparse, collections, hashlib, json, math, re, shutil, struct, subprocess, sys, tempfile
 from pathlib import Path
 
 CALLS = ["openat", "write", "pwrite64", "fsync", "rename", "renameat2", "unlink", "unlinkat", "rmdir", "mkdir", "ftruncate",
@@ -34,20 +34,20 @@ threads = 1
 """
 
 
-def npy(path, rows, columns):
+def npy(path, *shape):
     """An array of double precision without numpy."""
-    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({rows}, {columns}), }}"
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}"
     header = header.ljust(117) + "\n"
-    values = struct.pack(f"<{rows * columns}d", *[0.01 * ((37 * k) % 101) for k in range(rows * columns)])
+    values = struct.pack(f"<{math.prod(shape)}d", *[0.01 * ((37 * k) % 101) for k in range(math.prod(shape))])
     path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + values)
 
 
 def digest(path):
-    """What is in a file or folder, but for the plot and hidden names."""
+    """What is in a file or folder, but for the plot, the lock and hidden names."""
     found = hashlib.sha256()
     for file in sorted([path] if path.is_file() else path.rglob("*")) if path.exists() else []:
         name = file.relative_to(path).as_posix()
-        if file.is_file() and name != "plot.png" and not name.startswith("."):
+        if file.is_file() and name not in ("plot.png", "lock") and not any(part.startswith(".") or part == "finishing" for part in name.split("/")):
             found.update(name.encode() + b"\0" + file.read_bytes())
     return found.hexdigest() if path.exists() else None
 
@@ -64,7 +64,7 @@ class Command:
         (folder / "new.toml").write_text(RUN.replace("SEED", "3"))
         (folder / "old.toml").write_text(RUN.replace("SEED", "5"))
         npy(folder / "a.npy", 40, 6)
-        npy(folder / "b.npy", 40, 12)
+        npy(folder / "b.npy", 40, 6, 2)
         self.prepare(self.program, folder)
         return digest(folder / self.out)
 
@@ -91,8 +91,7 @@ def commands(program):
                   lambda program, folder: quietly(program, folder, "fit", "old.toml", "--out", "run", "--quiet"))
     yield Command(program, "fit --resume", ["fit", "--resume", "run", "--quiet"], "run", interrupted)
     yield Command(program, "convert", ["data", "convert", "a.npy", "c.npz:x"], "c.npz", nothing)
-    split = ["data", "split", "--fiducial", "a.npy", "--derivative", "b.npy", "--input-shape", "6", "--kind", "exact", "--out",
-             "parts"]
+    split = ["data", "split", "--fiducial", "a.npy", "--derivative", "b.npy", "--kind", "exact", "--out", "parts"]
     yield Command(program, "split", split, "parts", nothing)
 
 

@@ -85,7 +85,7 @@ pub enum CliError {
     /// A run was trained and cannot be put in its place.
     #[error(
         "{source}\nwhat was trained is kept in {}: when that is mended, `imnn fit --resume {}` goes on",
-        out.join("unfinished").display(), out.display()
+        out.display(), out.display()
     )]
     Unplaced {
         /// Why not.

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub(crate) const LOCK: &str = "lock";
 /// The folder of what is not finished.
 pub(crate) const UNFINISHED: &str = "unfinished";
+/// The folder of what is finished and being moved to its place. Without a manifest it is of no use any more.
+pub(crate) const FINISHING: &str = "finishing";
 
 /// The files of a run, of any version. A folder with anything else in it is not replaced.
 pub(crate) const OF_A_RUN: [&str; 13] = [
@@ -41,10 +43,12 @@ pub(crate) struct SavedFiles {
 impl SavedFiles {
     /// Those of the run in a folder.
     pub(crate) fn of(folder: &Path) -> Result<Self> {
-        let unfinished = folder.join(UNFINISHED);
+        let [unfinished, finishing] = [UNFINISHED, FINISHING].map(|name| folder.join(name));
         // Finished, and not yet moved to its place.
-        if let Some(manifest) = Manifest::read(&unfinished)? {
-            return Ok(SavedFiles { places: vec![unfinished, folder.to_owned()], manifest: Some(manifest) });
+        for place in [&finishing, &unfinished] {
+            if let Some(manifest) = Manifest::read(place)? {
+                return Ok(SavedFiles { places: vec![place.clone(), folder.to_owned()], manifest: Some(manifest) });
+            }
         }
         if !folder.join("model.toml").exists() && unfinished.exists() {
             let folder = folder.display();

@@ -2,7 +2,7 @@
 
 use super::names;
 use crate::error::{Result, refuse};
-use crate::files::{CHECKPOINT, OF_A_RUN, PREVIOUS, UNFINISHED};
+use crate::files::{CHECKPOINT, FINISHING, OF_A_RUN, PREVIOUS, UNFINISHED};
 use imnn_io::manifest::NAME;
 use imnn_io::{FileError, Manifest, atomic};
 use std::fs;
@@ -24,14 +24,19 @@ pub(super) fn commit(target: &Path, replaced: &[String], interrupted: bool) -> R
         manifest = manifest.about(INTERRUPTED, "true");
     }
     atomic::sync_folder(&unfinished);
-    refuse_others(target, &manifest, replaced)?;
+    refuse_others(target, &unfinished, &manifest, replaced)?;
     manifest.about(REPLACES, replaced.join("/")).write(&unfinished)?;
     put(target)
 }
 
 /// Goes on with what another process has finished and could not put in its place any more.
 pub(super) fn go_on(target: &Path) -> Result<()> {
-    if target.join(UNFINISHED).join(NAME).exists() { put(target) } else { Ok(()) }
+    let [unfinished, finishing] = [UNFINISHED, FINISHING].map(|name| target.join(name));
+    if finishing.exists() && !finishing.join(NAME).exists() {
+        // Everything is in its place.
+        fs::remove_dir_all(&finishing).map_err(FileError::of("remove", &finishing))?;
+    }
+    if finishing.exists() || unfinished.join(NAME).exists() { put(target) } else { Ok(()) }
 }
 
 /// Gives a finished run that was interrupted, and so has kept its checkpoint, what it needs to go on.
@@ -58,18 +63,22 @@ pub(super) fn take_up(target: &Path) -> Result<()> {
 
 /// Moves the files of a finished run to their place. It may have been begun before.
 fn put(target: &Path) -> Result<()> {
-    let unfinished = target.join(UNFINISHED);
-    let manifest = Manifest::read(&unfinished)?.ok_or_else(|| refuse(&unfinished, format!("there is no {NAME}")))?;
+    let [unfinished, finishing] = [UNFINISHED, FINISHING].map(|name| target.join(name));
+    let place = if finishing.exists() { &finishing } else { &unfinished };
+    let manifest = Manifest::read(place)?.ok_or_else(|| refuse(place, format!("there is no {NAME}")))?;
     let replaced: Vec<String> = manifest.get(REPLACES).unwrap_or_default().split('/').map(str::to_owned).collect();
-    refuse_others(target, &manifest, &replaced)?;
+    refuse_others(target, place, &manifest, &replaced)?;
+    if *place == unfinished {
+        fs::rename(&unfinished, &finishing).map_err(FileError::of("write", &finishing))?;
+    }
     for name in manifest.names() {
-        let (from, to) = (unfinished.join(name), target.join(name));
+        let (from, to) = (finishing.join(name), target.join(name));
         if from.exists() {
             fs::rename(&from, &to).map_err(FileError::of("write", &to))?;
         }
         manifest.check(name, &to)?;
     }
-    let (from, to) = (unfinished.join(CHECKPOINT), target.join(CHECKPOINT));
+    let (from, to) = (finishing.join(CHECKPOINT), target.join(CHECKPOINT));
     let keeps = manifest.get(INTERRUPTED).is_some();
     if to.exists() && (!keeps || from.exists()) {
         fs::remove_dir_all(&to).map_err(FileError::of("remove", &to))?;
@@ -86,18 +95,18 @@ fn put(target: &Path) -> Result<()> {
         }
     }
     let to = target.join(NAME);
-    fs::rename(unfinished.join(NAME), &to).map_err(FileError::of("write", &to))?;
+    fs::rename(finishing.join(NAME), &to).map_err(FileError::of("write", &to))?;
     atomic::sync_folder(target);
-    fs::remove_dir_all(&unfinished).map_err(FileError::of("remove", &unfinished))?;
+    // What is left are checkpoints; where they cannot be removed now, the next process does it.
+    let _ = fs::remove_dir_all(&finishing);
     Ok(())
 }
 
 /// Refuses to replace what was not there when the run began.
-fn refuse_others(target: &Path, manifest: &Manifest, replaced: &[String]) -> Result<()> {
-    let unfinished = target.join(UNFINISHED);
+fn refuse_others(target: &Path, place: &Path, manifest: &Manifest, replaced: &[String]) -> Result<()> {
     let own = manifest.names().chain([NAME, CHECKPOINT]);
     let in_the_way = |name: &&str| {
-        unfinished.join(name).exists() && target.join(name).exists() && !replaced.iter().any(|old| old == name)
+        place.join(name).exists() && target.join(name).exists() && !replaced.iter().any(|old| old == name)
     };
     match own.into_iter().find(in_the_way) {
         None => Ok(()),
@@ -106,7 +115,7 @@ fn refuse_others(target: &Path, manifest: &Manifest, replaced: &[String]) -> Res
             format!(
                 "this has appeared since the run began, and is not replaced: move it away; the finished run is kept in {}, and \
                  `imnn fit --resume {}` puts it in its place",
-                unfinished.display(),
+                place.display(),
                 target.display()
             ),
         )),

@@ -6,8 +6,8 @@
 //! run/manifest.json, ...        a finished run
 //! ```
 //!
-//! Results are written into `unfinished/`, its `manifest.json` last: from then on the run is finished. Its files are then moved up
-//! one by one; whoever finds that interrupted, goes on with it, and readers look in both places (`SavedFiles`). So a folder that
+//! Results are written into `unfinished/`, its `manifest.json` last: from then on the run is finished. The folder becomes
+//! `finishing/`, and its files are moved up one by one; whoever finds that interrupted, goes on with it, and readers look in both places (`SavedFiles`). So a folder that
 //! may not be renamed (the root of a disk, a link) is as good as any, and of a run that is replaced nothing is lost before the new
 //! one is whole.
 
@@ -15,7 +15,7 @@ mod commit;
 
 use crate::checkpoint::Checkpoints;
 use crate::error::{FitError, Result, refuse};
-use crate::files::{CHECKPOINT, LOCK, OF_A_RUN, PREVIOUS, UNFINISHED};
+use crate::files::{CHECKPOINT, FINISHING, LOCK, OF_A_RUN, PREVIOUS, UNFINISHED};
 use imnn_io::folder::names_if_there;
 use imnn_io::{FileError, Lock};
 use std::fs;
@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// What is in a folder beside what a process at work has there, if there is one: one that cannot be listed is not taken for empty.
 fn names(folder: &Path) -> Result<Vec<String>> {
     let mut names = names_if_there(folder).map_err(FileError::of("read the folder", folder))?;
-    names.retain(|name| name != LOCK && name != UNFINISHED);
+    names.retain(|name| ![LOCK, UNFINISHED, FINISHING].contains(&name.as_str()));
     Ok(names)
 }
 

@@ -205,7 +205,7 @@ fn save<E: Element>(imnn: &Imnn<E>, place: Place, arguments: &FitArguments) -> R
     match imnn.save_into(&folder).and_then(|()| folder.finish()) {
         Ok(()) => {}
         // The folder is gone, or another's by now: what was trained is saved beside it.
-        Err(error) if !target.join("unfinished").exists() => {
+        Err(error) if !["unfinished", "finishing"].iter().any(|name| target.join(name).exists()) => {
             let saved = imnn
                 .save(&out)
                 .map_or_else(|error| error.to_string(), |()| format!("the run was saved in {}", out.display()));
