@@ -7,6 +7,7 @@ use imnn::models::{Adam, dense, leaky_relu, serial, standardise, tanh};
 use imnn::sim::Key;
 use ndarray::{Array2, Axis};
 use std::fs;
+use std::path::Path;
 
 #[test]
 fn a_saved_run_estimates_as_the_one_in_memory() {
@@ -98,6 +99,23 @@ fn only_the_same_run_goes_on() {
     let builder = Imnn::<f64>::builder(dense_network()).theta_fid(THETA_FID).training(draws(Kind::Exact, 300, 1));
     let message = builder.resume(&path).build().err().unwrap().to_string();
     assert!(message.starts_with("precision") && message.contains("f64"), "{message}");
+}
+
+#[test]
+fn a_description_with_a_name_too_few_is_refused() {
+    let saved = Path::new(env!("CARGO_MANIFEST_DIR")).join("saved/format-1-f32");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["model.toml", "weights.safetensors", "statistics.npz"] {
+        fs::copy(saved.join(name), folder.path().join(name)).unwrap();
+    }
+    let load = || Compressor::<f32>::load(folder.path(), Cpu::new(1).unwrap());
+    assert_eq!(load().unwrap().names().len(), 2);
+    let path = folder.path().join("model.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let names = text.lines().find(|line| line.starts_with("parameters = ")).unwrap();
+    fs::write(&path, text.replace(names, "parameters = [\"a\"]")).unwrap();
+    let message = load().err().unwrap().to_string();
+    assert!(message.contains("number of names of parameters") && message.contains('2'), "{message}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod bench;
 mod check;
 mod cuda;
 mod demo;
+mod fuzz;
 mod golden;
 mod gpu_check;
 mod lines;
@@ -35,7 +36,7 @@ struct Command {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 13] = [
+const COMMANDS: [Command; 14] = [
     Command { name: "demo", arguments: "", run: demo::run, what: "\
 install what is missing, train on mean and variance, print a table, draw a plot" },
     Command { name: "test", arguments: "[ARGUMENTS]", run: test::run, what: "\
@@ -50,6 +51,9 @@ layering, circles, rooms, documents, sources and manifests" },
 lines of source outside tests, here or in another clone" },
     Command { name: "sanitise", arguments: "[FILTERS]", run: sanitise::run, what: "\
 tests of the crates with unsafe code under AddressSanitizer; minutes, all is compiled anew" },
+    Command { name: "fuzz", arguments: "[ARGUMENTS]", run: fuzz::run, what: "\
+search for files that parsers do not bear: [TARGETS] [SECONDS] [--executions N] [--seed S],
+30 s for each of all by default; or TARGET FILE, to see again what was found" },
     Command { name: "cuda", arguments: "[FOLDER]", run: cuda::run, what: "\
 kernels for GPUs: get NVIDIA's compiler (or take it from FOLDER), compile for all generations" },
     Command { name: "gpu-check", arguments: "[--pack FOLDER]", run: gpu_check::run, what: "\

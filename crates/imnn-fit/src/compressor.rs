@@ -44,6 +44,13 @@ impl<E: Element> Compressor<E> {
         names: Vec<String>,
         device: &dyn Device<E>,
     ) -> Result<Self> {
+        if names.len() != theta_fid.len() {
+            return Err(FitError::Disagree {
+                what: "number of names of parameters".into(),
+                found: names.len().to_string(),
+                expected: format!("{}, as there are fiducial values,", theta_fid.len()),
+            });
+        }
         let compression = ScoreCompression::new(Array1::from(theta_fid).view(), &statistics)?;
         if model.n_summaries() != statistics.n_summaries() {
             return Err(FitError::Disagree {

@@ -133,6 +133,10 @@ impl<E: Element> TrainingState<E> {
         let path = files.path(CALL)?;
         let text = std::fs::read_to_string(&path).map_err(FileError::of("read", &path))?;
         let written: WrittenCall = toml::from_str(&text).map_err(|error| refuse(&path, error.to_string()))?;
+        // In rounds every count is of this call.
+        if expected.optimiser.is_none() && !written.is_in_bounds() {
+            return Err(refuse(&path, "more iterations are counted than the round or the settings have"));
+        }
         let weights = |name| Parameters::load(files.path(name)?, model.layout()).map_err(FitError::from);
         let round = |round: WrittenRound| {
             Ok::<_, FitError>(InRound { length: round.length, n: round.n, start: weights(ROUND_START)? })
@@ -171,6 +175,15 @@ struct WrittenCall {
     /// How the calls of fit before this one went.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     outcomes: Vec<Outcome>,
+}
+
+impl WrittenCall {
+    /// Whether a round has at most as many iterations as it may, and all rounds together as the settings say.
+    fn is_in_bounds(&self) -> bool {
+        let Counters { before, done, .. } = self.counters;
+        let n = self.round.as_ref().map_or(done, |round| round.n);
+        done <= n && before.checked_add(n).is_some_and(|all| all <= self.settings.max_iterations)
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -52,6 +52,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "imnn-benches", uses: &["imnn", "imnn-compute"], never: &[] },
     Layer { name: "imnn-examples", uses: &["imnn"], never: &[] },
     Layer { name: "imnn-agreement", uses: &["imnn-engine", "imnn-models", "imnn-sim"], never: &[] },
+    Layer { name: "imnn-fuzz", uses: &["imnn", "imnn-cli"], never: &[] },
     Layer { name: "imnn-tests", uses: &["imnn"], never: &[] },
     Layer { name: "xtask", uses: &[], never: &[] },
 ];

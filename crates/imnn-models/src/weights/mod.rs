@@ -114,7 +114,6 @@ impl<E: Real> Parameters<E> {
             })
         };
         let names = archive.names();
-        let mut parameters = Parameters::zeros(layout.clone());
         for entry in layout.entries() {
             if !names.contains(&entry.name) {
                 return other_network(format!("the array {} of shape {:?} is missing", entry.name, entry.shape));
@@ -127,11 +126,15 @@ impl<E: Real> Parameters<E> {
         if let Some(name) = names.iter().find(|name| layout.entries().iter().all(|entry| &entry.name != *name)) {
             return other_network(format!("the network has no array {:?}", imnn_io::text::shortened(name)));
         }
+        // Memory is taken for arrays that are there alone: a damaged description may tell of any number of weights.
+        let mut values = Vec::new();
         for entry in layout.entries() {
-            let values = archive.read(&entry.name).map_err(in_file)?;
-            fill(&mut parameters.values_mut()[entry.range()], &values, &entry.name).map_err(in_file)?;
+            let found = archive.read(&entry.name).map_err(in_file)?;
+            let start = values.len();
+            values.resize(start + found.len(), E::zero());
+            fill(&mut values[start..], &found, &entry.name).map_err(in_file)?;
         }
-        Ok(parameters)
+        Parameters::new(values, layout.clone())
     }
 }
 

@@ -104,6 +104,19 @@ fn weights_of_another_network_are_refused() {
     }
 }
 
+/// A damaged description of a network may tell of any number of weights: memory is taken for those that are there.
+#[test]
+fn a_network_that_no_memory_holds_takes_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let large = Model::new(serial([dense(1 << 36), dense(2)]), &[8]).unwrap();
+    for (_, name) in FORMATS {
+        let path = folder.path().join(name);
+        model().initialise::<f32>(Key::new(1)).save(&path).unwrap();
+        let message = Parameters::<f32>::load(&path, large.layout()).unwrap_err().to_string();
+        assert!(message.contains("these are the weights of another network"), "{message}");
+    }
+}
+
 #[test]
 fn weights_that_are_not_finite_are_refused() {
     let folder = tempfile::tempdir().unwrap();
