@@ -132,7 +132,15 @@ impl<E: Element> TrainingState<E> {
         let mut state = TrainingState::load(folder, model, expected, keys)?;
         let path = files.path(CALL)?;
         let text = std::fs::read_to_string(&path).map_err(FileError::of("read", &path))?;
-        let written: WrittenCall = toml::from_str(&text).map_err(|error| refuse(&path, error.to_string()))?;
+        let unreadable = |error: toml::de::Error| refuse(&path, error.to_string());
+        let Version { format } = toml::from_str(&text).map_err(unreadable)?;
+        if format != FORMAT {
+            let message = format!(
+                "written in format {format}, this imnn reads format {FORMAT}: go on with the version that wrote it"
+            );
+            return Err(refuse(&path, message));
+        }
+        let written: WrittenCall = toml::from_str(&text).map_err(unreadable)?;
         // In rounds every count is of this call.
         if expected.optimiser.is_none() && !written.is_in_bounds() {
             return Err(refuse(&path, "more iterations are counted than the round or the settings have"));
@@ -160,6 +168,12 @@ const ROUND_START: &str = "round_start.safetensors";
 const DRAWN: &str = "drawn.safetensors";
 /// The version of the format of `state.toml`.
 const FORMAT: u32 = 1;
+
+/// What any version writes.
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
+}
 
 /// The contents of `state.toml`.
 #[derive(Serialize, Deserialize)]
