@@ -94,6 +94,12 @@ impl Manifest {
         self
     }
 
+    /// Says that no more.
+    pub fn without(mut self, name: &str) -> Self {
+        self.about.remove(name);
+        self
+    }
+
     /// Writes `manifest.json`, whole or not at all.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ pub(super) fn commit(target: &Path, replaced: &[String], interrupted: bool) -> R
         manifest = manifest.about(INTERRUPTED, "true");
     }
     atomic::sync_folder(&unfinished);
-    refuse_others(target, &unfinished, &manifest, replaced)?;
+    refuse_others(target, &unfinished, manifest.names().chain([NAME, CHECKPOINT]), replaced)?;
     manifest.about(REPLACES, replaced.join("/")).write(&unfinished)?;
     put(target)
 }
@@ -67,7 +67,8 @@ fn put(target: &Path) -> Result<()> {
     let place = if finishing.exists() { &finishing } else { &unfinished };
     let manifest = Manifest::read(place)?.ok_or_else(|| refuse(place, format!("there is no {NAME}")))?;
     let replaced: Vec<String> = manifest.get(REPLACES).unwrap_or_default().split('/').map(str::to_owned).collect();
-    refuse_others(target, place, &manifest, &replaced)?;
+    // The manifest in its place may be this one already.
+    refuse_others(target, place, manifest.names().chain([CHECKPOINT]), &replaced)?;
     if *place == unfinished {
         fs::rename(&unfinished, &finishing).map_err(FileError::of("write", &finishing))?;
     }
@@ -94,17 +95,20 @@ fn put(target: &Path) -> Result<()> {
             fs::remove_file(&path).map_err(FileError::of("remove", &path))?;
         }
     }
-    let to = target.join(NAME);
-    fs::rename(finishing.join(NAME), &to).map_err(FileError::of("write", &to))?;
-    atomic::sync_folder(target);
-    // What is left are checkpoints; where they cannot be removed now, the next process does it.
+    // What it replaces is nobody's concern any more, and the same run has the same manifest.
+    manifest.without(REPLACES).write(target)?;
+    // Where what is left cannot be removed now, the next process does it.
     let _ = fs::remove_dir_all(&finishing);
     Ok(())
 }
 
 /// Refuses to replace what was not there when the run began.
-fn refuse_others(target: &Path, place: &Path, manifest: &Manifest, replaced: &[String]) -> Result<()> {
-    let own = manifest.names().chain([NAME, CHECKPOINT]);
+fn refuse_others<'a>(
+    target: &Path,
+    place: &Path,
+    own: impl IntoIterator<Item = &'a str>,
+    replaced: &[String],
+) -> Result<()> {
     let in_the_way = |name: &&str| {
         place.join(name).exists() && target.join(name).exists() && !replaced.iter().any(|old| old == name)
     };
