@@ -84,8 +84,8 @@ pub enum CliError {
     },
     /// A run was trained and cannot be put in its place.
     #[error(
-        "{source}\nwhat was trained is kept in {}: when that is mended, `imnn fit --resume {}` goes on",
-        out.display(), out.display()
+        "{source}\nwhat was trained is kept in {}: when that is mended, start the same command again",
+        out.display()
     )]
     Unplaced {
         /// Why not.

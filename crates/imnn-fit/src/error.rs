@@ -153,6 +153,13 @@ pub enum FitError {
         path: PathBuf,
     },
 
+    /// A run that had been finished and could not be put in its place is there now.
+    #[error("the run that had been finished in {} is in its place now", path.display())]
+    Placed {
+        /// The folder.
+        path: PathBuf,
+    },
+
     /// A run was saved beside the folder that was asked for, which is occupied.
     #[error(
         "{} exists already and is not empty, so the run was saved in {}; `save_replacing` replaces a run",

@@ -10,6 +10,7 @@ mod killed;
 mod leftovers;
 mod many_members;
 mod noise;
+mod places;
 mod plot;
 mod read_out;
 mod refusals;

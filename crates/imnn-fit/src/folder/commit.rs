@@ -24,19 +24,19 @@ pub(super) fn commit(target: &Path, replaced: &[String], interrupted: bool) -> R
         manifest = manifest.about(INTERRUPTED, "true");
     }
     atomic::sync_folder(&unfinished);
-    refuse_others(target, &unfinished, manifest.names().chain([NAME, CHECKPOINT]), replaced)?;
     manifest.about(REPLACES, replaced.join("/")).write(&unfinished)?;
     put(target)
 }
 
-/// Goes on with what another process has finished and could not put in its place any more.
-pub(super) fn go_on(target: &Path) -> Result<()> {
+/// Goes on with what another process has finished and could not put in its place any more; whether there was such a run.
+pub(super) fn go_on(target: &Path) -> Result<bool> {
     let [unfinished, finishing] = [UNFINISHED, FINISHING].map(|name| target.join(name));
     if finishing.exists() && !finishing.join(NAME).exists() {
         // Everything is in its place.
         fs::remove_dir_all(&finishing).map_err(FileError::of("remove", &finishing))?;
     }
-    if finishing.exists() || unfinished.join(NAME).exists() { put(target) } else { Ok(()) }
+    let is_there = finishing.exists() || unfinished.join(NAME).exists();
+    if is_there { put(target).map(|()| true) } else { Ok(false) }
 }
 
 /// Gives a finished run that was interrupted, and so has kept its checkpoint, what it needs to go on.
@@ -67,8 +67,9 @@ fn put(target: &Path) -> Result<()> {
     let place = if finishing.exists() { &finishing } else { &unfinished };
     let manifest = Manifest::read(place)?.ok_or_else(|| refuse(place, format!("there is no {NAME}")))?;
     let replaced: Vec<String> = manifest.get(REPLACES).unwrap_or_default().split('/').map(str::to_owned).collect();
-    // The manifest in its place may be this one already.
-    refuse_others(target, place, manifest.names().chain([CHECKPOINT]), &replaced)?;
+    // Later the manifest in its place may be this one already.
+    let of_manifest = Some(NAME).filter(|_| *place == unfinished);
+    refuse_others(target, place, manifest.names().chain([CHECKPOINT]).chain(of_manifest), &replaced)?;
     if *place == unfinished {
         fs::rename(&unfinished, &finishing).map_err(FileError::of("write", &finishing))?;
     }
@@ -117,10 +118,9 @@ fn refuse_others<'a>(
         Some(name) => Err(refuse(
             &target.join(name),
             format!(
-                "this has appeared since the run began, and is not replaced: move it away; the finished run is kept in {}, and \
-                 `imnn fit --resume {}` puts it in its place",
-                place.display(),
-                target.display()
+                "this has appeared since the run began, and is not replaced: move it away, and start the same command again; the \
+                 finished run is kept in {} until then",
+                place.display()
             ),
         )),
     }

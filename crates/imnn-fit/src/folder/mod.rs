@@ -51,7 +51,8 @@ impl RunFolder {
     /// goes on. `say` is told if it takes a while to find out whether another process works there.
     ///
     /// # Errors
-    /// [`FitError::Occupied`] if there is anything else in the folder; if it is a file, another process works there, or it cannot
+    /// [`FitError::Occupied`] if there is anything else in the folder, [`FitError::Placed`] if there was a finished run in it that had not
+    /// come to its place; if it is a file, another process works there, or it cannot
     /// be written to.
     pub fn create(target: impl Into<PathBuf>, say: &dyn Fn(&str)) -> Result<Self> {
         let target = target.into();
@@ -122,13 +123,22 @@ impl RunFolder {
         if target.is_symlink() && !target.exists() {
             return Err(refuse(&target, "this is a link to something that is not there; give the name of a folder"));
         }
-        // Before anything is written into a folder that may be another's.
-        check(&target)?;
+        // Before anything is written into a folder that may be another's. Where a run was begun it is ours, whatever else has appeared.
+        let check = |target: &Path| match has_checkpoint(&target.join(UNFINISHED)) {
+            true => Ok(()),
+            false => check(target),
+        };
+        if !target.join(FINISHING).exists() && !target.join(UNFINISHED).exists() {
+            check(&target)?;
+        }
         let made = !target.exists();
         fs::create_dir_all(&target).map_err(FileError::of("create", &target))?;
         let lock = Some(Arc::new(Lock::take(target.join(LOCK), say)?));
         let mut folder = RunFolder { target, made, replaced: vec![], interrupted: false.into(), lock };
-        commit::go_on(&folder.target)?;
+        if commit::go_on(&folder.target)? && !folder.target.join(CHECKPOINT).exists() {
+            folder.made = false;
+            return Err(FitError::Placed { path: folder.target.clone() });
+        }
         check(&folder.target)?;
         folder.replaced = names(&folder.target)?;
         fs::create_dir_all(folder.path()).map_err(FileError::of("create", folder.path()))?;

@@ -33,7 +33,12 @@ const INITIAL: &str = "initial.safetensors";
 const PLOT: &str = "plot.png";
 
 pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
-    let place = Place::of(arguments)?;
+    let place = match Place::of(arguments) {
+        Ok(place) => place,
+        // There is nothing left to do: that was all that was missing.
+        Err(CliError::Fit(error)) if matches!(*error, FitError::Placed { .. }) => return Ok(format!("{error}\n")),
+        Err(error) => return Err(error),
+    };
     match place.run.network.precision {
         Precision::F32 => fit_in::<f32>(place, arguments),
         Precision::F64 => fit_in::<f64>(place, arguments),
