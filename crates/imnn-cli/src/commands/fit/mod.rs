@@ -10,9 +10,7 @@ use std::path::Path;
 
 use imnn::data::Source;
 use imnn::device::Device;
-use imnn::fit::{
-    Bar, Estimate, FitError, Imnn, ImnnBuilder, Observer, On, Progress, Silent, Start, Stop, Suggestion, Weights,
-};
+use imnn::fit::{Bar, Estimate, FitError, Imnn, ImnnBuilder, Observer, On, Progress, Start, Stop, Suggestion, Weights};
 use imnn::io::FileError;
 use imnn::io::text::plural;
 use imnn::models::{Element, Model, Network, Parameters};
@@ -93,7 +91,7 @@ fn fit_in<E: Element>(place: Place, arguments: &FitArguments) -> Result<String, 
     }
     let read = || streamed.iter().map(|source| source.bytes_read()).sum::<u64>();
     let before = read();
-    let mut shown: Box<dyn Observer> = if shows { Box::new(Bar::new()) } else { Box::new(Silent) };
+    let mut shown: Box<dyn Observer> = if shows { Box::new(Bar::new()) } else { Box::new(Quiet) };
     let trained = imnn.fit_with(&run.fit, shown.as_mut());
     // The last state is shown before the results.
     drop(shown);
@@ -121,6 +119,19 @@ fn fit_in<E: Element>(place: Place, arguments: &FitArguments) -> Result<String, 
             Err(CliError::at(of_file())(source))
         }
         Err(source) => Err(rescue(imnn, place, arguments, source)),
+    }
+}
+
+/// Shows no progress, but says what there is to say.
+struct Quiet;
+
+impl Observer for Quiet {
+    fn iteration(&mut self, _: &Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn notice(&mut self, text: &str) {
+        say(text);
     }
 }
 
