@@ -18,8 +18,9 @@ const PARTS: u128 = 32;
 fn least<E: Element>(n_weights: usize, n_s: usize, n_summaries: usize, n_params: usize) -> u128 {
     // A part is at least half a microbatch of 64 simulations.
     let parts = (n_s as u128).div_ceil(32).min(PARTS);
-    let of_weights = n_weights as u128 * size_of::<E>() as u128 * (COPIES + parts);
-    let of_summaries = n_s as u128 * n_summaries as u128 * (1 + n_params as u128) * 3 * 8;
+    let product = |factors: &[u128]| factors.iter().fold(1, |product: u128, &factor| product.saturating_mul(factor));
+    let of_weights = product(&[n_weights as u128, size_of::<E>() as u128, COPIES + parts]);
+    let of_summaries = product(&[n_s as u128, n_summaries as u128, 1 + n_params as u128, 3 * 8]);
     of_weights.saturating_add(of_summaries)
 }
 
