@@ -157,7 +157,8 @@ fn a_run_that_breaks_off_is_saved() {
     let text = EXACT.replace("[fit]", "[optimiser]\nsgd = { learning_rate = 1e300 }\n[fit]");
     let (run, out) = (folder.run_file(&text), folder.text("out"));
     let message = refuses(&["fit", &run, "--out", &out, "--quiet"]);
-    assert!(message.starts_with("error: training stopped at iteration 4: "), "{message}");
+    assert!(message.contains("\nerror: training stopped at iteration 4: "), "{message}");
+    assert_eq!(message.matches("; going back to the best weights so far, with ").count(), 3, "{message}");
     assert!(message.contains("the covariance matrix C is not finite"), "{message}");
     assert!(message.contains(&format!("\nsaved in {out}: history, plot and weights up to there")), "{message}");
     assert_eq!(folder.names("out"), SAVED);
