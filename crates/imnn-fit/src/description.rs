@@ -131,14 +131,7 @@ impl Description {
         let facts = |of: &Description| {
             [("precision", of.precision.clone()), ("fiducial", format!("{:?}", of.theta_fid)), ("network", network(of))]
         };
-        let mut pairs = facts(self).into_iter().zip(facts(expected));
-        match pairs.find(|(found, expected)| found != expected) {
-            None => Ok(()),
-            Some(((what, found), (_, expected))) => {
-                let what = format!("{what} of the run in {} to go on with", folder.display());
-                Err(FitError::Disagree { what, found, expected })
-            }
-        }
+        agree(facts(self), facts(expected), folder)
     }
 
     /// Refuses to go on in the middle of a run that is another in anything that its bits depend on.
@@ -151,11 +144,7 @@ impl Description {
                 ("optimiser", of.optimiser.clone().unwrap_or_else(|| "that of rounds".into())),
             ]
         };
-        let mut pairs = facts(self).into_iter().zip(facts(expected));
-        if let Some(((what, found), (_, expected))) = pairs.find(|(found, expected)| found != expected) {
-            let what = format!("{what} of the run in {} to go on with", folder.display());
-            return Err(FitError::Disagree { what, found, expected });
-        }
+        agree(facts(self), facts(expected), folder)?;
         for (set, found, expected) in
             [("training", &self.training, &expected.training), ("validation", &self.validation, &expected.validation)]
         {
@@ -171,5 +160,21 @@ impl Description {
             }
         }
         Ok(())
+    }
+}
+
+/// Refuses the first fact about the run in `folder` that is not what goes on.
+fn agree<const N: usize>(
+    found: [(&'static str, String); N],
+    expected: [(&'static str, String); N],
+    folder: &Path,
+) -> Result<()> {
+    let mut pairs = found.into_iter().zip(expected);
+    match pairs.find(|(found, expected)| found != expected) {
+        None => Ok(()),
+        Some(((what, found), (_, expected))) => {
+            let what = format!("{what} of the run in {} to go on with", folder.display());
+            Err(FitError::Disagree { what, found, expected })
+        }
     }
 }

@@ -13,7 +13,7 @@ pub(crate) const FINISHING: &str = "finishing";
 
 /// The files of a run, of any version. A folder with anything else in it is not replaced.
 pub(crate) const OF_A_RUN: [&str; 13] = [
-    "manifest.json",
+    imnn_io::manifest::NAME,
     "run.toml",
     "model.toml",
     "weights.safetensors",
@@ -32,6 +32,7 @@ pub(crate) const OF_A_RUN: [&str; 13] = [
 pub(crate) const CHECKPOINT: &str = "checkpoint";
 /// The one before it, in case that the last one is damaged.
 pub(crate) const PREVIOUS: &str = "checkpoint.previous";
+
 /// The files of a saved run.
 pub(crate) struct SavedFiles {
     /// Where a file is sought first, and then.

@@ -112,6 +112,11 @@ impl<E: Element> TrainingState<E> {
     pub(crate) fn load(folder: &Path, model: &Model, expected: &Description, keys: RunKeys) -> Result<Self> {
         let files = SavedFiles::of(folder)?;
         Description::read(&files)?.check(expected, folder)?;
+        TrainingState::read(&files, model, keys)
+    }
+
+    /// Reads the files that every saved run has.
+    fn read(files: &SavedFiles, model: &Model, keys: RunKeys) -> Result<Self> {
         let best = files.path_if_there("best.safetensors")?;
         Ok(TrainingState {
             parameters: Parameters::load(files.path("final.safetensors")?, model.layout())?,
@@ -129,7 +134,7 @@ impl<E: Element> TrainingState<E> {
     pub(crate) fn checkpoint(folder: &Path, model: &Model, expected: &Description, keys: RunKeys) -> Result<Self> {
         let files = SavedFiles::of(folder)?;
         Description::read(&files)?.check_all(expected, folder)?;
-        let mut state = TrainingState::load(folder, model, expected, keys)?;
+        let mut state = TrainingState::read(&files, model, keys)?;
         let path = files.path(CALL)?;
         let text = std::fs::read_to_string(&path).map_err(FileError::of("read", &path))?;
         let unreadable = |error: toml::de::Error| refuse(&path, error.to_string());

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use super::data::{EXACT, Folder};
 use super::{imnn, prints, refuses};
@@ -22,15 +22,10 @@ fn a_link_to_a_folder_stays_a_link_and_one_to_nothing_is_refused() {
     assert!(message.contains("a link to something that is not there"), "{message}");
 }
 
-/// What was not there when the run began is not replaced, and the run is not lost.
-#[test]
-fn files_that_appear_while_training_stay_and_the_run_waits_for_its_place() {
-    let folder = Folder::new();
-    let text = EXACT.replace("max_iterations = 8", "max_iterations = 3000\nround = 3000");
-    let (run, out) = (folder.run_file(&text), folder.text("out"));
-    prints(&["fit", &run, "--out", &folder.text("whole"), "--quiet"]);
+/// A run into `out` that has a checkpoint.
+fn training(folder: &Folder, run: &str, out: &str) -> Child {
     let child = Command::new(env!("CARGO_BIN_EXE_imnn"))
-        .args(["fit", &run, "--out", &out, "--quiet"])
+        .args(["fit", run, "--out", out, "--quiet"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -38,6 +33,17 @@ fn files_that_appear_while_training_stay_and_the_run_waits_for_its_place() {
     while !folder.path("out/unfinished/checkpoint").exists() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
+    child
+}
+
+/// What was not there when the run began is not replaced, and the run is not lost.
+#[test]
+fn files_that_appear_while_training_stay_and_the_run_waits_for_its_place() {
+    let folder = Folder::new();
+    let text = EXACT.replace("max_iterations = 8", "max_iterations = 3000\nround = 3000");
+    let (run, out) = (folder.run_file(&text), folder.text("out"));
+    prints(&["fit", &run, "--out", &folder.text("whole"), "--quiet"]);
+    let child = training(&folder, &run, &out);
     fs::write(folder.path("out/thesis.txt"), "precious").expect("written");
     fs::write(folder.path("out/history.npz"), "another's").expect("written");
     let output = child.wait_with_output().expect("it ends");
@@ -63,15 +69,7 @@ fn a_folder_that_is_removed_while_training_loses_nothing() {
     let folder = Folder::new();
     let text = EXACT.replace("max_iterations = 8", "max_iterations = 3000\nround = 3000");
     let (run, out) = (folder.run_file(&text), folder.text("out"));
-    let child = Command::new(env!("CARGO_BIN_EXE_imnn"))
-        .args(["fit", &run, "--out", &out, "--quiet"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    while !folder.path("out/unfinished/checkpoint").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    let child = training(&folder, &run, &out);
     fs::rename(folder.path("out"), folder.path("moved")).expect("moved");
     let output = child.wait_with_output().expect("it ends");
     let message = String::from_utf8(output.stderr).expect("text");

@@ -8,7 +8,7 @@
 //!
 //! A second SIGINT, SIGTERM or SIGHUP ends the program at once; the last checkpoint stays.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use imnn::fit::{Control, Request, RunFolder};
@@ -18,9 +18,7 @@ use signal_hook::iterator::Signals;
 use crate::output::say;
 
 static STATE: Mutex<State> = Mutex::new(State { control: None, on_exit: None });
-/// Whether training is to end.
-static ENDED: AtomicBool = AtomicBool::new(false);
-/// The signal that is to end the program, once it has.
+/// The signal that is to end training or the program, once there is one.
 static ENDING: AtomicI32 = AtomicI32::new(0);
 
 struct State {
@@ -51,7 +49,7 @@ pub(super) fn end_the_program() {
 
 /// Whether training is to end: also that of a second network, which has no checkpoints.
 pub(super) fn ended() -> bool {
-    ENDED.load(Ordering::SeqCst)
+    ENDING.load(Ordering::SeqCst) != 0
 }
 
 /// The exit code of the program that a signal has ended: 128 and its number, as a shell expects it.
@@ -72,7 +70,6 @@ fn arrived(signal: i32) {
     if let Some(control) = &state.control
         && ENDING.swap(signal, Ordering::SeqCst) == 0
     {
-        ENDED.store(true, Ordering::SeqCst);
         if signal == SIGINT {
             control.ask(Request::End);
             say("\ninterrupted: training ends with this iteration and is saved; once more to stop at once");
