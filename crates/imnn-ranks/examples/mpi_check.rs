@@ -1,0 +1,146 @@
+//! What `cargo xtask mpi` runs under each MPI: `mpirun -n 3 mpi_check TASK`.
+//!
+//! | task | |
+//! | --- | --- |
+//! | `library` | which MPI would be used, without a start of it |
+//! | `calls` | collective calls bring what was sent, whole and in pieces |
+//! | `bench` | how long they take |
+//! | `loop` | small calls, with a pause between them |
+//! | `killed`, `exits`, `panics`, `fails`, `alone` | `loop`, and in iteration 3 the last rank is killed, exits, panics, agrees with the others on an error, or returns one that it kept to itself |
+//! | `stops` | `loop`, and in iteration 3 the last rank is asked to stop |
+//!
+//! `IMNN_TIMEOUT`, in seconds, is how long a call may take; 0 or none is for ever. `IMNN_FOLDER` is where each rank writes its
+//! process number.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../tests/suite/laws.rs"]
+mod laws;
+
+use imnn_ranks::{Agreed, Launch, Mpi, Outcome, Ranks, RanksError, Timeout, Watched, agree};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+fn main() -> ExitCode {
+    let task = std::env::args().nth(1).unwrap_or_else(|| "library".into());
+    match run(&task) {
+        Ok(()) => ExitCode::SUCCESS,
+        // One rank speaks where all know the same.
+        Err((error, rank)) => {
+            let is_agreed = matches!(error, RanksError::Failed { .. } | RanksError::Differ { .. });
+            if !is_agreed || rank == 0 {
+                eprintln!("mpi_check: {error}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What went wrong, and on which rank.
+type Result = std::result::Result<(), (RanksError, usize)>;
+
+fn run(task: &str) -> Result {
+    if task == "library" {
+        println!("{}", Mpi::library_to_use().map_err(|error| (error, 0))?);
+        return Ok(());
+    }
+    let Some(mpi) = Mpi::find().map_err(|error| (error, 0))? else {
+        println!("one process, no MPI");
+        return Ok(());
+    };
+    let rank = mpi.rank();
+    let (launch, place) = (Launch::of_this_process().unwrap(), mpi.place().clone());
+    assert_eq!((launch.size, place.rank), (mpi.size(), rank));
+    assert!(place.local_rank < place.local_size && place.local_size <= place.size && place.nodes <= place.size);
+    if let Some(folder) = std::env::var_os("IMNN_FOLDER") {
+        std::fs::write(std::path::Path::new(&folder).join(rank.to_string()), std::process::id().to_string()).unwrap();
+    }
+    if rank == 0 {
+        println!("{}", mpi.describe());
+    }
+    let on_rank = |result: std::result::Result<(), RanksError>| result.map_err(|error| (error, rank));
+    if task == "calls" {
+        return on_rank(calls(mpi));
+    }
+    let seconds = std::env::var("IMNN_TIMEOUT").ok().and_then(|text| text.parse().ok()).unwrap_or(0.0);
+    let ranks = Watched::new(mpi, Timeout::from(Duration::from_secs_f64(seconds))).map_err(|error| (error, rank))?;
+    on_rank(if task == "bench" { bench(&ranks) } else { iterate(&ranks, task) })
+}
+
+fn calls(mut mpi: Mpi) -> std::result::Result<(), RanksError> {
+    for seed in 0..20 {
+        laws::check(&mpi, seed, 3000);
+    }
+    // A call beyond the sizes that MPI sends at once.
+    laws::check(&mpi, 1, 3_000_000);
+    for limit in [1024, 7] {
+        mpi = mpi.with_limit(limit);
+        for seed in 0..5 {
+            laws::check(&mpi, seed, 30 * limit);
+        }
+    }
+    // MPI is for the thread that made it.
+    let elsewhere = std::thread::scope(|scope| scope.spawn(|| mpi.broadcast(&mut [0])).join().unwrap());
+    assert!(matches!(elsewhere, Err(RanksError::WrongThread { .. })), "{elsewhere:?}");
+    agree(&mpi, &Outcome::Fine, None)?;
+    if mpi.rank() == 0 {
+        println!("calls are right");
+    }
+    Ok(())
+}
+
+fn iterate(ranks: &Watched<Mpi>, task: &str) -> std::result::Result<(), RanksError> {
+    let is_last = ranks.rank() + 1 == ranks.size();
+    for iteration in 0..100 {
+        ranks.purpose(&format!("iteration {iteration}"));
+        let mut own = Outcome::Fine;
+        if is_last && iteration == 3 {
+            match task {
+                "killed" => {
+                    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+                }
+                "exits" => std::process::exit(3),
+                "panics" => panic!("a bug"),
+                "fails" => own = Outcome::Failed("fiducial.npy: row 12 is not finite".into()),
+                "alone" => return Err(RanksError::Lengths("an error that is kept from the others".into())),
+                "stops" => own = Outcome::Stop(15),
+                _ => {}
+            }
+        }
+        if let Agreed::Stop { rank, signal } = agree(ranks, &own, None)? {
+            if ranks.rank() == 0 {
+                println!("rank {rank} was asked to stop by signal {signal} in iteration {iteration}");
+            }
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// The best of several times of each call.
+fn bench(ranks: &Watched<Mpi>) -> std::result::Result<(), RanksError> {
+    let size = ranks.size();
+    for len in [16, 100_000, 4_000_000] {
+        let lens = vec![len; size];
+        let (own, mut all) = (vec![1; len], vec![0; len * size]);
+        let (send, mut received) = (vec![1; len * size], vec![0; len * size]);
+        let gather = best(|| ranks.gather(&own, &mut all, &lens))?;
+        let exchange = best(|| ranks.exchange(&send, &lens, &mut received, &lens))?;
+        let broadcast = best(|| ranks.broadcast(&mut received[..len]))?;
+        if ranks.rank() == 0 {
+            println!("{len:>8} bytes: gather {gather:.1?}, exchange {exchange:.1?}, broadcast {broadcast:.1?}");
+        }
+    }
+    Ok(())
+}
+
+fn best(mut call: impl FnMut() -> std::result::Result<(), RanksError>) -> std::result::Result<Duration, RanksError> {
+    let mut best = Duration::MAX;
+    for _ in 0..30 {
+        let start = Instant::now();
+        call()?;
+        best = best.min(start.elapsed());
+    }
+    Ok(best)
+}
