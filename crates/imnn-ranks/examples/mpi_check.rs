@@ -21,35 +21,31 @@ use imnn_ranks::{Agreed, Launch, Mpi, Outcome, Ranks, RanksError, Timeout, Watch
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+type Result<T = ()> = std::result::Result<T, RanksError>;
+
 fn main() -> ExitCode {
     let task = std::env::args().nth(1).unwrap_or_else(|| "library".into());
     match run(&task) {
-        Ok(()) => ExitCode::SUCCESS,
-        // One rank speaks where all know the same.
-        Err((error, rank)) => {
-            let is_agreed = matches!(error, RanksError::Failed { .. } | RanksError::Differ { .. });
-            if !is_agreed || rank == 0 {
-                eprintln!("mpi_check: {error}");
-            }
-            ExitCode::FAILURE
-        }
+        Ok(code) => code,
+        Err(error) => failed(&error),
     }
 }
 
-/// What went wrong, and on which rank.
-type Result = std::result::Result<(), (RanksError, usize)>;
+fn failed(error: &RanksError) -> ExitCode {
+    eprintln!("mpi_check: {error}");
+    ExitCode::FAILURE
+}
 
-fn run(task: &str) -> Result {
+fn run(task: &str) -> Result<ExitCode> {
     if task == "library" {
-        println!("{}", Mpi::library_to_use().map_err(|error| (error, 0))?);
-        return Ok(());
+        println!("{}", Mpi::library_to_use()?);
+        return Ok(ExitCode::SUCCESS);
     }
-    let Some(mpi) = Mpi::find().map_err(|error| (error, 0))? else {
+    let Some(mpi) = Mpi::find()? else {
         println!("one process, no MPI");
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     };
-    let rank = mpi.rank();
-    let (launch, place) = (Launch::of_this_process().unwrap(), mpi.place().clone());
+    let (launch, place, rank) = (Launch::of_this_process().unwrap(), mpi.place().clone(), mpi.rank());
     assert_eq!((launch.size, place.rank), (mpi.size(), rank));
     assert!(place.local_rank < place.local_size && place.local_size <= place.size && place.nodes <= place.size);
     if let Some(folder) = std::env::var_os("IMNN_FOLDER") {
@@ -58,38 +54,46 @@ fn run(task: &str) -> Result {
     if rank == 0 {
         println!("{}", mpi.describe());
     }
-    let on_rank = |result: std::result::Result<(), RanksError>| result.map_err(|error| (error, rank));
-    if task == "calls" {
-        return on_rank(calls(mpi));
-    }
     let seconds = std::env::var("IMNN_TIMEOUT").ok().and_then(|text| text.parse().ok()).unwrap_or(0.0);
-    let ranks = Watched::new(mpi, Timeout::from(Duration::from_secs_f64(seconds))).map_err(|error| (error, rank))?;
-    on_rank(if task == "bench" { bench(&ranks) } else { iterate(&ranks, task) })
+    let ranks = Watched::new(mpi, Timeout::from(Duration::from_secs_f64(seconds)))?;
+    let result = match task {
+        "calls" => calls(&ranks),
+        "bench" => bench(&ranks),
+        _ => iterate(&ranks, task),
+    };
+    // What went wrong is said before the ranks are dropped, for that waits for the others.
+    Ok(match result {
+        // One rank speaks where all know the same.
+        Err(RanksError::Failed { .. } | RanksError::Differ { .. }) if rank > 0 => ExitCode::FAILURE,
+        Err(error) => failed(&error),
+        Ok(()) => ExitCode::SUCCESS,
+    })
 }
 
-fn calls(mut mpi: Mpi) -> std::result::Result<(), RanksError> {
+fn calls(ranks: &Watched<Mpi>) -> Result {
+    let mpi = ranks.get();
     for seed in 0..20 {
-        laws::check(&mpi, seed, 3000);
+        laws::check(mpi, seed, 3000);
     }
     // A call beyond the sizes that MPI sends at once.
-    laws::check(&mpi, 1, 3_000_000);
-    for limit in [1024, 7] {
-        mpi = mpi.with_limit(limit);
-        for seed in 0..5 {
-            laws::check(&mpi, seed, 30 * limit);
+    laws::check(mpi, 1, 3_000_000);
+    for (limit, seeds) in [(1024, 5), (7, 2)] {
+        mpi.set_limit(limit);
+        for seed in 0..seeds {
+            laws::check(mpi, seed, 30 * limit);
         }
     }
     // MPI is for the thread that made it.
     let elsewhere = std::thread::scope(|scope| scope.spawn(|| mpi.broadcast(&mut [0])).join().unwrap());
     assert!(matches!(elsewhere, Err(RanksError::WrongThread { .. })), "{elsewhere:?}");
-    agree(&mpi, &Outcome::Fine, None)?;
+    agree(mpi, &Outcome::Fine, None)?;
     if mpi.rank() == 0 {
         println!("calls are right");
     }
     Ok(())
 }
 
-fn iterate(ranks: &Watched<Mpi>, task: &str) -> std::result::Result<(), RanksError> {
+fn iterate(ranks: &Watched<Mpi>, task: &str) -> Result {
     let is_last = ranks.rank() + 1 == ranks.size();
     for iteration in 0..100 {
         ranks.purpose(&format!("iteration {iteration}"));
@@ -119,7 +123,7 @@ fn iterate(ranks: &Watched<Mpi>, task: &str) -> std::result::Result<(), RanksErr
 }
 
 /// The best of several times of each call.
-fn bench(ranks: &Watched<Mpi>) -> std::result::Result<(), RanksError> {
+fn bench(ranks: &Watched<Mpi>) -> Result {
     let size = ranks.size();
     for len in [16, 100_000, 4_000_000] {
         let lens = vec![len; size];
@@ -135,7 +139,7 @@ fn bench(ranks: &Watched<Mpi>) -> std::result::Result<(), RanksError> {
     Ok(())
 }
 
-fn best(mut call: impl FnMut() -> std::result::Result<(), RanksError>) -> std::result::Result<Duration, RanksError> {
+fn best(mut call: impl FnMut() -> Result) -> Result<Duration> {
     let mut best = Duration::MAX;
     for _ in 0..30 {
         let start = Instant::now();

@@ -53,11 +53,7 @@ const FAILED: u8 = 2;
 /// The same on all ranks: [`RanksError::Failed`] with the message of the lowest rank that failed, and
 /// [`RanksError::Differ`] if the digests of some differ from those of most, or of rank 0 where there is no majority. One
 /// of the ranks should print it. And those of [`Ranks::gather`].
-pub fn agree(
-    ranks: &(impl Ranks + ?Sized),
-    own: &Outcome,
-    digest: Option<Digest<'_>>,
-) -> Result<Agreed, RanksError> {
+pub fn agree(ranks: &(impl Ranks + ?Sized), own: &Outcome, digest: Option<Digest<'_>>) -> Result<Agreed, RanksError> {
     let (rank, size) = (ranks.rank(), ranks.size());
     // The failing rank names its machine itself.
     let message = match own {

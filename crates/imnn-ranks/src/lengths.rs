@@ -14,12 +14,7 @@ pub(crate) fn starts(lens: &[usize]) -> Option<Vec<usize>> {
     Some(starts)
 }
 
-pub(crate) fn check_gather(
-    ranks: &impl Ranks,
-    own: &[u8],
-    all: &[u8],
-    lens: &[usize],
-) -> Result<(), RanksError> {
+pub(crate) fn check_gather(ranks: &impl Ranks, own: &[u8], all: &[u8], lens: &[usize]) -> Result<(), RanksError> {
     check_parts(ranks.size(), "receive", all, lens)?;
     check_own("gather", own.len(), lens[ranks.rank()])
 }
@@ -43,9 +38,7 @@ fn check_parts(size: usize, what: &str, bytes: &[u8], lens: &[usize]) -> Result<
     }
     let (n, len) = (lens.len(), bytes.len());
     let sum = sum.map_or("more than memory holds".into(), |sum| format!("{sum} bytes"));
-    Err(RanksError::Lengths(format!(
-        "{n} lengths for {size} ranks that make {sum}, and {len} bytes to {what}"
-    )))
+    Err(RanksError::Lengths(format!("{n} lengths for {size} ranks that make {sum}, and {len} bytes to {what}")))
 }
 
 fn check_own(what: &str, has: usize, expected: usize) -> Result<(), RanksError> {

@@ -12,13 +12,7 @@ use crate::lengths::starts;
 pub(crate) trait CountedCalls {
     fn allgatherv(&self, own: &[u8], all: &mut [u8], lens: &[c_int]) -> Result<(), RanksError>;
 
-    fn alltoallv(
-        &self,
-        send: &[u8],
-        send_lens: &[c_int],
-        all: &mut [u8],
-        lens: &[c_int],
-    ) -> Result<(), RanksError>;
+    fn alltoallv(&self, send: &[u8], send_lens: &[c_int], all: &mut [u8], lens: &[c_int]) -> Result<(), RanksError>;
 
     fn bcast(&self, bytes: &mut [u8]) -> Result<(), RanksError>;
 }

@@ -33,13 +33,7 @@ pub trait Ranks: Send + Sync {
     /// Sends something else to each: `send` is what goes to rank 0 (`send_lens[0]` bytes), then what goes to rank 1, and so on;
     /// afterwards `all` is what came from rank 0 (`lens[0]` bytes), then what came from rank 1, and so on. Both include what a
     /// rank sends to itself.
-    fn exchange(
-        &self,
-        send: &[u8],
-        send_lens: &[usize],
-        all: &mut [u8],
-        lens: &[usize],
-    ) -> Result<(), RanksError>;
+    fn exchange(&self, send: &[u8], send_lens: &[usize], all: &mut [u8], lens: &[usize]) -> Result<(), RanksError>;
 
     /// Gives everybody the `bytes` of rank 0; they are as many on every rank.
     fn broadcast(&self, bytes: &mut [u8]) -> Result<(), RanksError>;

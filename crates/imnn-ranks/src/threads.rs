@@ -111,13 +111,7 @@ impl Ranks for Threads {
         Ok(())
     }
 
-    fn exchange(
-        &self,
-        send: &[u8],
-        send_lens: &[usize],
-        all: &mut [u8],
-        lens: &[usize],
-    ) -> Result<(), RanksError> {
+    fn exchange(&self, send: &[u8], send_lens: &[usize], all: &mut [u8], lens: &[usize]) -> Result<(), RanksError> {
         check_exchange(self, send, send_lens, all, lens)?;
         let parcels = self.meet(Parcel::Exchange(send.to_vec(), send_lens.to_vec(), lens.to_vec()))?;
         let sizes: Option<Vec<(&[usize], &[usize])>> = parcels

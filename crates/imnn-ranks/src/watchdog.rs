@@ -229,13 +229,7 @@ impl<R: Ranks> Ranks for Watched<R> {
         self.watch(|ranks| ranks.gather(own, all, lens))
     }
 
-    fn exchange(
-        &self,
-        send: &[u8],
-        send_lens: &[usize],
-        all: &mut [u8],
-        lens: &[usize],
-    ) -> Result<(), RanksError> {
+    fn exchange(&self, send: &[u8], send_lens: &[usize], all: &mut [u8], lens: &[usize]) -> Result<(), RanksError> {
         self.watch(|ranks| ranks.exchange(send, send_lens, all, lens))
     }
 

@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 use std::thread::{self, ThreadId};
 
+use super::buffers::{readable, writable};
 use super::functions::{Functions, Handle, Pointer};
 use super::library::{Abi, Opened, address, text};
 use crate::error::RanksError;
@@ -98,8 +99,7 @@ impl<H: Handle> Calls<H> {
     fn start(functions: Functions<H>, values: Values<H>) -> Result<Self, RanksError> {
         let own = values.world;
         let is_ours = !flag(&functions, "MPI_Initialized");
-        let mut calls =
-            Calls { functions, values, own, rank: 0, size: 1, thread: thread::current().id(), is_ours };
+        let mut calls = Calls { functions, values, own, rank: 0, size: 1, thread: thread::current().id(), is_ours };
         calls.not_ended("MPI_Init_thread")?;
         let level = if is_ours { calls.init()? } else { calls.level()? };
         if level < calls.values.funneled {
@@ -240,46 +240,31 @@ impl<H: Handle> CountedCalls for Calls<H> {
         if usize::try_from(len) != Ok(own.len()) {
             return Err(refused(lens, own.len()));
         }
-        let (to, byte) = (all.as_mut_ptr(), self.values.byte);
+        let (to, byte) = (writable(all), self.values.byte);
         // SAFETY: MPI may be called, as was checked. It reads `len` bytes of `own`, which has as many, and writes the parts
         // of `all`, which are inside of it; lengths and starts are as many as there are ranks. Both borrows last until it
         // returns, after which MPI keeps no pointer to them.
         let code = unsafe {
-            (self.functions.allgatherv)(
-                own.as_ptr().cast(),
-                len,
-                byte,
-                to.cast(),
-                lens.as_ptr(),
-                starts.as_ptr(),
-                byte,
-                self.own,
-            )
+            (self.functions.allgatherv)(readable(own), len, byte, to, lens.as_ptr(), starts.as_ptr(), byte, self.own)
         };
         self.check("MPI_Allgatherv", code)
     }
 
-    fn alltoallv(
-        &self,
-        send: &[u8],
-        send_lens: &[c_int],
-        all: &mut [u8],
-        lens: &[c_int],
-    ) -> Result<(), RanksError> {
+    fn alltoallv(&self, send: &[u8], send_lens: &[c_int], all: &mut [u8], lens: &[c_int]) -> Result<(), RanksError> {
         self.ready("MPI_Alltoallv")?;
         let send_starts = self.starts(send_lens, send.len())?;
         let starts = self.starts(lens, all.len())?;
-        let (to, byte) = (all.as_mut_ptr(), self.values.byte);
+        let (to, byte) = (writable(all), self.values.byte);
         // SAFETY: MPI may be called, as was checked. It reads the parts of `send` and writes those of `all`, which are inside of
         // them; lengths and starts are as many as there are ranks. The borrows last until it returns, after which MPI keeps
         // no pointer to them.
         let code = unsafe {
             (self.functions.alltoallv)(
-                send.as_ptr().cast(),
+                readable(send),
                 send_lens.as_ptr(),
                 send_starts.as_ptr(),
                 byte,
-                to.cast(),
+                to,
                 lens.as_ptr(),
                 starts.as_ptr(),
                 byte,
@@ -294,7 +279,7 @@ impl<H: Handle> CountedCalls for Calls<H> {
         let len = c_int::try_from(bytes.len()).map_err(|_| refused(&[], bytes.len()))?;
         // SAFETY: MPI may be called, as was checked. It reads or writes `len` bytes, which `bytes` has; the borrow lasts until
         // it returns, after which MPI keeps no pointer to it.
-        let code = unsafe { (self.functions.bcast)(bytes.as_mut_ptr().cast(), len, self.values.byte, 0, self.own) };
+        let code = unsafe { (self.functions.bcast)(writable(bytes), len, self.values.byte, 0, self.own) };
         self.check("MPI_Bcast", code)
     }
 }

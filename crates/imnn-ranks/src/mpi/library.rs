@@ -53,8 +53,8 @@ pub(super) fn open(names: &[String]) -> Result<Opened, RanksError> {
         match open_one(name) {
             Ok(library) => {
                 let library: &'static Library = Box::leak(Box::new(library));
-                let about = about(library, name)
-                    .map_err(|reason| RanksError::Library { library: name.clone(), reason })?;
+                let about =
+                    about(library, name).map_err(|reason| RanksError::Library { library: name.clone(), reason })?;
                 return Ok(Opened { library, about });
             }
             // The system's message begins with the name, if the file or another that it needs is missing.
@@ -108,7 +108,8 @@ fn short(text: &str) -> String {
     let line = line.split(',').next().unwrap_or(line);
     let line = line.split(" for ").next().unwrap_or(line);
     let line = line.replacen("Open MPI v", "Open MPI ", 1);
-    let words: Vec<&str> = line.split_whitespace().filter(|word| !matches!(*word, "Version:" | "VERSION" | ":")).collect();
+    let words: Vec<&str> =
+        line.split_whitespace().filter(|word| !matches!(*word, "Version:" | "VERSION" | ":")).collect();
     words.join(" ")
 }
 

@@ -5,12 +5,13 @@
 //! functions (`functions.rs`), and the calls, each behind checks that make it sound (`api.rs`).
 
 mod api;
+mod buffers;
 mod functions;
 mod library;
 mod names;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use crate::error::RanksError;
@@ -40,13 +41,13 @@ const ABORTED: i32 = 70;
 ///
 /// Dropped, it finalises MPI, if it also initialised it, and that waits until all ranks do. A rank that panics, or on which a
 /// call of MPI has failed, ends all others instead (`MPI_Abort`, exit code 70), for they would wait in vain. So would
-/// they for one that fails alone and finalises: let it [`agree`](crate::agree) with the others first. A process that
-/// ends without the drop is ended together with all others by most launchers.
+/// they for one that fails alone and drops its `Mpi`: let it [`agree`](crate::agree) with the others first, or
+/// [`abort`](Mpi::abort), and say what is to be said before the drop. A process that ends without the drop is ended together with all others by most launchers.
 pub struct Mpi {
     api: Box<dyn Api>,
     library: MpiLibrary,
     place: Place,
-    limit: usize,
+    limit: AtomicUsize,
     failed: AtomicBool,
 }
 
@@ -87,7 +88,7 @@ impl Mpi {
         let (host, failed, library) = (String::new(), AtomicBool::new(false), opened.about);
         let (local_rank, local_size, nodes, cores) = (0, 1, 1, None);
         let place = Place { rank, size, host, local_rank, local_size, nodes, cores };
-        let mut mpi = Mpi { api, library, place, limit: LIMIT, failed };
+        let mut mpi = Mpi { api, library, place, limit: LIMIT.into(), failed };
         refuse_mismatch(&launch, &mpi.library, size)?;
         mpi.place = Place::find(&mpi)?;
         Ok(mpi)
@@ -108,11 +109,10 @@ impl Mpi {
         describe(&self.place, &self.library)
     }
 
-    /// The same ranks with another limit on what one call of MPI moves to or from a rank, in bytes, 256 MiB by default; at
-    /// least 1, and the same on all ranks. Tests set it so that short messages go in pieces.
-    pub fn with_limit(mut self, bytes: usize) -> Mpi {
-        self.limit = bytes.clamp(1, LIMIT);
-        self
+    /// Sets what one call of MPI moves to or from a rank at most, in bytes, 256 MiB by default; at least 1, and the same on
+    /// all ranks. Tests set it so that short messages go in pieces.
+    pub fn set_limit(&self, bytes: usize) {
+        self.limit.store(bytes.clamp(1, LIMIT), Ordering::Relaxed);
     }
 
     /// Ends all ranks at once, those that wait for this one too, with the exit code `code`; for what cannot be agreed on.
@@ -123,7 +123,7 @@ impl Mpi {
     }
 
     fn pieces(&self) -> Pieces<'_> {
-        Pieces { calls: &*self.api, size: self.place.size, limit: self.limit }
+        Pieces { calls: &*self.api, size: self.place.size, limit: self.limit.load(Ordering::Relaxed) }
     }
 
     /// Remembers that MPI failed.
@@ -162,13 +162,7 @@ impl Ranks for Mpi {
         self.noted(self.pieces().gather(own, all, lens))
     }
 
-    fn exchange(
-        &self,
-        send: &[u8],
-        send_lens: &[usize],
-        all: &mut [u8],
-        lens: &[usize],
-    ) -> Result<(), RanksError> {
+    fn exchange(&self, send: &[u8], send_lens: &[usize], all: &mut [u8], lens: &[usize]) -> Result<(), RanksError> {
         check_exchange(self, send, send_lens, all, lens)?;
         self.noted(self.pieces().exchange(send, send_lens, all, lens))
     }
@@ -213,7 +207,9 @@ mod tests {
         assert!(refuse_mismatch(&launch("2"), &library(), 2).is_ok());
         let error = refuse_mismatch(&launch("2"), &library(), 1).unwrap_err().to_string();
         assert!(
-            error.starts_with("2 processes were started (OMPI_COMM_WORLD_SIZE), but libmpich.so.12 (MPICH 4.0.2) sees 1:"),
+            error.starts_with(
+                "2 processes were started (OMPI_COMM_WORLD_SIZE), but libmpich.so.12 (MPICH 4.0.2) sees 1:"
+            ),
             "{error}"
         );
         // Two worlds of two would write into one folder as well.
@@ -222,15 +218,8 @@ mod tests {
 
     #[test]
     fn ranks_and_nodes_are_counted_in_words() {
-        let place = |size, nodes| Place {
-            rank: 0,
-            size,
-            host: "a".into(),
-            local_rank: 0,
-            local_size: 1,
-            nodes,
-            cores: None,
-        };
+        let place =
+            |size, nodes| Place { rank: 0, size, host: "a".into(), local_rank: 0, local_size: 1, nodes, cores: None };
         assert_eq!(describe(&place(8, 4), &library()), "8 ranks on 4 nodes over MPICH 4.0.2 (libmpich.so.12)");
         assert_eq!(describe(&place(1, 1), &library()), "1 rank on 1 node over MPICH 4.0.2 (libmpich.so.12)");
     }

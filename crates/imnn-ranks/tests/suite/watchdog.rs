@@ -43,7 +43,10 @@ fn a_rank_that_waits_too_long_ends_its_process() {
     assert_eq!(output.status.signal(), Some(9), "{output:?}");
     let stderr = String::from_utf8_lossy(&output.stderr);
     let line = stderr.lines().find(|line| line.starts_with("rank 0 of 2 on ")).unwrap();
-    assert!(line.contains(" ms in the gradient of iteration 812; the log of the rank that is missing says why"), "{line}");
+    assert!(
+        line.contains(" ms in the gradient of iteration 812; the log of the rank that is missing says why"),
+        "{line}"
+    );
     assert!(time >= Duration::from_millis(300) && time < Duration::from_secs(30), "{time:?}");
 }
 
