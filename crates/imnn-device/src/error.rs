@@ -2,6 +2,7 @@
 
 use imnn_data::DataError;
 use imnn_models::ModelError;
+use imnn_ranks::RanksError;
 
 /// An error of this crate.
 #[derive(thiserror::Error)]
@@ -14,6 +15,10 @@ pub enum DeviceError {
     /// The network could not be run.
     #[error(transparent)]
     Model(#[from] ModelError),
+
+    /// Another rank failed, or is gone.
+    #[error(transparent)]
+    Ranks(#[from] RanksError),
 
     /// The network is for data of another shape.
     #[error(

@@ -8,8 +8,9 @@ use std::ops::Range;
 const TARGET: usize = 1 << 19;
 /// More simulations than this in a microbatch gain nothing: matrix products are large enough.
 const LARGEST: usize = 64;
-/// Gradients are summed in at most this many chunks of consecutive microbatches, whatever the number of threads.
-pub(crate) const CHUNKS: usize = 32;
+/// Gradients are summed in at most this many chunks of consecutive microbatches, whatever the number of threads: as many
+/// threads, on all machines together, can work on them.
+pub(crate) const CHUNKS: usize = 4096;
 
 /// The largest number of simulations of a microbatch: a power of two from 1 to 64, a function of the network and its input
 /// shape alone.

@@ -8,11 +8,14 @@ use crate::keys::RunKeys;
 use crate::memory;
 use crate::parts::Parts;
 use crate::state::TrainingState;
+use crate::together;
 use imnn_data::Source;
 use imnn_device::{Cpu, Device};
 use imnn_models::{Adam, Element, Model, Network, Optimiser, OptimiserState, Parameters};
+use imnn_ranks::Ranks;
 use imnn_sim::Key;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How the weights of a run begin.
 #[derive(Clone, Debug)]
@@ -39,6 +42,7 @@ pub struct ImnnBuilder<E: Element> {
     start: Start<E>,
     resume: Option<PathBuf>,
     checkpoints: Option<Checkpoints>,
+    ranks: Option<Arc<dyn Ranks>>,
 }
 
 impl<E: Element> Imnn<E> {
@@ -57,6 +61,7 @@ impl<E: Element> Imnn<E> {
             start: Start::Key,
             resume: None,
             checkpoints: None,
+            ranks: None,
         }
     }
 }
@@ -144,11 +149,30 @@ impl<E: Element> ImnnBuilder<E> {
         self
     }
 
+    /// Trains together with other processes, each of which builds the same IMNN and makes the same calls: every one runs its
+    /// share of the simulations, and all come to the same bits as one process alone. Of a device that is given, such as
+    /// [`Cpu::with_ranks`], each has to know the ranks as well.
+    ///
+    /// What any of them asks for or meets is done by all in the same iteration: an end that an observer or a [`Control`](crate::Control)
+    /// asks for, and an error, which all return. Rank 0 alone writes checkpoints; all others read the one that is there, and so need
+    /// folders of the same content.
+    pub fn ranks(mut self, ranks: Arc<dyn Ranks>) -> Self {
+        self.ranks = (ranks.size() > 1).then_some(ranks);
+        self
+    }
+
     /// Checks that everything fits and makes the IMNN.
     ///
     /// # Errors
     /// Says what is missing, or which two things disagree and how.
     pub fn build(self) -> Result<Imnn<E>> {
+        match self.ranks.clone() {
+            None => self.put_together(),
+            Some(ranks) => together::built(ranks.as_ref(), self.put_together()),
+        }
+    }
+
+    fn put_together(self) -> Result<Imnn<E>> {
         let training = self.training.ok_or(FitError::Missing { what: "the training set", method: "training" })?;
         let theta_fid = self.theta_fid.ok_or(FitError::Missing { what: "the fiducial", method: "theta_fid" })?;
         let n_params = theta_fid.len();
@@ -177,7 +201,10 @@ impl<E: Element> ImnnBuilder<E> {
         let names = names(self.names, n_params)?;
         let device = match self.device {
             Some(device) => device,
-            None => Box::new(Cpu::all()?),
+            None => Box::new(match self.ranks.clone() {
+                Some(ranks) => Cpu::all()?.with_ranks(ranks),
+                None => Cpu::all()?,
+            }),
         };
         let given_optimiser = self.optimiser.map(|optimiser| optimiser.for_model(&model).unwrap_or(optimiser));
         // Rounds begin with an optimiser of their own.
@@ -216,7 +243,7 @@ impl<E: Element> ImnnBuilder<E> {
             let what = "validation set of the run to go on with".into();
             return Err(FitError::Disagree { what, found: one(saved), expected: one(given) });
         }
-        Imnn::new(parts, state, self.checkpoints, description)
+        Imnn::new(parts, state, self.checkpoints, self.ranks, description)
     }
 }
 

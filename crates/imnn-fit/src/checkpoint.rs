@@ -1,20 +1,18 @@
 //! Checkpoints: the whole state of training, kept every so often, so that whatever ends a process loses only minutes.
 
 use crate::description::Description;
-use crate::error::{FitError, Result, refuse};
+use crate::error::{Result, refuse};
 use crate::files::{CHECKPOINT, PREVIOUS};
 use crate::keys::RunKeys;
-use crate::observer::Observer;
 use crate::state::TrainingState;
 use imnn_io::manifest::NAME;
 use imnn_io::{FileError, Lock, Manifest, atomic};
 use imnn_models::{Element, Model};
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// One that is being written.
 const NEXT: &str = "checkpoint.next";
@@ -27,9 +25,9 @@ const NEXT: &str = "checkpoint.next";
 pub struct Checkpoints {
     folder: PathBuf,
     lock: Weak<Lock>,
-    every: Duration,
-    iterations: Option<usize>,
-    control: Control,
+    pub(crate) every: Duration,
+    pub(crate) iterations: Option<usize>,
+    pub(crate) control: Control,
 }
 
 /// What is asked of training while it goes on, from any thread.
@@ -40,8 +38,15 @@ pub enum Request {
     Save = 1,
     /// Make a checkpoint and end training as an observer would: with the results that there are.
     End = 2,
-    /// Make a checkpoint and stop at once, with the error [`FitError::Suspended`].
+    /// Make a checkpoint and stop at once, with the error [`FitError::Suspended`](crate::FitError::Suspended).
     Suspend = 3,
+}
+
+impl Request {
+    /// That of this number, if there is one.
+    pub(crate) fn of(number: u8) -> Option<Request> {
+        [Request::Save, Request::End, Request::Suspend].into_iter().find(|&request| request as u8 == number)
+    }
 }
 
 /// Asks something of training while it goes on, from any thread.
@@ -55,17 +60,12 @@ impl Control {
     }
 
     /// What is asked, if anything.
-    fn asked(&self) -> Option<Request> {
-        match self.0.load(Ordering::SeqCst) {
-            1 => Some(Request::Save),
-            2 => Some(Request::End),
-            3 => Some(Request::Suspend),
-            _ => None,
-        }
+    pub(crate) fn asked(&self) -> Option<Request> {
+        Request::of(self.0.load(Ordering::SeqCst))
     }
 
     /// What was asked is done.
-    fn done(&self, request: Request) {
+    pub(crate) fn done(&self, request: Request) {
         // Something else may have been asked since.
         let _ = self.0.compare_exchange(request as u8, 0, Ordering::SeqCst, Ordering::SeqCst);
     }
@@ -114,8 +114,16 @@ impl Checkpoints {
         damage.map_or(Ok(None), Err)
     }
 
+    /// Whether the folder is this process's to write to.
+    pub(crate) fn check_lock(&self) -> Result<()> {
+        match self.lock.upgrade().map(|lock| lock.check()) {
+            Some(Err(error @ FileError::Held { .. })) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes one.
-    fn save<E: Element>(&self, state: &TrainingState<E>, description: &Description) -> Result<()> {
+    pub(crate) fn save<E: Element>(&self, state: &TrainingState<E>, description: &Description) -> Result<()> {
         let [next, last, previous] = [NEXT, CHECKPOINT, PREVIOUS].map(|name| self.folder.join(name));
         remove(&next)?;
         fs::create_dir(&next).map_err(FileError::of("create", &next))?;
@@ -145,75 +153,4 @@ fn is_whole(folder: &Path) -> Result<()> {
     let manifest =
         Manifest::read(folder)?.ok_or_else(|| refuse(folder, format!("there is no {NAME} in this checkpoint")))?;
     Ok(manifest.check_all(folder)?)
-}
-
-/// When the last checkpoint was made.
-#[derive(Debug, Default)]
-pub(crate) struct Last {
-    /// When, and after how many iterations.
-    at: Option<(Instant, usize)>,
-    /// Whether it has been said that none can be made.
-    said: bool,
-    /// Whether training was asked to end, and has one that it can go on from.
-    pub(crate) goes_on: bool,
-}
-
-/// Makes checkpoints while training goes on.
-pub(crate) struct Keeper<'a> {
-    pub(crate) checkpoints: Option<&'a Checkpoints>,
-    pub(crate) description: Option<&'a Description>,
-    pub(crate) last: &'a mut Last,
-}
-
-impl Keeper<'_> {
-    /// Between two iterations: makes a checkpoint if one is due or asked for, of the state that `state` brings up to date.
-    /// Breaks if training is to end.
-    pub(crate) fn between<'s, E: Element>(
-        &mut self,
-        iteration: usize,
-        state: impl FnOnce() -> Result<&'s TrainingState<E>>,
-        observer: &mut dyn Observer,
-    ) -> Result<ControlFlow<()>> {
-        let (Some(checkpoints), Some(description)) = (self.checkpoints, self.description) else {
-            return Ok(ControlFlow::Continue(()));
-        };
-        let asked = checkpoints.control.asked();
-        let is_due = self.last.at.is_none_or(|(time, iterations)| {
-            time.elapsed() >= checkpoints.every || checkpoints.iterations.is_some_and(|n| iteration >= iterations + n)
-        });
-        if !is_due && asked.is_none() {
-            return Ok(ControlFlow::Continue(()));
-        }
-        // What another process has taken over is not written to, and there is no use in going on.
-        if let Some(Err(error @ FileError::Held { .. })) = checkpoints.lock.upgrade().map(|lock| lock.check()) {
-            return Err(error.into());
-        }
-        let saved = state().and_then(|state| checkpoints.save(state, description));
-        self.last.at = Some((Instant::now(), iteration));
-        match (&saved, asked) {
-            (Err(error), None) if !self.last.said => {
-                observer
-                    .notice(&format!("no checkpoint could be made: {error}; training goes on, and it is tried again"));
-                self.last.said = true;
-            }
-            (Ok(()), _) => self.last.said = false,
-            _ => {}
-        }
-        let Some(asked) = asked else { return Ok(ControlFlow::Continue(())) };
-        checkpoints.control.done(asked);
-        match (asked, saved) {
-            (Request::Suspend, saved) => Err(FitError::Suspended { iteration, lost: saved.err().map(Box::new) }),
-            (Request::End, saved) => {
-                self.last.goes_on = saved.is_ok();
-                Ok(ControlFlow::Break(()))
-            }
-            (Request::Save, saved) => {
-                match saved {
-                    Ok(()) => observer.notice(&format!("checkpoint made after {iteration} iterations")),
-                    Err(error) => observer.notice(&format!("no checkpoint could be made: {error}")),
-                }
-                Ok(ControlFlow::Continue(()))
-            }
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! An IMNN: its simulations, weights and record, and what is measured with them.
 
-use crate::checkpoint::{Checkpoints, Keeper, Last};
+use crate::checkpoint::Checkpoints;
 use crate::compressor::Compressor;
 use crate::data_array::DataArray;
 use crate::description::Description;
@@ -10,6 +10,7 @@ use crate::input;
 use crate::iterations::device::OnDevice;
 use crate::iterations::host::{Buffers, OnHost, measure};
 use crate::iterations::{self, Iterations, Until};
+use crate::keeper::{Keeper, Last};
 use crate::moments::Simulations;
 use crate::observer::Observer;
 use crate::outcome::Stop;
@@ -18,11 +19,13 @@ use crate::state::TrainingState;
 use imnn_data::{Derivatives, Minibatches, Source};
 use imnn_device::{Device, Session, Start};
 use imnn_models::{Element, Model, Optimiser, OptimiserState, Parameters};
+use imnn_ranks::Ranks;
 use imnn_sim::Key;
 use imnn_stats::{Statistics, table};
 use ndarray::Array2;
 use std::cell::OnceCell;
 use std::fmt;
+use std::sync::Arc;
 
 /// An information maximising neural network with its simulations, its weights and its record.
 ///
@@ -32,6 +35,8 @@ pub struct Imnn<E: Element> {
     pub(crate) session: Box<dyn Session<E>>,
     pub(crate) state: TrainingState<E>,
     pub(crate) checkpoints: Option<Checkpoints>,
+    /// The processes that train it together, if it is not this one alone.
+    ranks: Option<Arc<dyn Ranks>>,
     /// What the run is about, once it has been needed.
     description: OnceCell<Description>,
     pub(crate) last_checkpoint: Last,
@@ -75,6 +80,7 @@ impl<E: Element> Imnn<E> {
         parts: Parts<E>,
         state: TrainingState<E>,
         checkpoints: Option<Checkpoints>,
+        ranks: Option<Arc<dyn Ranks>>,
         description: Option<Description>,
     ) -> Result<Self> {
         let session = parts.device.load(&parts.model)?;
@@ -82,7 +88,7 @@ impl<E: Element> Imnn<E> {
         let (calls, measured) = (0, None);
         let description = description.map(OnceCell::from).unwrap_or_default();
         let last_checkpoint = Last::default();
-        Ok(Imnn { parts, session, state, checkpoints, description, last_checkpoint, calls, buffers, measured })
+        Ok(Imnn { parts, session, state, checkpoints, ranks, description, last_checkpoint, calls, buffers, measured })
     }
 
     /// What the run is about.
@@ -257,9 +263,9 @@ impl<E: Element> Imnn<E> {
         until: &Until<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Stop> {
-        let Imnn { parts, session, state, buffers, checkpoints, description, last_checkpoint, .. } = self;
-        let mut keeper =
-            Keeper { checkpoints: checkpoints.as_ref(), description: description.get(), last: last_checkpoint };
+        let Imnn { parts, session, state, buffers, checkpoints, ranks, description, last_checkpoint: last, .. } = self;
+        let (checkpoints, description) = (checkpoints.as_ref(), description.get());
+        let mut keeper = Keeper { checkpoints, description, last, ranks: ranks.as_deref() };
         let loss = until.settings.loss();
         let minibatches;
         let training: &dyn Source<E> = match until.minibatch {

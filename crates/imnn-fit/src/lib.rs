@@ -19,6 +19,7 @@ mod history;
 mod imnn;
 mod input;
 mod iterations;
+mod keeper;
 mod keys;
 mod last_layer;
 mod memory;
@@ -32,6 +33,7 @@ mod setback;
 mod settings;
 mod state;
 mod suggestion;
+mod together;
 mod train;
 
 pub use bar::Bar;

@@ -2,6 +2,7 @@
 
 mod pools;
 mod session;
+mod team;
 #[cfg(test)]
 mod tests;
 mod workspace;
@@ -12,9 +13,12 @@ use crate::error::{DeviceError, Result};
 use crate::microbatches::microbatch_size;
 use imnn_engine::{Plan, Program, Reference};
 use imnn_models::{Element, Model};
+use imnn_ranks::Ranks;
 use pools::Pools;
 use session::{CpuSession, Group};
 use std::marker::PhantomData;
+use std::sync::Arc;
+use team::Team;
 
 /// What may be saved between forward and backward pass by default: 1 GiB.
 const MEMORY: usize = 1 << 30;
@@ -27,6 +31,7 @@ pub struct Cpu<E> {
     threads: usize,
     memory: usize,
     dfdx: bool,
+    ranks: Option<Arc<dyn Ranks>>,
     pools: Pools,
     element: PhantomData<fn() -> E>,
 }
@@ -40,7 +45,7 @@ impl<E: Element> Cpu<E> {
         if threads == 0 {
             return Err(DeviceError::Threads { threads, message: "at least one is needed".into() });
         }
-        Ok(Cpu { threads, memory: MEMORY, dfdx: false, pools: Pools::default(), element: PhantomData })
+        Ok(Cpu { threads, memory: MEMORY, dfdx: false, ranks: None, pools: Pools::default(), element: PhantomData })
     }
 
     /// A CPU with as many threads as the machine can run at once.
@@ -61,6 +66,16 @@ impl<E: Element> Cpu<E> {
     /// Runs every network by its definition on dfdx, the reference of all engines: slower, and equal up to rounding.
     pub fn with_dfdx(mut self) -> Self {
         self.dfdx = true;
+        self
+    }
+
+    /// Shares the simulations with other processes: each of these ranks runs its part of every pass, and all have all results.
+    ///
+    /// All have to load the same networks and run the same passes in the same order, so all have to train with the same
+    /// settings and data; what one does alone, such as writing files, must not take part in that. The bits are those of one
+    /// process, whatever the number of ranks and of their threads, on processors that round alike.
+    pub fn with_ranks(mut self, ranks: Arc<dyn Ranks>) -> Self {
+        self.ranks = (ranks.size() > 1).then_some(ranks);
         self
     }
 
@@ -99,7 +114,8 @@ impl<E: Element> Aggregate<E> for Cpu<E> {
         let note = if notes.is_empty() { None } else { Some(notes.join("; ")) };
         let groups: Vec<Group> = cpus.iter().map(|cpu| Group { threads: cpu.threads, memory: cpu.memory }).collect();
         let workers = first.pools.get(groups.iter().map(|group| group.threads).sum(), isolated)?;
-        Ok(Box::new(CpuSession::new(model, program, groups, workers, n_per_device, note)))
+        let team = first.ranks.clone().map(Team::new);
+        Ok(Box::new(CpuSession::new(model, program, groups, workers, n_per_device, team, note)))
     }
 }
 

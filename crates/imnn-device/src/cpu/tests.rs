@@ -91,7 +91,7 @@ fn counted(memory: [usize; 2], n_per_device: usize) -> (CpuSession<f32>, Arc<[At
     let program = Box::new(Counted(Plan::new(&model()).unwrap(), rows.clone()));
     let groups = memory.map(|memory| Group { threads: 1, memory }).to_vec();
     let workers = Pools::default().get(2, false).unwrap();
-    (CpuSession::new(&model(), program, groups, workers, Some(n_per_device), None), rows)
+    (CpuSession::new(&model(), program, groups, workers, Some(n_per_device), None, None), rows)
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn saved_microbatches_have_slots_of_their_own_as_far_as_each_memory_goes() {
         ([usize::MAX; 2], (0..16).collect()),
     ] {
         let (mut session, _) = counted(memory, 64);
-        session.choose_slots(&shape);
+        session.choose_slots(&shape, &(0..shape.microbatches.len()));
         let saved: Vec<usize> = (0..16).filter(|&k| session.slots[k].is_some()).collect();
         assert_eq!(saved, expected, "{memory:?} of {bytes}");
         let slots: Vec<usize> = session.slots.iter().copied().flatten().collect();

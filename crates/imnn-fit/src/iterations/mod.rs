@@ -4,7 +4,7 @@ pub(crate) mod device;
 pub(crate) mod host;
 mod watch;
 
-use crate::checkpoint::Keeper;
+use crate::keeper::Keeper;
 use crate::error::{FitError, Result};
 use crate::observer::{Observer, Progress};
 use crate::outcome::Stop;
@@ -92,7 +92,7 @@ pub(crate) fn run<E: Element>(
             waited: counters.waited,
             patience: settings.patience,
         };
-        if observer.iteration(&progress).is_break() {
+        if observer.iteration(&progress).is_break() && keeper.broke() {
             return Ok(Stop::Observer);
         }
     }
