@@ -15,10 +15,10 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A run: how it is put together on so many threads, and its settings.
-struct Run {
-    name: &'static str,
-    builder: fn(usize) -> ImnnBuilder<f32>,
-    settings: FitSettings,
+pub(crate) struct Run {
+    pub(crate) name: &'static str,
+    pub(crate) builder: fn(usize) -> ImnnBuilder<f32>,
+    pub(crate) settings: FitSettings,
 }
 
 fn exact(threads: usize) -> ImnnBuilder<f32> {
@@ -44,7 +44,7 @@ fn augmented(threads: usize) -> ImnnBuilder<f32> {
         .key(Key::new(4))
 }
 
-fn runs() -> Vec<Run> {
+pub(crate) fn runs() -> Vec<Run> {
     let rounds = FitSettings { round: Some(12), max_iterations: 30, tolerance: 0.0, ..FitSettings::default() };
     vec![
         Run {
@@ -83,7 +83,7 @@ fn runs() -> Vec<Run> {
 }
 
 /// Everything that came of a run.
-fn outcome(imnn: &Imnn<f32>, outcome: &Outcome) -> (Vec<u64>, String) {
+pub(crate) fn outcome(imnn: &Imnn<f32>, outcome: &Outcome) -> (Vec<u64>, String) {
     let mut all = bits(imnn.history(), imnn.weights(Weights::Final).unwrap().values());
     all.extend(imnn.weights(Weights::Best).unwrap().values().iter().map(|w| u64::from(w.to_bits())));
     all.extend(imnn.statistics().unwrap().f.iter().map(|f| f.to_bits()));

@@ -24,6 +24,8 @@ mod layers;
 mod muon;
 /// Noise, and simulators on the fly, as the trainer reads them.
 mod noise;
+/// Several processes that train together.
+mod ranks;
 /// The last layer in closed form, and training in rounds.
 mod read_out;
 /// How much of a run goes into reading simulations.

@@ -67,6 +67,7 @@
 //! | [`sim`] | random keys, simulators with exact derivatives, built-in simulators |
 //! | [`models`] | networks with exact tangents, layers of your own, weights, optimisers |
 //! | [`device`] | where networks run: the threads of a CPU, several devices as one |
+//! | [`ranks`] | processes that train together: MPI, found when the program runs; threads for tests |
 //! | [`stats`] | covariance, Fisher information, regularisation, loss with exact gradients, estimates |
 //! | `plot` | plots of training histories, as PNG and SVG (feature `plot`) |
 //! | [`from_python`] | every class, argument and attribute of the Python package `imnn`, and what differs |
@@ -103,6 +104,8 @@ pub use imnn_models as models;
 #[cfg(feature = "plot")]
 #[doc(inline)]
 pub use imnn_plot as plot;
+#[doc(inline)]
+pub use imnn_ranks as ranks;
 #[doc(inline)]
 pub use imnn_sim as sim;
 #[doc(inline)]

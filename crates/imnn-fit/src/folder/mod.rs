@@ -12,6 +12,7 @@
 //! one is whole.
 
 mod commit;
+mod copies;
 
 use crate::checkpoint::Checkpoints;
 use crate::error::{FitError, Result, refuse};
@@ -43,6 +44,8 @@ pub struct RunFolder {
     replaced: Vec<String>,
     /// Whether the run was interrupted, and keeps its checkpoint when it is finished.
     interrupted: AtomicBool,
+    /// Whether it is a copy for this process alone, of which nothing is kept.
+    is_copy: bool,
     lock: Option<Arc<Lock>>,
 }
 
@@ -134,7 +137,7 @@ impl RunFolder {
         let made = !target.exists();
         fs::create_dir_all(&target).map_err(FileError::of("create", &target))?;
         let lock = Some(Arc::new(Lock::take(target.join(LOCK), say)?));
-        let mut folder = RunFolder { target, made, replaced: vec![], interrupted: false.into(), lock };
+        let mut folder = RunFolder { target, made, replaced: vec![], interrupted: false.into(), is_copy: false, lock };
         if commit::go_on(&folder.target)? && !folder.target.join(CHECKPOINT).exists() {
             folder.made = false;
             return Err(FitError::Placed { path: folder.target.clone() });
@@ -208,6 +211,10 @@ impl Drop for RunFolder {
             && lock.check().is_ok()
         {
             leave(&self.target, self.made);
+        }
+        if self.is_copy {
+            // What cannot be removed can only be left.
+            let _ = fs::remove_dir_all(&self.target);
         }
     }
 }
