@@ -105,6 +105,10 @@ pub struct FitArguments {
     /// Train a second network from other weights, and say how much information is missing at least: what both together have more
     #[arg(long)]
     pub gap: bool,
+    /// Of several processes (mpirun): end if another one is waited for longer than this, and ten times the longest wait so far; 0 for
+    /// never [default: 600]
+    #[arg(long, value_name = "SECONDS")]
+    pub rank_timeout: Option<u64>,
     /// Show no progress
     #[arg(long)]
     pub quiet: bool,

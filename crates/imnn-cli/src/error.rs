@@ -9,6 +9,7 @@ use imnn::fit::FitError;
 use imnn::io::ConfigError;
 use imnn::jobs::JobsError;
 use imnn::plot::PlotError;
+use imnn::ranks::RanksError;
 
 /// Why a command failed. What it checks itself is [`Refused`](Self::Refused), with the message beside the check.
 #[derive(thiserror::Error)]
@@ -82,6 +83,15 @@ pub enum CliError {
         /// What the program ends with.
         code: Option<u8>,
     },
+    /// Other processes that this one was to train with cannot be worked with, or one of them failed.
+    #[error(transparent)]
+    Ranks(#[from] RanksError),
+    /// The process that leads failed, or said what failed here.
+    #[error("the process that leads says what went wrong")]
+    Followed {
+        /// What the program ends with.
+        code: u8,
+    },
     /// A run was trained and cannot be put in its place.
     #[error(
         "{source}\nwhat was trained is kept in {}: when that is mended, start the same command again",
@@ -123,9 +133,14 @@ impl CliError {
     /// What the program ends with.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Suspended { code: Some(code), .. } => *code,
+            Self::Suspended { code: Some(code), .. } | Self::Followed { code } => *code,
             _ => 1,
         }
+    }
+
+    /// Whether another process says what went wrong.
+    pub fn is_said_elsewhere(&self) -> bool {
+        matches!(self, Self::Followed { .. })
     }
 
     /// Whether the reader of standard output went away.

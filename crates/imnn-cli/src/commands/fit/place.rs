@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use imnn::fit::{FitError, RunFolder};
+use imnn::io::FileError;
 
 use super::signals;
 use crate::output::say;
@@ -43,11 +44,15 @@ impl Place {
         Ok(place)
     }
 
+    /// The run file for processes in other folders.
+    pub(super) fn text(&self) -> Result<String, CliError> {
+        text(&resolved(&self.run)?)
+    }
+
     /// Writes the resolved run file. A run that was interrupted here goes on if it is the same; if it is another it is
     /// forgotten with --force, and refused without.
     pub(super) fn settle(&self, resolved: &RunFile, force: bool) -> Result<(), CliError> {
-        let text =
-            resolved.to_toml().map_err(CliError::at("the run file cannot be written out with all its settings"))?;
+        let text = text(resolved)?;
         let path = self.folder.path().join(RUN_FILE);
         if self.folder.has_checkpoint()
             && let Some((key, there, given)) = differing(&path, &text)
@@ -63,6 +68,17 @@ impl Place {
         }
         Ok(imnn::io::atomic::write(path, text)?)
     }
+}
+
+/// A run file with all its settings.
+fn text(run: &RunFile) -> Result<String, CliError> {
+    run.to_toml().map_err(CliError::at("the run file cannot be written out with all its settings"))
+}
+
+/// A run file with paths that are the same from anywhere.
+pub(super) fn resolved(run: &RunFile) -> Result<RunFile, CliError> {
+    let here = std::env::current_dir().map_err(FileError::of("find", "the current folder"))?;
+    Ok(run.clone().resolve(here))
 }
 
 /// A place for the results.

@@ -8,18 +8,21 @@
 //!
 //! A second SIGINT, SIGTERM or SIGHUP ends the program at once; the last checkpoint stays.
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use imnn::fit::{Control, Request, RunFolder};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
-use crate::output::say;
+use crate::output;
 
 static STATE: Mutex<State> = Mutex::new(State { control: None, on_exit: None });
 /// The signal that is to end training or the program, once there is one.
 static ENDING: AtomicI32 = AtomicI32::new(0);
+
+/// Whether another process says what there is to say.
+static SILENT: AtomicBool = AtomicBool::new(false);
 
 struct State {
     /// By what training is asked, while there is any.
@@ -35,6 +38,12 @@ pub(super) fn listen(folder: &RunFolder) {
     if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1]) {
         std::thread::spawn(move || signals.forever().for_each(arrived));
     }
+}
+
+/// The same where another process says what there is to say.
+pub(super) fn listen_silently(folder: &RunFolder) {
+    SILENT.store(true, Ordering::SeqCst);
+    listen(folder);
 }
 
 /// From here on signals are for training.
@@ -83,6 +92,12 @@ fn arrived(signal: i32) {
         on_exit();
     }
     std::process::exit(128 + signal);
+}
+
+fn say(text: &str) {
+    if !SILENT.load(Ordering::SeqCst) {
+        output::say(text);
+    }
 }
 
 fn state() -> MutexGuard<'static, State> {
