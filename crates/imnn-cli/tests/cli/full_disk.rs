@@ -78,7 +78,7 @@ fn a_checkpoint_that_does_not_fit_ends_nothing() {
         while !folder.path(&format!("{out}/unfinished/checkpoint/manifest.json")).exists() {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
-        prlimit(Some(Pid::from_child(&child)), Resource::Fsize, none.clone()).expect("limited");
+        prlimit(Some(Pid::from_child(&child)), Resource::Fsize, none).expect("limited");
         child
     };
 
