@@ -13,10 +13,12 @@ mod bench;
 mod check;
 mod cuda;
 mod demo;
+mod deny;
 mod fuzz;
 mod golden;
 mod gpu_check;
 mod lines;
+mod miri;
 mod process;
 mod python;
 mod sanitise;
@@ -36,7 +38,7 @@ struct Command {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 14] = [
+const COMMANDS: [Command; 16] = [
     Command { name: "demo", arguments: "", run: demo::run, what: "\
 install what is missing, train on mean and variance, print a table, draw a plot" },
     Command { name: "test", arguments: "[ARGUMENTS]", run: test::run, what: "\
@@ -51,6 +53,10 @@ layering, circles, rooms, documents, sources and manifests" },
 lines of source outside tests, here or in another clone" },
     Command { name: "sanitise", arguments: "[FILTERS]", run: sanitise::run, what: "\
 tests of the crates with unsafe code under AddressSanitizer; minutes, all is compiled anew" },
+    Command { name: "miri", arguments: "[FILTERS]", run: miri::run, what: "\
+the thread pool and matrix products under Miri, which knows the rules of unsafe code; minutes" },
+    Command { name: "deny", arguments: "[CHECKS]", run: deny::run, what: "\
+licences, sources, versions, build scripts and advisories of all dependencies, by deny.toml" },
     Command { name: "fuzz", arguments: "[ARGUMENTS]", run: fuzz::run, what: "\
 search for files that parsers do not bear: [TARGETS] [SECONDS] [--executions N] [--seed S],
 30 s for each of all by default; or TARGET FILE, to see again what was found" },

@@ -16,7 +16,7 @@
 //! ```
 
 use std::collections::HashMap;
-use std::io::{Read, Seek, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
 use zip::read::ZipFile;
@@ -128,7 +128,7 @@ impl<'a, R: Read> Member<'a, R> {
     ///
     /// # Errors
     /// If it cannot be read or the checksum is wrong.
-    pub fn verify(mut self) -> std::io::Result<()> {
+    pub fn verify(mut self) -> io::Result<()> {
         std::io::copy(&mut self.file, &mut std::io::sink()).map(drop)
     }
 
@@ -144,43 +144,153 @@ impl<'a, R: Read> Member<'a, R> {
 ///
 /// The values of an array are written into it after [`begin`](Self::begin); they are not counted.
 pub struct Writer<W: Write + Seek> {
-    zip: ZipWriter<W>,
+    zip: ZipWriter<Target<W>>,
 }
 
 impl<W: Write + Seek> Writer<W> {
     /// An archive without arrays.
     pub fn new(writer: W) -> Self {
-        Self { zip: ZipWriter::new(writer) }
+        Self { zip: ZipWriter::new(Target { writer, at: 0, end: 0, failed: false }) }
     }
 
     /// Ends the array before, if there is one, and begins another of elements `descr`, such as `<f8`, in C order.
     ///
     /// # Errors
     /// If there is an array of that name already, or it cannot be written.
-    pub fn begin(&mut self, key: &str, descr: &str, shape: &[usize]) -> std::io::Result<()> {
+    pub fn begin(&mut self, key: &str, descr: &str, shape: &[usize]) -> io::Result<()> {
         // Lets a single array pass 4 GiB, as numpy does.
         let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(true);
-        self.zip.start_file(format!("{key}.npy"), stored)?;
+        self.zip.start_file(format!("{key}.npy"), stored).map_err(of_system)?;
         self.zip.write_all(&npy::header(descr, shape))
     }
 
     /// Ends the archive and gives back what it was written into, flushed.
     ///
     /// # Errors
-    /// If it cannot be written.
-    pub fn finish(self) -> std::io::Result<W> {
-        let mut writer = self.zip.finish()?;
+    /// If it cannot be written, or could not be before.
+    pub fn finish(self) -> io::Result<W> {
+        let Target { mut writer, failed, .. } = self.zip.finish().map_err(of_system)?;
+        if failed {
+            return Err(io::Error::other("a part of the archive could not be written"));
+        }
         writer.flush()?;
         Ok(writer)
     }
 }
 
+/// What the operating system said, in its words.
+fn of_system(error: ZipError) -> io::Error {
+    match error {
+        ZipError::Io(error) => error,
+        other => other.into(),
+    }
+}
+
+/// What an archive is written into. After the first error, which is the writer's to tell, nothing is written any more: an
+/// archive that is given up would try to end itself, and say on standard error what came of it.
+struct Target<W> {
+    writer: W,
+    /// Where it writes, and how long it is.
+    at: u64,
+    end: u64,
+    failed: bool,
+}
+
+impl<W> Target<W> {
+    fn noted<T>(&mut self, outcome: io::Result<T>) -> io::Result<T> {
+        // A write that a signal interrupted is made again.
+        outcome.inspect_err(|error| self.failed = error.kind() != ErrorKind::Interrupted)
+    }
+}
+
+impl<W: Write> Write for Target<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = if self.failed { Ok(bytes.len()) } else { self.writer.write(bytes) };
+        let n = self.noted(n)?;
+        self.at += n as u64;
+        self.end = self.end.max(self.at);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = if self.failed { Ok(()) } else { self.writer.flush() };
+        self.noted(flushed)
+    }
+}
+
+impl<W: Seek> Seek for Target<W> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = if self.failed {
+            Ok(match to {
+                SeekFrom::Start(at) => at,
+                SeekFrom::Current(by) => self.at.saturating_add_signed(by),
+                SeekFrom::End(by) => self.end.saturating_add_signed(by),
+            })
+        } else {
+            self.writer.seek(to)
+        };
+        self.at = self.noted(at)?;
+        Ok(self.at)
+    }
+}
+
 impl<W: Write + Seek> Write for Writer<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.zip.write(bytes)
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.zip.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    /// A disk with room for so many bytes.
+    struct Disk(Cursor<Vec<u8>>, u64);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let room = (self.1 - self.0.position().min(self.1)) as usize;
+            if room == 0 {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            self.0.write(&bytes[..bytes.len().min(room)])
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Seek for Disk {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    fn written(room: u64, buffer: usize) -> io::Result<u64> {
+        let mut writer = Writer::new(io::BufWriter::with_capacity(buffer, Disk(Cursor::new(vec![]), room)));
+        for key in ["a", "b"] {
+            writer.begin(key, "<f8", &[3])?;
+            npy::write_values(&[1.0, 2.0, 3.0], &mut writer)?;
+        }
+        Ok(writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.0.into_inner().len() as u64)
+    }
+
+    #[test]
+    fn a_disk_that_is_full_at_any_byte_is_told_as_the_system_says_it() {
+        for buffer in [0, 100, 8192] {
+            let len = written(u64::MAX, buffer).unwrap();
+            assert_eq!(written(len, buffer).unwrap(), len);
+            for room in 0..len {
+                let error = written(room, buffer).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::StorageFull, "{room} of {len} bytes: {error}");
+                assert_eq!(error.to_string(), "no storage space");
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `imnn fisher`: statistics, loss and gradients from summaries made elsewhere.
 
 use imnn::data::{ArrayPath, arrays};
-use imnn::stats::{Evaluation, Loss, Record, numerical_derivative};
+use imnn::stats::{Evaluation, Loss, Record, hartlap_factor, numerical_derivative};
 use ndarray::{Array, Array1, Array3, ArrayViewD, Dimension};
 use serde_json::json;
 
@@ -94,11 +94,29 @@ fn as_json(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) -> S
         "loss": evaluation.value,
         "lndetF": s.log_det_f,
         "errors": output::array(&s.errors()),
+        "hartlap": hartlap_factor(n_s, s.n_summaries()).ok(),
     });
     for (name, value) in Record::NAMES.iter().zip(evaluation.record.to_array()) {
         json[*name] = json!(value);
     }
     output::json_line(&json)
+}
+
+/// What F is worth with so many simulations: the inverse of their covariance is too large on average.
+fn finite_samples(n_s: usize, n_summaries: usize) -> String {
+    match hartlap_factor(n_s, n_summaries) {
+        Ok(factor) => format!(
+            "F is too large on average, as the inverse of a covariance of {n_s} simulations is: {} F has no such bias\n\
+             (Hartlap et al. 2007), and its errors are those below times {}.\n\n",
+            number(factor),
+            number(factor.sqrt().recip())
+        ),
+        Err(_) => format!(
+            "F is worth nothing: the inverse of a covariance of {n_summaries} summaries has no mean with {n_s} simulations;\n\
+             take {} simulations at least, and ten times as many to trust F.\n\n",
+            n_summaries + 3
+        ),
+    }
 }
 
 fn as_tables(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) -> String {
@@ -116,6 +134,7 @@ fn as_tables(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) ->
         s.n_summaries(),
         s.n_params()
     );
+    text.push_str(&finite_samples(n_s, s.n_summaries()));
     for (title, values) in [
         ("F: Fisher information (parameters x parameters)", s.f.view()),
         ("F^-1: covariance of the estimates", s.inv_f.view()),

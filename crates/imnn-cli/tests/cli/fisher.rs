@@ -153,3 +153,29 @@ fn wrong_files_are_named() {
     let nowhere = path("no/g.npz");
     check(&["--summaries", &good, "--derivatives", &derivatives, "--gradients", &nowhere], &["no/g.npz", "write"]);
 }
+
+/// What the inverse of a covariance of few simulations is worth is said beside it.
+#[test]
+fn few_simulations_are_said_to_be_few() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let (x, dx) = (file("x.npy"), file("dx.npy"));
+    arrays::write_npy(&dx, ArrayD::from_elem(vec![5, 3, 1], 1.0).view()).expect("written");
+    for (n_s, hartlap, says) in [
+        (41, Value::from(0.9), "0.900000 F has no such bias\n(Hartlap et al. 2007)"),
+        (
+            5,
+            Value::Null,
+            "F is worth nothing: the inverse of a covariance of 3 summaries has no mean with 5 simulations;\n\
+                          take 6 simulations at least",
+        ),
+    ] {
+        let numbers = Array::from_shape_fn((n_s, 3), |(i, k)| ((i * (7 + 4 * k)) % 11 + i * i % (k + 3)) as f64);
+        arrays::write_npy(&x, numbers.into_dyn().view()).expect("written");
+        let arguments = ["fisher", "--summaries", &x, "--derivatives", &dx];
+        let text = prints(&arguments);
+        assert!(text.contains(says), "{text}");
+        let json: Value = serde_json::from_str(&prints(&[&arguments[..], &["--json"]].concat())).expect("JSON");
+        assert_eq!(json["hartlap"], hartlap);
+    }
+}

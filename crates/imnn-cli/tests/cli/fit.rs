@@ -63,6 +63,7 @@ fn machines_read_the_same_as_is_saved() {
     assert_eq!(numbers.map(|number| number.as_f64().expect("a number")).collect::<Vec<_>>(), saved);
     assert_eq!((&printed["iterations"], &printed["stop"]), (&8.into(), &"max_iterations".into()));
     assert_eq!((&printed["measured_on"], &printed["last_layer"]), (&"training simulations".into(), &"read-out".into()));
+    assert!(printed["caution"].as_str().is_some_and(|text| text.contains("F is too large")), "{printed}");
     assert_eq!(printed["lndetF_validation"], Value::Null);
     let share = printed["reading_share"].as_f64().expect("a share");
     assert!(share > 0.0 && share <= 1.0, "{share}");

@@ -1,15 +1,20 @@
 //! The program as its users run it.
 
+mod clock;
+mod cut;
 mod data;
 mod data_check;
 mod data_files;
 mod fisher;
 mod fit;
+mod full_disk;
 mod interrupt;
 mod killed;
 mod leftovers;
 mod many_members;
+mod namespaces;
 mod noise;
+mod permissions;
 mod places;
 mod plot;
 mod read_out;

@@ -5,12 +5,41 @@
 use std::fs::OpenOptions;
 use std::process::{Command, Stdio};
 
+use super::data::{EXACT, Folder};
+use super::prints;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_imnn");
+
 /// The exit code where nobody reads standard error.
 fn code(arguments: &[&str], error: impl Into<Stdio>) -> Option<i32> {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_imnn"));
+    let mut program = Command::new(PROGRAM);
     let mut child = program.args(arguments).stdout(Stdio::null()).stderr(error).spawn().expect("the program starts");
     drop(child.stderr.take());
     child.wait().expect("it ends").code()
+}
+
+#[test]
+fn training_goes_on_whatever_becomes_of_standard_error() {
+    let folder = Folder::new();
+    let text = EXACT.replace("max_iterations = 8", "max_iterations = 200\nround = 200\ntolerance = 0.0");
+    let run = folder.run_file(&text);
+    prints(&["fit", &run, "--out", &folder.text("whole"), "--quiet"]);
+    let full = OpenOptions::new().write(true).open("/dev/full").expect("opened");
+    let out = |name: &str| folder.text(name);
+    let fit = |name: &str, error: Stdio| code(&["fit", &run, "--out", &out(name)], error);
+    let closed = format!("exec \"$0\" fit '{run}' --out '{}' 2>&- >&-", out("closed"));
+    let codes = [
+        ("full", fit("full", full.into())),
+        ("gone", fit("gone", Stdio::piped())),
+        ("closed", Command::new("sh").args(["-c", &closed, PROGRAM]).status().expect("it ends").code()),
+    ];
+    for (name, code) in codes {
+        assert_eq!(code, Some(0), "{name}");
+        for file in ["weights.safetensors", "history.npz", "manifest.json"] {
+            let bytes = |run: &str| std::fs::read(folder.path(&format!("{run}/{file}"))).expect("a file of the run");
+            assert!(bytes(name) == bytes("whole"), "{name}: {file} has other bits");
+        }
+    }
 }
 
 #[test]

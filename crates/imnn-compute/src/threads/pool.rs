@@ -15,9 +15,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle, Thread};
 
 /// How often a thread checks for work before it yields, and how often it yields before it sleeps: some 50 us each, more
-/// than passes between two regions of an iteration.
-const SPINS: usize = 2000;
-const YIELDS: usize = 200;
+/// than passes between two regions of an iteration. An interpreter (`cargo xtask miri`) takes a thousand times as long.
+const SPINS: usize = if cfg!(miri) { 4 } else { 2000 };
+const YIELDS: usize = if cfg!(miri) { 2 } else { 200 };
 
 /// The calling thread and others that work with it.
 pub struct ThreadPool {
@@ -189,11 +189,16 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    /// So many, or a hundredth of them where each is interpreted.
+    const fn many(n: usize) -> usize {
+        if cfg!(miri) { n / 100 } else { n }
+    }
+
     #[test]
     fn every_number_is_worked_on_once_in_many_regions() {
         for threads in [1, 2, 5] {
             let pool = ThreadPool::new(threads).unwrap();
-            for region in 0..3000 {
+            for region in 0..many(3000) {
                 let n = region % (threads + 1);
                 let calls: Vec<_> = (0..threads).map(|_| AtomicUsize::new(0)).collect();
                 pool.each(n, &|k| {
@@ -245,7 +250,7 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    for _ in 0..500 {
+                    for _ in 0..many(500) {
                         pool.each(2, &|k| {
                             sum.fetch_add(k + 1, Ordering::Relaxed);
                         });
@@ -253,6 +258,6 @@ mod tests {
                 });
             }
         });
-        assert_eq!(sum.into_inner(), 4 * 500 * 3);
+        assert_eq!(sum.into_inner(), 4 * many(500) * 3);
     }
 }

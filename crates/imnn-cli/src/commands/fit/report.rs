@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use crate::output::{self, facts, number};
 use crate::run_file::{Kind, RunFile};
 
+const TRAINING: &str = "training simulations";
+
 /// A run that was trained and saved.
 pub(super) struct Report<'a, E: Element> {
     pub(super) imnn: &'a Imnn<E>,
@@ -41,6 +43,9 @@ impl<E: Element> Report<'_, E> {
         let mut say = |name, value| rows.push((name, value));
         if let Some(statistics) = self.imnn.statistics() {
             say("ln det F", format!("{}  (det F {})", number(statistics.log_det_f), number(statistics.det_f)));
+        }
+        if let Some(caution) = self.caution() {
+            say("  caution", caution.to_owned());
         }
         if let Some(expected) = self.expected {
             say("  expected", log(expected));
@@ -120,6 +125,7 @@ impl<E: Element> Report<'_, E> {
             "lndetF": statistics.map(|s| s.log_det_f),
             "detF": statistics.map(|s| s.det_f),
             "measured_on": self.measured_on(),
+            "caution": self.caution(),
             "best_iteration": best.as_ref().map(|best| best.iteration),
             "lndetF_training": best.as_ref().map(|best| best.training.ln()),
             "lndetF_validation": best.as_ref().and_then(|best| best.validation).map(f64::ln),
@@ -142,8 +148,16 @@ impl<E: Element> Report<'_, E> {
         match (&simulations.validation, &simulations.kind) {
             (Some(_), _) => "validation simulations",
             (None, Kind::Simulator { .. }) => "fresh simulations",
-            (None, _) => "training simulations",
+            (None, _) => TRAINING,
         }
+    }
+
+    /// What F is worth where it is measured on what has trained the network.
+    fn caution(&self) -> Option<&'static str> {
+        (self.measured_on() == TRAINING).then_some(
+            "these simulations trained the network: F is too large and the errors are too small, the more so the fewer they \
+             are; with [simulations.validation] F is that of simulations it has not seen",
+        )
     }
 
     fn stop(&self) -> (&'static str, &'static str) {
