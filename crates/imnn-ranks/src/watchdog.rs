@@ -165,8 +165,13 @@ fn end(why: &str) -> ! {
     if writer.is_ok() {
         let _ = written.recv_timeout(Duration::from_secs(2));
     }
+    // The launcher ends all others when this process is gone, with what they have to say.
+    thread::sleep(HEARD);
     end_hard()
 }
+
+/// How long a launcher is given to read what was said.
+pub(crate) const HEARD: Duration = Duration::from_millis(300);
 
 /// Ends the process, without anything that is to be done at its end.
 pub(crate) fn end_hard() -> ! {

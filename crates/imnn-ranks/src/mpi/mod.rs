@@ -20,7 +20,7 @@ use crate::lengths::{check_exchange, check_gather};
 use crate::pieces::Pieces;
 use crate::place::Place;
 use crate::ranks::Ranks;
-use crate::watchdog::end_hard;
+use crate::watchdog::{HEARD, end_hard};
 
 use api::Api;
 use library::Opened;
@@ -117,6 +117,8 @@ impl Mpi {
 
     /// Ends all ranks at once, those that wait for this one too, with the exit code `code`; for what cannot be agreed on.
     pub fn abort(&self, code: i32) -> ! {
+        // The launcher passes on what was said, if it gets to reading that before it ends all.
+        thread::sleep(HEARD);
         // Where MPI cannot end the others, its launcher does when this process ends without a word.
         let _ = self.api.abort(code);
         end_hard()
