@@ -16,9 +16,6 @@ use trial::{Expected, Seen, Trial, Words};
 use crate::process::{Failure, Outcome, cargo, run as run_command};
 use crate::workspace;
 
-/// How long it may take until all are gone, in seconds.
-const GONE: f64 = 10.0;
-
 /// What is started with three ranks, with the end that is expected.
 const TRIALS: [(&str, Expected); 6] = [
     ("killed", Expected::Failure(&[])),

@@ -8,9 +8,11 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::GONE;
 use super::installed::Installed;
 use crate::process::{Outcome, succeeds};
+
+/// How long it may take until all are gone, in seconds.
+const GONE: f64 = 10.0;
 
 /// Words, and how many lines have them.
 pub type Words = (&'static str, RangeInclusive<usize>);
