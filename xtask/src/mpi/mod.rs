@@ -6,6 +6,7 @@
 
 mod hosts;
 mod installed;
+mod slurm;
 mod trial;
 
 use std::path::Path;
@@ -36,11 +37,11 @@ const NO_LIBRARY: Expected = Expected::Failure(&[("no MPI library was found", 1.
 const MISMATCH: Expected = Expected::Failure(&[("launcher and library are of different MPIs", 1..=2)]);
 
 pub fn run(arguments: &[String]) -> Outcome {
-    let with_hosts = match arguments {
-        [] => false,
-        [option] if option == "--hosts" => true,
-        _ => return Err(Failure::usage("mpi takes `--hosts` or nothing")),
-    };
+    let has = |option: &str| arguments.iter().any(|argument| argument == option);
+    let (with_hosts, with_slurm) = (has("--hosts"), has("--slurm"));
+    if arguments.len() != usize::from(with_hosts) + usize::from(with_slurm) {
+        return Err(Failure::usage("mpi takes `--hosts` and `--slurm`"));
+    }
     run_command(&mut cargo(&["build", "--quiet", "-p", "imnn-ranks", "--example", "mpi_check"]))?;
     let program = workspace::target().join("debug/examples/mpi_check");
     let folder = workspace::target().join("mpi");
@@ -59,6 +60,9 @@ pub fn run(arguments: &[String]) -> Outcome {
     println!("exit code and seconds until all processes were gone\n\n{}", shown(&table));
     if with_hosts {
         faults.extend(hosts::faults(&all, &program, &folder)?);
+    }
+    if with_slurm {
+        faults.extend(slurm::faults(&program, &folder)?);
     }
     if faults.is_empty() { Ok(()) } else { Err(Failure::new(faults.join("\n"))) }
 }
