@@ -5,6 +5,7 @@
 //! | `library` | which MPI would be used, without a start of it |
 //! | `calls` | collective calls bring what was sent, whole and in pieces |
 //! | `bench` | how long they take |
+//! | `large` | the same for 1.2 GB from each, which together no C int counts; takes 4 GB of memory a rank |
 //! | `loop` | small calls, with a pause between them |
 //! | `killed`, `exits`, `panics`, `fails`, `alone` | `loop`, and in iteration 3 the last rank is killed, exits, panics, agrees with the others on an error, or returns one that it kept to itself |
 //! | `stops` | `loop`, and in iteration 3 the last rank is asked to stop |
@@ -41,10 +42,12 @@ fn run(task: &str) -> Result<ExitCode> {
         println!("{}", Mpi::library_to_use()?);
         return Ok(ExitCode::SUCCESS);
     }
-    let Some(mpi) = Mpi::find()? else {
+    let seconds = std::env::var("IMNN_TIMEOUT").ok().and_then(|text| text.parse().ok()).unwrap_or(0.0);
+    let Some(ranks) = Mpi::find_watched(Timeout::from(Duration::from_secs_f64(seconds)))? else {
         println!("one process, no MPI");
         return Ok(ExitCode::SUCCESS);
     };
+    let mpi = ranks.get();
     let (launch, place, rank) = (Launch::of_this_process().unwrap(), mpi.place().clone(), mpi.rank());
     assert_eq!((launch.size, place.rank), (mpi.size(), rank));
     assert!(place.local_rank < place.local_size && place.local_size <= place.size && place.nodes <= place.size);
@@ -54,11 +57,10 @@ fn run(task: &str) -> Result<ExitCode> {
     if rank == 0 {
         println!("{}", mpi.describe());
     }
-    let seconds = std::env::var("IMNN_TIMEOUT").ok().and_then(|text| text.parse().ok()).unwrap_or(0.0);
-    let ranks = Watched::new(mpi, Timeout::from(Duration::from_secs_f64(seconds)))?;
     let result = match task {
         "calls" => calls(&ranks),
         "bench" => bench(&ranks),
+        "large" => large(&ranks),
         _ => iterate(&ranks, task),
     };
     if task == "calls" && result.is_ok() {
@@ -137,6 +139,21 @@ fn iterate(ranks: &Watched<Mpi>, task: &str) -> Result {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+    Ok(())
+}
+
+fn large(ranks: &Watched<Mpi>) -> Result {
+    let (rank, size, len) = (ranks.rank(), ranks.size(), 1_200_000_000);
+    let value = |k: usize, i: usize| (i * 7 + i / 251 + k) as u8;
+    let own: Vec<u8> = (0..len).map(|i| value(rank, i)).collect();
+    let mut all = vec![0; len * size];
+    let start = Instant::now();
+    ranks.gather(&own, &mut all, &vec![len; size])?;
+    if rank == 0 {
+        println!("{} bytes gathered in {:.1?}", all.len(), start.elapsed());
+    }
+    let is_right = all.chunks(len).enumerate().all(|(k, part)| part.iter().enumerate().all(|(i, &b)| b == value(k, i)));
+    assert!(is_right, "what was gathered is not what was sent");
     Ok(())
 }
 

@@ -18,9 +18,9 @@ use crate::error::RanksError;
 use crate::launch::{Launch, environment};
 use crate::lengths::{check_exchange, check_gather};
 use crate::pieces::Pieces;
-use crate::place::Place;
+use crate::place::{Place, host};
 use crate::ranks::Ranks;
-use crate::watchdog::{HEARD, end_hard};
+use crate::watchdog::{HEARD, Timeout, Watchdog, Watched, end_hard};
 
 use api::Api;
 use library::Opened;
@@ -70,6 +70,18 @@ impl Mpi {
             Some(launch) => Mpi::start(library::open(&names::names(&environment, Some(&launch)))?, launch).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// As [`find`](Mpi::find), with an end to waiting from the first call on: that which waits for all processes to be there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`find`](Mpi::find), and [`RanksError::Thread`] if the system refuses the thread that watches.
+    pub fn find_watched(timeout: Timeout) -> Result<Option<Watched<Mpi>>, RanksError> {
+        let Some(launch) = Launch::read(&environment) else { return Ok(None) };
+        let watchdog = Watchdog::new(format!("one of {} ranks on {}", launch.size, host()), timeout)?;
+        let mpi = watchdog.watch(&"the start of all ranks".into(), Mpi::find)?;
+        mpi.map(|mpi| Watched::new(mpi, timeout)).transpose()
     }
 
     /// Which MPI processes would use, if several were started now; it is loaded for that, but not initialised.
