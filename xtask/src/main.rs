@@ -66,8 +66,9 @@ how the golden numbers are made; --check verifies the files" },
 files to and from tensorflow, imnn, h5py and numpy, which are installed into target/python
 (or IMNN_PYTHON names an interpreter that has them); --skip-missing passes without them" },
     Command { name: "mpi", arguments: "[--hosts] [--slurm]", run: mpi::run, what: "\
-ranks under every MPI that can be installed here, with what may go wrong with them; as root,
---hosts over three network namespaces too, one of which is cut off, --slurm under SLURM" },
+ranks under every MPI that can be installed here, and what may go wrong with them;
+as root, --hosts over three network namespaces too, one of which is cut off,
+and --slurm under SLURM" },
     Command { name: "bench", arguments: "[ARGUMENTS]", run: bench::run, what: "\
 times of training iterations; --peers, --torch, --original PYTHON beside other programs;
 `cargo run --release -p imnn-benches -- --help` lists all arguments" },
