@@ -7,8 +7,12 @@
 //! | `bench` | how long they take |
 //! | `large` | the same for 1.2 GB from each, which together no C int counts; takes 4 GB of memory a rank |
 //! | `loop` | small calls, with a pause between them |
-//! | `killed`, `exits`, `panics`, `fails`, `alone` | `loop`, and in iteration 3 the last rank is killed, exits, panics, agrees with the others on an error, or returns one that it kept to itself |
-//! | `stops` | `loop`, and in iteration 3 the last rank is asked to stop |
+//! | `killed` | `loop`, and in iteration 3 the last rank is killed |
+//! | `exits` | or exits with code 3 |
+//! | `panics` | or panics |
+//! | `fails` | or fails, which all agree on |
+//! | `alone` | or returns an error that it kept to itself |
+//! | `stops` | or is asked to stop |
 //!
 //! `IMNN_TIMEOUT`, in seconds, is how long a call may take; 0 or none is for ever. `IMNN_FOLDER` is where each rank writes its
 //! process number.

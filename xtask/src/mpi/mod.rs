@@ -31,8 +31,8 @@ const TRIALS: [(&str, Expected); 6] = [
     ("alone", Expected::Failure(&[("an error that is kept from the others", 1..=1)])),
 ];
 
-/// With two ranks and a library that is not there, or of another MPI than the launcher. Neither knows of the other and both say it,
-/// unless the launcher is quick to end the second.
+/// With two ranks and a library that is not there, or of another MPI than the launcher. Neither knows of the other and both
+/// say it, unless the launcher is quick to end the second.
 const NO_LIBRARY: Expected = Expected::Failure(&[("no MPI library was found", 1..=2)]);
 const MISMATCH: Expected = Expected::Failure(&[("launcher and library are of different MPIs", 1..=2)]);
 

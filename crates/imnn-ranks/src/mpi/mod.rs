@@ -42,7 +42,8 @@ const ABORTED: i32 = 70;
 /// Dropped, it finalises MPI, if it also initialised it, and that waits until all ranks do. A rank that panics, or on which a
 /// call of MPI has failed, ends all others instead (`MPI_Abort`, exit code 70), for they would wait in vain. So would
 /// they for one that fails alone and drops its `Mpi`: let it [`agree`](crate::agree) with the others first, or
-/// [`abort`](Mpi::abort), and say what is to be said before the drop. A process that ends without the drop is ended together with all others by most launchers.
+/// [`abort`](Mpi::abort), and say what is to be said before the drop. A process that ends without the drop is ended together
+/// with all others by most launchers.
 pub struct Mpi {
     api: Box<dyn Api>,
     library: MpiLibrary,
