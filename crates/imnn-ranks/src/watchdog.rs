@@ -123,6 +123,8 @@ impl Shared {
             if state.calls != call || state.waiting.is_none() {
                 longest = longest.max(waited);
                 (call, waited) = (state.calls, Duration::ZERO);
+                // It may have begun just now: only what it lasts from here on is known.
+                continue;
             }
             let Some(what) = &state.waiting else { continue };
             // No more than twice what this sleep should take: the rest of it the whole process was stopped.
