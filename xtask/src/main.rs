@@ -19,6 +19,7 @@ mod golden;
 mod gpu_check;
 mod lines;
 mod miri;
+mod mpi;
 mod process;
 mod python;
 mod sanitise;
@@ -38,7 +39,7 @@ struct Command {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 16] = [
+const COMMANDS: [Command; 17] = [
     Command { name: "demo", arguments: "", run: demo::run, what: "\
 install what is missing, train on mean and variance, print a table, draw a plot" },
     Command { name: "test", arguments: "[ARGUMENTS]", run: test::run, what: "\
@@ -70,6 +71,10 @@ how the golden numbers are made; --check verifies the files" },
     Command { name: "python", arguments: "[FLAG]", run: python::run, what: "\
 files to and from tensorflow, imnn, h5py and numpy, which are installed into target/python
 (or IMNN_PYTHON names an interpreter that has them); --skip-missing passes without them" },
+    Command { name: "mpi", arguments: "[--hosts] [--slurm]", run: mpi::run, what: "\
+ranks under every MPI that can be installed here, and what may go wrong with them;
+as root, --hosts over three network namespaces too, one of which is cut off,
+and --slurm under SLURM" },
     Command { name: "bench", arguments: "[ARGUMENTS]", run: bench::run, what: "\
 times of training iterations; --peers, --torch, --original PYTHON beside other programs;
 `cargo run --release -p imnn-benches -- --help` lists all arguments" },

@@ -8,8 +8,9 @@ use crate::process::{Failure, Outcome, cargo, output, run as run_command};
 use crate::{setup, workspace};
 
 /// The crates with unsafe code: `matrix.rs` of imnn-compute calls `gemm`, its `threads/pool.rs` lends a borrow to threads;
-/// imnn-device calls the libraries of NVIDIA, and in tests kernels that are compiled for the host.
-const CRATES: [&str; 2] = ["imnn-compute", "imnn-device"];
+/// imnn-device calls the libraries of NVIDIA, and in tests kernels that are compiled for the host; imnn-ranks calls MPI, and
+/// in tests one that is made up.
+const CRATES: [&str; 3] = ["imnn-compute", "imnn-device", "imnn-ranks"];
 
 pub fn run(arguments: &[String]) -> Outcome {
     setup::run()?;

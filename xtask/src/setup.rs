@@ -11,13 +11,11 @@ use crate::process::{self, Failure, Outcome};
 #[path = "../../crates/imnn-lapack/probe.rs"]
 mod probe;
 
-use probe::{OPENBLAS, exists, links};
+pub use probe::exists;
+use probe::{OPENBLAS, links};
 
-/// What we run ourselves, as root, on Debian and Ubuntu.
-const APT: [&[&str]; 2] = [
-    &["apt-get", "update", "--quiet"],
-    &["apt-get", "install", "--yes", "--no-install-recommends", "g++", "libc6-dev", "libopenblas-dev"],
-];
+/// What we install ourselves, as root, on Debian and Ubuntu.
+const PACKAGES: [&str; 3] = ["g++", "libc6-dev", "libopenblas-dev"];
 
 /// Installs the packages that are missing, or says how to.
 pub fn run() -> Outcome {
@@ -29,20 +27,31 @@ pub fn run() -> Outcome {
     if !exists("apt-get") {
         return Err(Failure::new(by_hand()));
     }
-    let prefix =
-        as_root().ok_or_else(|| Failure::new(format!("root rights are needed; as root, run\n    {}", shown(&[]))))?;
-    for command in APT {
-        let words = [&prefix[..], command].concat();
-        let mut command = Command::new(words[0]);
-        command.args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive");
-        process::run(&mut command)
-            .map_err(|failure| Failure::new(format!("{failure}; run\n    {}", shown(&["sudo"]))))?;
-    }
+    install(&PACKAGES)?;
     let missing = self::missing();
     if missing.is_empty() {
         return Ok(());
     }
     Err(Failure::new(format!("installed the packages, but still missing: {}", missing.join(", "))))
+}
+
+/// Installs packages of Debian and Ubuntu.
+pub fn install(packages: &[&str]) -> Outcome {
+    let prefix = as_root()
+        .ok_or_else(|| Failure::new(format!("root rights are needed; as root, run\n    {}", shown(&[], packages))))?;
+    for command in apt(packages) {
+        let words = [&prefix[..], &command].concat();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive");
+        process::run(&mut command)
+            .map_err(|failure| Failure::new(format!("{failure}; run\n    {}", shown(&["sudo"], packages))))?;
+    }
+    Ok(())
+}
+
+fn apt<'a>(packages: &[&'a str]) -> [Vec<&'a str>; 2] {
+    let update = vec!["apt-get", "update", "--quiet"];
+    [update, [&["apt-get", "install", "--yes", "--no-install-recommends"], packages].concat()]
 }
 
 /// What cannot be linked with.
@@ -82,8 +91,8 @@ fn by_hand() -> String {
     )
 }
 
-fn shown(prefix: &[&str]) -> String {
-    APT.map(|words| [prefix, words].concat().join(" ")).join(" && ")
+fn shown(prefix: &[&str], packages: &[&str]) -> String {
+    apt(packages).map(|words| [prefix, &words].concat().join(" ")).join(" && ")
 }
 
 #[cfg(test)]
@@ -99,7 +108,7 @@ mod tests {
 
     #[test]
     fn commands_to_type_are_complete() {
-        let shown = shown(&["sudo"]);
+        let shown = shown(&["sudo"], &PACKAGES);
         assert!(shown.starts_with("sudo apt-get update --quiet && sudo apt-get install"), "{shown}");
         assert!(shown.ends_with("libopenblas-dev"), "{shown}");
     }

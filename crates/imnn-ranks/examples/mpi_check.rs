@@ -5,9 +5,14 @@
 //! | `library` | which MPI would be used, without a start of it |
 //! | `calls` | collective calls bring what was sent, whole and in pieces |
 //! | `bench` | how long they take |
+//! | `large` | the same for 1.2 GB from each, which together no C int counts; takes 4 GB of memory a rank |
 //! | `loop` | small calls, with a pause between them |
-//! | `killed`, `exits`, `panics`, `fails`, `alone` | `loop`, and in iteration 3 the last rank is killed, exits, panics, agrees with the others on an error, or returns one that it kept to itself |
-//! | `stops` | `loop`, and in iteration 3 the last rank is asked to stop |
+//! | `killed` | `loop`, and in iteration 3 the last rank is killed |
+//! | `exits` | or exits with code 3 |
+//! | `panics` | or panics |
+//! | `fails` | or fails, which all agree on |
+//! | `alone` | or returns an error that it kept to itself |
+//! | `stops` | or is asked to stop |
 //!
 //! `IMNN_TIMEOUT`, in seconds, is how long a call may take; 0 or none is for ever. `IMNN_FOLDER` is where each rank writes its
 //! process number.
@@ -41,10 +46,12 @@ fn run(task: &str) -> Result<ExitCode> {
         println!("{}", Mpi::library_to_use()?);
         return Ok(ExitCode::SUCCESS);
     }
-    let Some(mpi) = Mpi::find()? else {
+    let seconds = std::env::var("IMNN_TIMEOUT").ok().and_then(|text| text.parse().ok()).unwrap_or(0.0);
+    let Some(ranks) = Mpi::find_watched(Timeout::from(Duration::from_secs_f64(seconds)))? else {
         println!("one process, no MPI");
         return Ok(ExitCode::SUCCESS);
     };
+    let mpi = ranks.get();
     let (launch, place, rank) = (Launch::of_this_process().unwrap(), mpi.place().clone(), mpi.rank());
     assert_eq!((launch.size, place.rank), (mpi.size(), rank));
     assert!(place.local_rank < place.local_size && place.local_size <= place.size && place.nodes <= place.size);
@@ -54,13 +61,16 @@ fn run(task: &str) -> Result<ExitCode> {
     if rank == 0 {
         println!("{}", mpi.describe());
     }
-    let seconds = std::env::var("IMNN_TIMEOUT").ok().and_then(|text| text.parse().ok()).unwrap_or(0.0);
-    let ranks = Watched::new(mpi, Timeout::from(Duration::from_secs_f64(seconds)))?;
     let result = match task {
         "calls" => calls(&ranks),
         "bench" => bench(&ranks),
+        "large" => large(&ranks),
         _ => iterate(&ranks, task),
     };
+    if task == "calls" && result.is_ok() {
+        join_and_end(ranks)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     // What went wrong is said before the ranks are dropped, for that waits for the others.
     Ok(match result {
         // One rank speaks where all know the same.
@@ -86,8 +96,22 @@ fn calls(ranks: &Watched<Mpi>) -> Result {
     // MPI is for the thread that made it.
     let elsewhere = std::thread::scope(|scope| scope.spawn(|| mpi.broadcast(&mut [0])).join().unwrap());
     assert!(matches!(elsewhere, Err(RanksError::WrongThread { .. })), "{elsewhere:?}");
-    agree(mpi, &Outcome::Fine, None)?;
-    if mpi.rank() == 0 {
+    agree(mpi, &Outcome::Fine, None).map(|_| ())
+}
+
+/// MPI that is initialised already is joined and left as it is; when it has ended there is no more of it.
+fn join_and_end(ranks: Watched<Mpi>) -> Result {
+    let elsewhere = std::thread::scope(|scope| scope.spawn(Mpi::find).join().unwrap());
+    assert!(matches!(elsewhere, Err(RanksError::WrongThread { .. })), "{elsewhere:?}");
+    let joined = Mpi::find()?.unwrap();
+    laws::check(&joined, 2, 100);
+    drop(joined);
+    laws::check(&ranks, 3, 100);
+    let rank = ranks.rank();
+    drop(ranks);
+    let ended = Mpi::find();
+    assert!(matches!(ended, Err(RanksError::Ended { .. })), "{ended:?}");
+    if rank == 0 {
         println!("calls are right");
     }
     Ok(())
@@ -119,6 +143,21 @@ fn iterate(ranks: &Watched<Mpi>, task: &str) -> Result {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+    Ok(())
+}
+
+fn large(ranks: &Watched<Mpi>) -> Result {
+    let (rank, size, len) = (ranks.rank(), ranks.size(), 1_200_000_000);
+    let value = |k: usize, i: usize| (i * 7 + i / 251 + k) as u8;
+    let own: Vec<u8> = (0..len).map(|i| value(rank, i)).collect();
+    let mut all = vec![0; len * size];
+    let start = Instant::now();
+    ranks.gather(&own, &mut all, &vec![len; size])?;
+    if rank == 0 {
+        println!("{} bytes gathered in {:.1?}", all.len(), start.elapsed());
+    }
+    let is_right = all.chunks(len).enumerate().all(|(k, part)| part.iter().enumerate().all(|(i, &b)| b == value(k, i)));
+    assert!(is_right, "what was gathered is not what was sent");
     Ok(())
 }
 

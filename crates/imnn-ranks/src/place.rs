@@ -127,10 +127,12 @@ mod tests {
     use super::*;
     use crate::Threads;
 
-    /// Rank `k` on the machine `hosts[k]`, with what its launcher says and the processors it may use.
-    fn places(told: &[(&str, Option<(usize, usize)>, &str)]) -> Vec<Place> {
+    /// The machine of a rank, what its launcher says and the processors that it may use.
+    type Told = (&'static str, Option<(usize, usize)>, &'static str);
+
+    fn places(told: &[Told]) -> Vec<Place> {
         std::thread::scope(|scope| {
-            let rank = |(ranks, (host, local, processors)): (Threads, (&str, Option<(usize, usize)>, &str))| {
+            let rank = |(ranks, (host, local, processors)): (Threads, Told)| {
                 let environment = |name: &str| match name {
                     "PMI_LOCAL_RANK" => local.map(|(rank, _)| rank.to_string()),
                     "PMI_LOCAL_SIZE" => local.map(|(_, size)| size.to_string()),

@@ -60,7 +60,6 @@ struct State {
     waiting: Option<Arc<str>>,
     /// Which call it is: tells one from the next.
     calls: u64,
-    longest: Duration,
     end: bool,
 }
 
@@ -93,21 +92,18 @@ impl Watchdog {
         let mut state = self.watched.lock();
         state.waiting = Some(what.clone());
         state.calls += 1;
-        Waiting { watched: &self.watched, since: Instant::now() }
+        Waiting { watched: &self.watched }
     }
 }
 
 /// A call, until it is over or has panicked.
 struct Waiting<'a> {
     watched: &'a Shared,
-    since: Instant,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let mut state = self.watched.lock();
-        state.waiting = None;
-        state.longest = state.longest.max(self.since.elapsed());
+        self.watched.lock().waiting = None;
     }
 }
 
@@ -119,18 +115,21 @@ impl Shared {
     /// Looks now and then, so that a call costs no more than the two locks above.
     fn watch(&self, limit: Duration) {
         let look = (limit / 8).clamp(Duration::from_millis(1), Duration::from_secs(1));
-        let (mut call, mut waited) = (0, Duration::ZERO);
+        let (mut call, mut waited, mut longest) = (0, Duration::ZERO, Duration::ZERO);
         let mut state = self.lock();
         while !state.end {
             let before = Instant::now();
             (state, _) = self.changed.wait_timeout(state, look).unwrap_or_else(PoisonError::into_inner);
-            if state.calls != call {
+            if state.calls != call || state.waiting.is_none() {
+                longest = longest.max(waited);
                 (call, waited) = (state.calls, Duration::ZERO);
+                // It may have begun just now: only what it lasts from here on is known.
+                continue;
             }
             let Some(what) = &state.waiting else { continue };
             // No more than twice what this sleep should take: the rest of it the whole process was stopped.
             waited += before.elapsed().min(2 * look);
-            if waited > limit.saturating_add(state.longest.saturating_mul(10)) {
+            if waited > limit.saturating_add(longest.saturating_mul(10)) {
                 end(&format!(
                     "{} waits since {} in {what}; the log of the rank that is missing says why, or its node is gone",
                     self.who,
@@ -165,8 +164,13 @@ fn end(why: &str) -> ! {
     if writer.is_ok() {
         let _ = written.recv_timeout(Duration::from_secs(2));
     }
+    // The launcher ends all others when this process is gone, with what they have to say.
+    thread::sleep(HEARD);
     end_hard()
 }
+
+/// How long a launcher is given to read what was said.
+pub(crate) const HEARD: Duration = Duration::from_millis(300);
 
 /// Ends the process, without anything that is to be done at its end.
 pub(crate) fn end_hard() -> ! {

@@ -23,6 +23,7 @@ const THREADS: &[&str] = &["rayon"];
 #[rustfmt::skip]
 const LAYERS: &[Layer] = &[
     Layer { name: "imnn-lapack", uses: &[], never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer { name: "imnn-ranks", uses: &[], never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-io", uses: &["imnn-lapack"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-hdf5", uses: &["imnn-io"], never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-stats", uses: &["imnn-lapack"], never: &[FILES, NETWORKS, TERMINAL, PLOTS, THREADS] },

@@ -8,7 +8,7 @@ const INHERITED: [&str; 5] = ["version", "edition", "rust-version", "license", "
 
 /// Members that call what is unsafe, each block with its argument. Cargo takes the lints of the workspace as a whole or
 /// not at all; theirs are written out, the same but that unsafe code is denied where it is not expressly allowed.
-const UNSAFE: &[&str] = &["imnn-compute", "imnn-device", "imnn-fuzz", "imnn-tests"];
+const UNSAFE: &[&str] = &["imnn-compute", "imnn-device", "imnn-fuzz", "imnn-ranks", "imnn-tests"];
 
 pub fn faults() -> Outcome<Vec<String>> {
     let root = workspace::root_manifest()?;

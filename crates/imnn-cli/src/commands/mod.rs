@@ -11,9 +11,26 @@ mod simulate;
 mod summarise;
 mod target;
 
+use imnn::ranks::Launch;
+
 use crate::{CliError, Command};
 
+/// Refuses to run `imnn fit`'s neighbours many times at once, each as if it were alone.
+fn check_alone(command: &Command, launch: Option<Launch>) -> Result<(), CliError> {
+    match (command, launch) {
+        (Command::Fit(_) | Command::Devices, _) | (_, None) => Ok(()),
+        (Command::Simulate(_), Some(Launch { size, variable, .. })) => Err(CliError::Refused(format!(
+            "{size} processes were started together ({variable}), and `imnn simulate` would make the same simulations in each; start \
+             one, which runs several at once (jobs), or give each task of an array job its part (--shard)"
+        ))),
+        (_, Some(Launch { size, variable, .. })) => Err(CliError::Refused(format!(
+            "{size} processes were started together ({variable}), and this command runs in one; start it without mpirun or srun"
+        ))),
+    }
+}
+
 pub(crate) fn run(command: &Command) -> Result<String, CliError> {
+    check_alone(command, Launch::of_this_process())?;
     match command {
         Command::Fit(arguments) => fit::fit(arguments),
         Command::Estimate(arguments) => estimate::estimate(arguments),

@@ -283,3 +283,6 @@ impl<H: Handle> CountedCalls for Calls<H> {
         self.check("MPI_Bcast", code)
     }
 }
+
+#[cfg(test)]
+mod tests;

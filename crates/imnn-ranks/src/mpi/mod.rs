@@ -18,9 +18,9 @@ use crate::error::RanksError;
 use crate::launch::{Launch, environment};
 use crate::lengths::{check_exchange, check_gather};
 use crate::pieces::Pieces;
-use crate::place::Place;
+use crate::place::{Place, host};
 use crate::ranks::Ranks;
-use crate::watchdog::end_hard;
+use crate::watchdog::{HEARD, Timeout, Watchdog, Watched, end_hard};
 
 use api::Api;
 use library::Opened;
@@ -42,7 +42,8 @@ const ABORTED: i32 = 70;
 /// Dropped, it finalises MPI, if it also initialised it, and that waits until all ranks do. A rank that panics, or on which a
 /// call of MPI has failed, ends all others instead (`MPI_Abort`, exit code 70), for they would wait in vain. So would
 /// they for one that fails alone and drops its `Mpi`: let it [`agree`](crate::agree) with the others first, or
-/// [`abort`](Mpi::abort), and say what is to be said before the drop. A process that ends without the drop is ended together with all others by most launchers.
+/// [`abort`](Mpi::abort), and say what is to be said before the drop. A process that ends without the drop is ended together
+/// with all others by most launchers.
 pub struct Mpi {
     api: Box<dyn Api>,
     library: MpiLibrary,
@@ -70,6 +71,18 @@ impl Mpi {
             Some(launch) => Mpi::start(library::open(&names::names(&environment, Some(&launch)))?, launch).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// As [`find`](Mpi::find), with an end to waiting from the first call on: that which waits for all processes to be there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`find`](Mpi::find), and [`RanksError::Thread`] if the system refuses the thread that watches.
+    pub fn find_watched(timeout: Timeout) -> Result<Option<Watched<Mpi>>, RanksError> {
+        let Some(launch) = Launch::read(&environment) else { return Ok(None) };
+        let watchdog = Watchdog::new(format!("one of {} ranks on {}", launch.size, host()), timeout)?;
+        let mpi = watchdog.watch(&"the start of all ranks".into(), Mpi::find)?;
+        mpi.map(|mpi| Watched::new(mpi, timeout)).transpose()
     }
 
     /// Which MPI processes would use, if several were started now; it is loaded for that, but not initialised.
@@ -117,6 +130,8 @@ impl Mpi {
 
     /// Ends all ranks at once, those that wait for this one too, with the exit code `code`; for what cannot be agreed on.
     pub fn abort(&self, code: i32) -> ! {
+        // The launcher passes on what was said, if it gets to reading that before it ends all.
+        thread::sleep(HEARD);
         // Where MPI cannot end the others, its launcher does when this process ends without a word.
         let _ = self.api.abort(code);
         end_hard()

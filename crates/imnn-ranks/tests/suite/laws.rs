@@ -8,7 +8,7 @@ pub fn check(ranks: &impl Ranks, seed: usize, longest: usize) {
     let (rank, size) = (ranks.rank(), ranks.size());
     // Some seeds leave whole ranks without anything to send.
     let len = |from: usize, to: usize| match mixed(seed, from, to) {
-        n if n % 3 == 0 || mixed(seed, from, size) % 4 == 0 => 0,
+        n if n.is_multiple_of(3) || mixed(seed, from, size).is_multiple_of(4) => 0,
         n => n / 3 % (longest + 1),
     };
 

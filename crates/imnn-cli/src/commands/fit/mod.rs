@@ -76,6 +76,7 @@ fn lead<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> Resu
             say(&format!("network: {suggestion}"));
         }
         imnn.note().into_iter().for_each(say);
+        team.warning(run.device.threads).iter().for_each(|warning| say(warning));
         warnings.iter().for_each(|warning| say(warning));
         if let Some(iterations) = imnn.goes_on_from() {
             say(&format!("going on after {}", plural(iterations, "iteration")));

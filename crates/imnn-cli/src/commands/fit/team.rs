@@ -78,10 +78,14 @@ impl Team {
         run
     }
 
-    /// Who trains, and what there is to say against it, for people.
+    /// Who trains, for people; nothing where this process is alone.
     pub(super) fn describe(&self, threads: usize) -> Option<String> {
-        let place = self.place.as_ref()?;
-        let warning = place.too_many_threads(threads).map_or_else(String::new, |text| format!("\nwarning: {text}"));
-        Some(format!("{}, {} each{warning}", self.about, plural(threads, "thread")))
+        self.place.as_ref().map(|_| format!("{}, {} each", self.about, plural(threads, "thread")))
+    }
+
+    /// What there is to say against so many threads for each.
+    pub(super) fn warning(&self, threads: Option<usize>) -> Option<String> {
+        let warning = self.place.as_ref()?.too_many_threads(threads?)?;
+        Some(format!("warning: {warning}"))
     }
 }
