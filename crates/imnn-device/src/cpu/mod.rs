@@ -1,6 +1,8 @@
 //! The threads of a CPU as a device.
 
+mod led;
 mod pools;
+mod processor;
 mod session;
 mod team;
 #[cfg(test)]
@@ -14,7 +16,9 @@ use crate::microbatches::microbatch_size;
 use imnn_engine::{Plan, Program, Reference};
 use imnn_models::{Element, Model};
 use imnn_ranks::Ranks;
+use led::Led;
 use pools::Pools;
+use processor::processor;
 use session::{CpuSession, Group};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -73,7 +77,8 @@ impl<E: Element> Cpu<E> {
     ///
     /// All have to load the same networks and run the same passes in the same order, so all have to train with the same
     /// settings and data; what one does alone, such as writing files, must not take part in that. The bits are those of one
-    /// process, whatever the number of ranks and of their threads, on processors that round alike.
+    /// process, whatever the number of ranks and of their threads, if their processors are alike; if not, all take weights
+    /// and cotangents from rank 0, and results may differ in their last digits.
     pub fn with_ranks(mut self, ranks: Arc<dyn Ranks>) -> Self {
         self.ranks = (ranks.size() > 1).then_some(ranks);
         self
@@ -114,8 +119,13 @@ impl<E: Element> Aggregate<E> for Cpu<E> {
         let note = if notes.is_empty() { None } else { Some(notes.join("; ")) };
         let groups: Vec<Group> = cpus.iter().map(|cpu| Group { threads: cpu.threads, memory: cpu.memory }).collect();
         let workers = first.pools.get(groups.iter().map(|group| group.threads).sum(), isolated)?;
-        let team = first.ranks.clone().map(Team::new);
-        Ok(Box::new(CpuSession::new(model, program, groups, workers, n_per_device, team, note)))
+        let ranks = first.ranks.clone();
+        let team = ranks.clone().map(Team::new);
+        let session = CpuSession::new(model, program, groups, workers, n_per_device, team, note);
+        Ok(match ranks {
+            Some(ranks) => Box::new(Led::new(Box::new(session), ranks, processor())),
+            None => Box::new(session),
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use imnn::data::machine_memory;
 use imnn::io::text::plural;
-use imnn::ranks::{Mpi, Outcome, Place, Ranks, RanksError, Timeout, Watched, agree, gather_all};
+use imnn::ranks::{Mpi, Outcome, Place, Ranks, RanksError, Timeout, agree, gather_all};
 
 use crate::CliError;
 use crate::run_file::RunFile;
@@ -22,10 +22,12 @@ pub(super) struct Team {
 impl Team {
     /// Those that were started with this process. One that waits for another for longer than `timeout` ends itself.
     pub(super) fn find(timeout: Option<u64>) -> Result<Self, CliError> {
-        let Some(mpi) = Mpi::find()? else { return Ok(Team { ranks: None, place: None, about: String::new() }) };
-        let (place, about) = (mpi.place().clone(), mpi.describe());
         let timeout = timeout.map_or_else(Timeout::default, |seconds| Duration::from_secs(seconds).into());
-        let ranks: Arc<dyn Ranks> = Arc::new(Watched::new(mpi, timeout)?);
+        let Some(mpi) = Mpi::find_watched(timeout)? else {
+            return Ok(Team { ranks: None, place: None, about: String::new() });
+        };
+        let (place, about) = (mpi.get().place().clone(), mpi.get().describe());
+        let ranks: Arc<dyn Ranks> = Arc::new(mpi);
         Ok(Team { ranks: Some(ranks), place: Some(place), about })
     }
 
