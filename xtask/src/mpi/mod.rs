@@ -7,6 +7,7 @@
 mod hosts;
 mod installed;
 mod slurm;
+mod training;
 mod trial;
 
 use std::path::Path;
@@ -58,6 +59,7 @@ pub fn run(arguments: &[String]) -> Outcome {
         table.push(row);
     }
     println!("exit code and seconds until all processes were gone\n\n{}", shown(&table));
+    faults.extend(training::faults(&all, &folder)?);
     if with_hosts {
         faults.extend(hosts::faults(&all, &program, &folder)?);
     }
