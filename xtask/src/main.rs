@@ -11,12 +11,14 @@ use process::{Failure, Outcome};
 mod addition;
 mod bench;
 mod check;
+mod copy;
 mod cuda;
 mod demo;
 mod fuzz;
 mod golden;
 mod gpu_check;
 mod lines;
+mod mutants;
 mod process;
 mod python;
 mod sanitise;
@@ -36,7 +38,7 @@ struct Command {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 14] = [
+const COMMANDS: [Command; 15] = [
     Command { name: "demo", arguments: "", run: demo::run, what: "\
 install what is missing, train on mean and variance, print a table, draw a plot" },
     Command { name: "test", arguments: "[ARGUMENTS]", run: test::run, what: "\
@@ -54,6 +56,9 @@ tests of the crates with unsafe code under AddressSanitizer; minutes, all is com
     Command { name: "fuzz", arguments: "[ARGUMENTS]", run: fuzz::run, what: "\
 search for files that parsers do not bear: [TARGETS] [SECONDS] [--executions N] [--seed S],
 30 s for each of all by default; or TARGET FILE, to see again what was found" },
+    Command { name: "mutants", arguments: "[ARGUMENTS]", run: mutants::run, what: "\
+small faults in the sources, one at a time, and which of them no test sees; hours:
+[CRATES] [--sample N] [--seed S], 200 in each of stats, jobs, fit and data by default" },
     Command { name: "cuda", arguments: "[FOLDER]", run: cuda::run, what: "\
 kernels for GPUs: get NVIDIA's compiler (or take it from FOLDER), compile for all generations" },
     Command { name: "gpu-check", arguments: "[--pack FOLDER]", run: gpu_check::run, what: "\

@@ -108,7 +108,7 @@ fn what_another_process_does_meanwhile_is_not_done_again() {
 fn who_fails_where_another_process_has_done_it_has_not_failed() {
     let place = Place::new();
     let script = "cp any.npy $3; [ $2 = 0.5 ] || exit 0; cp other.npy set/fiducial/$1.npy; exit 1";
-    let (status, done, failed) = place.run(script, &RunOptions { retries: 3, ..place.options() });
+    let (status, done, failed) = place.run(script, &place.options());
     assert_eq!((status.count(Mark::Done), done, failed.len(), place.calls().len()), (5, 5, 0, 5));
     assert_eq!(place.array("set/fiducial/5.npy"), place.array("other.npy"));
     assert!(!place.path("set/failed").exists());
@@ -124,7 +124,10 @@ fn failures_are_tried_again_as_often_as_asked_for() {
     assert_eq!((done, status.count(Mark::Failed), place.calls().len()), (4, 1, 4 + 2));
     assert_eq!((failed.len(), &failed), (1, &status.failures));
     let Failure { vector, seed, kind, attempts, tail, log, .. } = &failed[0];
-    assert_eq!((vector.as_str(), *seed, kind.as_str(), *attempts, tail.as_str()), ("fiducial", 5, "exit", 2, "no luck"));
+    assert_eq!(
+        (vector.as_str(), *seed, kind.as_str(), *attempts, tail.as_str()),
+        ("fiducial", 5, "exit", 2, "no luck")
+    );
     assert_eq!(std::fs::read_to_string(place.path("set").join(log)).unwrap(), "no luck\n");
     assert!(place.path("set/failures.json").exists());
     // What failed is left alone unless it is asked for.
@@ -140,7 +143,11 @@ fn the_first_says_how_the_others_have_to_be() {
     let place = Place::new();
     let (_, done, failed) = place.run("[ $1 = 5 ] && cp long.npy $3 || cp any.npy $3", &place.options());
     assert_eq!((done, failed.len(), failed[0].kind.as_str()), (4, 1, "shape"));
-    assert!(failed[0].reason.contains("shape [3], expected [2] as the first that was made has"), "{}", failed[0].reason);
+    assert!(
+        failed[0].reason.contains("shape [3], expected [2] as the first that was made has"),
+        "{}",
+        failed[0].reason
+    );
     let place = Place::new();
     let (_, _, failed) = place.run("[ $1 != 6 ] && cp any.npy $3 || cp any.npy $3.npy", &place.options());
     assert!(failed[0].kind == "no_output" && failed[0].reason.ends_with(", but out.npy.npy beside it"), "{failed:?}");
