@@ -107,6 +107,19 @@ fn shapes_that_do_not_match_are_refused() {
     );
 }
 
+/// Rounding differs by 1e-10 of the product of the deviations at most, which is 1e4 here.
+#[test]
+fn asymmetry_counts_in_units_of_the_deviations() {
+    let of = |difference: f64| {
+        let c = array![[1e4, 1.0 + difference], [1.0, 1e4]];
+        Statistics::from_moments(array![0.0, 0.0].view(), c.view(), array![[1.0], [2.0]].view())
+    };
+    for sign in [1.0, -1.0] {
+        assert!(of(sign * 5e-7).is_ok());
+        check(of(sign * 2e-6), &["covariance matrix C is not symmetric", "[0, 1]"]);
+    }
+}
+
 #[test]
 fn widths_have_to_be_positive() {
     let x_mp = Samples::new(3).normals((4, 2, 2, 3));
