@@ -216,6 +216,8 @@ fn finite_sample_helpers_check_their_input() {
     assert!(hartlap_factor(6, 3).is_ok());
     let dx = Samples::new(3).normals((1, 2, 1));
     check(derivative_noise(dx.view(), Array2::eye(2).view()), &["n_d at least 2"]);
+    // Of two, 1 and 3, the variance is 2, and that of their mean 1.
+    assert_eq!(derivative_noise(array![[[1.0]], [[3.0]]].view(), array![[0.5]].view()).unwrap(), array![[0.5]]);
     let dx = Samples::new(3).normals((3, 2, 1));
     check(derivative_noise(dx.view(), Array2::eye(3).view()), &["C^-1 has shape [3, 3], expected [2, 2]"]);
 }
