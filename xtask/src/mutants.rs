@@ -136,7 +136,8 @@ impl Mutants<'_> {
         Ok(output(&mut self.command(&["--list"]))?.lines().map(str::to_owned).collect())
     }
 
-    /// What becomes of these; `tests` are the arguments of `cargo test`, beginning with another package than their own.
+    /// What becomes of these, and of those that leave out a field of a struct, which cargo-mutants adds whatever it is asked for;
+    /// `tests` are the arguments of `cargo test`, beginning with another package than their own.
     fn try_all(&self, mutants: &[String], tests: &[&str]) -> Outcome<Fates> {
         // Without an expression it would be all there are.
         if mutants.is_empty() {
