@@ -6,7 +6,7 @@ use imnn::fit::{FitSettings, Imnn, LastLayer, Weights};
 use imnn::models::{Adam, Schedule, dense, gelu, serial};
 use imnn::sim::{Key, NoisyLine, Simulator};
 use imnn::stats::Statistics;
-use ndarray::{ArrayD, Axis};
+use ndarray::{Array2, ArrayD, Axis};
 
 /// Statistics on simulations that training has not seen.
 fn fresh<S: Simulator + 'static>(imnn: &Imnn<f32>, simulator: S, theta_fid: &[f64], n: usize) -> Statistics {
@@ -25,6 +25,18 @@ fn the_whitened_start_has_covariance_one_and_the_information_it_had() {
     let [a, b] = [&plain.history().training, &whitened.history().training];
     assert!((b.det_c[0] - 1.0).abs() < 1e-9 && b.lambda2[0] < 1e-9, "{} {}", b.det_c[0], b.lambda2[0]);
     assert!((a.det_f[0] / b.det_f[0] - 1.0).abs() < 1e-8, "an invertible map changed the information");
+}
+
+#[test]
+fn the_whitened_start_has_mean_zero() {
+    let source = draws::<f64>(Kind::Exact, 300, 1);
+    let builder = Imnn::<f64>::builder(serial([dense(16), gelu(), dense(2)])).theta_fid(THETA_FID);
+    let mut imnn = builder.training(draws(Kind::Exact, 300, 1)).optimiser(Adam::new(1e-3).unwrap()).build().unwrap();
+    imnn.fit(&settings(1)).unwrap();
+    // Without a validation set the best weights of one iteration are those before its update.
+    let start = imnn.measure(Weights::Best, source.as_ref(), Key::new(0)).unwrap();
+    assert!(start.mu.iter().all(|mu| mu.abs() < 1e-12), "{}", start.mu);
+    assert!((&start.c - Array2::<f64>::eye(2)).iter().all(|c| c.abs() < 1e-9), "{}", start.c);
 }
 
 #[test]

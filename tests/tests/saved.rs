@@ -2,7 +2,7 @@
 
 use crate::small::{Kind, THETA_FID, dense_network, draws, imnn, settings};
 use imnn::device::Cpu;
-use imnn::fit::{Compressor, Description, History, Imnn, Weights};
+use imnn::fit::{Compressor, Description, History, Imnn, On, Weights};
 use imnn::models::{Adam, dense, leaky_relu, serial, standardise, tanh};
 use imnn::sim::Key;
 use ndarray::{Array2, Axis};
@@ -79,6 +79,27 @@ fn training_goes_on_as_if_it_had_not_stopped() {
     for which in [Weights::Best, Weights::Final] {
         assert_eq!(resumed.weights(which).unwrap(), whole.weights(which).unwrap());
     }
+}
+
+#[test]
+fn the_best_weights_of_a_saved_run_are_there_before_there_are_better_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let builder = || {
+        let builder = Imnn::<f32>::builder(dense_network()).theta_fid(THETA_FID).training(draws(Kind::Exact, 300, 1));
+        builder.optimiser(Adam::new(1e-3).unwrap()).key(Key::new(3))
+    };
+    let mut saved = builder().build().unwrap();
+    saved.fit(&settings(3)).unwrap();
+    saved.save(&path).unwrap();
+    let mut resumed = builder().resume(&path).build().unwrap();
+    for which in [Weights::Best, Weights::Final] {
+        assert_eq!(resumed.weights(which).unwrap(), saved.weights(which).unwrap());
+    }
+    // Without a validation set det F is that of the weights before an update: the best are not the last.
+    assert_ne!(resumed.weights(Weights::Best).unwrap(), resumed.weights(Weights::Final).unwrap());
+    let statistics = saved.statistics().unwrap();
+    assert_eq!(resumed.set_statistics(Weights::Best, On::Training).unwrap(), statistics);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use process::{Failure, Outcome};
 mod addition;
 mod bench;
 mod check;
+mod copy;
 mod cuda;
 mod demo;
 mod deny;
@@ -20,6 +21,7 @@ mod gpu_check;
 mod lines;
 mod miri;
 mod mpi;
+mod mutants;
 mod process;
 mod python;
 mod sanitise;
@@ -39,7 +41,7 @@ struct Command {
 }
 
 #[rustfmt::skip]
-const COMMANDS: [Command; 17] = [
+const COMMANDS: [Command; 18] = [
     Command { name: "demo", arguments: "", run: demo::run, what: "\
 install what is missing, train on mean and variance, print a table, draw a plot" },
     Command { name: "test", arguments: "[ARGUMENTS]", run: test::run, what: "\
@@ -61,6 +63,9 @@ licences, sources, versions, build scripts and advisories of all dependencies, b
     Command { name: "fuzz", arguments: "[ARGUMENTS]", run: fuzz::run, what: "\
 search for files that parsers do not bear: [TARGETS] [SECONDS] [--executions N] [--seed S],
 30 s for each of all by default; or TARGET FILE, to see again what was found" },
+    Command { name: "mutants", arguments: "[ARGUMENTS]", run: mutants::run, what: "\
+small faults in the sources, one at a time, and which of them no test sees; hours:
+[CRATES] [--sample N] [--seed S], 200 in each of stats, jobs, fit and data by default" },
     Command { name: "cuda", arguments: "[FOLDER]", run: cuda::run, what: "\
 kernels for GPUs: get NVIDIA's compiler (or take it from FOLDER), compile for all generations" },
     Command { name: "gpu-check", arguments: "[--pack FOLDER]", run: gpu_check::run, what: "\

@@ -78,3 +78,21 @@ fn side_by_side(networks: &[&Summaries]) -> Summaries {
     }
     Summaries { x, dx }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{array, concatenate};
+
+    #[test]
+    fn summaries_of_two_networks_stand_side_by_side() {
+        let of = |x: Array2<f64>, first: f64| {
+            let dx = Array3::from_shape_fn((1, x.ncols(), 2), |(_, s, a)| first + 10.0 * s as f64 + a as f64);
+            Summaries { x, dx }
+        };
+        let (one, two) = (of(array![[1.0], [2.0]], 100.0), of(array![[3.0, 4.0], [5.0, 6.0]], 200.0));
+        let both = side_by_side(&[&one, &two]);
+        assert_eq!(both.x, array![[1.0, 3.0, 4.0], [2.0, 5.0, 6.0]]);
+        assert_eq!(both.dx, concatenate![Axis(1), one.dx, two.dx]);
+    }
+}

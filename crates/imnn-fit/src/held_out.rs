@@ -78,3 +78,44 @@ fn jackknife_error(left_out: &[f64]) -> f64 {
     let mean = left_out.iter().sum::<f64>() / n;
     ((n - 1.0) / n * left_out.iter().map(|value| (value - mean).powi(2)).sum::<f64>()).sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a mean the jackknife gives the standard error exactly.
+    #[test]
+    fn the_error_of_a_mean_is_its_standard_error() {
+        let values = [1.0, 2.0, 4.0, 7.0, -3.0];
+        let n = values.len() as f64;
+        let sum: f64 = values.iter().sum();
+        let left_out: Vec<f64> = values.iter().map(|value| (sum - value) / (n - 1.0)).collect();
+        let variance = values.iter().map(|value| (value - sum / n).powi(2)).sum::<f64>() / (n - 1.0);
+        approx::assert_relative_eq!(jackknife_error(&left_out), (variance / n).sqrt(), max_relative = 1e-14);
+        assert_eq!(jackknife_error(&[1.0, 3.0]), 1.0);
+        assert_eq!(jackknife_error(&[1.0]), f64::INFINITY);
+    }
+
+    /// With one summary and one parameter F = dmu^2 / C.
+    #[test]
+    fn gain_and_excess_are_differences_of_the_information_of_all_parts() {
+        let part = |numbers: [f64; 3], slope: f64| {
+            let mut moments = FeatureMoments::new(1, 1);
+            let x = ndarray::Array2::from_shape_vec((3, 1), numbers.to_vec()).unwrap();
+            moments.add(x.view(), ndarray::Array3::from_elem((3, 1, 1), slope).view()).unwrap();
+            moments
+        };
+        let of = |slope: f64| HeldOut::new(vec![part([0.0, 1.0, 2.0], slope), part([4.0, 1.0, 1.0], slope)]);
+        let (one, three) = (of(1.0), of(3.0));
+        // 0, 1, 2, 4, 1, 1 have mean 1.5 and squares 9.5 about it; each part by itself has variance 1 and 3.
+        let own = one.log_det_f().unwrap();
+        approx::assert_relative_eq!(own.value, -(9.5_f64 / 5.0).ln(), max_relative = 1e-13);
+        approx::assert_relative_eq!(own.error, 0.5 * 3.0_f64.ln(), max_relative = 1e-13);
+        let gain = three.gain_over(&one).unwrap();
+        approx::assert_relative_eq!(gain.value, 9.0_f64.ln(), max_relative = 1e-13);
+        assert!(gain.error < 1e-13, "{gain:?}");
+        let excess = three.excess_over([&one, &of(2.0)]).unwrap();
+        approx::assert_relative_eq!(excess.value, 2.0 * 9.0_f64.ln() - 4.0_f64.ln(), max_relative = 1e-13);
+        assert!(excess.error < 1e-13, "{excess:?}");
+    }
+}

@@ -80,3 +80,27 @@ impl<E: Element> Imnn<E> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use imnn_models::Adam;
+
+    #[test]
+    fn each_setback_halves_the_step() {
+        let step = |setbacks: usize| {
+            let adam = Adam::new(0.5).unwrap();
+            let smaller = Smaller::<f64>::after(setbacks, &adam);
+            let (mut state, mut weights) = (smaller.initialise(2), [4.0, -1.0]);
+            smaller.update(0, &mut [2.0, -3.0], &mut state, &mut weights);
+            [weights[0] - 4.0, weights[1] + 1.0]
+        };
+        let whole = step(0);
+        // The first step of Adam is the learning rate against the sign of the gradient.
+        assert!((whole[0] + 0.5).abs() < 1e-6 && (whole[1] - 0.5).abs() < 1e-6, "{whole:?}");
+        for (setbacks, share) in [(1, 0.5), (2, 0.25), (3, 0.125)] {
+            approx::assert_relative_eq!(&step(setbacks)[..], &whole.map(|step| share * step)[..], max_relative = 1e-14);
+        }
+        assert_eq!(Optimiser::<f64>::name(&Smaller::after(1, &Adam::new(0.5).unwrap())), "adam");
+    }
+}

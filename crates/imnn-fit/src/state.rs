@@ -211,3 +211,21 @@ struct WrittenRound {
     length: usize,
     n: usize,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_fit_into_the_round_and_the_settings() {
+        let fits = |before: usize, done: usize, n: Option<usize>| {
+            let settings = FitSettings { max_iterations: 10, ..FitSettings::default() };
+            let round = n.map(|n| WrittenRound { length: n, n });
+            let counters = Counters { before, done, ..Counters::default() };
+            WrittenCall { format: FORMAT, counters, settings, last_layer: None, round, outcomes: vec![] }.is_in_bounds()
+        };
+        assert!(fits(4, 6, Some(6)) && fits(4, 0, Some(6)) && fits(10, 0, None) && fits(4, 6, None));
+        assert!(!fits(4, 4, Some(3)) && !fits(4, 0, Some(7)) && !fits(11, 0, None) && !fits(5, 6, None));
+        assert!(!fits(usize::MAX, 1, None));
+    }
+}

@@ -144,6 +144,8 @@ mod tests {
             for (side, k) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
                 assert_eq!(derivative[[0, side, k, 2, 1]], (1000 * (1 + 2 * k + side) + 21) as f64 + 11.0 / 64.0);
             }
+            // What was put together before is replaced.
+            assert_eq!(set.collect(&status).unwrap(), collected);
         }
     }
 

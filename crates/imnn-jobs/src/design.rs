@@ -274,4 +274,45 @@ pub(crate) mod tests {
         check(|d| d.shape = Some(vec![3, 0]), "shape", "at least one entry");
         check(|d| d.command[2] = "x".to_owned(), "command", "not told mu");
     }
+
+    #[test]
+    fn bounds_belong_to_what_is_allowed() {
+        let allowed = |change: &dyn Fn(&mut Design)| {
+            let mut design = design();
+            change(&mut design);
+            design.validate().map_err(|error| error.to_string())
+        };
+        assert_eq!(allowed(&|d| (d.n_s, d.n_d) = (2, 2)), Ok(()));
+        assert_eq!(allowed(&|d| d.n_d = 1), Ok(()));
+        // 2 n_d n_params + n_s = 10,000,000.
+        assert_eq!(allowed(&|d| (d.n_s, d.n_d) = (9_999_996, 1)), Ok(()));
+        check(|d| (d.n_s, d.n_d) = (9_999_997, 1), "n_d", "too many");
+        check(|d| (d.n_s, d.n_d) = (10_000_000, 1), "n_d", "too many");
+        assert_eq!(allowed(&|d| d.first_seed = i64::MAX as u64 - 3), Ok(()));
+        assert_eq!(allowed(&|d| d.parameters[1] = "a+B_1.0-x".to_owned()), Ok(()));
+        check(|d| d.shape = Some(vec![]), "shape", "at least one axis");
+    }
+
+    #[test]
+    fn what_is_not_written_follows_from_what_is() {
+        let read = |text: &str| {
+            let document = imnn_io::Document::parse(text, std::path::Path::new("sims.toml")).unwrap();
+            Design::read(&document.root()).map_err(|error| error.to_string())
+        };
+        let text = "theta_fid = [1.0, 3.0]\ndelta_theta = [0.5, 2.0]\nn_s = 7\ncommand = [\"p\", \"{seed}\", \"{theta}\", \"{out}\"]\n";
+        let expected = Design {
+            theta_fid: vec![1.0, 3.0],
+            parameters: vec!["theta_0".to_owned(), "theta_1".to_owned()],
+            theta_below: vec![0.75, 2.0],
+            theta_above: vec![1.25, 4.0],
+            n_s: 7,
+            n_d: 7,
+            first_seed: 0,
+            dir: ".".into(),
+            ..design()
+        };
+        assert_eq!(read(text), Ok(expected));
+        let message = read(&text.replace("n_s = 7", "n_s = 1")).unwrap_err();
+        assert!(message.contains("line 3: n_s: 1 is too few"), "{message}");
+    }
 }

@@ -63,6 +63,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_something_else_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, "").unwrap();
+        let errors = [
+            remove(folder.path()).unwrap_err(),
+            read(folder.path()).unwrap_err(),
+            names(&path).unwrap_err(),
+            create_folder(&path).unwrap_err(),
+        ];
+        for (error, action) in errors.iter().zip(["remove", "read", "read", "create"]) {
+            assert!(error.to_string().starts_with(&format!("cannot {action} ")), "{error}");
+        }
+    }
+
+    #[test]
     fn seeds_are_plain_numbers() {
         let folder = tempfile::tempdir().unwrap();
         for name in

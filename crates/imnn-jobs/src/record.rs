@@ -83,7 +83,11 @@ mod tests {
         let root = folder.path();
         assert_eq!(compare(&root.join("none"), &design()).unwrap(), None);
         record(root, &design()).unwrap();
+        let file = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(root.join(RECORD)).unwrap());
+        let first = file();
+        // What is recorded already is not written again.
         record(root, &design()).unwrap();
+        assert_eq!(file(), first);
         let more = Design { n_s: 10, n_d: 10, shape: Some(vec![3]), ..design() };
         record(root, &more).unwrap();
         assert_eq!(compare(root, &more).unwrap(), Some(more));

@@ -63,6 +63,13 @@ mod tests {
     }
 
     #[test]
+    fn shards_are_every_nth_seed_and_written_as_they_are_read() {
+        let second: Shard = "2/3".parse().unwrap();
+        assert_eq!((0..8).filter(|&place| second.has(place)).collect::<Vec<_>>(), [1, 4, 7]);
+        assert_eq!((second.to_string(), Shard::default().to_string()), ("2/3".to_owned(), "1/1".to_owned()));
+    }
+
+    #[test]
     fn odd_shards_are_refused() {
         for text in ["", "1", "0/3", "4/3", "1/0", "a/b", "1/2/3", "-1/2", " 1/2"] {
             let message = text.parse::<Shard>().unwrap_err().to_string();

@@ -223,7 +223,6 @@ impl fmt::Debug for StatsError {
     }
 }
 
-/// What to do about a singular matrix.
 /// Which two are to blame, where it is two.
 fn collinear(matrix: Matrix, nearest: Option<(usize, usize, f64)>) -> String {
     let what = match matrix {
@@ -235,6 +234,7 @@ fn collinear(matrix: Matrix, nearest: Option<(usize, usize, f64)>) -> String {
     })
 }
 
+/// What to do about a singular matrix.
 fn advice(matrix: Matrix) -> &'static str {
     match matrix {
         Matrix::Covariance => {
@@ -266,6 +266,20 @@ mod tests {
         assert!(message.contains("covariance matrix C (3 x 3)"), "{message}");
         assert!(message.contains("condition number is inf"), "{message}");
         assert!(message.contains("use fewer summaries"), "{message}");
+    }
+
+    #[test]
+    fn collinear_pairs_are_named_with_how_close_they_are() {
+        let said = |matrix, correlation| collinear(matrix, Some((0, 2, correlation)));
+        assert_eq!(
+            said(Matrix::Covariance, -0.9999999),
+            " (summaries 0 and 2 are collinear: their correlation is 1 - 1e-7 in size)"
+        );
+        assert!(
+            said(Matrix::Fisher, 0.99999998)
+                .starts_with(" (parameters 0 and 2 are collinear: their correlation is 1 - 2e-8")
+        );
+        assert_eq!(collinear(Matrix::Fisher, None), "");
     }
 
     #[test]

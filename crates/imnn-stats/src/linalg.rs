@@ -168,4 +168,31 @@ mod tests {
         assert_relative_eq!(positive.inverse[[0, 0]], 1.0 / 9.0, max_relative = 1e-15);
         assert_relative_eq!(positive.det(), 9.0);
     }
+
+    #[test]
+    fn the_nearest_pair_has_the_largest_correlation_of_either_sign() {
+        let near = |first: f64, second: f64| {
+            // Deviations 2, 3 and 5; 0 with 1, and 1 with 2.
+            let a = array![[4.0, 6.0 * first, 0.0], [6.0 * first, 9.0, 15.0 * second], [0.0, 15.0 * second, 25.0]];
+            nearest(&a)
+        };
+        assert_eq!(near(0.9, -0.9999), None);
+        let r = 1.0 - 1e-8;
+        for (first, second, pair) in
+            [(r, 0.5, (0, 1)), (0.5, -r, (1, 2)), (1.0 - 1e-7, -r, (1, 2)), (-r, 1.0 - 1e-7, (0, 1))]
+        {
+            let (i, j, found) = near(first, second).unwrap();
+            assert_eq!((i, j), pair);
+            assert_relative_eq!(found, if pair == (0, 1) { first } else { second }, max_relative = 1e-15);
+        }
+    }
+
+    #[test]
+    fn the_condition_is_that_of_the_eigenvalues() {
+        let condition = |a: Array2<f64>| spectral_condition(&a).unwrap();
+        assert_relative_eq!(condition(array![[2.0, 1.0], [1.0, 2.0]]), 3.0, max_relative = 1e-14);
+        assert_eq!(condition(array![[1.0, 2.0], [2.0, 1.0]]), f64::INFINITY);
+        assert_eq!(condition(array![[-3.0, 0.0], [0.0, -1.0]]), f64::INFINITY);
+        assert_eq!(one_norm(&array![[1.0, -2.0], [-3.0, 1.0]]), 4.0);
+    }
 }

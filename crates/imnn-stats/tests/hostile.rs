@@ -107,6 +107,19 @@ fn shapes_that_do_not_match_are_refused() {
     );
 }
 
+/// Rounding differs by 1e-10 of the product of the deviations at most, which is 1e4 here.
+#[test]
+fn asymmetry_counts_in_units_of_the_deviations() {
+    let of = |difference: f64| {
+        let c = array![[1e4, 1.0 + difference], [1.0, 1e4]];
+        Statistics::from_moments(array![0.0, 0.0].view(), c.view(), array![[1.0], [2.0]].view())
+    };
+    for sign in [1.0, -1.0] {
+        assert!(of(sign * 5e-7).is_ok());
+        check(of(sign * 2e-6), &["covariance matrix C is not symmetric", "[0, 1]"]);
+    }
+}
+
 #[test]
 fn widths_have_to_be_positive() {
     let x_mp = Samples::new(3).normals((4, 2, 2, 3));
@@ -203,6 +216,8 @@ fn finite_sample_helpers_check_their_input() {
     assert!(hartlap_factor(6, 3).is_ok());
     let dx = Samples::new(3).normals((1, 2, 1));
     check(derivative_noise(dx.view(), Array2::eye(2).view()), &["n_d at least 2"]);
+    // Of two, 1 and 3, the variance is 2, and that of their mean 1.
+    assert_eq!(derivative_noise(array![[[1.0]], [[3.0]]].view(), array![[0.5]].view()).unwrap(), array![[0.5]]);
     let dx = Samples::new(3).normals((3, 2, 1));
     check(derivative_noise(dx.view(), Array2::eye(3).view()), &["C^-1 has shape [3, 3], expected [2, 2]"]);
 }

@@ -78,6 +78,30 @@ fn what_appears_meanwhile_is_not_replaced() {
     assert_eq!(names(folder.path()), ["a"]);
 }
 
+/// A socket has a name like a file, and no system brings it to the disk: whatever is renamed without a sync takes it.
+#[test]
+fn what_cannot_be_brought_to_the_disk_is_not_put_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = |path: &Path| drop(std::os::unix::net::UnixListener::bind(path).unwrap());
+    let (made, target) = (folder.path().join("made"), folder.path().join("a"));
+    write(&target, "one").unwrap();
+    socket(&made);
+    assert!(put(&made, &target).unwrap_err().to_string().starts_with("cannot write "));
+    assert_eq!(fs::read(&target).unwrap(), b"one");
+    fs::remove_file(&made).unwrap();
+
+    let (run, old) = (Partial::folder(folder.path().join("run"), false).unwrap(), folder.path().join("run"));
+    fs::create_dir(run.path().join("parts")).unwrap();
+    socket(&run.path().join("parts/b"));
+    assert!(run.finish().is_err() && !old.exists());
+
+    let set = FileSet::new(folder.path().join(".set"), |_| true).unwrap();
+    fs::write(set.path().join("part-1"), "1").unwrap();
+    socket(&set.path().join("part-2"));
+    assert!(set.finish().is_err());
+    assert_eq!(names(folder.path()), ["a"]);
+}
+
 #[test]
 fn errors_name_the_file_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
