@@ -168,7 +168,7 @@ impl<E: Element> ImnnBuilder<E> {
     pub fn build(self) -> Result<Imnn<E>> {
         match self.ranks.clone() {
             None => self.put_together(),
-            Some(ranks) => together::built(ranks.as_ref(), self.put_together()),
+            Some(ranks) => together::begun(ranks.as_ref(), self.put_together(), Imnn::state),
         }
     }
 

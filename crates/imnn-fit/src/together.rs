@@ -2,7 +2,7 @@
 
 use crate::checkpoint::Request;
 use crate::error::{FitError, Result};
-use crate::imnn::Imnn;
+use crate::state::TrainingState;
 use imnn_device::DeviceError;
 use imnn_models::Element;
 use imnn_ranks::{Agreed, Digest, Outcome, Ranks, agree};
@@ -20,24 +20,28 @@ pub(crate) enum Wish {
 /// A number for the end that an observer asks for, beside those of requests.
 const OBSERVER: u8 = 255;
 
-/// All ranks come to know whether one could not put its IMNN together, and whether all begin alike.
+/// All ranks come to know whether one could not put together what it is to train, and whether all begin alike; `state` is what
+/// it begins with.
 ///
 /// # Errors
 /// The error of the lowest rank that has one; [`imnn_ranks::RanksError::Differ`].
-pub(crate) fn built<E: Element>(ranks: &dyn Ranks, built: Result<Imnn<E>>) -> Result<Imnn<E>> {
+pub(crate) fn begun<T, E: Element>(
+    ranks: &dyn Ranks,
+    begun: Result<T>,
+    state: impl FnOnce(&T) -> &TrainingState<E>,
+) -> Result<T> {
     ranks.purpose("the start of the others");
-    let (outcome, value) = match &built {
-        Ok(imnn) => (Outcome::Fine, start(imnn)),
+    let (outcome, value) = match &begun {
+        Ok(begun) => (Outcome::Fine, number(state(begun))),
         Err(error) => (Outcome::Failed(error.to_string()), 0),
     };
     let digest = Digest { what: "weights, key or checkpoint", value };
     agree(ranks, &outcome, Some(digest)).map_err(DeviceError::from)?;
-    built
+    begun
 }
 
-/// A number that another start would not have.
-fn start<E: Element>(imnn: &Imnn<E>) -> u64 {
-    let state = imnn.state();
+/// A number that another state would not have.
+fn number<E: Element>(state: &TrainingState<E>) -> u64 {
     let mut hasher = DefaultHasher::new();
     (state.keys.root, state.counters.done, state.counters.before, state.history.len()).hash(&mut hasher);
     state.parameters.values().iter().for_each(|weight| weight.f64().to_bits().hash(&mut hasher));

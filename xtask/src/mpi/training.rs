@@ -145,10 +145,15 @@ pub fn faults(all: &[Installed], folder: &Path) -> Outcome<Vec<String>> {
         place.alone(&["fit", "run.toml", "--out", "alone", "--force", "--quiet"])?;
         for mpi in all {
             for ranks in [2, 3, 4] {
-                let done = place.ended(mpi.command(ranks), &["fit", "run.toml", "--out", "together", "--force", "--quiet"])?;
+                let done =
+                    place.ended(mpi.command(ranks), &["fit", "run.toml", "--out", "together", "--force", "--quiet"])?;
                 let mut found = place.differing("together");
                 found.extend((!done.is_success).then(|| format!("failed: {}", done.said)));
-                eprintln!("{:<24} {name}, {ranks} ranks: {}", mpi.name, if found.is_empty() { "the same bytes" } else { "!" });
+                eprintln!(
+                    "{:<24} {name}, {ranks} ranks: {}",
+                    mpi.name,
+                    if found.is_empty() { "the same bytes" } else { "!" }
+                );
                 faults.extend(found.into_iter().map(|fault| format!("{}, {name}, {ranks} ranks: {fault}", mpi.name)));
             }
         }

@@ -80,7 +80,10 @@ fn unpack(files: &[u8], folder: &Path) -> Result<()> {
     };
     while let Some(name) = part() {
         let (Ok(name), Some(content)) = (std::str::from_utf8(name), part()) else {
-            return Err(refuse(folder, "the checkpoint of rank 0 came in part; this is a fault in imnn, please report it"));
+            return Err(refuse(
+                folder,
+                "the checkpoint of rank 0 came in part; this is a fault in imnn, please report it",
+            ));
         };
         let path = folder.join(name);
         let parent = path.parent().unwrap_or(folder);

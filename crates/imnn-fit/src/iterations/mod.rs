@@ -4,8 +4,8 @@ pub(crate) mod device;
 pub(crate) mod host;
 mod watch;
 
-use crate::keeper::Keeper;
 use crate::error::{FitError, Result};
+use crate::keeper::Keeper;
 use crate::observer::{Observer, Progress};
 use crate::outcome::Stop;
 use crate::settings::CheckedSettings;

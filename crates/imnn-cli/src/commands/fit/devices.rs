@@ -43,7 +43,8 @@ pub(super) fn device<E: Element>(
     }
     if team.ranks().is_some() {
         return Err(CliError::Refused(
-            "several processes train on CPUs; one process alone can use several GPUs (devices = [0, 1] in [device])".into(),
+            "several processes train on CPUs; one process alone can use several GPUs (devices = [0, 1] in [device])"
+                .into(),
         ));
     }
     let numbers: Vec<String> = gpus.iter().map(|gpu| gpu.device().to_string()).collect();

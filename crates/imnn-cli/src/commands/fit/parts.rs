@@ -41,12 +41,12 @@ impl<E: Element> Parts<E> {
         let open = || -> Result<_, CliError> {
             let gpus = devices::gpus::<E>(&run.device, file)?;
             let Sources { training, validation, streamed, left } = team.shared_memory(&run).sources::<E>()?;
-            let (device, runs_on) = devices::device(gpus, &run.device, left, team).map_err(CliError::at(file.display()))?;
+            let (device, runs_on) =
+                devices::device(gpus, &run.device, left, team).map_err(CliError::at(file.display()))?;
             Ok((training, validation, streamed, device, runs_on))
         };
         let (training, validation, streamed, device, runs_on) = team.agree(open())?;
-        let suggestion =
-            suggestion(&run, training.as_ref(), device.as_ref()).map_err(CliError::at(file.display()))?;
+        let suggestion = suggestion(&run, training.as_ref(), device.as_ref()).map_err(CliError::at(file.display()))?;
         if let Some(suggestion) = &suggestion {
             run.network.layers = Some(suggestion.network.clone());
         }
@@ -75,8 +75,10 @@ impl<E: Element> Parts<E> {
     pub(super) fn header(&self) -> String {
         let run = &self.run;
         let shape: Vec<_> = self.training.input_shape().iter().map(usize::to_string).collect();
-        let counts = |source: &AnySource<E>| format!("{} simulations ({} with derivatives)", source.n_s(), source.n_d());
-        let validation = self.validation.as_ref().map_or_else(String::new, |source| format!(", validating on {}", counts(source)));
+        let counts =
+            |source: &AnySource<E>| format!("{} simulations ({} with derivatives)", source.n_s(), source.n_d());
+        let validation =
+            self.validation.as_ref().map_or_else(String::new, |source| format!(", validating on {}", counts(source)));
         format!(
             "training on {} of shape {}{} for {}{validation}{}",
             counts(&self.training),
