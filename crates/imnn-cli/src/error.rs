@@ -86,9 +86,9 @@ pub enum CliError {
     /// Other processes that this one was to train with cannot be worked with, or one of them failed.
     #[error(transparent)]
     Ranks(#[from] RanksError),
-    /// The process that leads failed, or said what failed here.
+    /// What went wrong has been said, for all processes by the one that leads.
     #[error("the process that leads says what went wrong")]
-    Followed {
+    Said {
         /// What the program ends with.
         code: u8,
     },
@@ -133,14 +133,14 @@ impl CliError {
     /// What the program ends with.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Suspended { code: Some(code), .. } | Self::Followed { code } => *code,
+            Self::Suspended { code: Some(code), .. } | Self::Said { code } => *code,
             _ => 1,
         }
     }
 
-    /// Whether another process says what went wrong.
-    pub fn is_said_elsewhere(&self) -> bool {
-        matches!(self, Self::Followed { .. })
+    /// Whether what went wrong has been said.
+    pub fn is_said(&self) -> bool {
+        matches!(self, Self::Said { .. })
     }
 
     /// Whether the reader of standard output went away.

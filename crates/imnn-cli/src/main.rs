@@ -10,7 +10,7 @@ fn main() -> ExitCode {
         // A reader that has seen enough (`imnn ... | head`) is no fault of the run.
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            if !error.is_said_elsewhere() {
+            if !error.is_said() {
                 imnn_cli::say(&format!("error: {error}"));
             }
             ExitCode::from(error.exit_code())

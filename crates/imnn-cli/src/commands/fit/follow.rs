@@ -27,7 +27,7 @@ pub(super) fn follow(arguments: &FitArguments, team: &Team) -> Result<String, Cl
     Ok(String::new())
 }
 
-/// Does what `lead` does, step by step, as far as all take part in it.
+/// Does what `lead_in` does, step by step, as far as all take part in it.
 fn follow_in<E: Element>(run: RunFile, arguments: &FitArguments, team: &Team) -> Result<(), CliError> {
     let Some(ranks) = team.ranks() else { return Ok(()) };
     let parts = Parts::<E>::new(run, "the run file".as_ref(), team)?;

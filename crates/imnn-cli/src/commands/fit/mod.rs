@@ -31,9 +31,21 @@ const PLOT: &str = "plot.png";
 pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
     let team = Team::find(arguments.rank_timeout)?;
     if !team.leads() {
-        // The leader says what there is to say.
-        return follow::follow(arguments, &team).map_err(|error| CliError::Followed { code: error.exit_code() });
+        return follow::follow(arguments, &team).map_err(|error| CliError::Said { code: error.exit_code() });
     }
+    let trained = lead(arguments, &team);
+    match trained {
+        // While the others still wait for this process: their launcher ends what is left when one of them fails.
+        Err(error) if team.ranks().is_some() => {
+            say(&format!("error: {error}"));
+            Err(CliError::Said { code: error.exit_code() })
+        }
+        trained => trained,
+    }
+}
+
+/// Trains as the arguments say, together with all who follow.
+fn lead(arguments: &FitArguments, team: &Team) -> Result<String, CliError> {
     let place = match Place::of(arguments) {
         // There is nothing left to do: that was all that was missing.
         Err(CliError::Fit(error)) if matches!(*error, FitError::Placed { .. }) => {
@@ -46,13 +58,13 @@ pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
     let (text, place) = place?;
     team.share(&text)?;
     match place.run.network.precision {
-        Precision::F32 => lead::<f32>(place, arguments, &team),
-        Precision::F64 => lead::<f64>(place, arguments, &team),
+        Precision::F32 => lead_in::<f32>(place, arguments, team),
+        Precision::F64 => lead_in::<f64>(place, arguments, team),
     }
 }
 
 /// Trains in the folder of the run, and says what there is to say.
-fn lead<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> Result<String, CliError> {
+fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> Result<String, CliError> {
     let shows = !arguments.quiet && !arguments.json;
     let file = place.file.clone();
     let parts = Parts::<E>::new(place.run.clone(), &file, team)?;
