@@ -46,6 +46,7 @@ mod design;
 mod disk;
 mod error;
 mod failure;
+mod launcher;
 mod options;
 mod overview;
 mod process;

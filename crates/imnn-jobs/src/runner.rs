@@ -7,14 +7,13 @@ use std::time::Instant;
 
 use imnn_io::FileError;
 use imnn_io::atomic::put;
-use imnn_io::folder::names;
 
 use crate::check::{Layout, check, compare, open};
 use crate::claims::{self, Claims};
 use crate::data_set::{DataSet, Mark, Status};
 use crate::deadline::Deadline;
 use crate::design::Vector;
-use crate::failure::{Failure, Fault, tail};
+use crate::failure::{Failure, Fault, described, tail};
 use crate::process::{self, Ended};
 use crate::session::{self, Session, remove_folder};
 use crate::{Event, JobsError, RunOptions};
@@ -299,12 +298,4 @@ impl Run<'_> {
         }
         Ok(())
     }
-}
-
-/// What is wrong, with what the program wrote in place of its output.
-fn described(fault: Fault, folder: &Path) -> String {
-    let Fault::NoOutput(_) = fault else { return fault.to_string() };
-    let other = names(folder).unwrap_or_default().into_iter().find(|name| name != "log");
-    let instead = other.map_or_else(String::new, |name| format!(", but {name} beside it"));
-    Fault::NoOutput(instead).to_string()
 }
