@@ -1,5 +1,6 @@
 //! The time by which all programs are to have ended.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,9 +9,12 @@ use std::time::{Duration, Instant};
 pub(crate) struct Deadline {
     start: Instant,
     until: Option<Duration>,
-    /// How long each program took, ascending.
-    took: Mutex<Vec<Duration>>,
+    /// How long each of the last programs took.
+    took: Mutex<VecDeque<Duration>>,
 }
+
+/// How many of the last programs say how long the next will take.
+const LAST: usize = 1000;
 
 impl Deadline {
     pub(crate) fn new(until: Option<Duration>) -> Self {
@@ -20,16 +24,20 @@ impl Deadline {
     /// Learns how long a program took.
     pub(crate) fn learn(&self, took: Duration) {
         if self.until.is_some() {
-            let mut all = self.took.lock().unwrap_or_else(PoisonError::into_inner);
-            let at = all.partition_point(|&other| other <= took);
-            all.insert(at, took);
+            let mut last = self.took.lock().unwrap_or_else(PoisonError::into_inner);
+            last.push_back(took);
+            if last.len() > LAST {
+                last.pop_front();
+            }
         }
     }
 
     /// Whether a program that is begun now would not end in time.
     pub(crate) fn is_too_late(&self) -> bool {
-        let all = self.took.lock().unwrap_or_else(PoisonError::into_inner);
-        self.until.is_some_and(|until| self.start.elapsed().saturating_add(typical(&all)) > until)
+        let Some(until) = self.until else { return false };
+        let mut last: Vec<_> = self.took.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+        last.sort_unstable();
+        self.start.elapsed().saturating_add(typical(&last)) > until
     }
 }
 
@@ -60,6 +68,10 @@ mod tests {
         assert!(deadline.is_too_late());
         // One that hung does not count for all.
         (0..20).for_each(|_| deadline.learn(hour / 2));
+        assert!(!deadline.is_too_late());
+        // What was long ago counts no more.
+        (0..LAST).for_each(|_| deadline.learn(hour * 2));
+        (0..LAST).for_each(|_| deadline.learn(hour / 2));
         assert!(!deadline.is_too_late());
         assert!(Deadline::new(Some(Duration::ZERO)).is_too_late());
         let without = Deadline::new(None);
