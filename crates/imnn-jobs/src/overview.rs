@@ -58,7 +58,7 @@ pub struct SessionOverview {
     pub done: usize,
     /// Those that failed.
     pub failed: usize,
-    /// In how many seconds.
+    /// In how many seconds, until the last sign of life.
     pub seconds: f64,
 }
 
@@ -141,11 +141,15 @@ fn session(all: &Path, name: &str) -> Result<Option<(SessionOverview, Vec<String
     let is_held =
         File::open(&alive).is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)));
     let alive = is_held || (host != machine() && silent < SILENT);
-    let progress: Progress =
-        read(&folder.join(PROGRESS))?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let path = folder.join(PROGRESS);
+    let progress: Progress = read(&path)?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    // Nothing has ended since it was written, which is as much a part of the rate; both times are those of the disk.
+    let written = std::fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
+    let since = written.and_then(|written| signed.duration_since(written).ok()).unwrap_or_default();
     let is_job = |name: &String| name != ALIVE && name != PROGRESS && !name.starts_with('.');
     let jobs: Vec<String> = names(&folder)?.into_iter().filter(is_job).collect();
     let Progress { done, failed, seconds } = progress;
+    let seconds = seconds + since.as_secs_f64();
     let host = host.to_owned();
     let running = if alive { jobs.len() } else { 0 };
     Ok(Some((SessionOverview { host, process, alive, silent, running, done, failed, seconds }, jobs)))
@@ -191,6 +195,12 @@ mod tests {
         assert!(overview.sessions.is_empty() && overview.seconds_left().is_none());
     }
 
+    /// Lets a file be as old as that.
+    fn touch(path: &Path, seconds: u64) {
+        let then = std::time::SystemTime::now() - Duration::from_secs(seconds);
+        File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+    }
+
     #[test]
     fn the_dead_run_nothing() {
         let folder = tempfile::tempdir().unwrap();
@@ -201,14 +211,18 @@ mod tests {
             std::fs::create_dir_all(all.join(&name).join("fiducial-10")).unwrap();
             let alive = all.join(&name).join(ALIVE);
             std::fs::write(&alive, "").unwrap();
-            let then = std::time::SystemTime::now() - Duration::from_secs(age);
-            File::options().write(true).open(alive).unwrap().set_modified(then).unwrap();
+            touch(&alive, age);
         }
+        // Two in the first ten seconds, and none in the thirty that followed until the last sign of life.
+        let progress = all.join("far-off-8-00").join(PROGRESS);
+        std::fs::write(&progress, r#"{"done": 2, "failed": 0, "seconds": 10.0}"#).unwrap();
+        touch(&progress, 40);
         let overview = set.overview().unwrap();
         let mut sessions: Vec<_> = overview.sessions.iter().map(|s| (s.process, s.alive, s.running)).collect();
         sessions.sort_unstable();
         assert_eq!(sessions, [(7, false, 0), (8, true, 1), (9, false, 0)]);
-        assert!(overview.sessions.iter().any(|session| session.host == "far-off"));
+        let far = overview.sessions.iter().find(|session| session.host == "far-off").unwrap();
+        assert!((far.rate() - 2.0 / 40.0).abs() < 0.01, "{far:?}");
         assert_eq!(overview.vectors[0].running, 1);
     }
 }
