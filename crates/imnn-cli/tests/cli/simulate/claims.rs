@@ -60,6 +60,8 @@ fn what_a_killed_process_had_is_taken_over() {
     place.simulator(&waits("'10 1.0' | '11 1.25'"));
     let mut killed = start(&place.arguments("set", &["--claim", "--quiet", "--jobs", "14"]));
     until("all but two simulations", || place.simulations("set").len() == 12 && place.calls().len() == 14);
+    // A claim goes a moment after the simulation has come.
+    until("their claims", || names(&place.path("set/.claims")).len() == 2);
     let before = place.simulations("set");
     killed.kill().expect("killed");
     killed.wait().expect("it ends");
