@@ -1,13 +1,12 @@
 //! What can be written on the command line.
 
-use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use imnn::data::ArrayPath;
-use imnn::jobs::Shard;
 
 use crate::commands::data::DataArguments;
+use crate::commands::simulate::SimulateArguments;
 use crate::help;
 
 /// Information maximising neural networks: compress simulations to a few summaries that keep the Fisher information.
@@ -211,41 +210,6 @@ pub struct PlotArguments {
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
     /// Print JSON for machines in place of text
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `imnn simulate`.
-#[derive(Args, Clone, Debug)]
-pub struct SimulateArguments {
-    /// What to simulate by which command, TOML; paths in it are taken from the folder it is in
-    #[arg(value_name = "SIMS.toml")]
-    pub file: PathBuf,
-    /// The folder for the simulations; new, empty, or one to go on with
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
-    /// How many run at a time [default: jobs of the file, or the number of processors]
-    #[arg(long, value_name = "N")]
-    pub jobs: Option<NonZero<usize>>,
-    /// Do only part i of n, as 1/8: a process for each part, on one shared folder
-    #[arg(long, value_name = "i/n", default_value_t = Shard::ALL)]
-    pub shard: Shard,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Try again what failed in earlier runs
-    #[arg(long)]
-    pub retry_failed: bool,
-    /// Make do without the seeds of which a simulation failed
-    #[arg(long)]
-    pub skip_failed: bool,
-    /// Put the simulations together in fiducial.npy and derivative.npy as well
-    #[arg(long)]
-    pub collect: bool,
-    /// Show no progress
-    #[arg(long)]
-    pub quiet: bool,
-    /// Print JSON for machines in place of a table, and show no progress
     #[arg(long)]
     pub json: bool,
 }

@@ -118,6 +118,8 @@ shape = [32, 32]                         # of a simulation; that of the first th
 
 # The command is a program with its arguments, not a line for a shell. {theta} alone is an argument for each parameter,
 # inside a longer text they are joined by commas; {theta[0]} and {theta[sigma_8]} are single ones; {{ and }} are braces.
+
+# On a cluster: --claim in each task of an array job, --slurm 100 for its script, --status from anywhere.
 "#;
 
 /// Where the summaries go, after the options of `imnn summarise`.

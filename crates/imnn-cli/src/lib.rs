@@ -15,12 +15,12 @@ pub mod run_file;
 use imnn::io::text::bytes;
 
 pub use arguments::{
-    Arguments, Command, EstimateArguments, FisherArguments, FitArguments, PlotArguments, SimulateArguments,
-    SummariseArguments,
+    Arguments, Command, EstimateArguments, FisherArguments, FitArguments, PlotArguments, SummariseArguments,
 };
 pub use commands::data::{
     CheckArguments, ConvertArguments, DataArguments, DataCommand, InspectArguments, SetArguments, SplitArguments,
 };
+pub use commands::simulate::SimulateArguments;
 pub use error::CliError;
 pub use output::say;
 

@@ -193,17 +193,22 @@ impl DataSet {
         Ok(Status { expected, ..status })
     }
 
-    fn place(&self, vector: &Vector, seed: u64) -> Option<usize> {
+    pub(crate) fn place(&self, vector: &Vector, seed: u64) -> Option<usize> {
         let place = usize::try_from(seed.checked_sub(self.design.first_seed)?).ok()?;
         (place < vector.n_seeds).then_some(place)
     }
 
-    fn failed(&self, vector: &Vector) -> PathBuf {
+    pub(crate) fn failed(&self, vector: &Vector) -> PathBuf {
         self.root.join("failed").join(&vector.name)
     }
 
+    /// The record of a failure.
+    pub(crate) fn record(&self, vector: &Vector, seed: u64) -> PathBuf {
+        self.failed(vector).join(format!("{seed}.json"))
+    }
+
     fn failure(&self, vector: &Vector, seed: u64) -> Result<Option<Failure>, JobsError> {
-        let path = self.failed(vector).join(format!("{seed}.json"));
+        let path = self.record(vector, seed);
         let Some(text) = read(&path)? else { return Ok(None) };
         serde_json::from_str(&text).map(Some).map_err(|error| JobsError::record(&path, error))
     }
@@ -219,14 +224,13 @@ impl DataSet {
         create_folder(&folder)?;
         let kept = self.root.join(&failure.log);
         std::fs::rename(log, &kept).map_err(FileError::of("write", &kept))?;
-        let path = folder.join(format!("{}.json", failure.seed));
-        write_json(&path, failure)
+        write_json(&self.record(vector, failure.seed), failure)
     }
 
     /// Removes the record of a failure that is none any more.
     pub(crate) fn forget(&self, vector: &Vector, seed: u64) -> Result<(), JobsError> {
         let folder = self.failed(vector);
-        remove(&folder.join(format!("{seed}.json")))?;
+        remove(&self.record(vector, seed))?;
         Ok(remove(&folder.join(format!("{seed}.log")))?)
     }
 

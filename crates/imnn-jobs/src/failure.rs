@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
+use imnn_io::folder::names;
 use serde::{Deserialize, Serialize};
 
 /// A simulation that could not be made.
@@ -62,6 +63,14 @@ impl Fault {
             Self::NotFinite(_) => "not_finite",
         }
     }
+}
+
+/// What is wrong, with what the program wrote in place of its output.
+pub(crate) fn described(fault: Fault, folder: &Path) -> String {
+    let Fault::NoOutput(_) = fault else { return fault.to_string() };
+    let other = names(folder).unwrap_or_default().into_iter().find(|name| name != "log");
+    let instead = other.map_or_else(String::new, |name| format!(", but {name} beside it"));
+    Fault::NoOutput(instead).to_string()
 }
 
 /// The last lines of what a program printed, as text that does no harm to a terminal.

@@ -7,7 +7,7 @@
 //! ```
 //! use std::sync::atomic::AtomicBool;
 //!
-//! use imnn_jobs::{DataSet, Design, Mark, RunOptions, Shard};
+//! use imnn_jobs::{DataSet, Design, Mark, RunOptions};
 //!
 //! let folder = tempfile::tempdir()?;
 //! # let file = folder.path().join("any.npy");
@@ -27,9 +27,7 @@
 //!     dir: ".".into(),
 //! };
 //! let set = DataSet::create(folder.path().join("set"), design)?;
-//! let options =
-//!     RunOptions { dir: ".".into(), jobs: 2, timeout: None, retries: 0, shard: Shard::ALL, retry_failed: false };
-//! let status = set.run(&options, &AtomicBool::new(false), &|_| {})?;
+//! let status = set.run(&RunOptions::new(".", 2), &AtomicBool::new(false), &|_| {})?;
 //! assert_eq!(status.count(Mark::Done), 3 + 2 + 2);
 //! assert!(folder.path().join("set/Om_p/1.npy").exists());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -40,12 +38,17 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod check;
+mod claims;
 mod collect;
 mod data_set;
+mod deadline;
 mod design;
 mod disk;
 mod error;
 mod failure;
+mod launcher;
+mod options;
+mod overview;
 mod process;
 mod record;
 mod runner;
@@ -58,6 +61,8 @@ pub use data_set::{DataSet, Mark, Status, VectorStatus};
 pub use design::{Design, Vector};
 pub use error::JobsError;
 pub use failure::Failure;
-pub use runner::{Event, RunOptions};
+pub use options::{Event, RunOptions};
+pub use overview::{Overview, SessionOverview, VectorOverview};
+
 pub use shard::Shard;
 pub use template::command_line;

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use crate::launcher;
+
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// By itself.
@@ -40,14 +42,12 @@ pub(crate) fn run(
     let Some((program, rest)) = arguments.split_first() else {
         return Ok(Ended::NotStarted(Error::other("no program")));
     };
-    let started = Command::new(located(program, dir))
-        .args(rest)
-        .current_dir(dir)
-        .stdin(Stdio::null())
-        .stdout(output)
-        .stderr(errors)
-        .process_group(0)
-        .spawn();
+    let mut command = Command::new(located(program, dir));
+    for name in launcher::variables() {
+        command.env_remove(name);
+    }
+    let started =
+        command.args(rest).current_dir(dir).stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0).spawn();
     match started {
         Ok(child) => Group { pid: Pid::from_child(&child), child }.wait(timeout, stops),
         Err(error) => Ok(Ended::NotStarted(error)),

@@ -3,52 +3,22 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::Instant;
 
 use imnn_io::FileError;
 use imnn_io::atomic::put;
-use imnn_io::folder::names;
 
-use crate::check::{Layout, check, compare};
+use crate::check::{Layout, check, compare, open};
+use crate::claims::{self, Claims};
 use crate::data_set::{DataSet, Mark, Status};
+use crate::deadline::Deadline;
 use crate::design::Vector;
-use crate::failure::{Failure, Fault, tail};
+use crate::failure::{Failure, Fault, described, tail};
 use crate::process::{self, Ended};
 use crate::session::{self, Session, remove_folder};
-use crate::{JobsError, Shard};
+use crate::{Event, JobsError, RunOptions};
 
-/// How programs are run.
-#[derive(Clone, Debug)]
-pub struct RunOptions {
-    /// The folder that they are started in.
-    pub dir: std::path::PathBuf,
-    /// How many run at a time, at least 1.
-    pub jobs: usize,
-    /// How long each may run; without one as long as it likes.
-    pub timeout: Option<Duration>,
-    /// How often each is tried again at once when it fails.
-    pub retries: usize,
-    /// Which part of the seeds is done here.
-    pub shard: Shard,
-    /// Whether what failed in earlier runs is tried again.
-    pub retry_failed: bool,
-}
-
-/// What happens while programs run.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event<'a> {
-    /// So many programs will be run.
-    Start {
-        /// How many.
-        todo: usize,
-    },
-    /// A simulation is done.
-    Done,
-    /// A simulation could not be made.
-    Failed(&'a Failure),
-}
-
+#[derive(Clone, Copy)]
 struct Job<'a> {
     vector: &'a Vector,
     seed: u64,
@@ -57,6 +27,12 @@ struct Job<'a> {
 enum JobEnd {
     Done,
     Failed(Failure),
+    /// Another process has done it.
+    Elsewhere,
+    /// Another process has claimed it.
+    Claimed,
+    /// It would not end in time.
+    TooLate,
     /// Everything is to stop.
     Stopped,
 }
@@ -68,7 +44,8 @@ impl DataSet {
     /// file under its name is complete whatever happens. When `stop` becomes true, programs that run are ended with all
     /// the processes in their groups; what they were at counts as missing.
     ///
-    /// Several processes may work on one folder at once, even on the same part of it.
+    /// Several processes may work on one folder at once, even on the same part of it. Those that [claim](RunOptions::claim)
+    /// make no simulation twice; they return when all that is left is being made by others.
     ///
     /// # Errors
     /// A folder that cannot be read or written. That a program fails is no error: it is in [`Status::failures`], and in
@@ -83,15 +60,25 @@ impl DataSet {
         let jobs = self.todo(&before, options);
         watch(Event::Start { todo: jobs.len() });
         if !jobs.is_empty() {
-            let expected = Mutex::new(before.expected.clone());
-            let broken = AtomicBool::new(false);
-            let run = Run { set: self, options, session: Session::begin(self.root())?, expected, stop, broken };
-            run.all(&jobs, watch)?;
+            let session = Session::begin(self.root())?;
+            let run = Run {
+                set: self,
+                options,
+                claims: if options.claim { Some(Claims::new(self.root(), &session)?) } else { None },
+                session: &session,
+                deadline: Deadline::new(options.until),
+                expected: Mutex::new(before.expected.clone()),
+                stop,
+                broken: AtomicBool::new(false),
+                late: AtomicBool::new(false),
+            };
+            run.all(jobs, watch)?;
         }
         let after = self.status()?;
         self.write_failures(&after.failures)?;
         if after.count(Mark::Done) == after.vectors.iter().map(|vector| vector.marks.len()).sum::<usize>() {
             session::remove_all(self.root());
+            claims::remove_all(self.root());
         }
         Ok(after)
     }
@@ -117,21 +104,57 @@ impl DataSet {
 struct Run<'a> {
     set: &'a DataSet,
     options: &'a RunOptions,
-    session: Session,
+    session: &'a Session,
+    claims: Option<Claims<'a>>,
+    deadline: Deadline,
     expected: Mutex<Option<Layout>>,
     stop: &'a AtomicBool,
     /// Whether one of them came upon an error that concerns all.
     broken: AtomicBool,
+    /// Whether no more programs are started.
+    late: AtomicBool,
 }
 
 impl Run<'_> {
-    fn all(&self, jobs: &[Job<'_>], watch: &(dyn Fn(Event<'_>) + Sync)) -> Result<(), JobsError> {
+    fn all(&self, mut jobs: Vec<Job<'_>>, watch: &(dyn Fn(Event<'_>) + Sync)) -> Result<(), JobsError> {
+        // Until all that is left is being made by others, who live.
+        while !jobs.is_empty() {
+            let claimed = self.pass(&jobs, watch)?;
+            jobs = claimed.into_iter().filter_map(|k| jobs.get(k).copied()).collect();
+            let Some(claims) = self.claims.as_ref().filter(|_| !jobs.is_empty() && !self.stops()) else { break };
+            if self.late.load(Ordering::SeqCst) || claims.take_over()? == 0 {
+                break;
+            }
+        }
+        jobs.iter().for_each(|_| watch(Event::Elsewhere));
+        Ok(())
+    }
+
+    /// Does each of them, several at a time; returns which other processes have claimed.
+    fn pass(&self, jobs: &[Job<'_>], watch: &(dyn Fn(Event<'_>) + Sync)) -> Result<Vec<usize>, JobsError> {
         let next = AtomicUsize::new(0);
+        let claimed = Mutex::new(vec![]);
         let work = || {
-            while let Some(job) = jobs.get(next.fetch_add(1, Ordering::SeqCst)) {
+            loop {
+                let k = next.fetch_add(1, Ordering::SeqCst);
+                let Some(job) = jobs.get(k) else { break };
                 match self.job(job) {
-                    Ok(JobEnd::Done) => watch(Event::Done),
-                    Ok(JobEnd::Failed(failure)) => watch(Event::Failed(&failure)),
+                    Ok(JobEnd::Done) => {
+                        self.session.count(1, 0);
+                        watch(Event::Done);
+                    }
+                    Ok(JobEnd::Failed(failure)) => {
+                        self.session.count(0, 1);
+                        watch(Event::Failed(&failure));
+                    }
+                    Ok(JobEnd::Elsewhere) => watch(Event::Elsewhere),
+                    Ok(JobEnd::Claimed) => claimed.lock().unwrap_or_else(PoisonError::into_inner).push(k),
+                    Ok(JobEnd::TooLate) => {
+                        if !self.late.swap(true, Ordering::SeqCst) {
+                            watch(Event::TooLate);
+                        }
+                        break;
+                    }
                     Ok(JobEnd::Stopped) => break,
                     Err(error) => {
                         self.broken.store(true, Ordering::SeqCst);
@@ -155,7 +178,8 @@ impl Run<'_> {
                 worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             };
             workers.into_iter().try_for_each(join)
-        })
+        })?;
+        Ok(claimed.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn stops(&self) -> bool {
@@ -163,6 +187,29 @@ impl Run<'_> {
     }
 
     fn job(&self, job: &Job<'_>) -> Result<JobEnd, JobsError> {
+        let Some(claims) = &self.claims else { return self.make(job) };
+        if self.stops() {
+            return Ok(JobEnd::Stopped);
+        }
+        if self.was_done_elsewhere(job) {
+            return Ok(JobEnd::Elsewhere);
+        }
+        let Some(_claim) = claims.take(&job.vector.name, job.seed)? else { return Ok(JobEnd::Claimed) };
+        // Whoever had the claim before may have done it since.
+        if self.was_done_elsewhere(job) {
+            return Ok(JobEnd::Elsewhere);
+        }
+        self.make(job)
+    }
+
+    /// Whether there is a file that fits by its header, or a failure since this session began.
+    fn was_done_elsewhere(&self, job: &Job<'_>) -> bool {
+        let place = self.set.file(job.vector, job.seed);
+        let is_there = place.exists() && open::<f64>(&place).and_then(|(found, _)| self.fits(&found, false)).is_ok();
+        is_there || self.session.is_newer(&self.set.record(job.vector, job.seed))
+    }
+
+    fn make(&self, job: &Job<'_>) -> Result<JobEnd, JobsError> {
         let place = self.set.file(job.vector, job.seed);
         let mut attempts = 0;
         loop {
@@ -172,6 +219,9 @@ impl Run<'_> {
             // Another process may have the same part of the work.
             if self.is_done(&place) {
                 break;
+            }
+            if self.deadline.is_too_late() {
+                return Ok(JobEnd::TooLate);
             }
             attempts += 1;
             match self.attempt(job, attempts) {
@@ -196,6 +246,7 @@ impl Run<'_> {
         let (out, log) = (folder.join("out.npy"), folder.join("log"));
         let arguments = self.set.command(job.vector, job.seed, &out);
         let (dir, timeout) = (&self.options.dir, self.options.timeout);
+        let begun = Instant::now();
         let ended =
             process::run(&arguments, dir, &log, timeout, &|| self.stops()).map_err(FileError::of("write", &log))?;
         let fault = match ended {
@@ -209,6 +260,7 @@ impl Run<'_> {
         };
         let fault = fault.or_else(|| check(&out).and_then(|found| self.fits(&found, true)).err());
         let Some(fault) = fault else {
+            self.deadline.learn(begun.elapsed());
             put(&out, self.set.file(job.vector, job.seed))?;
             remove_folder(&folder);
             return Ok(JobEnd::Done);
@@ -225,6 +277,10 @@ impl Run<'_> {
             tail: tail(&log),
         };
         if attempts > self.options.retries {
+            if self.claims.is_some() {
+                // A program whose folder was removed under it did not fail.
+                self.session.check()?;
+            }
             self.set.keep(job.vector, &failure, &log)?;
             remove_folder(&folder);
         }
@@ -242,12 +298,4 @@ impl Run<'_> {
         }
         Ok(())
     }
-}
-
-/// What is wrong, with what the program wrote in place of its output.
-fn described(fault: Fault, folder: &Path) -> String {
-    let Fault::NoOutput(_) = fault else { return fault.to_string() };
-    let other = names(folder).unwrap_or_default().into_iter().find(|name| name != "log");
-    let instead = other.map_or_else(String::new, |name| format!(", but {name} beside it"));
-    Fault::NoOutput(instead).to_string()
 }

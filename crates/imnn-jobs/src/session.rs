@@ -1,24 +1,45 @@
-//! Where the programs of one process write before their output is checked.
+//! Where the programs of one process write before their output is checked, and the sign that the process lives.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-use imnn_io::FileError;
 use imnn_io::atomic::token;
+use imnn_io::lock::Lock;
+use serde::{Deserialize, Serialize};
 
 use crate::JobsError;
 use crate::disk::{create_folder, names};
 
 /// The folder of all sessions.
-const RUNNING: &str = ".running";
-/// The file that a session keeps locked while its process lives.
-const ALIVE: &str = "alive";
+pub(crate) const RUNNING: &str = ".running";
+/// The lock that a session holds while its process lives, on this machine or another.
+pub(crate) const ALIVE: &str = "alive";
+/// What a session has done so far.
+pub(crate) const PROGRESS: &str = "progress";
+/// How often that is written.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long a lock without a holder is left to whoever has just made it.
+const BEING_MADE: Duration = Duration::from_millis(500);
 
 /// A folder that no other process uses, removed at the end.
 #[derive(Debug)]
 pub(crate) struct Session {
     folder: PathBuf,
-    _alive: File,
+    name: String,
+    start: Instant,
+    began: Option<SystemTime>,
+    progress: Mutex<(Progress, Option<Instant>)>,
+    lock: Lock,
+}
+
+/// What a session has done, and in which time: by its own clock, so that no two clocks are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    pub(crate) done: usize,
+    pub(crate) failed: usize,
+    pub(crate) seconds: f64,
 }
 
 impl Session {
@@ -28,17 +49,14 @@ impl Session {
         create_folder(&all)?;
         let machine = machine();
         remove_dead(&all, &machine)?;
-        // It gets its name when its lock is held, so that nobody takes it for dead before.
-        let (pid, token) = (std::process::id(), token());
-        let new = all.join(format!("new-{token:016x}"));
-        create_folder(&new)?;
-        let alive = new.join(ALIVE);
-        let alive = File::create_new(&alive).map_err(FileError::of("write", &alive))?;
-        // Where locks are not to be had, nobody else can take one either.
-        let _ = alive.try_lock();
-        let folder = all.join(format!("{machine}-{pid}-{token:016x}"));
-        std::fs::rename(&new, &folder).map_err(FileError::of("write", &folder))?;
-        Ok(Self { folder, _alive: alive })
+        let name = format!("{machine}-{}-{:016x}", std::process::id(), token());
+        let folder = all.join(&name);
+        create_folder(&folder)?;
+        let alive = folder.join(ALIVE);
+        let lock = Lock::take(&alive, &|_| {})?;
+        // The time is that of the disk, as it is for all that is compared with it.
+        let began = std::fs::metadata(&alive).and_then(|metadata| metadata.modified()).ok();
+        Ok(Self { folder, name, start: Instant::now(), began, progress: Mutex::default(), lock })
     }
 
     /// An empty folder of this name.
@@ -47,6 +65,40 @@ impl Session {
         remove_folder(&folder);
         create_folder(&folder)?;
         Ok(folder)
+    }
+
+    /// The name of the folder, which no other session has.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether a file was written since the session began; one that is not there was not.
+    pub(crate) fn is_newer(&self, path: &Path) -> bool {
+        let written = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        matches!((written, self.began), (Some(written), Some(began)) if written >= began)
+    }
+
+    /// Refuses to go on where another process took this one for dead, as it may if it was stopped for a long time.
+    pub(crate) fn check(&self) -> Result<(), JobsError> {
+        Ok(self.lock.check()?)
+    }
+
+    /// Counts what has ended.
+    pub(crate) fn count(&self, done: usize, failed: usize) {
+        let mut held = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let (progress, written) = &mut *held;
+        progress.done += done;
+        progress.failed += failed;
+        progress.seconds = self.start.elapsed().as_secs_f64();
+        if written.is_some_and(|written| written.elapsed() < EVERY) {
+            return;
+        }
+        *written = Some(Instant::now());
+        // People look at it; simulations do not depend on it.
+        let (new, path) = (self.folder.join(format!(".{PROGRESS}")), self.folder.join(PROGRESS));
+        if let Ok(text) = serde_json::to_string(progress) {
+            let _ = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, &path));
+        }
     }
 }
 
@@ -73,7 +125,9 @@ pub(crate) fn remove_folder(folder: &Path) {
 fn remove_dead(all: &Path, machine: &str) -> Result<(), JobsError> {
     for name in names(all)?.iter().filter(|name| name.starts_with(&format!("{machine}-"))) {
         let folder = all.join(name);
-        if let Ok(alive) = File::open(folder.join(ALIVE))
+        let alive = folder.join(ALIVE);
+        if has_holder(&alive)
+            && let Ok(alive) = File::open(alive)
             && alive.try_lock().is_ok()
         {
             remove_folder(&folder);
@@ -82,8 +136,20 @@ fn remove_dead(all: &Path, machine: &str) -> Result<(), JobsError> {
     Ok(())
 }
 
+/// Whether a lock names its holder, or nobody is any more about to take it; not if there is none.
+fn has_holder(alive: &Path) -> bool {
+    let len = || std::fs::metadata(alive).map(|metadata| metadata.len()).ok();
+    match len() {
+        Some(0) => {
+            std::thread::sleep(BEING_MADE);
+            len() == Some(0)
+        }
+        len => len.is_some(),
+    }
+}
+
 /// The name of this machine, as part of a file name.
-fn machine() -> String {
+pub(crate) fn machine() -> String {
     let name = rustix::system::uname();
     let name = name.nodename().to_string_lossy();
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
@@ -115,5 +181,27 @@ mod tests {
         assert!(elsewhere.exists());
         remove_all(root.path());
         assert!(!root.path().join(RUNNING).exists());
+    }
+
+    #[test]
+    fn a_session_that_lost_its_folder_is_told() {
+        let root = tempfile::tempdir().unwrap();
+        let session = Session::begin(root.path()).unwrap();
+        session.check().unwrap();
+        remove_all(root.path());
+        let message = session.check().unwrap_err().to_string();
+        assert!(message.contains("was removed"), "{message}");
+    }
+
+    #[test]
+    fn what_was_written_before_a_session_is_not_newer() {
+        let root = tempfile::tempdir().unwrap();
+        let (old, new) = (root.path().join("old"), root.path().join("new"));
+        std::fs::write(&old, "").unwrap();
+        let past = SystemTime::now() - Duration::from_secs(60);
+        File::options().write(true).open(&old).unwrap().set_modified(past).unwrap();
+        let session = Session::begin(root.path()).unwrap();
+        std::fs::write(&new, "").unwrap();
+        assert!(session.is_newer(&new) && !session.is_newer(&old) && !session.is_newer(&root.path().join("none")));
     }
 }

@@ -7,7 +7,7 @@ mod fisher;
 mod fit;
 mod plot;
 mod saved;
-mod simulate;
+pub(crate) mod simulate;
 mod summarise;
 mod target;
 
@@ -19,9 +19,10 @@ use crate::{CliError, Command};
 fn check_alone(command: &Command, launch: Option<Launch>) -> Result<(), CliError> {
     match (command, launch) {
         (Command::Fit(_) | Command::Devices, _) | (_, None) => Ok(()),
+        (Command::Simulate(arguments), Some(_)) if arguments.claim => Ok(()),
         (Command::Simulate(_), Some(Launch { size, variable, .. })) => Err(CliError::Refused(format!(
             "{size} processes were started together ({variable}), and `imnn simulate` would make the same simulations in each; start \
-             one, which runs several at once (jobs), or give each task of an array job its part (--shard)"
+             one, which runs several at once (jobs), or let them share the work (--claim)"
         ))),
         (_, Some(Launch { size, variable, .. })) => Err(CliError::Refused(format!(
             "{size} processes were started together ({variable}), and this command runs in one; start it without mpirun or srun"

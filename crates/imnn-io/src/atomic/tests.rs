@@ -110,3 +110,16 @@ fn errors_name_the_file_and_what_to_do() {
     let denied = FileError::of("write", "a")(ErrorKind::PermissionDenied.into()).to_string();
     assert!(denied.ends_with("; choose another place or change its permissions"), "{denied}");
 }
+
+/// What cannot be synced, here a pipe, is not renamed: nothing gets its name before its bytes are on the disk.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_put_was_synced_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, target) = (folder.path().join("pipe"), folder.path().join("target"));
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    // Open for writing as well, so that to open it for the sync does not wait.
+    let _open = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    assert!(put(&pipe, &target).is_err());
+    assert_eq!(names(folder.path()), ["pipe"]);
+}

@@ -1,5 +1,8 @@
 //! `imnn simulate`: runs a program for every seed and parameter vector, into a data set for `imnn fit`.
 
+mod arguments;
+mod job_script;
+mod overview;
 mod plan;
 mod progress;
 mod report;
@@ -12,10 +15,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use imnn::jobs::{DataSet, Mark, RunOptions, Status};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use self::progress::Progress;
+pub use self::arguments::SimulateArguments;
+use self::progress::{Progress, Seen};
 use self::report::{Product, Report};
 use crate::run_file::SimulateFile;
-use crate::{CliError, SimulateArguments, output};
+use crate::{CliError, output};
 
 pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError> {
     let file = SimulateFile::read(&arguments.file)?;
@@ -34,7 +38,16 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
         retries: file.retries,
         shard: arguments.shard,
         retry_failed: arguments.retry_failed,
+        claim: arguments.claim,
+        until: arguments.until,
     };
+    if arguments.status {
+        return overview::overview(&DataSet::look(&arguments.out, file.design)?, arguments.json);
+    }
+    if let Some(tasks) = arguments.slurm {
+        let set = DataSet::look(&arguments.out, file.design)?;
+        return job_script::slurm(&set, tasks, options.jobs, arguments);
+    }
     if arguments.dry_run {
         let set = DataSet::look(&arguments.out, file.design)?;
         return plan::plan(&set, &options, arguments.json);
@@ -47,10 +60,10 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
     }
     let progress = Progress::new(&set, &options, arguments.quiet || arguments.json);
     let status = set.run(&options, &stop, &|event| progress.tell(&event))?;
-    let tried = progress.end();
+    let Seen { tried, too_late } = progress.end();
 
     let product = product(&set, &status, arguments)?;
-    let report = Report { set: &set, status: &status, tried, out: &arguments.out, product: &product };
+    let report = Report { set: &set, status: &status, tried, too_late, out: &arguments.out, product: &product };
     let text = if arguments.json { report.json() } else { report.text() };
     let failed = status.failures.iter().filter(|failure| is_of(&set, &options, failure.seed)).count();
     let missing = status.count(Mark::Missing);

@@ -27,6 +27,7 @@ struct State {
     told: Instant,
     tried: Tried,
     todo: usize,
+    too_late: bool,
     /// Whether there is a line that is not ended.
     open: bool,
 }
@@ -36,6 +37,14 @@ struct State {
 pub(super) struct Tried {
     pub(super) done: usize,
     pub(super) failed: usize,
+}
+
+/// What was seen of this run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub(super) tried: Tried,
+    /// Whether no more was started, as it would not have ended in time.
+    pub(super) too_late: bool,
 }
 
 impl Progress {
@@ -48,7 +57,7 @@ impl Progress {
             set.root().display(),
             options.jobs
         );
-        let state = State { start: now, told: now, tried: Tried::default(), todo: 0, open: false };
+        let state = State { start: now, told: now, tried: Tried::default(), todo: 0, too_late: false, open: false };
         let every = if over { Duration::from_millis(200) } else { Duration::from_secs(60) };
         Self { state: Mutex::new(state), quiet, every, over, header }
     }
@@ -64,6 +73,8 @@ impl Progress {
                 return;
             }
             Event::Done => state.tried.done += 1,
+            Event::Elsewhere => state.todo = state.todo.saturating_sub(1),
+            Event::TooLate => state.too_late = true,
             Event::Failed(failure) => {
                 state.tried.failed += 1;
                 if !self.quiet {
@@ -82,13 +93,13 @@ impl Progress {
         }
     }
 
-    pub(super) fn end(self) -> Tried {
+    pub(super) fn end(self) -> Seen {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.open {
             self.line(&mut state);
             self.close(&mut state);
         }
-        state.tried
+        Seen { tried: state.tried, too_late: state.too_late }
     }
 
     fn line(&self, state: &mut State) {
@@ -130,7 +141,7 @@ pub(super) fn described(failure: &Failure, out: &std::path::Path) -> String {
     )
 }
 
-fn time(seconds: f64) -> String {
+pub(super) fn time(seconds: f64) -> String {
     match seconds {
         s if s < 100.0 => format!("{s:.0} s"),
         s if s < 6000.0 => format!("{:.0} min", s / 60.0),

@@ -15,6 +15,7 @@ pub(super) struct Report<'a> {
     pub(super) set: &'a DataSet,
     pub(super) status: &'a Status,
     pub(super) tried: Tried,
+    pub(super) too_late: bool,
     pub(super) out: &'a Path,
     pub(super) product: &'a Product,
 }
@@ -62,6 +63,12 @@ impl Report<'_> {
         table = table.row(row("all", marks.map(|mark| status.count(mark))));
         let Tried { done, failed } = self.tried;
         text.push_str(&format!("{table}\nin this run: {done} done, {failed} failed\n"));
+        let missing = status.count(Mark::Missing);
+        if self.too_late && missing > 0 {
+            text.push_str(&format!(
+                "{missing} are missing: more would not have ended in time (--until); the same command goes on\n"
+            ));
+        }
         text.push_str(&self.advice());
         text
     }
@@ -126,7 +133,7 @@ impl Report<'_> {
             "done": self.status.count(Mark::Done),
             "failed": self.status.count(Mark::Failed),
             "missing": self.status.count(Mark::Missing),
-            "this_run": { "done": self.tried.done, "failed": self.tried.failed },
+            "this_run": { "done": self.tried.done, "failed": self.tried.failed, "too_late": self.too_late },
             "complete": !n_s.is_null(),
             "n_s": n_s,
             "n_d": n_d,

@@ -1,0 +1,53 @@
+//! How programs are run, and what is told while they do.
+
+use std::time::Duration;
+
+use crate::{Failure, Shard};
+
+/// How programs are run.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The folder that they are started in.
+    pub dir: std::path::PathBuf,
+    /// How many run at a time, at least 1.
+    pub jobs: usize,
+    /// How long each may run; without one as long as it likes.
+    pub timeout: Option<Duration>,
+    /// How often each is tried again at once when it fails.
+    pub retries: usize,
+    /// Which part of the seeds is done here.
+    pub shard: Shard,
+    /// Whether what failed in earlier runs is tried again.
+    pub retry_failed: bool,
+    /// Whether this is one of several processes, on one machine or many, that take the next simulation each.
+    pub claim: bool,
+    /// After what time all programs are to have ended: none is started that would not, by what nine of ten took so far.
+    pub until: Option<Duration>,
+}
+
+impl RunOptions {
+    /// One process that does everything: programs are started in `dir`, as many at a time as there are `jobs`.
+    pub fn new(dir: impl Into<std::path::PathBuf>, jobs: usize) -> Self {
+        let (dir, shard) = (dir.into(), Shard::ALL);
+        Self { dir, jobs, timeout: None, retries: 0, shard, retry_failed: false, claim: false, until: None }
+    }
+}
+
+/// What happens while programs run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// So many programs will be run.
+    Start {
+        /// How many.
+        todo: usize,
+    },
+    /// A simulation is done.
+    Done,
+    /// A simulation could not be made.
+    Failed(&'a Failure),
+    /// A simulation is another process's, which has made it or is about to.
+    Elsewhere,
+    /// No more programs are started: they would not end in time.
+    TooLate,
+}
