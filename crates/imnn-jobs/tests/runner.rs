@@ -50,8 +50,7 @@ impl Place {
     }
 
     fn options(&self) -> RunOptions {
-        let dir = self.0.path().to_owned();
-        RunOptions { dir, jobs: 1, timeout: None, retries: 0, shard: Shard::ALL, retry_failed: false }
+        RunOptions::new(self.0.path(), 1)
     }
 
     /// Runs all; what there is then, and how many were done and which failed while somebody looked on.
