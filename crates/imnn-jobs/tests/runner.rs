@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use imnn_data::ArrayPath;
 use imnn_data::arrays::{read, write_npy};
-use imnn_jobs::{DataSet, Design, Event, Failure, Mark, RunOptions, Shard, Status};
+use imnn_jobs::{DataSet, Design, Event, Failure, Mark, RunOptions, Status};
 use ndarray::{ArrayD, array};
 
 /// A folder with arrays that a shell script copies: `any.npy` of two numbers, `other.npy` of two others, `long.npy` of three.

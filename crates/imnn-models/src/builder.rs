@@ -2,7 +2,7 @@
 
 use crate::error::{ModelError, Result};
 use crate::initialise::Initialiser;
-use crate::layout::{Layout, checked_size};
+use crate::layout::{Layout, MAX_NUMBERS, checked_size};
 use crate::primitive::{Affine, Op, Primitive, Shape};
 use crate::user_layer::ParameterSpec;
 use crate::windows::{Padding, Windows};
@@ -65,11 +65,15 @@ impl Builder {
     ) -> Result<()> {
         let (label, input) = (format!("{path} ({name})"), self.shape.clone());
         (self.path, self.label) = (path, label.clone().into());
-        build(self).map_err(|error| match error {
+        let size = build(self).and_then(|()| {
+            let too_large = || BuildError::Reason(format!("its output of shape {:?} is too large", self.shape));
+            checked_size(&self.shape).filter(|&size| size <= MAX_NUMBERS).ok_or_else(too_large)
+        });
+        let size = size.map_err(|error| match error {
             BuildError::Reason(reason) => ModelError::Shape { layer: label, input, reason },
             BuildError::Inner(error) => error,
         })?;
-        self.n_activations += self.shape.iter().product::<usize>();
+        self.n_activations = self.n_activations.saturating_add(size);
         Ok(())
     }
 

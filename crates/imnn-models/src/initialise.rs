@@ -257,6 +257,8 @@ mod tests {
         let layer = dense(usize::MAX / 2);
         let error = Model::new(serial([layer]), &[3]).unwrap_err().to_string();
         assert!(error.contains("too many weights"), "{error}");
+        let error = Model::new(serial([dense(65536)]), &[18446, 74407370, 446, 615]).unwrap_err().to_string();
+        assert!(error.contains("its output of shape [18446, 74407370, 446, 65536] is too large"), "{error}");
     }
 
     #[test]

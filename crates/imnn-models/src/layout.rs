@@ -81,7 +81,7 @@ impl Layout {
         (fan_in, fan_out): (usize, usize),
     ) -> Result<usize, String> {
         let size = checked_size(&shape);
-        let total = size.and_then(|size| self.len.checked_add(size)).filter(|&total| total <= MAX_WEIGHTS);
+        let total = size.and_then(|size| self.len.checked_add(size)).filter(|&total| total <= MAX_NUMBERS);
         let (Some(size), Some(total)) = (size, total) else {
             return Err(format!("too many weights: {name} has the shape {shape:?}"));
         };
@@ -93,8 +93,9 @@ impl Layout {
     }
 }
 
-/// The most weights that a network may have: 2^40, beyond any memory, and far from overflow in bytes.
-const MAX_WEIGHTS: usize = 1 << 40;
+/// The most weights that a network may have, and numbers that it may make of a simulation in one layer: 2^40, beyond any
+/// memory, and far from overflow in bytes.
+pub(crate) const MAX_NUMBERS: usize = 1 << 40;
 
 /// The number of elements of `shape`, unless it overflows.
 pub(crate) fn checked_size(shape: &[usize]) -> Option<usize> {
