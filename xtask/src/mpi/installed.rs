@@ -44,8 +44,9 @@ impl Installed {
     }
 }
 
-/// Installs what is missing, as far as that is possible; says what is not there.
-pub fn all(folder: &Path) -> Outcome<Vec<Installed>> {
+/// Those of the system, and with `others` those of Python packages. Installs what is missing, as far as that is possible; says
+/// what is not there.
+pub fn all(folder: &Path, others: bool) -> Outcome<Vec<Installed>> {
     if !setup::exists("mpirun.openmpi") || !setup::exists("mpirun.mpich") {
         setup::install(&["openmpi-bin", "mpich"])?;
     }
@@ -68,7 +69,7 @@ pub fn all(folder: &Path) -> Outcome<Vec<Installed>> {
         ("impi-rt", "Intel MPI", false, "libmpi.so.12", true),
         ("impi-rt", "Intel MPI, standard ABI", false, "libmpi_abi.so.1", false),
     ];
-    for (package, name, is_open_mpi, library, is_named) in wheels {
+    for (package, name, is_open_mpi, library, is_named) in wheels.into_iter().filter(|_| others) {
         let environment = folder.join(package);
         if let Err(failure) = wheel(package, &environment) {
             eprintln!("NOT CHECKED: {name}, whose Python package {package} could not be installed: {failure}");

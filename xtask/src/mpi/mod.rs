@@ -1,4 +1,4 @@
-//! `cargo xtask mpi`: ranks under every MPI that can be installed here.
+//! `cargo xtask mpi`: ranks, and training on them, under the MPIs of the system, or (`--all`) every one that can be installed.
 //!
 //! One program, `crates/imnn-ranks/examples/mpi_check.rs`, is started by the `mpirun` of each with different numbers of ranks,
 //! and with what may go wrong: a rank is killed, exits, panics, fails. A table shows with which exit code and after what
@@ -39,19 +39,21 @@ const MISMATCH: Expected = Expected::Failure(&[("launcher and library are of dif
 
 pub fn run(arguments: &[String]) -> Outcome {
     let has = |option: &str| arguments.iter().any(|argument| argument == option);
-    let (with_hosts, with_slurm) = (has("--hosts"), has("--slurm"));
-    if arguments.len() != usize::from(with_hosts) + usize::from(with_slurm) {
-        return Err(Failure::usage("mpi takes `--hosts` and `--slurm`"));
+    let [all, with_hosts, with_slurm] = ["--all", "--hosts", "--slurm"].map(has);
+    if arguments.len() != [all, with_hosts, with_slurm].into_iter().filter(|&given| given).count() {
+        return Err(Failure::usage("mpi takes `--all`, `--hosts` and `--slurm`"));
     }
+    // MPICH waits at full load: more ranks than there are processors take their time.
+    let most = if all { 4 } else { 3 };
     run_command(&mut cargo(&["build", "--quiet", "-p", "imnn-ranks", "--example", "mpi_check"]))?;
     let program = workspace::target().join("debug/examples/mpi_check");
     let folder = workspace::target().join("mpi");
-    let all = installed::all(&folder)?;
+    let all = installed::all(&folder, all)?;
     let (mut table, mut faults) = (vec![], vec![]);
     for mpi in &all {
         let other = all.iter().find(|other| other.is_open_mpi != mpi.is_open_mpi);
         let mut row = vec![mpi.name.to_owned()];
-        for seen in trials(mpi, other, &program, &folder)? {
+        for seen in trials(mpi, other, most, &program, &folder)? {
             eprintln!("{:<24} {:<10} {}", mpi.name, seen.task, seen.shown());
             faults.extend(seen.faults.iter().map(|fault| format!("{}, {}: {fault}", mpi.name, seen.task)));
             row.push(seen.shown());
@@ -59,7 +61,7 @@ pub fn run(arguments: &[String]) -> Outcome {
         table.push(row);
     }
     println!("exit code and seconds until all processes were gone\n\n{}", shown(&table));
-    faults.extend(training::faults(&all, &folder)?);
+    faults.extend(training::faults(&all, most, &folder)?);
     if with_hosts {
         faults.extend(hosts::faults(&all, &program, &folder)?);
     }
@@ -70,9 +72,15 @@ pub fn run(arguments: &[String]) -> Outcome {
 }
 
 /// All that is tried with one MPI; `other` is one whose library does not fit.
-fn trials(mpi: &Installed, other: Option<&Installed>, program: &Path, folder: &Path) -> Outcome<Vec<Seen>> {
+fn trials(
+    mpi: &Installed,
+    other: Option<&Installed>,
+    most: usize,
+    program: &Path,
+    folder: &Path,
+) -> Outcome<Vec<Seen>> {
     let mut seen = vec![];
-    for ranks in [1, 2, 3, 4] {
+    for ranks in 1..=most {
         let words: &'static [Words] = match ranks {
             1 => &[("one process, no MPI", 1..=1)],
             _ => &[(" on 1 node over ", 1..=1), ("calls are right", 1..=1)],
@@ -106,10 +114,10 @@ fn trials(mpi: &Installed, other: Option<&Installed>, program: &Path, folder: &P
 
 /// A table with the tasks above it.
 fn shown(rows: &[Vec<String>]) -> String {
-    let calls = ["calls, 1", "calls, 2", "calls, 3", "calls, 4"];
-    let tasks = TRIALS.iter().map(|(task, _)| *task);
-    let head = std::iter::once("").chain(calls).chain(tasks).chain(["no library", "mismatch"]);
-    let head: Vec<String> = head.map(String::from).collect();
+    let n_calls = rows.first().map_or(0, |row| row.len() - TRIALS.len() - 3);
+    let calls = (1..=n_calls).map(|ranks| format!("calls, {ranks}"));
+    let others = TRIALS.iter().map(|(task, _)| *task).chain(["no library", "mismatch"]).map(String::from);
+    let head: Vec<String> = std::iter::once(String::new()).chain(calls).chain(others).collect();
     let rows: Vec<&Vec<String>> = std::iter::once(&head).chain(rows).collect();
     let width = |k: usize| rows.iter().filter_map(|row| row.get(k)).map(String::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..head.len()).map(width).collect();

@@ -128,7 +128,7 @@ max_iterations = 10
 const GONE: Duration = Duration::from_secs(10);
 
 /// What is not as it should be.
-pub fn faults(all: &[Installed], folder: &Path) -> Outcome<Vec<String>> {
+pub fn faults(all: &[Installed], most: usize, folder: &Path) -> Outcome<Vec<String>> {
     run_command(&mut cargo(&["build", "--quiet", "-p", "imnn-cli"]))?;
     let program = workspace::target().join("debug/imnn");
     let folder = folder.join("training");
@@ -144,7 +144,7 @@ pub fn faults(all: &[Installed], folder: &Path) -> Outcome<Vec<String>> {
         place.run_file("run", text)?;
         place.alone(&["fit", "run.toml", "--out", "alone", "--force", "--quiet"])?;
         for mpi in all {
-            for ranks in [2, 3, 4] {
+            for ranks in 2..=most {
                 let done =
                     place.ended(mpi.command(ranks), &["fit", "run.toml", "--out", "together", "--force", "--quiet"])?;
                 let mut found = place.differing("together");

@@ -4,13 +4,14 @@ use super::*;
 use crate::device::{Cotangents, Summaries, Task};
 use crate::error::Result;
 use crate::shape::Shape;
+use imnn_compute::threads::Workers;
 use imnn_data::{Arrays, Source, simulate_exact, simulate_numerical};
 use imnn_engine::{MicrobatchCotangents, Rows, Saved};
 use imnn_models::{dense, gelu, serial};
 use imnn_sim::{GaussianMeanVariance, Key};
 use ndarray::Array2;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 const DRAWS: GaussianMeanVariance = GaussianMeanVariance { n_data: 10 };
 const KEY: Key = Key::from_bytes([7; 32]);
@@ -133,4 +134,34 @@ fn saved_microbatches_have_slots_of_their_own_as_far_as_each_memory_goes() {
         assert_eq!(slots, (0..expected.len()).collect::<Vec<_>>());
         assert_eq!(session.saved.len(), expected.len());
     }
+}
+
+/// 64 workers who do their work one after the other; how many were asked for each time.
+#[derive(Default)]
+struct Many(Mutex<Vec<usize>>);
+
+impl Workers for Many {
+    fn count(&self) -> usize {
+        64
+    }
+
+    fn each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
+        self.0.lock().unwrap().push(n);
+        (0..n).for_each(work);
+    }
+}
+
+#[test]
+fn more_workers_than_a_laptop_has_all_have_work() {
+    let many = Arc::new(Many::default());
+    let groups = vec![Group { threads: 64, memory: 1 << 30 }];
+    let program = Box::new(Plan::new(&model()).unwrap());
+    let mut session = CpuSession::new(&model(), program, groups, many.clone(), None, None, None);
+    // 128 microbatches, two of which are a chunk.
+    let source = exact(64 * 128, 64 * 128);
+    let found = passes(&mut session, &source).unwrap();
+    // Forward and backward; the sum of so few weights is one piece.
+    assert_eq!(*many.0.lock().unwrap(), [64, 64, 1]);
+    let mut alone = Cpu::new(1).unwrap().load(&model()).unwrap();
+    assert_eq!(found, passes(alone.as_mut(), &source).unwrap());
 }

@@ -32,12 +32,14 @@ fn follow_in<E: Element>(run: RunFile, arguments: &FitArguments, team: &Team) ->
     let Some(ranks) = team.ranks() else { return Ok(()) };
     let parts = Parts::<E>::new(run, "the run file".as_ref(), team)?;
     team.agree(Ok(()))?;
-    let folder = RunFolder::of_rank_0(ranks.as_ref())?;
+    let folder = team.agree(RunFolder::of_rank_0(ranks.as_ref()).map_err(CliError::from))?;
     signals::listen_silently(&folder);
     let run = parts.run.clone();
     let checkpoints = folder.checkpoints().every(Duration::MAX);
     let control = checkpoints.control();
     let mut imnn = parts.builder(Key::new(run.seed), None, team).checkpoints(checkpoints).build()?;
+    // It has been read; a process that is killed leaves nothing.
+    let _ = folder.begin_anew();
     signals::are_for_training(control);
     team.agree(Ok(()))?;
     match imnn.fit_with(&run.fit, &mut Silent) {

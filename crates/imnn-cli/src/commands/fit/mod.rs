@@ -70,7 +70,7 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
     let parts = Parts::<E>::new(place.run.clone(), &file, team)?;
     team.agree(parts.settle(&place, arguments.force))?;
     if let Some(ranks) = team.ranks() {
-        place.folder.give(ranks.as_ref())?;
+        team.agree(place.folder.give(ranks.as_ref()).map_err(CliError::from))?;
     }
     let (run, header, runs_on) = (parts.run.clone(), parts.header(), parts.runs_on.clone());
     let (streamed, suggestion) = (parts.streamed.clone(), parts.suggestion.as_ref().map(ToString::to_string));
