@@ -52,7 +52,7 @@ pub use files::{DerivativeFiles, Files};
 pub use formats::pass::{each_row, for_each_rows};
 pub use formats::*;
 pub use imnn_sim::ParameterSteps;
-pub use memory::{DEFAULT_MEMORY, FileSource, Load, Loading, MemoryBudget, machine_memory};
+pub use memory::{DEFAULT_MEMORY, FileSource, Load, Loading, MemoryBudget};
 pub use path::ArrayPath;
 pub use rows::{HeldRows, Numbered as SeedName, Pattern, RowArray, RowSpec, StackedRows, is_pattern, pieces};
 pub use set::ArraySet;

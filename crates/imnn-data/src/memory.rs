@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use imnn_io::limits::machine_memory;
 use imnn_sim::Real;
 use serde::Serialize;
 
@@ -169,30 +170,12 @@ fn half_of_memory() -> Option<u64> {
     machine_memory().map(|bytes| bytes / 2)
 }
 
-/// The bytes of memory of this machine, if the system says how many there are.
-pub fn machine_memory() -> Option<u64> {
-    total(&std::fs::read_to_string("/proc/meminfo").ok()?)
-}
-
-/// The bytes of memory in all, from the text of /proc/meminfo.
-fn total(text: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    kib.checked_mul(1024)
-}
-
 #[cfg(test)]
 mod tests {
     use ndarray::{ArrayD, IxDyn};
 
     use super::*;
     use crate::{FilesKind, arrays};
-
-    #[test]
-    fn the_memory_of_the_machine_is_read() {
-        assert_eq!(total("MemFree: 1 kB\nMemTotal:       16384 kB\n"), Some(16384 << 10));
-        assert_eq!(total("MemTotal: much"), None);
-    }
 
     #[test]
     fn streams_share_the_budget_and_loaded_arrays_take_none_of_it() {

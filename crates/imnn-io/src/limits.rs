@@ -13,6 +13,11 @@ pub fn memory_left() -> Option<u64> {
     [machine, group(), addresses].into_iter().flatten().min()
 }
 
+/// The bytes of memory of this machine, if the system says how many there are.
+pub fn machine_memory() -> Option<u64> {
+    kib_after(&fs::read_to_string("/proc/meminfo").ok()?, "MemTotal:")
+}
+
 /// The limit of the address space (`ulimit -v`), if there is one.
 pub fn address_space() -> Option<u64> {
     getrlimit(Resource::As).current
@@ -44,6 +49,7 @@ mod tests {
     fn lines_of_proc_are_read() {
         assert_eq!(kib_after("MemFree: 1 kB\nMemAvailable:       16384 kB\n", "MemAvailable:"), Some(16384 << 10));
         assert_eq!(kib_after("MemAvailable: much", "MemAvailable:"), None);
+        assert!(machine_memory().is_none_or(|bytes| bytes > 1 << 26));
         assert!(memory_left().is_none_or(|bytes| bytes > 1 << 20));
     }
 }

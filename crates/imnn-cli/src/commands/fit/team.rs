@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
-use imnn::data::machine_memory;
+use imnn::io::limits::machine_memory;
 use imnn::io::text::plural;
 use imnn::ranks::{Mpi, Outcome, Place, Ranks, RanksError, Timeout, agree, gather_all};
 
