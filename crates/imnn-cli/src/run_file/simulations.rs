@@ -252,7 +252,8 @@ fn read_rows(section: &Section<'_>, n_params: usize) -> Result<(Option<usize>, O
         }
     }
     let of_one = BYTES_PER_PARAMETER.saturating_mul(n_params.max(1));
-    let memory = imnn::io::limits::machine_memory().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(isize::MAX as usize);
+    let memory =
+        imnn::io::limits::machine_memory().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(isize::MAX as usize);
     for (key, value) in [("n_s", n_s), ("n_d", n_d)] {
         if let Some(value) = value.filter(|&value| value.saturating_mul(of_one) > memory) {
             let (needed, there) = (bytes(value.saturating_mul(of_one) as u64), bytes(memory as u64));
