@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use super::data::{EXACT, Folder};
-use super::{imnn, prints};
+use super::{imnn, prints, until};
 
 /// Ten years ahead: a file and all that is in a folder.
 fn into_the_future(path: &Path) {
@@ -31,9 +31,7 @@ fn a_run_from_the_future_goes_on_at_once() {
         .stdout(Stdio::null())
         .spawn()
         .expect("the program starts");
-    while !folder.path("out/unfinished/checkpoint").exists() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    until("a checkpoint", || folder.path("out/unfinished/checkpoint").exists());
     child.kill().expect("killed");
     child.wait().expect("it ends");
     assert!(folder.path("out/lock").exists() && folder.path("out/unfinished/checkpoint").exists());

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::data::{EXACT, Folder};
-use super::{imnn, prints};
+use super::{imnn, prints, until};
 
 fn cut(folder: &Folder, name: &str, len: u64) {
     let file = OpenOptions::new().write(true).open(folder.path(name)).expect("a file");
@@ -33,9 +33,7 @@ fn data_that_are_cut_while_training_streams_from_them_are_named() {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        while !folder.path("out/unfinished/checkpoint/manifest.json").exists() {
-            thread::sleep(Duration::from_millis(1));
-        }
+        until("a checkpoint", || folder.path("out/unfinished/checkpoint/manifest.json").exists());
         let bytes = fs::read(folder.path(name)).expect("a file");
         cut(&folder, name, len);
         let output = child.wait_with_output().expect("it ends");

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 use super::data::{EXACT, Folder};
 use super::namespaces::with_disk;
-use super::prints;
+use super::{prints, until};
 
 /// Long enough that something can happen to it between its checkpoints.
 fn long() -> String {
@@ -75,9 +75,7 @@ fn a_checkpoint_that_does_not_fit_ends_nothing() {
     let full = |out: &str| {
         let arguments = ["fit", &run, "--out", &folder.text(out), "--quiet"];
         let child = limited("", &arguments).spawn().expect("the program starts");
-        while !folder.path(&format!("{out}/unfinished/checkpoint/manifest.json")).exists() {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
+        until("a checkpoint", || folder.path(&format!("{out}/unfinished/checkpoint/manifest.json")).exists());
         prlimit(Some(Pid::from_child(&child)), Resource::Fsize, none).expect("limited");
         child
     };

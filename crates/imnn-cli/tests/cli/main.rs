@@ -27,6 +27,7 @@ mod trained;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 /// Runs the program with these arguments.
 fn imnn(arguments: &[&str]) -> Output {
@@ -50,6 +51,16 @@ fn refuses(arguments: &[&str]) -> String {
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
     assert!(output.stdout.is_empty(), "{output:?}");
     String::from_utf8(output.stderr).expect("text")
+}
+
+/// Waits until something is so, which on a busy machine takes as long as it takes.
+#[track_caller]
+fn until(what: &str, so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// A file of reference numbers, or their folder.

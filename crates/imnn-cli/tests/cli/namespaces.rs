@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use super::data::{EXACT, Folder};
-use super::{imnn, prints};
+use super::{imnn, prints, until};
 
 /// Runs a script of `sh` in `folder`, where `disk` is a disk of this size of its own that goes with the script; `$0` is the
 /// program. Nothing where the system forbids it, as many containers do, which is said on standard error.
@@ -59,9 +59,7 @@ fn equal_numbers_of_processes_are_not_confused() {
         .stderr(Stdio::null())
         .spawn()
         .expect("the program starts");
-    while !folder.path("out/unfinished/checkpoint").exists() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    until("a checkpoint", || folder.path("out/unfinished/checkpoint").exists());
     // A shell gives the holder its own number, which the program that it becomes has as well.
     let same_number = |more: &str| {
         let script = format!(
@@ -99,9 +97,7 @@ fn two_containers_that_share_a_folder_are_one_after_the_other() {
         return;
     }
     let mut first = contained().spawn().expect("it starts");
-    while !folder.path("out/unfinished/checkpoint").exists() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    until("a checkpoint", || folder.path("out/unfinished/checkpoint").exists());
     let holder = fs::read_to_string(folder.path("out/lock")).expect("a lock");
     assert!(holder.contains("process = 1\n"), "{holder}");
     let refused = contained().output().expect("it ends");

@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
 
 use super::data::{EXACT, Folder};
-use super::prints;
+use super::{prints, until};
 
 /// The user nobody.
 const NOBODY: u32 = 65534;
@@ -55,9 +55,7 @@ impl User {
     fn training(&self, folder: &Folder) -> Child {
         let (run, out) = (folder.text("run.toml"), folder.text("out"));
         let child = self.imnn(&["fit", &run, "--out", &out, "--quiet"]).spawn().expect("the program starts");
-        while !folder.path("out/unfinished/checkpoint/manifest.json").exists() {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
+        until("a checkpoint", || folder.path("out/unfinished/checkpoint/manifest.json").exists());
         child
     }
 }

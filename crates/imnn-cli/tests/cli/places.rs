@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Child, Command, Stdio};
 
 use super::data::{EXACT, Folder};
-use super::{imnn, prints, refuses};
+use super::{imnn, prints, refuses, until};
 
 #[test]
 fn a_link_to_a_folder_stays_a_link_and_one_to_nothing_is_refused() {
@@ -30,9 +30,7 @@ fn training(folder: &Folder, run: &str, out: &str) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    while !folder.path("out/unfinished/checkpoint").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    until("a checkpoint", || folder.path("out/unfinished/checkpoint").exists());
     child
 }
 

@@ -16,7 +16,6 @@ mod status;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
 
 use imnn::data::arrays;
 use ndarray::ArrayD;
@@ -24,7 +23,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::data::names;
-use super::{imnn, prints, refuses};
+use super::{imnn, prints, refuses, until};
 
 /// Six simulations of a line, four of them with partners.
 const SIMS: &str = r#"theta_fid = [1.0]
@@ -138,18 +137,6 @@ fn contains(message: &str, parts: &[&str]) {
     for part in parts {
         assert!(message.contains(part), "{part:?} is not in {message:?}");
     }
-}
-
-/// Waits until something is so, which on a busy machine takes as long as it takes.
-#[track_caller]
-fn until(what: &str, so: impl Fn() -> bool) {
-    for _ in 0..60_000 {
-        if so() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    panic!("waited in vain for {what}");
 }
 
 /// Starts the program, to be killed or interrupted.
