@@ -77,6 +77,8 @@ impl<'a> Claims<'a> {
         let _alone = match Lock::take(folder.join(TAKING_OVER), &|_| {}) {
             Ok(lock) => lock,
             Err(FileError::Held { .. }) => return Ok(0),
+            // Whoever found everything done removed the folder.
+            Err(_) if !folder.exists() => return Ok(0),
             Err(error) => return Err(error.into()),
         };
         let mut of_owners = BTreeMap::<String, Vec<PathBuf>>::new();

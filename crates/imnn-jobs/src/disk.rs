@@ -6,7 +6,10 @@ use std::path::Path;
 use imnn_io::{FileError, folder};
 
 pub(crate) fn create_folder(path: &Path) -> Result<(), FileError> {
-    std::fs::create_dir_all(path).map_err(FileError::of("create", path))
+    // A folder above may be removed by another process in between, and this one makes it again.
+    let mut tries = (0..100).map(|_| std::fs::create_dir_all(path));
+    let made = tries.find(|made| !matches!(made, Err(error) if error.kind() == ErrorKind::NotFound));
+    made.unwrap_or_else(|| std::fs::create_dir_all(path)).map_err(FileError::of("create", path))
 }
 
 /// Removes a file that may not be there.

@@ -17,9 +17,11 @@ const RECORD: &str = "simulate.toml";
 /// Returns what the folder is recorded to be for, if it is.
 pub(crate) fn compare(root: &Path, design: &Design) -> Result<Option<Design>, JobsError> {
     let path = root.join(RECORD);
+    // What there is beside it is looked at first: another process that is about to record the same begins with that.
+    let entries = names(root)?;
     let Some(text) = read(&path)? else {
-        // Hidden files are those of another process that is about to record the same.
-        return match names(root)?.into_iter().find(|name| !name.starts_with('.')) {
+        // Hidden files are those of such a process.
+        return match entries.into_iter().find(|name| !name.starts_with('.')) {
             Some(entry) => Err(JobsError::folder(
                 root,
                 format!(

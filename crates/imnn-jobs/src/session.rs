@@ -51,9 +51,15 @@ impl Session {
         remove_dead(&all, &machine)?;
         let name = format!("{machine}-{}-{:016x}", std::process::id(), token());
         let folder = all.join(&name);
-        create_folder(&folder)?;
         let alive = folder.join(ALIVE);
-        let lock = Lock::take(&alive, &|_| {})?;
+        let lock = loop {
+            create_folder(&folder)?;
+            match Lock::take(&alive, &|_| {}) {
+                // Whoever found everything done removed the folder, for there was nobody in it yet.
+                Err(_) if !folder.exists() => {}
+                lock => break lock?,
+            }
+        };
         // The time is that of the disk, as it is for all that is compared with it.
         let began = std::fs::metadata(&alive).and_then(|metadata| metadata.modified()).ok();
         Ok(Self { folder, name, start: Instant::now(), began, progress: Mutex::default(), lock })
@@ -112,9 +118,20 @@ impl Drop for Session {
     }
 }
 
-/// Removes what processes of any machine have left, once there is nothing more to be done.
+/// Removes what processes of any machine have left, once there is nothing more to be done; those of this machine that live,
+/// and find that out as well, remove theirs themselves.
 pub(crate) fn remove_all(root: &Path) {
-    remove_folder(&root.join(RUNNING));
+    let all = root.join(RUNNING);
+    let own = format!("{}-", machine());
+    for name in names(&all).unwrap_or_default() {
+        let folder = all.join(&name);
+        let lives = || File::open(folder.join(ALIVE)).is_ok_and(|alive| alive.try_lock().is_err());
+        if !name.starts_with(&own) || !lives() {
+            remove_folder(&folder);
+        }
+    }
+    // Fails while there are others, as it should.
+    let _ = std::fs::remove_dir(all);
 }
 
 /// What cannot be removed is in nobody's way.
@@ -188,7 +205,10 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let session = Session::begin(root.path()).unwrap();
         session.check().unwrap();
+        // It lives, so nobody of this machine removes it; another may take it for dead.
         remove_all(root.path());
+        session.check().unwrap();
+        remove_folder(&root.path().join(RUNNING));
         let message = session.check().unwrap_err().to_string();
         assert!(message.contains("was removed"), "{message}");
     }
