@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// A rank sends the sums of at most so many subtrees.
-const SUBTREES: usize = 4;
+const SUBTREES: usize = 8;
 /// Ranks compare all of their weights in every pass of this number.
 const COMPARED: u64 = 100;
 
