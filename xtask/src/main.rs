@@ -76,10 +76,10 @@ how the golden numbers are made; --check verifies the files" },
     Command { name: "python", arguments: "[FLAG]", run: python::run, what: "\
 files to and from tensorflow, imnn, h5py and numpy, which are installed into target/python
 (or IMNN_PYTHON names an interpreter that has them); --skip-missing passes without them" },
-    Command { name: "mpi", arguments: "[--all] [--hosts] [--slurm]", run: mpi::run, what: "\
-ranks, and training on them, under Open MPI and MPICH (--all: those of Python too), and what may go wrong;
-as root, --hosts over three network namespaces too, one of which is cut off,
-and --slurm under SLURM" },
+    Command { name: "mpi", arguments: "[OPTIONS]", run: mpi::run, what: "\
+ranks, and training on them, under Open MPI and MPICH, and what may go wrong;
+--all: under those that are Python packages too; as root, --hosts: over three
+network namespaces, one of which is cut off, and --slurm: under SLURM" },
     Command { name: "bench", arguments: "[ARGUMENTS]", run: bench::run, what: "\
 times of training iterations; --peers, --torch, --original PYTHON beside other programs;
 `cargo run --release -p imnn-benches -- --help` lists all arguments" },
