@@ -31,12 +31,9 @@ pub(crate) fn begun<T, E: Element>(
     state: impl FnOnce(&T) -> &TrainingState<E>,
 ) -> Result<T> {
     ranks.purpose("the start of the others");
-    let (outcome, value) = match &begun {
-        Ok(begun) => (Outcome::Fine, number(state(begun))),
-        Err(error) => (Outcome::Failed(error.to_string()), 0),
-    };
+    let value = begun.as_ref().map_or(0, |begun| number(state(begun)));
     let digest = Digest { what: "weights, key or checkpoint", value };
-    agree(ranks, &outcome, Some(digest)).map_err(DeviceError::from)?;
+    agree(ranks, &Outcome::of(&begun), Some(digest)).map_err(DeviceError::from)?;
     begun
 }
 

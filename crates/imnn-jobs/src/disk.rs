@@ -7,9 +7,13 @@ use imnn_io::{FileError, folder};
 
 pub(crate) fn create_folder(path: &Path) -> Result<(), FileError> {
     // A folder above may be removed by another process in between, and this one makes it again.
-    let mut tries = (0..100).map(|_| std::fs::create_dir_all(path));
-    let made = tries.find(|made| !matches!(made, Err(error) if error.kind() == ErrorKind::NotFound));
-    made.unwrap_or_else(|| std::fs::create_dir_all(path)).map_err(FileError::of("create", path))
+    let mut tries = 0;
+    loop {
+        match std::fs::create_dir_all(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound && tries < 100 => tries += 1,
+            made => return made.map_err(FileError::of("create", path)),
+        }
+    }
 }
 
 /// Removes a file that may not be there.

@@ -15,6 +15,13 @@ pub enum Outcome {
     Failed(String),
 }
 
+impl Outcome {
+    /// Well, or failed with the message of the error.
+    pub fn of<T, E: std::fmt::Display>(result: &Result<T, E>) -> Outcome {
+        result.as_ref().map_or_else(|error| Outcome::Failed(error.to_string()), |_| Outcome::Fine)
+    }
+}
+
 /// A number that is to be the same on all ranks that have one, such as a checksum of the weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digest<'a> {

@@ -82,9 +82,8 @@ impl Team {
             digest.write(cast_slice(weights));
         }
         self.passes += 1;
-        let outcome = result.map_or_else(|error| Outcome::Failed(error.to_string()), |()| Outcome::Fine);
         let digest = Digest { what: "weights or settings", value: digest.finish() };
-        agree(&self.ranks, &outcome, Some(digest))?;
+        agree(&self.ranks, &Outcome::of(&result), Some(digest))?;
         Ok(())
     }
 

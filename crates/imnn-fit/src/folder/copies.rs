@@ -45,8 +45,7 @@ impl RunFolder {
 /// What rank 0 has, on all.
 fn exchange(ranks: &dyn Ranks, own: Result<Vec<u8>>) -> Result<Vec<u8>> {
     ranks.purpose("the checkpoint of rank 0");
-    let outcome = own.as_ref().map_or_else(|error| Outcome::Failed(error.to_string()), |_| Outcome::Fine);
-    agree(ranks, &outcome, None).map_err(DeviceError::from)?;
+    agree(ranks, &Outcome::of(&own), None).map_err(DeviceError::from)?;
     let all = gather_all(ranks, &own?).map_err(DeviceError::from)?;
     Ok(all.into_iter().next().unwrap_or_default())
 }

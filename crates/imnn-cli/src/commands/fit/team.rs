@@ -45,8 +45,7 @@ impl Team {
     pub(super) fn agree<T>(&self, result: Result<T, CliError>) -> Result<T, CliError> {
         let Some(ranks) = &self.ranks else { return result };
         ranks.purpose("the others");
-        let outcome = result.as_ref().map_or_else(|error| Outcome::Failed(error.to_string()), |_| Outcome::Fine);
-        match (agree(ranks, &outcome, None), result) {
+        match (agree(ranks, &Outcome::of(&result), None), result) {
             (Ok(_), result) => result,
             // Its own error says it in fewer words.
             (Err(RanksError::Failed { rank: 0, .. }), Err(error)) if self.leads() => Err(error),
