@@ -25,9 +25,10 @@ const BLOCK: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Reduction<E> {
     n_chunks: usize,
-    /// The large subtrees, from left to right, and their sums or the memory for them.
-    large: Vec<Node>,
-    sums: Vec<Mutex<Vec<E>>>,
+    /// The chunks that are added up here.
+    own: Range<usize>,
+    /// Their large subtrees, from left to right, with their sums or the memory for them.
+    large: Mutex<Vec<(Node, Vec<E>)>>,
     /// Sums of subtrees below those whose other half is not there yet.
     waiting: Mutex<HashMap<Node, Vec<E>>>,
     /// Memory to be used again.
@@ -36,7 +37,13 @@ pub(crate) struct Reduction<E> {
 
 impl<E: Element> Default for Reduction<E> {
     fn default() -> Self {
-        Reduction { n_chunks: 0, large: vec![], sums: vec![], waiting: Mutex::default(), spare: Mutex::default() }
+        Reduction {
+            n_chunks: 0,
+            own: 0..0,
+            large: Mutex::default(),
+            waiting: Mutex::default(),
+            spare: Mutex::default(),
+        }
     }
 }
 
@@ -45,21 +52,28 @@ impl<E: Element> Reduction<E> {
     pub(crate) fn begin(&mut self, n_chunks: usize, own: &Range<usize>) {
         // What a pass that failed has left.
         get_mut(&mut self.spare).extend(get_mut(&mut self.waiting).drain().map(|(_, sum)| sum));
-        self.n_chunks = n_chunks;
-        self.large = if own.len() == n_chunks { blocks(n_chunks, BLOCKS) } else { within(own, n_chunks) };
-        self.sums.resize_with(self.large.len(), Mutex::default);
+        if (self.n_chunks, &self.own) == (n_chunks, own) {
+            return;
+        }
+        (self.n_chunks, self.own) = (n_chunks, own.clone());
+        let nodes = if own.len() == n_chunks { blocks(n_chunks, BLOCKS) } else { within(own, n_chunks) };
+        let large = get_mut(&mut self.large);
+        large.resize_with(nodes.len(), || (0..0, vec![]));
+        large.iter_mut().zip(nodes).for_each(|((node, _), new)| *node = new);
     }
 
-    /// Which of the large subtrees a chunk belongs to.
-    fn large(&self, chunk: usize) -> usize {
-        self.large.partition_point(|node| node.end <= chunk)
+    /// What `f` makes of the large subtree that a chunk belongs to.
+    fn large<R>(&self, chunk: usize, f: impl FnOnce(&Node, &mut Vec<E>) -> R) -> R {
+        let mut large = lock(&self.large);
+        let k = large.partition_point(|(node, _)| node.end <= chunk);
+        let (node, sum) = &mut large[k];
+        f(node, sum)
     }
 
     /// Memory for the gradient of a chunk, all zero.
     pub(crate) fn start(&self, chunk: usize, len: usize) -> Vec<E> {
         // One that is a large subtree by itself has the memory that the same worker had in the pass before.
-        let large = self.large(chunk);
-        let own = (self.large[large].len() == 1).then(|| std::mem::take(&mut *lock(&self.sums[large])));
+        let own = self.large(chunk, |node, sum| (node.len() == 1).then(|| std::mem::take(sum)));
         let mut gradient = own.or_else(|| lock(&self.spare).pop()).unwrap_or_default();
         gradient.clear();
         gradient.resize(len, E::zero());
@@ -68,9 +82,9 @@ impl<E: Element> Reduction<E> {
 
     /// Takes the gradient of a chunk, and adds what can be added.
     pub(crate) fn add(&self, chunk: usize, mut sum: Vec<E>) {
-        let large = self.large(chunk);
+        let large = self.large(chunk, |node, _| node.clone());
         let mut node = chunk..chunk + 1;
-        while node != self.large[large] {
+        while node != large {
             let Some((parent, other)) = above(&node, self.n_chunks) else { return };
             let mut waiting = lock(&self.waiting);
             let Some(there) = waiting.remove(&other) else {
@@ -82,27 +96,32 @@ impl<E: Element> Reduction<E> {
             lock(&self.spare).push(there);
             node = parent;
         }
-        let before = std::mem::replace(&mut *lock(&self.sums[large]), sum);
+        let before = self.large(chunk, |_, memory| std::mem::replace(memory, sum));
         if before.capacity() > 0 {
             lock(&self.spare).push(before);
         }
     }
 
     /// The large subtrees and their sums, from left to right.
-    pub(crate) fn sums(&mut self) -> Vec<(Node, &[E])> {
-        self.large.iter().cloned().zip(self.sums.iter_mut().map(|sum| get_mut(sum).as_slice())).collect()
+    pub(crate) fn sums(&mut self) -> &[(Node, Vec<E>)] {
+        get_mut(&mut self.large)
     }
 
     /// Writes the sum of all chunks to `total`, if all were its own.
     pub(crate) fn finish(&mut self, scheduler: &mut Scheduler, total: &mut [E]) {
         let n_chunks = self.n_chunks;
-        add_up(scheduler, n_chunks, &self.sums(), total);
+        add_up(scheduler, n_chunks, self.sums(), total);
     }
 }
 
 /// Writes to `total` the sum over `n_chunks` chunks, of which `terms` are the sums of subtrees that cover them, from left to
 /// right.
-pub(crate) fn add_up<E: Element>(scheduler: &mut Scheduler, n_chunks: usize, terms: &[(Node, &[E])], total: &mut [E]) {
+pub(crate) fn add_up<E: Element>(
+    scheduler: &mut Scheduler,
+    n_chunks: usize,
+    terms: &[(Node, impl AsRef<[E]> + Sync)],
+    total: &mut [E],
+) {
     let n_pieces = total.len().div_ceil(PIECE);
     let pieces = Mutex::new(total.chunks_mut(PIECE).enumerate());
     let Ok(()) = scheduler.run(n_pieces, 1, Order::Up, |_, _| {
@@ -118,12 +137,12 @@ pub(crate) fn add_up<E: Element>(scheduler: &mut Scheduler, n_chunks: usize, ter
 }
 
 /// Writes to `sum` the entries from `start` on of the sum of `node`, of which `terms` are the sums of subtrees that cover it.
-fn tree_sum<E: Element>(node: &Node, terms: &[(Node, &[E])], start: usize, sum: &mut [E]) {
+fn tree_sum<E: Element>(node: &Node, terms: &[(Node, impl AsRef<[E]>)], start: usize, sum: &mut [E]) {
     let entries = start..start + sum.len();
     match terms {
         [] => sum.fill(E::zero()),
-        [(_, term)] => sum.copy_from_slice(&term[entries]),
-        [(_, a), (_, b)] => add(&a[entries.clone()], &b[entries], sum),
+        [(_, term)] => sum.copy_from_slice(&term.as_ref()[entries]),
+        [(_, a), (_, b)] => add(&a.as_ref()[entries.clone()], &b.as_ref()[entries], sum),
         _ => {
             let [left, right] = parts(node);
             let (of_left, of_right) = terms.split_at(terms.partition_point(|(term, _)| term.start < right.start));
@@ -192,7 +211,7 @@ mod tests {
                         let expected = plain(terms.iter().map(|term| term[i]).collect());
                         assert_eq!(total[i].to_bits(), expected.to_bits(), "{n_chunks} chunks, entry {i}");
                     }
-                    let live = get_mut(&mut reduction.spare).len() + reduction.sums.len();
+                    let live = get_mut(&mut reduction.spare).len() + reduction.sums().len();
                     assert!(live <= BLOCKS + 1 + threads * 9, "{live} gradients at once");
                 }
             }
