@@ -71,12 +71,19 @@ fn is_zero(bytes: &u64) -> bool {
 pub struct MemoryBudget {
     set: Option<u64>,
     taken: u64,
+    part: (usize, usize),
 }
 
 impl MemoryBudget {
     /// So many bytes, or [`DEFAULT_MEMORY`].
     pub fn new(bytes: Option<u64>) -> Self {
-        Self { set: bytes, taken: 0 }
+        Self { set: bytes, taken: 0, part: (0, 1) }
+    }
+
+    /// Of a process that reads this part of the simulations, of so many: see [`Streaming::part`].
+    #[must_use]
+    pub fn with_part(self, part: (usize, usize)) -> Self {
+        Self { part, ..self }
     }
 
     /// The bytes that are left for everything else.
@@ -98,7 +105,7 @@ impl MemoryBudget {
     /// As [`Files::load`] or [`Files::open`].
     pub fn open<E: Real>(&mut self, files: &Files, loading: &Loading) -> Result<FileSource<E>, DataError> {
         if self.in_memory(loading.load, |options| {
-            let look = Streaming { rows: options, cache: 0, prefetch: Prefetch::Never, ahead: 0 };
+            let look = Streaming { rows: options, prefetch: Prefetch::Never, ahead: 0, ..Streaming::default() };
             Ok(files.open::<E>(&look)?.size())
         })? {
             return Ok(FileSource { source: Box::new(files.load()?), streamed: None });
@@ -107,7 +114,8 @@ impl MemoryBudget {
         let ahead = if loading.prefetch == Prefetch::Never { 0 } else { (self.allowed() / 16).min(AHEAD) };
         let rows = self.for_arrays(loading.cache.saturating_add(ahead));
         let (cache, prefetch) = (address(loading.cache), loading.prefetch);
-        let source = Arc::new(files.open::<E>(&Streaming { rows, cache, prefetch, ahead: address(ahead) })?);
+        let streaming = Streaming { rows, cache, part: self.part, prefetch, ahead: address(ahead) };
+        let source = Arc::new(files.open::<E>(&streaming)?);
         self.taken += source.memory() as u64 + ahead;
         Ok(FileSource { source: Box::new(source.clone()), streamed: Some(source) })
     }

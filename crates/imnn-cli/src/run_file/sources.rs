@@ -38,7 +38,16 @@ impl RunFile {
     /// Whatever is wrong with the files or the settings of the simulator; if simulations that are streamed take more
     /// memory than allowed.
     pub fn sources<E: Real>(&self) -> Result<Sources<E>, DataError> {
-        let mut budget = Budget { memory: MemoryBudget::new(self.device.memory), streamed: vec![] };
+        self.sources_of_part((0, 1))
+    }
+
+    /// The same, for a process that reads this part of the simulations, of so many: what is kept in memory is of that.
+    ///
+    /// # Errors
+    /// As [`sources`](Self::sources).
+    pub fn sources_of_part<E: Real>(&self, part: (usize, usize)) -> Result<Sources<E>, DataError> {
+        let memory = MemoryBudget::new(self.device.memory).with_part(part);
+        let mut budget = Budget { memory, streamed: vec![] };
         let (training, noise) = self.training(&mut budget)?;
         let validation = self.validation(noise, &mut budget)?;
         Ok(Sources { training, validation, streamed: budget.streamed, left: budget.memory.left()? })

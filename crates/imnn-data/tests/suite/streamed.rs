@@ -99,6 +99,7 @@ proptest! {
         takes in (prop::option::of(1usize..7), prop::option::of(1usize..7)),
         cut in 1usize..6,
         cache in prop_oneof![Just(0), 1usize..4000],
+        part in (0usize..4, 1usize..5),
         prefetch in prop_oneof![Just(Prefetch::Never), Just(Prefetch::Always), Just(Prefetch::Auto)],
         ahead in 1usize..2000,
         archive: bool,
@@ -123,7 +124,7 @@ proptest! {
             Files::new(f, d, kind)
         };
         let files = Files { n_s: takes.0, n_d: takes.1, ..files };
-        let streaming = Streaming { ahead, ..streaming(cache, prefetch) };
+        let streaming = Streaming { ahead, part: (part.0 % part.1, part.1), ..streaming(cache, prefetch) };
         match (files.load::<f32>(), files.load::<f64>()) {
             (Ok(single), Ok(double)) => {
                 same::<f32>(&files.open::<f32>(&streaming).unwrap(), &single, cut);
@@ -152,6 +153,43 @@ fn the_cache_is_what_fits_and_no_more() {
     // A row with derivatives takes 96 bytes, one without 32.
     assert_eq!([0, 95, 96, 5 * 96, 6 * 96 + 31, 6 * 96 + 32].map(source), [0, 0, 96, 480, 576, 608]);
     assert_eq!(source(1 << 20), 6 * 96 + 4 * 32);
+}
+
+/// Of several processes that share the simulations, each keeps rows of its part.
+#[test]
+fn the_cache_is_of_the_part_that_a_process_reads() {
+    // Of 6 rows with derivatives, of 96 bytes, and 4 without, of 32, the second half begins in the fourth.
+    let expected = pass(&of_part((0, 1), 0).0, 1, false).unwrap();
+    for (part, cache, read) in
+        [((0, 2), 3 * 96, 7), ((1, 2), 3 * 96 + 4 * 32, 3), ((1, 2), 1 << 20, 3), ((2, 3), 1 << 20, 4)]
+    {
+        let (source, fiducial) = of_part(part, cache);
+        let before = fiducial.load(Ordering::SeqCst);
+        assert_eq!(pass(&source, 1, false).unwrap(), expected);
+        assert_eq!(fiducial.load(Ordering::SeqCst) - before, read, "{part:?}");
+    }
+}
+
+/// Six simulations with derivatives and four without, of which this part is kept; how often rows are read.
+fn of_part(part: (usize, usize), cache: usize) -> (Streamed<f64>, Arc<AtomicUsize>) {
+    let reads = Arc::new(AtomicUsize::new(0));
+    let fiducial = Counted(HeldRows::new("f", numbers(&[10, 4], 0)), reads.clone());
+    let source = Streamed::exact(Box::new(fiducial), Box::new(HeldRows::new("d", numbers(&[6, 4, 2], 1)))).unwrap();
+    (source.with(&Streaming { part, ..streaming(cache, Prefetch::Never) }).unwrap(), reads)
+}
+
+/// An array that counts its reads.
+struct Counted(HeldRows<f64>, Arc<AtomicUsize>);
+
+impl RowArray<f64> for Counted {
+    fn spec(&self) -> &RowSpec {
+        self.0.spec()
+    }
+
+    fn read(&self, rows: Range<usize>, to: &mut [f64]) -> Result<(), DataError> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.read(rows, to)
+    }
 }
 
 /// An array that counts its reads, takes its time, and does something odd at one row.

@@ -40,7 +40,8 @@ impl<E: Element> Parts<E> {
     pub(super) fn new(mut run: RunFile, file: &Path, team: &Team) -> Result<Self, CliError> {
         let open = || -> Result<_, CliError> {
             let gpus = devices::gpus::<E>(&run.device, file)?;
-            let Sources { training, validation, streamed, left } = team.shared_memory(&run).sources::<E>()?;
+            let Sources { training, validation, streamed, left } =
+                team.shared_memory(&run).sources_of_part::<E>(team.part())?;
             let (device, runs_on) =
                 devices::device(gpus, &run.device, left, team).map_err(CliError::at(file.display()))?;
             Ok((training, validation, streamed, device, runs_on))

@@ -69,6 +69,11 @@ impl Team {
         Some((cores / place.local_size.max(1)).max(1))
     }
 
+    /// Which part of the simulations this process reads, and of how many.
+    pub(super) fn part(&self) -> (usize, usize) {
+        self.ranks.as_ref().map_or((0, 1), |ranks| (ranks.rank(), ranks.size()))
+    }
+
     /// The run file for one of them: the ranks of a machine share its memory.
     pub(super) fn shared_memory(&self, run: &RunFile) -> RunFile {
         let mut run = run.clone();

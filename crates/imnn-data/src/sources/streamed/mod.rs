@@ -100,7 +100,7 @@ impl<E: Real> Streamed<E> {
         Self { spec, identity: Identity::constant(), reader, ahead: None }
     }
 
-    /// Keeps the first rows that fit so many bytes in memory, in place of those kept before, and reads others in advance
+    /// Keeps the first rows of its part that fit so many bytes in memory, in place of those kept before, and reads others in advance
     /// as the settings say.
     ///
     /// A fixed part of the rows is the best that a cache can keep here: passes go through all rows and back or round
@@ -112,7 +112,8 @@ impl<E: Real> Streamed<E> {
         self.ahead = None;
         // The threads that shared it are gone.
         if let Some(reader) = Arc::get_mut(&mut self.reader) {
-            reader.keep(&self.spec, streaming.cache)?;
+            let from = reader.start_of(&self.spec, streaming.part);
+            reader.keep(&self.spec, streaming.cache, from)?;
         }
         self.ahead = Ahead::new(self.reader.clone(), streaming.prefetch, streaming.ahead);
         Ok(self)
@@ -141,7 +142,7 @@ impl<E: Real> Streamed<E> {
     /// Whatever reading them can fail with.
     pub(crate) fn load(&self) -> Result<Arrays<E>, DataError> {
         let spec = self.spec.clone();
-        let all = self.reader.first(spec.n_s, spec.n_d)?;
+        let all = self.reader.rows(0..spec.n_s, spec.n_d)?;
         Ok(Arrays::of_spec(spec, all.values, all.derivatives))
     }
 

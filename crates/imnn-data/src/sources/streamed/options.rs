@@ -18,9 +18,12 @@ use crate::RowOptions;
 pub struct Streaming {
     /// How the arrays are opened.
     pub rows: RowOptions,
-    /// The bytes of simulations to keep in memory: the first rows that fit; 0 by default, since the operating system keeps
+    /// The bytes of simulations to keep in memory: the first rows of the part that fit; 0 by default, since the operating system keeps
     /// in memory it has left what was read from files.
     pub cache: usize,
+    /// Which part of the simulations this process reads, and of how many, where several processes train together. By
+    /// default the first of one.
+    pub part: (usize, usize),
     /// Whether rows are read before they are asked for.
     pub prefetch: Prefetch,
     /// The bytes that rows read in advance may take; 64 MiB by default.
@@ -29,7 +32,7 @@ pub struct Streaming {
 
 impl Default for Streaming {
     fn default() -> Self {
-        Self { rows: RowOptions::default(), cache: 0, prefetch: Prefetch::Auto, ahead: 64 << 20 }
+        Self { rows: RowOptions::default(), cache: 0, part: (0, 1), prefetch: Prefetch::Auto, ahead: 64 << 20 }
     }
 }
 

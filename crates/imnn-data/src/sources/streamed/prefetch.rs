@@ -128,7 +128,7 @@ impl<E: Real> Ahead<E> {
         let next = state.next(&rows, with);
         if let Some((next, with)) = next
             && (shared.always || state.pace > SLOW)
-            && next.end > shared.reader.kept()
+            && !shared.reader.keeps(&next)
         {
             let bytes = shared.reader.batch_bytes(next.len(), with);
             if state.queue(next, with, bytes, shared.budget) {

@@ -18,8 +18,9 @@ pub(super) struct Reader<E: Real> {
     n_params: usize,
     row_len: usize,
     change_len: usize,
-    /// The first rows, in memory.
+    /// Some rows, in memory, and the first of them.
     cached: Microbatch<E>,
+    cached_from: usize,
     /// The bytes read from files so far, as numbers in memory.
     pub(super) bytes_read: AtomicU64,
 }
@@ -38,32 +39,46 @@ impl<E: Real> Reader<E> {
             row_len: spec.row_len(),
             change_len: spec.change_len(),
             cached: Microbatch::new(),
+            cached_from: 0,
             bytes_read: AtomicU64::new(0),
         }
     }
 
-    /// Reads as many of the first rows as fit `bytes` and keeps them.
-    pub(super) fn keep(&mut self, spec: &DatasetSpec, bytes: usize) -> Result<(), DataError> {
-        let numbers = bytes / size_of::<E>();
-        let with = (numbers / (self.row_len + self.change_len)).min(spec.n_d);
+    /// Reads as many rows as fit `bytes`, from the row `from` on, and keeps them.
+    pub(super) fn keep(&mut self, spec: &DatasetSpec, bytes: usize, from: usize) -> Result<(), DataError> {
+        let (from, numbers) = (from.min(spec.n_s), bytes / size_of::<E>());
+        let all_with = spec.n_d.saturating_sub(from);
+        let with = (numbers / (self.row_len + self.change_len)).min(all_with);
         let left = numbers - with * (self.row_len + self.change_len);
-        let without = if with == spec.n_d { (left / self.row_len).min(spec.n_s - spec.n_d) } else { 0 };
-        self.cached = self.first(with + without, with)?;
+        let without = if with == all_with { (left / self.row_len).min(spec.n_s - from - with) } else { 0 };
+        self.cached = self.rows(from..from + with + without, with)?;
+        self.cached_from = from;
         Ok(())
     }
 
-    /// The first rows and the first derivatives, in memory.
-    pub(super) fn first(&self, n: usize, with_derivatives: usize) -> Result<Microbatch<E>, DataError> {
-        let mut values = zeros(self.fiducial.label(), n * self.row_len)?;
+    /// These rows and the first derivatives of them, in memory.
+    pub(super) fn rows(&self, rows: Range<usize>, with_derivatives: usize) -> Result<Microbatch<E>, DataError> {
+        let mut values = zeros(self.fiducial.label(), rows.len() * self.row_len)?;
         let mut derivatives = zeros(self.fiducial.label(), with_derivatives * self.change_len)?;
-        self.changes(0..with_derivatives, &mut derivatives)?;
-        self.values(0..n, &mut values)?;
-        Ok(Microbatch { n, values, derivatives })
+        self.changes(rows.start..rows.start + with_derivatives, &mut derivatives)?;
+        self.values(rows.clone(), &mut values)?;
+        Ok(Microbatch { n: rows.len(), values, derivatives })
     }
 
-    /// The rows that are kept in memory.
-    pub(super) fn kept(&self) -> usize {
-        self.cached.n
+    /// The row at which the part `k` of `n` begins, where each part is as many bytes.
+    pub(super) fn start_of(&self, spec: &DatasetSpec, (k, n): (usize, usize)) -> usize {
+        let (with, without) = (self.row_len + self.change_len, self.row_len);
+        let total = spec.n_d * with + (spec.n_s - spec.n_d) * without;
+        let before = (total as u128 * k as u128 / n.max(1) as u128) as usize;
+        match before.checked_sub(spec.n_d * with) {
+            Some(behind) => spec.n_d + behind / without.max(1),
+            None => before / with.max(1),
+        }
+    }
+
+    /// Whether all of these rows are kept in memory.
+    pub(super) fn keeps(&self, rows: &Range<usize>) -> bool {
+        self.cached_from <= rows.start && rows.end <= self.cached_from + self.cached.n
     }
 
     /// The bytes in memory: rows that are kept, and what the arrays hold themselves.
@@ -85,21 +100,33 @@ impl<E: Real> Reader<E> {
         batch: &mut Microbatch<E>,
     ) -> Result<(), DataError> {
         batch.n = rows.len();
-        let kept = rows.end.min(self.cached.n).saturating_sub(rows.start);
-        let split = |held: &[E], len: usize, to: &mut Vec<E>| {
+        // Before what is kept, of it, and behind it.
+        let kept = self.cached_from..self.cached_from + self.cached.n;
+        let [start, end] = [kept.start, kept.end].map(|row| row.clamp(rows.start, rows.end));
+        let outside = [rows.start..start, end.max(start)..rows.end];
+        let outside: Vec<Range<usize>> = outside.into_iter().filter(|part| !part.is_empty()).collect();
+        let n_read = outside.iter().map(ExactSizeIterator::len).sum();
+        self.bytes_read.fetch_add(self.batch_bytes(n_read, with_derivatives) as u64, Ordering::Relaxed);
+        let at = |row: usize, len: usize| (row - rows.start) * len;
+        let copy = |held: &[E], len: usize, to: &mut Vec<E>| {
             // What the buffer held is overwritten; only where it grows is it filled first.
             to.resize(rows.len() * len, E::zero());
-            if kept > 0 {
-                to[..kept * len].copy_from_slice(&held[rows.start * len..(rows.start + kept) * len]);
+            if start < end {
+                let held = &held[(start - kept.start) * len..(end - kept.start) * len];
+                to[at(start, len)..at(end, len)].copy_from_slice(held);
             }
         };
-        split(&self.cached.values, self.row_len, &mut batch.values);
-        let rest = rows.start + kept..rows.end;
-        self.bytes_read.fetch_add(self.batch_bytes(rest.len(), with_derivatives) as u64, Ordering::Relaxed);
-        self.values(rest.clone(), &mut batch.values[kept * self.row_len..])?;
+        copy(&self.cached.values, self.row_len, &mut batch.values);
+        for part in &outside {
+            let to = &mut batch.values[at(part.start, self.row_len)..at(part.end, self.row_len)];
+            self.values(part.clone(), to)?;
+        }
         if with_derivatives {
-            split(&self.cached.derivatives, self.change_len, &mut batch.derivatives);
-            self.changes(rest, &mut batch.derivatives[kept * self.change_len..])?;
+            copy(&self.cached.derivatives, self.change_len, &mut batch.derivatives);
+            for part in outside {
+                let to = &mut batch.derivatives[at(part.start, self.change_len)..at(part.end, self.change_len)];
+                self.changes(part, to)?;
+            }
         } else {
             batch.derivatives.clear();
         }
