@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::Outcome;
 use crate::peers::{Peer, Program};
-use crate::workload::{LIMITED, ON_CARD, QUICK, Spread, TIMED, Workload};
+use crate::workload::{LIMITED, ON_CARD, QUICK, RANKED, Spread, TIMED, Workload};
 
 /// Times whole training iterations, each workload in a process of its own, and prints a table.
 #[derive(Clone, Debug, Parser)]
@@ -39,6 +39,15 @@ pub struct Arguments {
     /// With --cuda: all products rounded to TF32, also those of the peers
     #[arg(long, requires = "cuda")]
     pub tf32: bool,
+    /// Compare one process of so many threads with as many processes of one thread under mpirun, and both with a forecast,
+    /// which is made for larger machines as well
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(2..),
+        conflicts_with_all = ["memory", "scaling", "cuda", "stream", "peers", "torch", "original", "dfdx", "spread"]
+    )]
+    pub ranks: Option<u16>,
     /// Compare simulations streamed from files with the same in memory
     #[arg(long, conflicts_with_all = ["memory", "scaling", "peers", "torch", "original", "dfdx", "only"])]
     pub stream: bool,
@@ -71,6 +80,9 @@ pub enum Worker {
         /// Each layer by its definition
         #[arg(long)]
         dfdx: bool,
+        /// As one of several processes that a launcher has started
+        #[arg(long, conflicts_with_all = ["dfdx", "cuda"])]
+        ranks: bool,
         /// On the first GPU
         #[arg(long, conflicts_with = "dfdx")]
         cuda: bool,
@@ -110,9 +122,10 @@ pub struct Streaming {
 impl Arguments {
     /// The workloads that are asked for.
     pub fn workloads(&self) -> Outcome<Vec<Workload>> {
-        let all = match (self.memory, self.cuda) {
-            (true, _) => LIMITED,
-            (_, true) => ON_CARD,
+        let all = match self {
+            Arguments { memory: true, .. } => LIMITED,
+            Arguments { cuda: true, .. } => ON_CARD,
+            Arguments { ranks: Some(_), .. } => RANKED,
             _ => TIMED,
         };
         let fits = |workload: &Workload, name: &str| match all.iter().any(|other| other.name() == name) {
@@ -126,7 +139,7 @@ impl Arguments {
             }
         }
         let chosen = |workload: &&Workload| match self.only.is_empty() {
-            true => self.memory || !self.quick || QUICK.contains(workload),
+            true => self.memory || self.ranks.is_some() || !self.quick || QUICK.contains(workload),
             false => self.only.iter().any(|name| fits(workload, name)),
         };
         Ok(all.iter().filter(chosen).copied().collect())
@@ -174,6 +187,7 @@ mod tests {
         assert_eq!(names("bench --memory --quick").len(), LIMITED.len());
         assert_eq!(names("bench --cuda").len(), ON_CARD.len());
         assert_eq!(names("bench --cuda --quick").len(), QUICK.len());
+        assert_eq!(names("bench --ranks 2 --quick"), ["dense-exact-10000", "inception-32-exact-1000"]);
         assert_eq!(names("bench --cuda --only inception-128"), ["inception-128-wide-64-fly-5000"]);
         assert_eq!(
             names("bench --only dense-exact volume"),

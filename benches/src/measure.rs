@@ -176,7 +176,7 @@ impl Program {
 }
 
 /// Starts our own program, several times where that is quick.
-fn start_ours(workload: &Workload, threads: usize, effort: Effort) -> Outcome<Program> {
+pub(crate) fn start_ours(workload: &Workload, threads: usize, effort: Effort) -> Outcome<Program> {
     let label = format!("{} on {threads} threads", workload.name());
     let mut command = ours(&std::env::current_exe()?, workload, threads);
     let mut program = Program::new(Process::start(&label, &mut command)?, true, Some(threads));
@@ -195,6 +195,6 @@ fn start_ours(workload: &Workload, threads: usize, effort: Effort) -> Outcome<Pr
 }
 
 /// Lets the threads of whoever ran last, which may spin for a while, fall asleep.
-fn rest() {
+pub(crate) fn rest() {
     sleep(Duration::from_millis(30));
 }

@@ -1,5 +1,9 @@
 //! What the command line asks for.
 
+use std::sync::Arc;
+
+use imnn::ranks::{Mpi, Ranks};
+
 use crate::arguments::{Arguments, Worker};
 use crate::card::{self, Card};
 use crate::machine::{Machine, threads};
@@ -7,28 +11,35 @@ use crate::measure::{Effort, measure, scaling_threads};
 use crate::report::{self, Report};
 use crate::stream::{self, DataSet};
 use crate::workload::Workload;
-use crate::{Outcome, worker};
+use crate::{Outcome, ranks, worker};
 
 /// Does what the command line asks for, and prints it.
 pub fn run(arguments: &Arguments) -> Outcome {
     match &arguments.worker {
         Some(Worker::Worker { workload, cuda: true, tf32, memory, .. }) => run_on_card(workload, *tf32, *memory),
+        Some(Worker::Worker { workload, threads, ranks: true, .. }) => run_rank(workload, *threads),
         Some(Worker::Worker { workload, threads, dfdx, .. }) => run_worker(workload, *threads, *dfdx),
         Some(Worker::Stream { set, threads, streamed }) => {
-            worker::run(stream::imnn(&DataSet::within(set)?, *threads, *streamed)?, "cpu", "")
+            worker::run(stream::imnn(&DataSet::within(set)?, *threads, *streamed)?, "cpu", "", None)
         }
         None if arguments.stream => run_stream(arguments),
+        None if arguments.ranks.is_some() => run_ranks(arguments),
         None => run_workloads(arguments),
     }
 }
 
 fn run_worker(name: &str, threads: usize, dfdx: bool) -> Outcome {
     let workload = named(name)?;
-    worker::run(workload.imnn(threads, dfdx)?, "cpu", workload.how(dfdx))
+    worker::run(workload.imnn(threads, dfdx)?, "cpu", workload.how(dfdx), None)
+}
+
+fn run_rank(name: &str, threads: usize) -> Outcome {
+    let ranks: Arc<dyn Ranks> = Arc::new(Mpi::find()?.ok_or("no launcher has started this process")?);
+    worker::run(named(name)?.among(ranks.clone(), threads)?, "cpu", "", Some(ranks))
 }
 
 fn run_on_card(name: &str, tf32: bool, memory: Option<usize>) -> Outcome {
-    worker::run(named(name)?.on_card(tf32, memory)?, "cuda", card::precision(tf32))
+    worker::run(named(name)?.on_card(tf32, memory)?, "cuda", card::precision(tf32), None)
 }
 
 fn named(name: &str) -> Outcome<Workload> {
@@ -39,6 +50,17 @@ fn run_stream(arguments: &Arguments) -> Outcome {
     let report = stream::measure(&arguments.streaming, arguments.quick)?;
     match arguments.json {
         true => println!("{}", report.json()?),
+        false => print!("{report}"),
+    }
+    Ok(())
+}
+
+fn run_ranks(arguments: &Arguments) -> Outcome {
+    let n = usize::from(arguments.ranks.unwrap_or(2));
+    let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
+    let report = ranks::measure(&arguments.workloads()?, n, effort)?;
+    match arguments.json {
+        true => println!("{}", serde_json::to_string_pretty(&report)?),
         false => print!("{report}"),
     }
     Ok(())

@@ -156,7 +156,7 @@ fn gain(k: usize, ratio: f64) -> String {
 }
 
 /// Three digits, or all before the point.
-fn milliseconds(value: f64) -> String {
+pub(crate) fn milliseconds(value: f64) -> String {
     match value.abs() {
         v if v < 9.995 => format!("{value:.2}"),
         v if v < 99.95 => format!("{value:.1}"),
@@ -176,7 +176,7 @@ fn giga(value: f64) -> String {
     format!("{:.1}", 1e-9 * value)
 }
 
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.0} %", 100.0 * share)
 }
 

@@ -5,16 +5,19 @@
 
 use std::io::{BufRead, StdinLock, Write, stdin, stdout};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use imnn::device::roofline::moved;
 use imnn::fit::{FitSettings, Imnn, Progress};
+use imnn::ranks::Ranks;
 use serde_json::json;
 
 use crate::{Failure, Outcome};
 
-/// Trains for as long as there is input, on a device of this kind; `how` ends the name.
-pub fn run(mut imnn: Imnn<f32>, device: &'static str, how: &str) -> Outcome {
+/// Trains for as long as there is input, on a device of this kind; `how` ends the name. Of several processes that train
+/// together the first has the input, and speaks.
+pub fn run(mut imnn: Imnn<f32>, device: &'static str, how: &str, ranks: Option<Arc<dyn Ranks>>) -> Outcome {
     let endless = FitSettings {
         max_iterations: usize::MAX,
         patience: usize::MAX,
@@ -23,7 +26,7 @@ pub fn run(mut imnn: Imnn<f32>, device: &'static str, how: &str) -> Outcome {
         ..FitSettings::original()
     };
     let name = format!("imnn {}{how}", env!("CARGO_PKG_VERSION"));
-    let mut turns = Turns { name, device, input: stdin().lock(), turn: None, failure: None };
+    let mut turns = Turns { name, device, input: stdin().lock(), ranks, turn: None, failure: None };
     imnn.fit_with(&endless, &mut |progress: &Progress| turns.iteration(progress))?;
     turns.failure.map_or(Ok(()), Err)
 }
@@ -32,6 +35,7 @@ struct Turns {
     name: String,
     device: &'static str,
     input: StdinLock<'static>,
+    ranks: Option<Arc<dyn Ranks>>,
     /// When the turn began, what had been moved on cards by then, and how many iterations are still to come.
     turn: Option<(Instant, u64, usize)>,
     failure: Option<Failure>,
@@ -55,7 +59,7 @@ impl Turns {
             }),
             None => json!({ "name": self.name, "device": self.device }),
         };
-        match self.next(&answer.to_string()) {
+        match self.agreed(&answer.to_string()) {
             Ok(Some(iterations)) => {
                 self.turn = Some((Instant::now(), moved(), iterations));
                 ControlFlow::Continue(())
@@ -66,6 +70,17 @@ impl Turns {
                 ControlFlow::Break(())
             }
         }
+    }
+
+    /// The next turn of all processes.
+    fn agreed(&mut self, answer: &str) -> Outcome<Option<usize>> {
+        let Some(ranks) = self.ranks.clone() else { return self.next(answer) };
+        let next = if ranks.rank() == 0 { self.next(answer) } else { Ok(None) };
+        let mut iterations = next.as_ref().map_or(0, |turn| turn.unwrap_or(0) as u64).to_le_bytes();
+        ranks.broadcast(&mut iterations)?;
+        next?;
+        let iterations = u64::from_le_bytes(iterations) as usize;
+        Ok((iterations > 0).then_some(iterations))
     }
 
     /// Answers, and waits for the next turn; `None` when there is none.

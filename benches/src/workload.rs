@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use imnn::data::{OnTheFly, Source, simulate_exact, simulate_numerical};
-use imnn::device::{Aggregator, Cpu, Cuda, Device};
+use imnn::device::{Aggregator, Cpu, Cuda, Device, Load, loads};
 use imnn::fit::Imnn;
 use imnn::models::{Activation, Adam, Model, Network};
+use imnn::ranks::Ranks;
 use imnn::sim::{GaussianMeanVariance, Key, PowerLawField, Simulator};
 use serde::{Serialize, Serializer};
 
@@ -74,6 +75,8 @@ pub struct Workload {
 const MEBIBYTE: usize = 1 << 20;
 /// Independent Gaussian voxels in a box, of which the parameters are mean and variance.
 const N_VOXELS: usize = 16 * 16 * 16;
+/// All simulators here have two parameters.
+pub const N_PARAMS: usize = 2;
 /// What aggregated workloads hand to a device at once.
 const N_PER_DEVICE: usize = 100;
 
@@ -150,6 +153,10 @@ pub const LIMITED: &[Workload] = &[
     Workload::new(FIELD_128, Feed::Fly, 2000).within(1024 * MEBIBYTE, 1_500_000_000),
 ];
 
+/// The workloads of several processes.
+pub const RANKED: &[Workload] =
+    &[Workload::new(DENSE, Feed::Exact, 10_000), Workload::new(FIELD_32, Feed::Exact, 1000)];
+
 impl Workload {
     const fn new(net: Net, feed: Feed, n_s: usize) -> Self {
         Workload { net, feed, n_s, validated: false, spread: Spread::Plain, memory: None, limit: None }
@@ -207,7 +214,7 @@ impl Workload {
     }
 
     pub fn named(name: &str) -> Option<Self> {
-        TIMED.iter().chain(LIMITED).chain(ON_CARD).find(|workload| workload.name() == name).copied()
+        TIMED.iter().chain(LIMITED).chain(ON_CARD).chain(RANKED).find(|workload| workload.name() == name).copied()
     }
 
     /// Rows through the network in one iteration: simulations, and for each of two parameters a tangent or a pair.
@@ -222,13 +229,32 @@ impl Workload {
 
     /// The operations of one iteration, done plainly.
     pub fn flops(&self) -> Outcome<u64> {
+        Ok(Flops::of(&self.model()?).per_iteration(self.rows()))
+    }
+
+    /// The network, for its simulations.
+    pub fn model(&self) -> Outcome<Model> {
         let shape = match self.net {
             Net::Dense { .. } => vec![10],
             Net::Inception { side, .. } => vec![side, side, 1],
             Net::Pooled { .. } => vec![POOLED_SIDE, POOLED_SIDE, 1],
             Net::Volume => vec![N_VOXELS],
         };
-        Ok(Flops::of(&Model::new(self.network(), &shape)?).per_iteration(self.rows()))
+        Ok(Model::new(self.network(), &shape)?)
+    }
+
+    /// What each of so many processes would do, if the simulations were `n_s`, all with tangents.
+    pub fn loads(&self, n_s: usize, processes: usize) -> Outcome<Vec<Load>> {
+        let model = self.model()?;
+        let of = |source: &dyn Source<f32>| -> Outcome<Vec<Load>> { Ok(loads(&model, source, processes)?) };
+        let draws = |n_data| OnTheFly::new(GaussianMeanVariance { n_data }, &[0.0, 1.0], n_s, n_s);
+        let fields = |side| -> Outcome<_> { Ok(OnTheFly::new(PowerLawField::new(side)?, &[1.0, 0.5], n_s, n_s)?) };
+        match self.net {
+            Net::Dense { .. } => of(&draws(10)?),
+            Net::Volume => of(&draws(N_VOXELS)?),
+            Net::Inception { side, .. } => of(&fields(side)?),
+            Net::Pooled { .. } => of(&fields(POOLED_SIDE)?),
+        }
     }
 
     /// The IMNN, with its simulations made, on this many threads; with `dfdx` each layer by its definition.
@@ -248,9 +274,14 @@ impl Workload {
             Ok(Aggregator::new(cpus)?.with_n_per_device(N_PER_DEVICE)?)
         };
         match self.spread {
-            Spread::Plain => self.on(cpu(threads)?),
-            Spread::Aggregated | Spread::Recomputed => self.on(several()?),
+            Spread::Plain => self.on(cpu(threads)?, None),
+            Spread::Aggregated | Spread::Recomputed => self.on(several()?, None),
         }
+    }
+
+    /// The IMNN for one of several processes, on this many threads.
+    pub fn among(&self, ranks: Arc<dyn Ranks>, threads: usize) -> Outcome<Imnn<f32>> {
+        self.on(Cpu::new(threads)?.with_ranks(ranks.clone()), Some(ranks))
     }
 
     /// The IMNN on the first GPU, which may keep so many bytes; with `tf32` its products are rounded.
@@ -259,16 +290,16 @@ impl Workload {
         if let Some(bytes) = memory {
             cuda = cuda.with_memory(bytes);
         }
-        self.on(cuda)
+        self.on(cuda, None)
     }
 
-    fn on(&self, device: impl Device<f32> + 'static) -> Outcome<Imnn<f32>> {
+    fn on(&self, device: impl Device<f32> + 'static, ranks: Option<Arc<dyn Ranks>>) -> Outcome<Imnn<f32>> {
         let fields = |side| -> Outcome<_> { Ok(Arc::new(PowerLawField::new(side)?)) };
         match self.net {
-            Net::Dense { .. } => self.with(GaussianMeanVariance { n_data: 10 }, [0.0, 1.0], device),
-            Net::Inception { side, .. } => self.with(fields(side)?, [1.0, 0.5], device),
-            Net::Pooled { .. } => self.with(fields(POOLED_SIDE)?, [1.0, 0.5], device),
-            Net::Volume => self.with(GaussianMeanVariance { n_data: N_VOXELS }, [0.0, 1.0], device),
+            Net::Dense { .. } => self.with(GaussianMeanVariance { n_data: 10 }, [0.0, 1.0], device, ranks),
+            Net::Inception { side, .. } => self.with(fields(side)?, [1.0, 0.5], device, ranks),
+            Net::Pooled { .. } => self.with(fields(POOLED_SIDE)?, [1.0, 0.5], device, ranks),
+            Net::Volume => self.with(GaussianMeanVariance { n_data: N_VOXELS }, [0.0, 1.0], device, ranks),
         }
     }
 
@@ -284,8 +315,9 @@ impl Workload {
     fn with<S: Simulator + Clone + 'static>(
         &self,
         simulator: S,
-        theta: [f64; 2],
+        theta: [f64; N_PARAMS],
         device: impl Device<f32> + 'static,
+        ranks: Option<Arc<dyn Ranks>>,
     ) -> Outcome<Imnn<f32>> {
         let n = self.n_s;
         let source = |key| -> Outcome<Box<dyn Source<f32>>> {
@@ -299,6 +331,9 @@ impl Workload {
         let mut builder = builder.key(Key::new(0)).training(source(Key::new(3))?);
         if self.validated {
             builder = builder.validation(source(Key::new(4))?);
+        }
+        if let Some(ranks) = ranks {
+            builder = builder.ranks(ranks);
         }
         Ok(builder.build()?)
     }
@@ -314,7 +349,7 @@ mod tests {
 
     #[test]
     fn names_are_found_again_and_belong_to_one_workload_each() {
-        for workload in TIMED.iter().chain(LIMITED).chain(QUICK).chain(ON_CARD) {
+        for workload in TIMED.iter().chain(LIMITED).chain(QUICK).chain(ON_CARD).chain(RANKED) {
             assert_eq!(Workload::named(&workload.name()), Some(*workload));
         }
         assert_eq!(TIMED[3].name(), "dense-exact-1000-validated");

@@ -31,7 +31,7 @@ mod several;
 mod shape;
 
 pub use aggregator::{Aggregate, Aggregator};
-pub use cpu::Cpu;
+pub use cpu::{Cpu, Load, loads};
 #[doc(hidden)] // For benchmarks alone.
 pub use cuda::roofline;
 pub use cuda::{Cuda, CudaReport, Gpu};

@@ -1,5 +1,8 @@
 //! What the program that started us left in the environment.
 
+use std::thread;
+use std::time::Duration;
+
 /// Variables of this process, or in tests whatever they are to be.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -15,6 +18,8 @@ pub struct Launch {
     pub size: usize,
     /// The variable that says so.
     pub variable: &'static str,
+    /// Which of them this is, if the launcher says so.
+    pub(crate) rank: Option<usize>,
     /// The launcher's family, which tells the library that it belongs to.
     pub(crate) family: Family,
 }
@@ -30,15 +35,16 @@ pub(crate) enum Family {
     Unknown,
 }
 
-/// The first of them that is a number counts. A launcher comes before a batch system, in which it may run.
-const SIZES: [(&str, Family); 6] = [
-    ("OMPI_COMM_WORLD_SIZE", Family::OpenMpi),
-    ("MV2_COMM_WORLD_SIZE", Family::Mpich),
-    ("PMI_SIZE", Family::Mpich),
-    ("JSM_NAMESPACE_SIZE", Family::OpenMpi),
-    ("FLUX_JOB_SIZE", Family::Unknown),
+/// Number of processes and the own number of each. The first that is a number counts. A launcher comes before a batch system,
+/// in which it may run.
+const STARTS: [(&str, &str, Family); 6] = [
+    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", Family::OpenMpi),
+    ("MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK", Family::Mpich),
+    ("PMI_SIZE", "PMI_RANK", Family::Mpich),
+    ("JSM_NAMESPACE_SIZE", "JSM_NAMESPACE_RANK", Family::OpenMpi),
+    ("FLUX_JOB_SIZE", "FLUX_TASK_RANK", Family::Unknown),
     // Of the step: that of the job is set in a batch script too, which is a single process.
-    ("SLURM_STEP_NUM_TASKS", Family::Unknown),
+    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID", Family::Unknown),
 ];
 
 /// Rank and number of ranks on this machine.
@@ -58,16 +64,25 @@ impl Launch {
         Launch::read(&environment)
     }
 
+    /// Waits for a second, unless this is the first of the processes, or it is not known which it is. Before they have found
+    /// each other they meet the same errors and cannot agree who says so: the first does, and its end makes the launcher end
+    /// the others.
+    pub fn let_the_first_speak(&self) {
+        if self.rank.is_some_and(|rank| rank > 0) {
+            thread::sleep(Duration::from_secs(1));
+        }
+    }
+
     pub(crate) fn read(environment: Environment<'_>) -> Option<Launch> {
-        let (size, variable, family) = SIZES
+        let (size, variable, rank, family) = STARTS
             .into_iter()
-            .find_map(|(variable, family)| Some((number(environment, variable)?, variable, family)))?;
+            .find_map(|(size, rank, family)| Some((number(environment, size)?, size, rank, family)))?;
         let family = match family {
             Family::Unknown if environment("PMIX_RANK").is_some() => Family::Pmix,
             Family::Unknown if environment("PMI_RANK").is_some() => Family::Mpich,
             family => family,
         };
-        (size > 1).then_some(Launch { size, variable, family })
+        (size > 1).then(|| Launch { size, variable, rank: number(environment, rank), family })
     }
 }
 
@@ -102,6 +117,8 @@ mod tests {
         assert_eq!(read(&[("PMI_SIZE", "many")]), None);
         let launch = read(&[("PMI_SIZE", "8")]).unwrap();
         assert_eq!((launch.size, launch.variable, launch.family), (8, "PMI_SIZE", Family::Mpich));
+        assert_eq!(launch.rank, None);
+        assert_eq!(read(&[("PMI_SIZE", "8"), ("PMI_RANK", "3")]).unwrap().rank, Some(3));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod hosts;
 mod installed;
+mod runs;
 mod slurm;
 mod training;
 mod trial;

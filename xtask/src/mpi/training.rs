@@ -7,6 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::installed::Installed;
+use super::runs::{BAD, LONG, RUNS};
 use crate::process::{Outcome, cargo, output, run as run_command};
 use crate::workspace;
 
@@ -20,108 +21,11 @@ const FILES: [&str; 6] = [
     "statistics.npz",
 ];
 
-/// Runs of every kind of source.
-const RUNS: [(&str, &str); 4] = [
-    (
-        "exact, validated",
-        r#"theta_fid = [0.0, 1.0]
-[simulations]
-kind = "exact"
-fiducial = "REPO/tests/golden/fit_gradient.npz:fiducial"
-derivative = "REPO/tests/golden/fit_gradient.npz:derivative"
-[simulations.validation]
-fiducial = "REPO/tests/golden/fit_gradient.npz:validation_fiducial"
-derivative = "REPO/tests/golden/fit_gradient.npz:validation_derivative"
-[network]
-layers = [{ dense = 32 }, "leaky_relu", { dense = 2 }]
-[optimiser]
-adam = { learning_rate = 3e-3 }
-[fit]
-max_iterations = 30
-"#,
-    ),
-    (
-        "streamed",
-        r#"theta_fid = [0.0, 1.0]
-[simulations]
-kind = "exact"
-load = "stream"
-fiducial = "REPO/tests/golden/fit_gradient.npz:fiducial"
-derivative = "REPO/tests/golden/fit_gradient.npz:derivative"
-[network]
-layers = [{ dense = 16 }, "gelu", { dense = 2 }]
-[fit]
-max_iterations = 30
-"#,
-    ),
-    (
-        "fields, below and above, augmented",
-        r#"theta_fid = [1.0, 0.5]
-[simulations]
-kind = "simulator"
-simulator = "power_law_field"
-n = 16
-derivative = { finite = [0.02, 0.02] }
-augment = { flip = true, shift = true }
-n_s = 83
-n_d = 47
-[network]
-layers = [{ reshape = [16, 16, 1] }, { conv = { filters = 6, kernel = [3, 3], padding = "circular" } }, "gelu", "global_avg_pool",
-          { dense = 2 }]
-[optimiser]
-adam = { learning_rate = 1e-3 }
-[fit]
-max_iterations = 15
-"#,
-    ),
-    (
-        "on the fly, in rounds",
-        r#"theta_fid = [0.0, 1.0]
-[simulations]
-kind = "simulator"
-simulator = "mean_variance"
-n_data = 10
-n_s = 700
-[network]
-layers = [{ dense = 32 }, "gelu", { dense = 2 }]
-[fit]
-max_iterations = 120
-round = 40
-tolerance = 0.0
-"#,
-    ),
-];
-
-/// One that takes long enough to be interrupted.
-const LONG: &str = r#"theta_fid = [0.0, 1.0]
-[simulations]
-kind = "simulator"
-simulator = "mean_variance"
-n_data = 10
-n_s = 2000
-[network]
-layers = [{ dense = 32 }, "gelu", { dense = 2 }]
-[fit]
-max_iterations = 1500
-round = 700
-tolerance = 0.0
-[checkpoints]
-iterations = 50
-"#;
-
-/// One of which a row cannot be used; it is read by the second of two ranks.
-const BAD: &str = r#"theta_fid = [0.0]
-[simulations]
-kind = "exact"
-load = "stream"
-fiducial = "bad.npy"
-derivative = "changes.npy"
-[network]
-layers = [{ dense = 4 }, "gelu", { dense = 1 }]
-[optimiser]
-adam = { learning_rate = 1e-3 }
-[fit]
-max_iterations = 10
+/// Starts the program such that rank 0 may write no more than some kilobytes to any file; beyond that it meets an error, not a
+/// signal.
+const LIMITED: &str = r#"trap '' XFSZ
+[ "${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" = 0 ] && ulimit -f 8
+exec "$@"
 "#;
 
 /// In which time all are gone, whatever happens to one.
@@ -162,13 +66,14 @@ pub fn faults(all: &[Installed], most: usize, folder: &Path) -> Outcome<Vec<Stri
     place.alone(&["fit", "run.toml", "--out", "alone", "--force", "--quiet"])?;
     place.bad()?;
     for mpi in all {
-        for (what, found) in [
+        for (what, End { seconds, fault }) in [
             ("SIGTERM to all ranks", place.signalled(mpi, "-TERM", true)?),
             ("SIGKILL to one rank", place.signalled(mpi, "-KILL", false)?),
             ("a row that one rank cannot use", place.unusable_row(mpi)?),
+            ("no space for rank 0", place.full_disk(mpi)?),
         ] {
-            eprintln!("{:<24} {what}: {}", mpi.name, found.as_deref().unwrap_or("as it should be"));
-            faults.extend(found.map(|fault| format!("{}, {what}: {fault}", mpi.name)));
+            println!("{:<24} {what}: {seconds:.1} s, {}", mpi.name, fault.as_deref().unwrap_or("as it should be"));
+            faults.extend(fault.map(|fault| format!("{}, {what}: {fault}", mpi.name)));
         }
     }
     Ok(faults)
@@ -178,6 +83,12 @@ pub fn faults(all: &[Installed], most: usize, folder: &Path) -> Outcome<Vec<Stri
 struct Place {
     program: PathBuf,
     folder: PathBuf,
+}
+
+/// How long all ranks took to be gone, and what was not as it should be.
+struct End {
+    seconds: f64,
+    fault: Option<String>,
 }
 
 /// How a start came to its end.
@@ -249,7 +160,7 @@ impl Place {
     }
 
     /// Sends a signal after the first checkpoint, and goes on with another number of ranks. What is not as it should be.
-    fn signalled(&self, mpi: &Installed, signal: &str, to_all: bool) -> Outcome<Option<String>> {
+    fn signalled(&self, mpi: &Installed, signal: &str, to_all: bool) -> Outcome<End> {
         let (run, checkpoint) = ("broken", self.folder.join("broken/unfinished/checkpoint.previous"));
         let _ = fs::remove_dir_all(self.folder.join(run));
         let mut child = self.start(mpi.command(2), &["fit", "run.toml", "--out", run, "--quiet"])?;
@@ -258,7 +169,8 @@ impl Place {
         if ranks.len() != 2 {
             child.kill()?;
             child.wait()?;
-            return Ok(Some(format!("{} ranks after the second checkpoint; {}", ranks.len(), self.said()?)));
+            let fault = Some(format!("{} ranks after the second checkpoint; {}", ranks.len(), self.said()?));
+            return Ok(End { seconds: f64::NAN, fault });
         }
         let asked = if to_all { &ranks[..] } else { &ranks[1..] };
         run_quietly(Command::new("kill").arg(signal).args(asked));
@@ -271,24 +183,47 @@ impl Place {
         let status = child.wait()?;
         let said = self.said()?;
         if !gone || !ends || status.success() {
-            return Ok(Some(format!("{status} after {seconds:.1} s: {said}")));
+            return Ok(End { seconds, fault: Some(format!("{status}: {said}")) });
         }
         if to_all && said.matches("nothing is lost").count() != 1 {
-            return Ok(Some(format!("not said once that nothing is lost: {said}")));
+            return Ok(End { seconds, fault: Some(format!("not said once that nothing is lost: {said}")) });
         }
-        let done = self.ended(mpi.command(3), &["fit", "--resume", run, "--quiet"])?;
+        Ok(End { seconds, fault: self.goes_on(mpi, &["fit", "--resume", run, "--quiet"], run)? })
+    }
+
+    /// What is not as it should be when `run` goes on with three ranks: the bytes of one process.
+    fn goes_on(&self, mpi: &Installed, arguments: &[&str], run: &str) -> Outcome<Option<String>> {
+        let done = self.ended(mpi.command(3), arguments)?;
         let mut found = self.differing(run);
         found.extend((!done.is_success).then_some(done.said));
         Ok((!found.is_empty()).then(|| format!("after going on with 3 ranks: {}", found.join("; "))))
     }
 
+    /// What is not as it should be where there is no space for the history, which rank 0 writes. Training comes to its end, the
+    /// run goes on when there is space.
+    fn full_disk(&self, mpi: &Installed) -> Outcome<End> {
+        let run = "full";
+        let _ = fs::remove_dir_all(self.folder.join(run));
+        let limit = self.folder.join("limited.sh");
+        fs::write(&limit, LIMITED)?;
+        let mut launcher = mpi.command(2);
+        launcher.arg("sh").arg(&limit);
+        let arguments = ["fit", "run.toml", "--out", run, "--quiet"];
+        let done = self.ended(launcher, &arguments)?;
+        let lines = done.said.lines().filter(|line| line.starts_with("error: ")).count();
+        if done.is_success || lines != 1 {
+            return Ok(End { seconds: done.seconds, fault: Some(format!("{lines} messages: {}", done.said)) });
+        }
+        Ok(End { seconds: done.seconds, fault: self.goes_on(mpi, &arguments, run)? })
+    }
+
     /// What is not as it should be where the second rank cannot go on: one says so for all.
-    fn unusable_row(&self, mpi: &Installed) -> Outcome<Option<String>> {
+    fn unusable_row(&self, mpi: &Installed) -> Outcome<End> {
         let done = self.ended(mpi.command(2), &["fit", "bad.toml", "--out", "bad", "--force", "--quiet"])?;
         let lines = done.said.lines().filter(|line| line.contains("bad.npy")).collect::<Vec<_>>();
         let is_right = !done.is_success && done.seconds < GONE.as_secs_f64() && lines.len() == 1;
         let named = lines.first().is_some_and(|line| line.contains("rank 1 of 2"));
-        Ok((!is_right || !named).then_some(done.said))
+        Ok(End { seconds: done.seconds, fault: (!is_right || !named).then_some(done.said) })
     }
 }
 

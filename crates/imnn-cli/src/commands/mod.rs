@@ -31,7 +31,8 @@ fn check_alone(command: &Command, launch: Option<Launch>) -> Result<(), CliError
 }
 
 pub(crate) fn run(command: &Command) -> Result<String, CliError> {
-    check_alone(command, Launch::of_this_process())?;
+    let launch = Launch::of_this_process();
+    check_alone(command, launch).inspect_err(|_| launch.iter().for_each(Launch::let_the_first_speak))?;
     match command {
         Command::Fit(arguments) => fit::fit(arguments),
         Command::Estimate(arguments) => estimate::estimate(arguments),

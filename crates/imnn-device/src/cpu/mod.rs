@@ -1,6 +1,7 @@
 //! The threads of a CPU as a device.
 
 mod led;
+mod load;
 mod pools;
 mod processor;
 mod session;
@@ -17,6 +18,7 @@ use imnn_engine::{Plan, Program, Reference};
 use imnn_models::{Element, Model};
 use imnn_ranks::Ranks;
 use led::Led;
+pub use load::{Load, loads};
 use pools::Pools;
 use processor::processor;
 use session::{CpuSession, Group};

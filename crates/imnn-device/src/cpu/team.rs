@@ -170,13 +170,11 @@ impl Team {
 }
 
 /// How a task is shared: each rank has consecutive chunks with a like number of rows.
-fn share_out(shape: &Shape, ranks: usize) -> Vec<Own> {
+pub(super) fn share_out(shape: &Shape, ranks: usize) -> Vec<Own> {
     let microbatches = &shape.microbatches;
     let mut cost = vec![0];
     for chunk in 0..microbatches.n_chunks() {
-        let rows: usize =
-            microbatches.chunk(chunk).map(|k| microbatches.rows(k).len() * (1 + shape.tangent_rows(k))).sum();
-        cost.push(cost[chunk] + rows);
+        cost.push(cost[chunk] + microbatches.chunk(chunk).map(|k| shape.rows(k).total()).sum::<usize>());
     }
     shares(&cost, ranks, SUBTREES).into_iter().map(|chunks| Own::new(shape, chunks)).collect()
 }

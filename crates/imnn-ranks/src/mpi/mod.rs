@@ -67,10 +67,10 @@ impl Mpi {
     /// [`RanksError::ThreadLevel`] and [`RanksError::WrongThread`] if somebody else initialised MPI such that this thread may
     /// not call it.
     pub fn find() -> Result<Option<Mpi>, RanksError> {
-        match Launch::read(&environment) {
-            Some(launch) => Mpi::start(library::open(&names::names(&environment, Some(&launch)))?, launch).map(Some),
-            None => Ok(None),
-        }
+        let Some(launch) = Launch::read(&environment) else { return Ok(None) };
+        let opened = library::open(&names::names(&environment, Some(&launch)));
+        let started = opened.and_then(|opened| Mpi::start(opened, launch)).map(Some);
+        started.inspect_err(|_| launch.let_the_first_speak())
     }
 
     /// As [`find`](Mpi::find), with an end to waiting from the first call on: that which waits for all processes to be there.

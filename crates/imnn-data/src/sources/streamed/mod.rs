@@ -100,8 +100,8 @@ impl<E: Real> Streamed<E> {
         Self { spec, identity: Identity::constant(), reader, ahead: None }
     }
 
-    /// Keeps the first rows of its part that fit so many bytes in memory, in place of those kept before, and reads others in advance
-    /// as the settings say.
+    /// Keeps the first rows of its part that fit so many bytes in memory, in place of those kept before, and reads others in
+    /// advance as the settings say.
     ///
     /// A fixed part of the rows is the best that a cache can keep here: passes go through all rows and back or round
     /// again, and of those used last, which other caches keep, none is needed for as long as possible.

@@ -18,8 +18,8 @@ use crate::RowOptions;
 pub struct Streaming {
     /// How the arrays are opened.
     pub rows: RowOptions,
-    /// The bytes of simulations to keep in memory: the first rows of the part that fit; 0 by default, since the operating system keeps
-    /// in memory it has left what was read from files.
+    /// The bytes of simulations to keep in memory: the first rows of the part that fit; 0 by default, since the operating
+    /// system keeps in memory it has left what was read from files.
     pub cache: usize,
     /// Which part of the simulations this process reads, and of how many, where several processes train together. By
     /// default the first of one.

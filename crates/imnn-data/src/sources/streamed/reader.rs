@@ -103,9 +103,8 @@ impl<E: Real> Reader<E> {
         // Before what is kept, of it, and behind it.
         let kept = self.cached_from..self.cached_from + self.cached.n;
         let [start, end] = [kept.start, kept.end].map(|row| row.clamp(rows.start, rows.end));
-        let outside = [rows.start..start, end.max(start)..rows.end];
-        let outside: Vec<Range<usize>> = outside.into_iter().filter(|part| !part.is_empty()).collect();
-        let n_read = outside.iter().map(ExactSizeIterator::len).sum();
+        let outside = || [rows.start..start, end..rows.end].into_iter().filter(|part| !part.is_empty());
+        let n_read = rows.len() - (end - start);
         self.bytes_read.fetch_add(self.batch_bytes(n_read, with_derivatives) as u64, Ordering::Relaxed);
         let at = |row: usize, len: usize| (row - rows.start) * len;
         let copy = |held: &[E], len: usize, to: &mut Vec<E>| {
@@ -117,13 +116,13 @@ impl<E: Real> Reader<E> {
             }
         };
         copy(&self.cached.values, self.row_len, &mut batch.values);
-        for part in &outside {
+        for part in outside() {
             let to = &mut batch.values[at(part.start, self.row_len)..at(part.end, self.row_len)];
-            self.values(part.clone(), to)?;
+            self.values(part, to)?;
         }
         if with_derivatives {
             copy(&self.cached.derivatives, self.change_len, &mut batch.derivatives);
-            for part in outside {
+            for part in outside() {
                 let to = &mut batch.derivatives[at(part.start, self.change_len)..at(part.end, self.change_len)];
                 self.changes(part, to)?;
             }
