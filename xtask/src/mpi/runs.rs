@@ -82,8 +82,8 @@ n_s = 2000
 [network]
 layers = [{ dense = 32 }, "gelu", { dense = 2 }]
 [fit]
-max_iterations = 1500
-round = 700
+max_iterations = 800
+round = 350
 tolerance = 0.0
 [checkpoints]
 iterations = 50
