@@ -43,14 +43,22 @@ def npy(path, *shape):
     path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + values)
 
 
-def digest(path):
-    """What is in a file or folder, but for the plot, the lock and hidden names."""
-    found = hashlib.sha256()
-    for file in sorted([path] if path.is_file() else path.rglob("*")) if path.exists() else []:
-        name = file.relative_to(path).as_posix()
-        if file.is_file() and name not in ("plot.png", "lock") and not any(part.startswith(".") or part == "finishing" for part in name.split("/")):
-            found.update(name.encode() + b"\0" + file.read_bytes())
-    return found.hexdigest() if path.exists() else None
+def contents(path):
+    """The checksums of a file or of those in a folder, but for plot, report, lock and hidden names."""
+    files = [path] if path.is_file() else path.rglob("*")
+    names = {file: file.relative_to(path).as_posix() for file in files if file.is_file()}
+    passed = lambda name: name in ("plot.png", "report.json", "lock") or any(part.startswith(".") for part in name.split("/"))
+    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for file, name in names.items() if not passed(name)}
+
+
+def as_read(found):
+    """The files of a run as readers take them: while those of a whole run are put in place, some are still in `finishing`."""
+    prefix = "finishing/"
+    waiting = {name.removeprefix(prefix): checksum for name, checksum in found.items() if name.startswith(prefix)}
+    rest = {name: checksum for name, checksum in found.items() if not name.startswith(prefix)}
+    found = {**rest, **waiting} if "manifest.json" in waiting else rest
+    # Until all is in its place the manifest says what is replaced.
+    return {name: checksum for name, checksum in found.items() if name != "manifest.json"}
 
 
 class Command:
@@ -67,6 +75,7 @@ class Command:
         npy(folder / "a.npy", 40, 6)
         npy(folder / "b.npy", 40, 6, 2)
         self.prepare(self.program, folder)
+        self.before = contents(folder / self.out)
 
     def run(self, folder, inject=(), log=None):
         trace = ["strace", "-f", "-o", log or "/dev/null", *inject] if inject or log else []
@@ -77,7 +86,7 @@ class Command:
         log = folder.with_suffix(".log")
         whole = self.run(folder, ["-e", "trace=" + ",".join("?" + call for call in CALLS)], str(log))
         assert whole.returncode == 0, whole.stderr
-        return collections.Counter(re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.M)), digest(folder / self.out)
+        return collections.Counter(re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.M)), contents(folder / self.out)
 
     def disturbed(self, begun, folder, call, how, k, expected):
         """What comes of it where the `k`-th of these calls fails, in words, and how that is wrong if it is."""
@@ -85,17 +94,22 @@ class Command:
         # Faster, but strace sends no signals with it.
         fast = ["--seccomp-bpf"] if how.startswith("error") else []
         made = self.run(folder, [*fast, "-e", f"trace={call}", "-e", f"inject={call}:{how}:when={k}"])
-        now = digest(folder / self.out)
+        now = as_read(contents(folder / self.out))
+        # What was whole before is there until what replaces it is, in each of its files.
+        has = lambda run: all(now.get(name) == checksum for name, checksum in as_read(run).items())
+        kept = has(self.before) or has(expected)
         again = self.run(folder)
         # A run that was finished after all is there, and says so.
-        whole = digest(folder / self.out) == expected
+        whole = contents(folder / self.out) == expected
         shutil.rmtree(folder)
         assert made.returncode < 0 or how.startswith("error"), "not killed"
         what = {0: "done", 1: "refused"}.get(made.returncode, "ended")
         if "panicked" in made.stderr + again.stderr:
             return "PANIC", [made.stderr[-300:], again.stderr[-300:]]
-        if made.returncode == 0 and now != expected:
+        if made.returncode == 0 and not has(expected):
             return "NOT THE SAME", [made.stderr[-300:]]
+        if not kept and self.name != "fit --resume":
+            return "WHAT WAS THERE IS GONE", [made.stderr[-300:]]
         if not whole:
             return "LOST", [made.stderr[-300:], again.stderr[-300:]]
         return what + ("" if what == "done" else ", then whole"), None

@@ -31,7 +31,11 @@ pub enum Command {
     ///
     /// In the folder are then `run.toml` (everything written out, to be run again), `model.toml`, the weights
     /// (`weights.safetensors`: those that estimates use; `best` and `final`; the optimiser's state), `history.npz`,
-    /// `statistics.npz` (F invF C invC mu dmu_dtheta), `manifest.json` (checksums) and `plot.png`.
+    /// `statistics.npz` (F invF C invC mu dmu_dtheta), `manifest.json` (checksums), `plot.png` and `report.json` (what `--json`
+    /// prints).
+    ///
+    /// Files of simulations are looked at before training: what cannot be trained on is refused, what is doubtful stands with
+    /// the result (`check = "off"` in `[simulations]` takes them as they are).
     ///
     /// While it trains, a checkpoint is made every 10 minutes (`[checkpoints]` in the run file). After whatever has ended the
     /// program, the same command goes on from the last one, to the same bits; so does `imnn fit --resume DIR`.

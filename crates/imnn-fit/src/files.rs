@@ -12,7 +12,7 @@ pub(crate) const UNFINISHED: &str = "unfinished";
 pub(crate) const FINISHING: &str = "finishing";
 
 /// The files of a run, of any version. A folder with anything else in it is not replaced.
-pub(crate) const OF_A_RUN: [&str; 13] = [
+pub(crate) const OF_A_RUN: [&str; 14] = [
     imnn_io::manifest::NAME,
     "run.toml",
     "model.toml",
@@ -25,6 +25,7 @@ pub(crate) const OF_A_RUN: [&str; 13] = [
     "statistics.json",
     "statistics.npz",
     "plot.png",
+    "report.json",
     CHECKPOINT,
 ];
 

@@ -43,7 +43,7 @@ pub use files::FilePaths;
 pub use noise::{Noise, ValidationNoise};
 pub use settings::{Checkpoints, Device, DeviceKind, NetworkSettings, Precision};
 pub use simulate::SimulateFile;
-pub use simulations::{Kind, Simulations, SimulatorDerivative, Validation};
+pub use simulations::{Check, Kind, Simulations, SimulatorDerivative, Validation};
 pub use sources::{AnySource, Sources};
 
 /// Everything a run file says.
@@ -92,6 +92,9 @@ impl RunFile {
         let root = document.root();
         if root.has("validation") {
             return Err(root.invalid("validation", "this table belongs to the simulations: [simulations.validation]"));
+        }
+        if root.has("check") {
+            return Err(root.invalid("check", "this key belongs to the simulations: write it below [simulations]"));
         }
         root.only(&[
             "seed",

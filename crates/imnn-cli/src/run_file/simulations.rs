@@ -30,6 +30,9 @@ pub struct Simulations {
     /// channels to maps of 64 x 64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_shape: Option<Vec<usize>>,
+    /// Whether files are looked at before training: `"off"` trains on whatever is in them.
+    #[serde(skip_serializing_if = "Check::is_on")]
+    pub check: Check,
     /// Symmetries drawn anew in each iteration, for training only; none by default.
     pub augment: Augmentation,
     /// Noise added to each simulation, drawn anew in each iteration; none by default.
@@ -38,6 +41,25 @@ pub struct Simulations {
     /// Simulations kept apart to decide when to stop and which weights are best.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
+}
+
+/// Whether simulations in files are looked at before training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// A part of them; what cannot be trained on is refused.
+    #[default]
+    On,
+    /// They are taken as they are.
+    Off,
+}
+
+impl Check {
+    const WORDS: [(&'static str, Check); 2] = [("on", Check::On), ("off", Check::Off)];
+
+    fn is_on(&self) -> bool {
+        *self == Check::On
+    }
 }
 
 /// Where simulations come from.
@@ -114,6 +136,16 @@ impl Simulations {
         Files { fiducial, derivative, kind, n_s, n_d, input_shape: self.input_shape.clone() }
     }
 
+    /// The files for training, and those for validation if there are any; nothing of a simulator.
+    pub(crate) fn all_files(&self) -> Option<(Files, Option<Files>)> {
+        let (Kind::Numerical { files, .. } | Kind::Exact { files }) = &self.kind else { return None };
+        let validation = match &self.validation {
+            Some(Validation { files: Some(files), n_s, n_d, .. }) => Some(self.files(files, *n_s, *n_d)),
+            _ => None,
+        };
+        Some((self.files(files, self.n_s, self.n_d), validation))
+    }
+
     /// Sees the paths of the arrays from the folder `base`.
     pub(super) fn resolve(&mut self, base: &Path) {
         if let Kind::Numerical { files, .. } | Kind::Exact { files } = &mut self.kind {
@@ -129,7 +161,7 @@ impl Simulations {
     }
 }
 
-const COMMON: [&str; 7] = ["kind", "n_s", "n_d", "input_shape", "augment", "noise", "validation"];
+const COMMON: [&str; 8] = ["kind", "n_s", "n_d", "input_shape", "check", "augment", "noise", "validation"];
 const KINDS: [&str; 3] = ["numerical", "exact", "simulator"];
 const STEPS: [&str; 3] = ["delta_theta", "theta_below", "theta_above"];
 
@@ -161,6 +193,7 @@ pub(super) fn read(section: &Section<'_>, theta_fid: &[f64], base: &Path) -> Res
     if input_shape.as_ref().is_some_and(|shape| shape.is_empty() || shape.contains(&0)) {
         return Err(section.invalid("input_shape", "every axis must have at least one entry, as in [64, 64, 1]"));
     }
+    let check = section.choice("check", &Check::WORDS)?.unwrap_or_default();
     let augment = match section.section("augment")? {
         Some(section) => {
             section.only(&augment::KEYS)?;
@@ -176,7 +209,7 @@ pub(super) fn read(section: &Section<'_>, theta_fid: &[f64], base: &Path) -> Res
     }
     let validation =
         section.section("validation")?.map(|section| read_validation(&section, &kind, n_params, base)).transpose()?;
-    Ok(Simulations { kind, n_s, n_d, input_shape, augment, noise, validation })
+    Ok(Simulations { kind, n_s, n_d, input_shape, check, augment, noise, validation })
 }
 
 /// A built-in simulator of so many parameters.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::data::{EXACT, Folder, NUMERICAL};
 use super::{imnn, prints, refuses};
 
-const SAVED: [&str; 10] = [
+const SAVED: [&str; 11] = [
     "best.safetensors",
     "final.safetensors",
     "history.npz",
@@ -14,6 +14,7 @@ const SAVED: [&str; 10] = [
     "model.toml",
     "optimiser.safetensors",
     "plot.png",
+    "report.json",
     "run.toml",
     "statistics.npz",
     "weights.safetensors",
@@ -63,7 +64,10 @@ fn machines_read_the_same_as_is_saved() {
     assert_eq!(numbers.map(|number| number.as_f64().expect("a number")).collect::<Vec<_>>(), saved);
     assert_eq!((&printed["iterations"], &printed["stop"]), (&8.into(), &"max_iterations".into()));
     assert_eq!((&printed["measured_on"], &printed["last_layer"]), (&"training simulations".into(), &"read-out".into()));
-    assert!(printed["caution"].as_str().is_some_and(|text| text.contains("F is too large")), "{printed}");
+    let cautions = printed["cautions"].as_array().expect("a list");
+    assert!(cautions[0].as_str().is_some_and(|text| text.contains("F is too large")), "{printed}");
+    let kept = std::fs::read_to_string(folder.path("out/report.json")).expect("the report");
+    assert_eq!(kept, printed.to_string() + "\n");
     assert_eq!(printed["lndetF_validation"], Value::Null);
     let share = printed["reading_share"].as_f64().expect("a share");
     assert!(share > 0.0 && share <= 1.0, "{share}");
@@ -103,7 +107,8 @@ fn a_saved_run_can_be_run_again() {
         std::fs::write(&saved, threads).expect("written");
         prints(&["fit", &saved, "--out", &again, "--quiet"]);
         let bytes = |run: &str, name: &str| std::fs::read(folder.path(&format!("{run}/{name}"))).expect(name);
-        for name in SAVED.iter().filter(|name| !["run.toml", "manifest.json", "plot.png"].contains(name)) {
+        for name in SAVED.iter().filter(|name| !["run.toml", "manifest.json", "plot.png", "report.json"].contains(name))
+        {
             assert_eq!(bytes("out", name), bytes("deep/again", name), "{name}");
         }
     }
@@ -162,7 +167,8 @@ fn a_run_that_breaks_off_is_saved() {
     assert_eq!(message.matches("; going back to the best weights so far, with ").count(), 3, "{message}");
     assert!(message.contains("the covariance matrix C is not finite"), "{message}");
     assert!(message.contains(&format!("\nsaved in {out}: history, plot and weights up to there")), "{message}");
-    assert_eq!(folder.names("out"), SAVED);
+    let without: Vec<_> = SAVED.into_iter().filter(|name| *name != "report.json").collect();
+    assert_eq!(folder.names("out"), without);
     assert_eq!(History::load(folder.path("out/history.npz")).expect("a history").len(), 4);
     prints(&["estimate", &out, &folder.text("fiducial.npy")]);
 }

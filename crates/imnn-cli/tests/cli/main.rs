@@ -7,6 +7,7 @@ mod data_check;
 mod data_files;
 mod fisher;
 mod fit;
+mod fit_checks;
 mod full_disk;
 mod interrupt;
 mod killed;

@@ -50,7 +50,7 @@ fn wrong_shapes_are_named() {
     let wide = ArrayD::zeros(vec![20, 7]);
     folder.write("wide.npy", &wide);
     folder.write("wide_derivative.npy", &ArrayD::zeros(vec![20, 7, 2]));
-    let validation = "derivative = \"exact.npy\"\n[simulations.validation]\nfiducial = \"wide.npy\"\nderivative = \
+    let validation = "derivative = \"exact.npy\"\ncheck = \"off\"\n[simulations.validation]\nfiducial = \"wide.npy\"\nderivative = \
                       \"wide_derivative.npy\"\n";
     check(
         &folder,
@@ -122,6 +122,8 @@ fn covariances_need_enough_simulations() {
     let derivative = folder.read("exact.npy").slice_axis(Axis(0), Slice::from(..2)).to_owned();
     folder.write("few_derivative.npy", &derivative);
     let text = EXACT.replace("fiducial.npy", "few.npy").replace("exact.npy", "few_derivative.npy");
+    check(&folder, &text, ("", ""), &["2 simulations give no covariance of 2 summaries; at least 4 are needed"]);
+    let text = text.replace("[simulations]", "[simulations]\ncheck = \"off\"");
     check(
         &folder,
         &text,

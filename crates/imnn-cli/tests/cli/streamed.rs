@@ -126,7 +126,9 @@ fn faults_of_streamed_files_are_named() {
     let mut wrong = folder.read("fiducial.npy");
     wrong[[77, 4].as_slice()] = f64::NAN;
     folder.write("wrong.npy", &wrong);
-    fails(&stream.replace("\"fiducial.npy\"", "\"wrong.npy\""), &["wrong.npy[77, 4] is NaN: 1 of ", "in rows "]);
+    fails(&stream.replace("\"fiducial.npy\"", "\"wrong.npy\""), &["wrong.npy[77, 4] is NaN: 1 value is not finite"]);
+    let unseen = stream.replace("[simulations]\n", "[simulations]\ncheck = \"off\"\n");
+    fails(&unseen.replace("\"fiducial.npy\"", "\"wrong.npy\""), &["wrong.npy[77, 4] is NaN: 1 of ", "in rows "]);
     folder.write("short.npy", &folder.read("exact.npy").slice_axis(Axis(0), Slice::from(..9)).to_owned());
     fails(&stream.replace("\"exact.npy\"", "\"short.npy\"\nn_d = 10"), &["n_d = 10, but ", "short.npy has 9 rows"]);
     fails(&stream.replace("load", "n_s = 81\nload"), &["n_s = 81, but ", "fiducial.npy has 80 rows"]);

@@ -51,6 +51,13 @@ pub struct CheckOptions {
     pub options: RowOptions,
 }
 
+impl CheckOptions {
+    /// What can be looked at before every training: within a second, whatever the size of the files.
+    pub fn quick() -> Self {
+        Self { bytes: 64 << 20, ..Self::default() }
+    }
+}
+
 impl Default for CheckOptions {
     fn default() -> Self {
         Self { bytes: 4 << 30, rows: 256, key: Key::new(0), options: RowOptions::default() }
@@ -201,7 +208,10 @@ fn one(
     let rows = sample::rows(n_d, spec.change_len(), shared, of_rows);
     let (derivative, _) = scan::scan(name, &*set.derivative, &rows, false, report)?;
     let mut of_set = SetReport { name, spec: spec.clone(), fiducial, derivative, compared: 0, parameters: vec![] };
-    let sample = sample::gather(set, options.rows, of_sample)?;
+    // Whole rows are read, of which some values are compared.
+    let fitting = shared / (spec.row_len() + spec.change_len()).max(1) as u64;
+    let most = options.rows.min(usize::try_from(fitting).unwrap_or(usize::MAX).max(sample::LEAST));
+    let sample = sample::gather(set, most, of_sample)?;
     of_set.compared = sample.rows.len();
     if spec.derivatives.sides() == 2 {
         seeds::numerical(&mut of_set, set, &sample, report);

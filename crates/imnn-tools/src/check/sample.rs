@@ -15,6 +15,9 @@ const VALUES: usize = 1 << 24;
 /// The values of a row, at most.
 const COLUMNS: usize = 4096;
 
+/// The rows that are compared at least, however large they are.
+pub(super) const LEAST: usize = 16;
+
 /// Consecutive rows that are looked at together.
 const RUN: usize = 16;
 

@@ -4,7 +4,7 @@ use imnn::data::{ArrayPath, DataError, DerivativeFiles, Files, FilesKind, Parame
 
 use super::arguments::{DerivativeKind, SetArguments};
 use crate::CliError;
-use crate::run_file::{Kind, RunFile, Validation};
+use crate::run_file::RunFile;
 
 /// Simulations to train on, and those for validation where there are any.
 pub(super) struct Sets {
@@ -29,16 +29,10 @@ pub(super) fn sets(arguments: &SetArguments) -> Result<Sets, CliError> {
         return Ok(Sets { training, validation: None, steps_known: arguments.delta_theta.is_some() });
     };
     let run = RunFile::read(path)?;
-    let simulations = &run.simulations;
-    let (Kind::Numerical { files: paths, .. } | Kind::Exact { files: paths }) = &simulations.kind else {
+    let Some((training, validation)) = run.simulations.all_files() else {
         let reason = "the simulations are made by a simulator, there are no files to look at";
         return Err(CliError::Refused(format!("{}: {reason}", path.display())));
     };
-    let validation = match &simulations.validation {
-        Some(Validation { files: Some(paths), n_s, n_d, .. }) => Some(simulations.files(paths, *n_s, *n_d)),
-        _ => None,
-    };
-    let training = simulations.files(paths, simulations.n_s, simulations.n_d);
     Ok(Sets { training, validation, steps_known: true })
 }
 

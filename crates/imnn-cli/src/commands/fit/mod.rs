@@ -1,5 +1,7 @@
 //! `imnn fit`: trains what a run file describes and saves the run.
 
+mod cautions;
+mod checks;
 mod devices;
 mod follow;
 mod parts;
@@ -27,6 +29,8 @@ use crate::{CliError, FitArguments};
 
 /// The plot of a run.
 const PLOT: &str = "plot.png";
+/// What was printed of it, for machines.
+const REPORT: &str = "report.json";
 
 pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
     let team = Team::find(arguments.rank_timeout)?;
@@ -68,11 +72,16 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
     let shows = !arguments.quiet && !arguments.json;
     let file = place.file.clone();
     let parts = Parts::<E>::new(place.run.clone(), &file, team)?;
-    team.agree(parts.settle(&place, arguments.force))?;
+    let doubts = || {
+        let doubts = checks::checks(&place.run, &file)?;
+        parts.settle(&place, arguments.force).map(|()| doubts)
+    };
+    let doubts = team.agree(doubts())?;
     if let Some(ranks) = team.ranks() {
         team.agree(place.folder.give(ranks.as_ref()).map_err(CliError::from))?;
     }
     let (run, header, runs_on) = (parts.run.clone(), parts.header(), parts.runs_on.clone());
+    let n_s = parts.n_measured();
     let (streamed, suggestion) = (parts.streamed.clone(), parts.suggestion.as_ref().map(ToString::to_string));
     let checkpoints = run.checkpoints.of(&place.folder);
     let control = checkpoints.control();
@@ -90,6 +99,7 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
         imnn.note().into_iter().for_each(say);
         team.warning(run.device.threads).iter().for_each(|warning| say(warning));
         warnings.iter().for_each(|warning| say(warning));
+        doubts.iter().for_each(|doubt| say(&format!("warning: {doubt}")));
         if let Some(iterations) = imnn.goes_on_from() {
             say(&format!("going on after {}", plural(iterations, "iteration")));
         }
@@ -110,7 +120,11 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
             }
             let missing = gap(&imnn, &run, arguments, &outcome, team)?;
             let (out, expected) = (&out, arguments.expected);
-            let report = Report { imnn: &imnn, run: &run, outcome, out, expected, read_bytes, missing };
+            let report = Report { imnn: &imnn, run: &run, outcome, out, expected, read_bytes, missing, doubts, n_s };
+            // It is made again by the same run, and nothing depends on it.
+            if let Err(error) = imnn::io::atomic::write(out.join(REPORT), report.json()) {
+                say(&format!("the run is saved, but not its {REPORT}: {error}"));
+            }
             Ok(if arguments.json { report.json() } else { report.text() })
         }
         Err(FitError::Suspended { iteration, lost: None }) => {

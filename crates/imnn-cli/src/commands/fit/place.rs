@@ -13,7 +13,7 @@ use crate::{CliError, FitArguments};
 /// The resolved run file, in the folder of the run.
 const RUN_FILE: &str = "run.toml";
 /// What may be another when a run goes on: the results do not depend on it.
-const FREE: [&str; 2] = ["device", "checkpoints"];
+const FREE: [&str; 3] = ["device", "checkpoints", "simulations.check"];
 
 /// A run file and a folder for its results.
 pub(super) struct Place {
@@ -103,7 +103,12 @@ fn differing(path: &Path, text: &str) -> Option<(String, String, String)> {
     let there = std::fs::read_to_string(path).ok()?;
     let [there, given] = [&there, text].map(|text| {
         let mut table: toml::Table = toml::from_str(text).unwrap_or_default();
-        FREE.iter().for_each(|key| drop(table.remove(*key)));
+        for key in FREE {
+            match key.split_once('.') {
+                Some((of, key)) => drop(table.get_mut(of).and_then(|of| of.as_table_mut()?.remove(key))),
+                None => drop(table.remove(key)),
+            }
+        }
         table
     });
     first_difference("", &toml::Value::Table(there), &toml::Value::Table(given))
@@ -137,15 +142,18 @@ mod tests {
     fn the_key_that_differs_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.toml");
-        std::fs::write(&path, "seed = 1\n[fit]\nround = 3\n[device]\nthreads = 1").unwrap();
+        let there = "seed = 1\n[fit]\nround = 3\n[device]\nthreads = 1\n[simulations]";
+        std::fs::write(&path, there).unwrap();
         for (text, expected) in [
             ("seed = 1\n[fit]\nround = 3\n[device]\nthreads = 2", None),
+            ("seed = 1\n[fit]\nround = 3\n[simulations]\ncheck = \"off\"", None),
             ("seed = 2\n[fit]\nround = 3", Some(["seed", "1", "2"])),
             ("seed = 1\n[fit]\nround = 4", Some(["fit.round", "3", "4"])),
             ("seed = 1\n[fit]", Some(["fit.round", "3", "not given"])),
             ("seed = 1\n[fit]\nround = 3\nx = 1", Some(["fit.x", "not given", "1"])),
         ] {
-            let found = differing(&path, text).map(|(key, there, given)| [key, there, given]);
+            let text = if text.contains("[simulations]") { text.to_owned() } else { format!("{text}\n[simulations]") };
+            let found = differing(&path, &text).map(|(key, there, given)| [key, there, given]);
             assert_eq!(found, expected.map(|texts| texts.map(str::to_owned)), "{text}");
         }
     }

@@ -4,12 +4,15 @@ use std::path::Path;
 
 use imnn::fit::{Estimate, Imnn, LastLayer, Outcome, Round, Stop};
 use imnn::models::Element;
+use imnn::stats::Loss;
 use serde_json::{Value, json};
 
+use super::cautions;
 use crate::output::{self, facts, number};
 use crate::run_file::{Kind, RunFile};
 
 const TRAINING: &str = "training simulations";
+const FRESH: &str = "fresh simulations";
 
 /// A run that was trained and saved.
 pub(super) struct Report<'a, E: Element> {
@@ -22,6 +25,10 @@ pub(super) struct Report<'a, E: Element> {
     pub(super) read_bytes: Option<u64>,
     /// How much information is missing at least, in ln det F, where a second network was trained.
     pub(super) missing: Option<Estimate>,
+    /// What there is to say against the files of simulations.
+    pub(super) doubts: Vec<String>,
+    /// How many simulations F is measured on, where they are known: those for validation, or else for training.
+    pub(super) n_s: usize,
 }
 
 /// det F at the best iteration, where there is one.
@@ -43,9 +50,6 @@ impl<E: Element> Report<'_, E> {
         let mut say = |name, value| rows.push((name, value));
         if let Some(statistics) = self.imnn.statistics() {
             say("ln det F", format!("{}  (det F {})", number(statistics.log_det_f), number(statistics.det_f)));
-        }
-        if let Some(caution) = self.caution() {
-            say("  caution", caution.to_owned());
         }
         if let Some(expected) = self.expected {
             say("  expected", log(expected));
@@ -95,6 +99,9 @@ impl<E: Element> Report<'_, E> {
         }
         say("saved in", self.out.display().to_string());
         text.push_str(&facts(&rows));
+        for caution in self.cautions() {
+            text.push_str(&format!("caution: {caution}\n"));
+        }
         text
     }
 
@@ -125,7 +132,7 @@ impl<E: Element> Report<'_, E> {
             "lndetF": statistics.map(|s| s.log_det_f),
             "detF": statistics.map(|s| s.det_f),
             "measured_on": self.measured_on(),
-            "caution": self.caution(),
+            "cautions": self.cautions(),
             "best_iteration": best.as_ref().map(|best| best.iteration),
             "lndetF_training": best.as_ref().map(|best| best.training.ln()),
             "lndetF_validation": best.as_ref().and_then(|best| best.validation).map(f64::ln),
@@ -147,17 +154,36 @@ impl<E: Element> Report<'_, E> {
         let simulations = &self.run.simulations;
         match (&simulations.validation, &simulations.kind) {
             (Some(_), _) => "validation simulations",
-            (None, Kind::Simulator { .. }) => "fresh simulations",
+            (None, Kind::Simulator { .. }) => FRESH,
             (None, _) => TRAINING,
         }
     }
 
-    /// What F is worth where it is measured on what has trained the network.
-    fn caution(&self) -> Option<&'static str> {
-        (self.measured_on() == TRAINING).then_some(
-            "these simulations trained the network: F is too large and the errors are too small, the more so the fewer they \
-             are; with [simulations.validation] F is that of simulations it has not seen",
-        )
+    /// What the numbers are not worth, and what to do about it.
+    fn cautions(&self) -> Vec<String> {
+        let (n_params, n_summaries) = (self.imnn.theta_fid().len(), self.imnn.model().n_summaries());
+        let statistics = self.imnn.statistics();
+        let measured_on_files = self.measured_on() != FRESH;
+        let best = self.best().filter(|_| self.run.optimiser.is_some());
+        let history = self.imnn.history();
+        let curve = history.validation.as_ref().filter(|_| best.is_some()).map(|trace| &trace.log_det_f[..]);
+        let alpha = match (self.run.fit.lambda, self.run.fit.epsilon) {
+            (None, None) => None,
+            (lambda, epsilon) => Loss::new(lambda.unwrap_or(10.0), epsilon.unwrap_or(0.1)).ok(),
+        };
+        let on_training = (self.measured_on() == TRAINING).then(|| cautions::ON_TRAINING.to_owned());
+        let of_best = |best: &Best| cautions::overfitted(best.training, best.validation?, n_params);
+        let beyond = |expected| cautions::beyond(statistics?.log_det_f, expected, n_params, self.n_s);
+        let by_chance = |best: &Best| cautions::by_chance(curve?, best.iteration, self.run.fit.patience, n_params);
+        let found = [
+            on_training,
+            measured_on_files.then(|| cautions::few(self.n_s, n_summaries)).flatten(),
+            best.as_ref().and_then(of_best),
+            self.expected.and_then(beyond),
+            alpha.and_then(|loss| cautions::negative_alpha(loss.penalty().numbers()[1])),
+            best.as_ref().and_then(by_chance),
+        ];
+        self.doubts.iter().cloned().chain(found.into_iter().flatten()).collect()
     }
 
     fn stop(&self) -> (&'static str, &'static str) {

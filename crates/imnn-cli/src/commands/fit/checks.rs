@@ -1,0 +1,33 @@
+//! Files of simulations, before hours are spent on them.
+
+use std::path::Path;
+
+use imnn::data::check::{CheckOptions, Finding, Severity, check};
+
+use crate::CliError;
+use crate::run_file::{Check, RunFile};
+
+/// What there is to say against the files of a run; nothing where they are not to be looked at, or where there are none.
+///
+/// What cannot be trained on is an error.
+pub(super) fn checks(run: &RunFile, file: &Path) -> Result<Vec<String>, CliError> {
+    let Some((training, validation)) = run.simulations.all_files().filter(|_| run.simulations.check == Check::On)
+    else {
+        return Ok(vec![]);
+    };
+    let findings = check(&training, validation.as_ref(), &CheckOptions::quick()).findings;
+    let of = |severity: Severity| -> Vec<String> {
+        let of_it = |finding: &&Finding| finding.severity == severity;
+        findings.iter().filter(of_it).map(|finding| finding.message.clone()).collect()
+    };
+    let errors = of(Severity::Error);
+    if errors.is_empty() {
+        return Ok(of(Severity::Warning));
+    }
+    Err(CliError::Refused(format!(
+        "these simulations cannot be used for training:\n  {}\n`imnn data check {file}` shows what was measured; \
+         check = \"off\" in [simulations] trains on them as they are",
+        errors.join("\n  "),
+        file = file.display()
+    )))
+}
