@@ -52,9 +52,12 @@ impl Description {
         if object.has(about::EXTERNAL) {
             return Err("its data are in other files; copy it with h5repack".to_owned());
         }
-        let len = shape.iter().try_fold(size, |len, &axis| len.checked_mul(axis));
-        let len =
-            len.filter(|&len| isize::try_from(len).is_ok()).ok_or("its size is beyond the range of this machine")?;
+        // Axes of length zero must not hide others that are too large, and values may be read in double precision.
+        let product = shape.iter().filter(|&&axis| axis != 0).try_fold(size.max(8), |len, &axis| len.checked_mul(axis));
+        if !product.is_some_and(|len| isize::try_from(len).is_ok()) {
+            return Err("its size is beyond the range of this machine".to_owned());
+        }
+        let len = size * shape.iter().product::<u64>();
         let at_most = filters.iter().map(|filter| filter.at_most()).max().unwrap_or(1);
         if len > bytes.len.saturating_mul(at_most) {
             return Err(format!(
