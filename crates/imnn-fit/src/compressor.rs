@@ -2,6 +2,7 @@
 
 use crate::data_array::DataArray;
 use crate::error::{FitError, Result};
+use crate::typical::Typical;
 use imnn_data::{Arrays, Source};
 use imnn_device::{Device, Session, Summaries, Task};
 use imnn_models::{Element, Model, Parameters};
@@ -27,6 +28,7 @@ pub struct Compressor<E: Element> {
     statistics: Statistics,
     compression: ScoreCompression,
     names: Vec<String>,
+    typical: Option<Typical>,
     /// Clones take turns.
     session: Arc<Mutex<Box<dyn Session<E>>>>,
 }
@@ -60,7 +62,18 @@ impl<E: Element> Compressor<E> {
             });
         }
         let session = Arc::new(Mutex::new(device.load(&model)?));
-        Ok(Compressor { model, parameters, statistics, compression, names, session })
+        Ok(Compressor { model, parameters, statistics, compression, names, typical: None, session })
+    }
+
+    /// With what the simulations look like.
+    pub(crate) fn with_typical(mut self, typical: Typical) -> Self {
+        self.typical = Some(typical);
+        self
+    }
+
+    /// What the simulations look like that the statistics were measured on; runs of before do not say.
+    pub fn typical(&self) -> Option<&Typical> {
+        self.typical.as_ref()
     }
 
     /// The network.

@@ -16,6 +16,7 @@ use crate::observer::Observer;
 use crate::outcome::Stop;
 use crate::parts::Parts;
 use crate::state::TrainingState;
+use crate::typical::Typical;
 use imnn_data::{Derivatives, Minibatches, Source};
 use imnn_device::{Device, Session, Start};
 use imnn_models::{Element, Model, Optimiser, OptimiserState, Parameters};
@@ -51,6 +52,7 @@ pub struct Imnn<E: Element> {
 pub(crate) struct Measured<E> {
     pub(crate) parameters: Parameters<E>,
     pub(crate) statistics: Statistics,
+    pub(crate) typical: Typical,
 }
 
 /// Which weights.
@@ -131,7 +133,8 @@ impl<E: Element> Imnn<E> {
         } else {
             measure(session, &parameters, source.as_ref(), key)?
         };
-        Ok(&self.measured.insert(Measured { parameters, statistics }).statistics)
+        let typical = Typical::of(source.as_ref(), key)?;
+        Ok(&self.measured.insert(Measured { parameters, statistics, typical }).statistics)
     }
 
     /// The Fisher statistics of simulations of any other source, with these weights: an honest measure of information on
@@ -154,9 +157,11 @@ impl<E: Element> Imnn<E> {
     /// # Errors
     /// If there are no statistics yet.
     pub fn compressor(&self) -> Result<Compressor<E>> {
-        let Measured { parameters, statistics } = self.measured.clone().ok_or(FitError::NoStatistics)?;
+        let Measured { parameters, statistics, typical } = self.measured.clone().ok_or(FitError::NoStatistics)?;
         let Parts { model, device, theta_fid, names, .. } = &self.parts;
-        Compressor::new(model.clone(), parameters, statistics, theta_fid.clone(), names.clone(), device.as_ref())
+        let (model, theta_fid, names) = (model.clone(), theta_fid.clone(), names.clone());
+        let compressor = Compressor::new(model, parameters, statistics, theta_fid, names, device.as_ref())?;
+        Ok(compressor.with_typical(typical))
     }
 
     /// The summaries of data of shape `(*input)` or `(n, *input)`.

@@ -35,6 +35,7 @@ mod state;
 mod suggestion;
 mod together;
 mod train;
+mod typical;
 
 pub use bar::Bar;
 pub use builder::{ImnnBuilder, Start};
@@ -54,3 +55,4 @@ pub use observer::{Observer, Progress, Silent};
 pub use outcome::{LastLayer, Outcome, Stop};
 pub use settings::{CheckedSettings, FitSettings};
 pub use suggestion::{Inputs, Suggestion};
+pub use typical::Typical;

@@ -8,6 +8,7 @@
 //! | `optimiser.safetensors` | the optimiser's moments after the last update |
 //! | `history.npz` | `detF detC detinvC lambda2 r lndetF` and `val_...`, one entry per iteration; `best_iteration` |
 //! | `statistics.npz` | `F invF C invC mu dmu_dtheta` |
+//! | `typical.npz` | `range`: the least and largest mean, standard deviation, smallest and largest value of a simulation |
 //! | `manifest.json` | the SHA-256 of every file; runs that were written in format 1 have none |
 //! | `checkpoint/` | only of a run that was interrupted: what it goes on from |
 
@@ -17,6 +18,7 @@ use crate::error::{FitError, Result, refuse};
 use crate::files::SavedFiles;
 use crate::folder::RunFolder;
 use crate::imnn::{Imnn, Measured};
+use crate::typical::Typical;
 use imnn_data::ArrayPath;
 use imnn_data::arrays::{AnyArray, read, write_npz};
 use imnn_device::Device;
@@ -24,6 +26,9 @@ use imnn_models::{Element, Model, Network, Parameters};
 use imnn_stats::Statistics;
 use ndarray::{Array2, ArrayD, Ix1, Ix2};
 use std::path::Path;
+
+/// What the simulations look like.
+const TYPICAL: &str = "typical.npz";
 
 impl<E: Element> Imnn<E> {
     /// Writes the run into a new folder, which appears whole or not at all.
@@ -62,9 +67,10 @@ impl<E: Element> Imnn<E> {
         let folder = &folder.path();
         self.describe()?.save(folder)?;
         self.state().save(folder)?;
-        if let Some(Measured { parameters, statistics }) = self.measured() {
+        if let Some(Measured { parameters, statistics, typical }) = self.measured() {
             parameters.save(folder.join("weights.safetensors"))?;
             write_statistics(statistics, folder)?;
+            typical.save(&folder.join(TYPICAL))?;
         }
         Ok(())
     }
@@ -96,7 +102,12 @@ impl<E: Element> Compressor<E> {
         let parameters = Parameters::load(files.path("weights.safetensors")?, model.layout())?;
         let statistics = read_statistics(&files.path("statistics.npz")?)?;
         let Description { theta_fid, parameters: names, .. } = description;
-        Compressor::new(model, parameters, statistics, theta_fid, names, &device)
+        let compressor = Compressor::new(model, parameters, statistics, theta_fid, names, &device)?;
+        // Runs of before have none.
+        match files.path_if_there(TYPICAL)? {
+            Some(path) => Ok(compressor.with_typical(Typical::load(&path)?)),
+            None => Ok(compressor),
+        }
     }
 }
 

@@ -5,9 +5,10 @@ use std::path::Path;
 use imnn::data::{ArrayPath, arrays};
 use imnn::fit::Compressor;
 use imnn::models::Element;
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, ArrayView1};
 use serde_json::json;
 
+use super::saved::{Cautions, DataSets};
 use super::{saved, target};
 use crate::output::{self, Table, number};
 use crate::run_file::Precision;
@@ -44,7 +45,11 @@ struct Estimates {
     /// `F^-1`
     covariance: Array2<f64>,
     compared: Option<Compared>,
+    cautions: Cautions,
 }
+
+/// Estimates so many standard errors from the fiducial are beyond where these hold.
+const FAR: f64 = 5.0;
 
 /// The truth beside the estimates.
 struct Compared {
@@ -56,12 +61,16 @@ struct Compared {
 
 fn estimate_in<E: Element>(arguments: &EstimateArguments) -> Result<Estimates, CliError> {
     let compressor: Compressor<E> = saved::compressor(&arguments.run)?;
-    let (summaries, estimates) = saved::of_file::<E, _>(&arguments.data, |data| {
-        let summaries = compressor.summaries(&data)?;
-        let estimates = compressor.estimate_from_summaries(&summaries)?;
-        Ok((summaries, estimates))
+    let (summaries, estimates, mut cautions) = saved::of_file::<E, _>(&arguments.data, |data| {
+        let sets = DataSets::new(data, &compressor);
+        let mut summaries = compressor.summaries(&sets.array)?;
+        let mut estimates = compressor.estimate_from_summaries(&summaries)?;
+        [&mut summaries, &mut estimates].into_iter().for_each(|rows| sets.forget(rows));
+        Ok((summaries, estimates, sets.cautions(&compressor)))
     })?;
     let errors = compressor.errors();
+    cautions.extend(far(&compressor, &estimates));
+    cautions.sort_by_key(|(set, _)| *set);
     let truth = arguments.truth.as_ref().map(|path| read_truth(path, &arguments.data, estimates.dim())).transpose()?;
     let compared = truth.map(|truth| Compared { pulls: (&estimates - &truth) / &errors, truth });
     Ok(Estimates {
@@ -72,7 +81,27 @@ fn estimate_in<E: Element>(arguments: &EstimateArguments) -> Result<Estimates, C
         errors,
         covariance: compressor.statistics().inv_f.clone(),
         compared,
+        cautions,
     })
+}
+
+/// Estimates that are far from where the network was trained.
+fn far<E: Element>(compressor: &Compressor<E>, estimates: &Array2<f64>) -> Cautions {
+    let (theta_fid, errors) = (compressor.theta_fid(), compressor.errors());
+    let of_set = |(set, row): (usize, ArrayView1<'_, f64>)| {
+        let away = |a: usize| ((row[a] - theta_fid[a]) / errors[a]).abs();
+        let a = (0..row.len()).filter(|&a| away(a) > FAR).max_by(|&a, &b| away(a).total_cmp(&away(b)))?;
+        let there: Vec<_> = row.iter().map(|&value| number(value)).collect();
+        let what = format!(
+            "{} is {:.0} standard errors from the fiducial, beyond where estimate and error hold; simulate and train there \
+             (theta_fid = [{}]), and estimate again",
+            compressor.names()[a],
+            away(a),
+            there.join(", ")
+        );
+        Some((set, what))
+    };
+    estimates.rows().into_iter().enumerate().filter_map(of_set).collect()
 }
 
 /// The true parameters, one row for each data set; a single row, or the values of a single parameter, may be a vector.
@@ -117,6 +146,7 @@ impl Estimates {
             "estimates": output::array(&self.estimates),
             "errors": output::array(&self.errors),
             "covariance": output::array(&self.covariance),
+            "cautions": saved::caution_values(&self.cautions),
         });
         if let Some(compared) = &self.compared {
             value["truth"] = output::array(&compared.truth);
@@ -146,23 +176,31 @@ impl Estimates {
             }
             table = table.row(row);
         }
-        let Some(compared) = &self.compared else { return table.to_string() };
+        let cautions = saved::caution_lines(&self.cautions);
+        let Some(compared) = &self.compared else { return format!("{table}{cautions}") };
         let signed = |value: &f64| format!("{value:+.2}");
         let unsigned = |value: &f64| format!("{value:.2}");
         for (name, cells) in [("mean", compared.mean().map(signed)), ("rms", compared.rms().map(unsigned))] {
             let cells = cells.iter().flat_map(|cell| ["", "", "", cell]);
             table = table.row(std::iter::once(name).chain(cells));
         }
-        format!("{table}\npull: (estimate - truth) / error\n")
+        format!("{table}\npull: (estimate - truth) / error\n{cautions}")
     }
 }
 
 impl Compared {
     fn mean(&self) -> Array1<f64> {
-        self.pulls.sum_axis(Axis(0)) / self.pulls.nrows() as f64
+        self.over_estimates(|pull| pull)
     }
 
     fn rms(&self) -> Array1<f64> {
-        (self.pulls.mapv(|pull| pull * pull).sum_axis(Axis(0)) / self.pulls.nrows() as f64).mapv(f64::sqrt)
+        self.over_estimates(|pull| pull * pull).mapv(f64::sqrt)
+    }
+
+    /// The mean of a function of the pulls, over the data sets with an estimate.
+    fn over_estimates(&self, of: fn(f64) -> f64) -> Array1<f64> {
+        let rows = || self.pulls.rows().into_iter().filter(|row| row.iter().all(|pull| pull.is_finite()));
+        let sum = rows().fold(Array1::zeros(self.pulls.ncols()), |sum: Array1<f64>, row| sum + row.mapv(of));
+        sum / rows().count() as f64
     }
 }

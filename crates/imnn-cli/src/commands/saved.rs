@@ -5,8 +5,10 @@ use std::path::Path;
 use imnn::data::{ArrayPath, arrays};
 use imnn::device::Cpu;
 use imnn::fit::{Compressor, Description, FitError};
+use imnn::io::text::{plural, unravel};
 use imnn::models::Element;
-use ndarray::ArrayD;
+use ndarray::{Array2, ArrayD, IxDyn};
+use serde_json::{Value, json};
 
 use crate::CliError;
 use crate::run_file::Precision;
@@ -40,6 +42,96 @@ pub(super) fn compressor<E: Element>(run: &Path) -> Result<Compressor<E>, CliErr
         )));
     }
     Ok(Compressor::load(run, Cpu::<E>::all().map_err(FitError::from)?)?)
+}
+
+/// Data sets that are not to be trusted, each with the reason.
+pub(super) type Cautions = Vec<(usize, String)>;
+
+/// So many of them are shown to people.
+const SHOWN: usize = 5;
+
+/// Data sets in one array, of which those that cannot be used do not stop the others.
+pub(super) struct DataSets<E> {
+    /// With zeros in the place of those that cannot be used.
+    pub(super) array: ArrayD<E>,
+    /// Those that cannot be used.
+    pub(super) unusable: Cautions,
+    per_set: usize,
+}
+
+impl<E: Element> DataSets<E> {
+    /// Those in an array, for the network of `compressor`. If none can be used, or the shape is not one for it, the array is
+    /// left to the compressor, which has the words for it.
+    pub(super) fn new(mut array: ArrayD<E>, compressor: &Compressor<E>) -> Self {
+        let per_set = compressor.model().input_shape().iter().product::<usize>().max(1);
+        let shape = array.shape().to_vec();
+        let n = array.len() / per_set;
+        let mut unusable = vec![];
+        for set in 0..n {
+            let at = |k: usize| set * per_set + k;
+            let values = || array.iter().skip(at(0)).take(per_set);
+            let Some(first) = values().position(|value| !value.is_finite()) else { continue };
+            let bad = values().filter(|value| !value.is_finite()).count();
+            let index = unravel(at(first), &shape, false);
+            let value = array[IxDyn(&index)].f64();
+            unusable.push((
+                set,
+                format!(
+                    "{value} at {index:?}, and {bad} of its {per_set} values are not finite: nothing is made of it"
+                ),
+            ));
+        }
+        if array.len() != n * per_set || unusable.len() == n {
+            unusable.clear();
+        }
+        for &(set, _) in &unusable {
+            array.iter_mut().skip(set * per_set).take(per_set).for_each(|value| *value = E::zero());
+        }
+        DataSets { array, unusable, per_set }
+    }
+
+    /// Sets the rows of what came of those that cannot be used to NaN.
+    pub(super) fn forget(&self, rows: &mut Array2<f64>) {
+        for &(set, _) in &self.unusable {
+            if set < rows.nrows() {
+                rows.row_mut(set).fill(f64::NAN);
+            }
+        }
+    }
+
+    /// Those that cannot be used, and those that are unlike the simulations.
+    pub(super) fn cautions(&self, compressor: &Compressor<E>) -> Cautions {
+        let mut cautions = self.unusable.clone();
+        let values: Vec<E> = self.array.iter().copied().collect();
+        for (set, data) in values.chunks(self.per_set).enumerate() {
+            let usable = self.unusable.iter().all(|(unusable, _)| *unusable != set);
+            if let Some(unlike) = compressor.typical().filter(|_| usable).and_then(|of| of.unlike(data.iter().copied()))
+            {
+                cautions.push((
+                    set,
+                    format!(
+                        "unlike the simulations, {unlike}; what is made of it means nothing. Are units, noise, mask and transforms those \
+                         of the simulations?"
+                    ),
+                ));
+            }
+        }
+        cautions.sort_by_key(|(set, _)| *set);
+        cautions
+    }
+}
+
+/// Cautions for people: the first, and how many more there are.
+pub(super) fn caution_lines(cautions: &Cautions) -> String {
+    let shown = cautions.iter().take(SHOWN).map(|(set, what)| format!("caution: data set {set}: {what}\n"));
+    let more = cautions.len().saturating_sub(SHOWN);
+    let more = (more > 0).then(|| format!("caution: and {} (--json has all)\n", plural(more, "more caution")));
+    shown.chain(more).collect()
+}
+
+/// Cautions for machines.
+pub(super) fn caution_values(cautions: &Cautions) -> Value {
+    cautions.iter().map(|(set, what)| json!({ "data_set": set, "what": what })).collect()
 }
 
 /// Reads data and has it compressed; whatever is wrong is said to be wrong with the file.

@@ -9,6 +9,7 @@ use imnn::models::Element;
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use serde_json::json;
 
+use super::saved::{Cautions, DataSets};
 use super::{saved, target};
 use crate::output::{self, Table, number};
 use crate::run_file::Precision;
@@ -40,14 +41,15 @@ struct Compressed {
     dx: Option<ArrayD<f64>>,
     /// Of the parameters.
     names: Vec<String>,
+    cautions: Cautions,
 }
 
 fn summarise_in<E: Element>(arguments: &SummariseArguments) -> Result<Compressed, CliError> {
     let compressor: Compressor<E> = saved::compressor(&arguments.run)?;
     let names = compressor.names().to_vec();
     let Some(path) = &arguments.derivative else {
-        let x = saved::of_file(&arguments.data, |data| summaries(&compressor, data))?;
-        return Ok(Compressed { x, dx: None, names });
+        let (x, cautions) = saved::of_file(&arguments.data, |data| summaries(&compressor, data))?;
+        return Ok(Compressed { x, dx: None, names, cautions });
     };
     let derivative = arrays::read::<E>(path)?;
     let found = derivative.shape().last().copied().unwrap_or(0);
@@ -60,11 +62,14 @@ fn summarise_in<E: Element>(arguments: &SummariseArguments) -> Result<Compressed
             names.join(", ")
         )));
     }
-    Ok(Compressed { x: x.into_dyn(), dx: Some(dx.into_dyn()), names })
+    Ok(Compressed { x: x.into_dyn(), dx: Some(dx.into_dyn()), names, cautions: vec![] })
 }
 
 /// The summaries of data with any axes in front of those of the network's input.
-fn summaries<E: Element>(compressor: &Compressor<E>, data: ArrayD<E>) -> Result<ArrayD<f64>, Box<FitError>> {
+fn summaries<E: Element>(
+    compressor: &Compressor<E>,
+    data: ArrayD<E>,
+) -> Result<(ArrayD<f64>, Cautions), Box<FitError>> {
     let input = compressor.model().input_shape();
     let shape = data.shape().to_vec();
     let mut inputs = vec![input];
@@ -75,16 +80,18 @@ fn summaries<E: Element>(compressor: &Compressor<E>, data: ArrayD<E>) -> Result<
     }
     let Some(input) = inputs.into_iter().find(|input| shape.ends_with(input)) else {
         // Not data for this network: the compressor has the words for it.
-        return Ok(compressor.summaries(&data)?.into_dyn());
+        return Ok((compressor.summaries(&data)?.into_dyn(), vec![]));
     };
     let front = &shape[..shape.len() - input.len()];
     let flat = [&[front.iter().product()], input].concat();
     // Both shapes have the same number of values, and the array is made row-major first.
     let data = ArrayD::from_shape_vec(IxDyn(&flat), data.iter().copied().collect()).unwrap_or(data);
-    let x = compressor.summaries(&data)?;
+    let sets = DataSets::new(data, compressor);
+    let mut x = compressor.summaries(&sets.array)?;
+    sets.forget(&mut x);
     let shape = [front, &[x.ncols()]].concat();
     let x = x.into_dyn();
-    Ok(x.to_shape(IxDyn(&shape)).map(|x| x.to_owned()).unwrap_or(x))
+    Ok((x.to_shape(IxDyn(&shape)).map(|x| x.to_owned()).unwrap_or(x), sets.cautions(compressor)))
 }
 
 impl Compressed {
@@ -97,7 +104,8 @@ impl Compressed {
     }
 
     fn json(&self) -> String {
-        let mut value = json!({ "parameters": self.names, "x": output::array(&self.x) });
+        let cautions = saved::caution_values(&self.cautions);
+        let mut value = json!({ "parameters": self.names, "x": output::array(&self.x), "cautions": cautions });
         if let Some(dx) = &self.dx {
             value["dx"] = output::array(dx);
         }
@@ -107,7 +115,7 @@ impl Compressed {
     fn text(&self, out: Option<&Path>) -> String {
         if let Some(out) = out {
             let dx = self.dx.as_ref().map(|dx| format!(", dx {:?}", dx.shape())).unwrap_or_default();
-            return format!("{}: x {:?}{dx}\n", out.display(), self.x.shape());
+            return format!("{}: x {:?}{dx}\n{}", out.display(), self.x.shape(), saved::caution_lines(&self.cautions));
         }
         let head = |last: &[String]| std::iter::once("row".to_owned()).chain(last.to_vec()).collect::<Vec<_>>();
         let n_summaries = self.x.shape().last().copied().unwrap_or(0);
@@ -122,7 +130,7 @@ impl Compressed {
                 text.push_str(&format!("\n{}", rows(head(&names), flat.view())));
             }
         }
-        text
+        text + &saved::caution_lines(&self.cautions)
     }
 }
 

@@ -31,7 +31,9 @@ fn belongs_to_run(out: &Path) -> bool {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let is_part = match ending {
-            "npz" => ["statistics", "history", "weights", "best", "final", "optimiser", "state"].contains(&stem),
+            "npz" => {
+                ["statistics", "typical", "history", "weights", "best", "final", "optimiser", "state"].contains(&stem)
+            }
             "png" | "svg" => false,
             _ => ["toml", "safetensors", "json"].contains(&ending),
         };

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::data::{EXACT, Folder, NUMERICAL};
 use super::{imnn, prints, refuses};
 
-const SAVED: [&str; 11] = [
+const SAVED: [&str; 12] = [
     "best.safetensors",
     "final.safetensors",
     "history.npz",
@@ -17,6 +17,7 @@ const SAVED: [&str; 11] = [
     "report.json",
     "run.toml",
     "statistics.npz",
+    "typical.npz",
     "weights.safetensors",
 ];
 

@@ -1,5 +1,6 @@
 //! The program as its users run it.
 
+mod cautions;
 mod clock;
 mod cut;
 mod data;
