@@ -1,5 +1,6 @@
 //! Runs the programs of a set, several at a time.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +9,8 @@ use std::time::Instant;
 use imnn_io::FileError;
 use imnn_io::atomic::put;
 
-use crate::check::{Layout, check, compare, open};
+use crate::blocks::Block;
+use crate::check::{Layout, check, compare, open, open_item};
 use crate::claims::{self, Claims};
 use crate::data_set::{DataSet, Mark, Status};
 use crate::deadline::Deadline;
@@ -16,12 +18,14 @@ use crate::design::Vector;
 use crate::failure::{Failure, Fault, described, tail};
 use crate::process::{self, Ended};
 use crate::session::{self, Session, remove_folder};
+use crate::shelf::{Item, blocks_with};
 use crate::{Event, JobsError, RunOptions};
 
 #[derive(Clone, Copy)]
 struct Job<'a> {
     vector: &'a Vector,
     seed: u64,
+    place: usize,
 }
 
 enum JobEnd {
@@ -45,7 +49,8 @@ impl DataSet {
     /// the processes in their groups; what they were at counts as missing.
     ///
     /// Several processes may work on one folder at once, even on the same part of it. Those that [claim](RunOptions::claim)
-    /// make no simulation twice; they return when all that is left is being made by others.
+    /// make no simulation twice; they return when all that is left is being made by others. With a [block](RunOptions::block)
+    /// the simulations of one are put together when all are there, by the process that comes to know it.
     ///
     /// # Errors
     /// A folder that cannot be read or written. That a program fails is no error: it is in [`Status::failures`], and in
@@ -59,12 +64,17 @@ impl DataSet {
         let before = self.status()?;
         let jobs = self.todo(&before, options);
         watch(Event::Start { todo: jobs.len() });
-        if !jobs.is_empty() {
+        if !jobs.is_empty() || !self.left_to_pack(&before, options).is_empty() {
             let session = Session::begin(self.root())?;
             let run = Run {
                 set: self,
                 options,
-                claims: if options.claim { Some(Claims::new(self.root(), &session)?) } else { None },
+                claims: if options.claim || options.block.is_some() {
+                    Some(Claims::new(self.root(), &session)?)
+                } else {
+                    None
+                },
+                has_blocks: options.block.is_some() || before.has_blocks(),
                 session: &session,
                 deadline: Deadline::new(options.until),
                 expected: Mutex::new(before.expected.clone()),
@@ -72,31 +82,46 @@ impl DataSet {
                 broken: AtomicBool::new(false),
                 late: AtomicBool::new(false),
             };
+            run.pack_all(&before)?;
             run.all(jobs, watch)?;
+            if options.block.is_some() {
+                run.pack_all(&self.status()?)?;
+            }
         }
-        let after = self.status()?;
+        let mut after = self.status()?;
+        after.unpacked = self.left_to_pack(&after, options).len();
         self.write_failures(&after.failures)?;
-        if after.count(Mark::Done) == after.vectors.iter().map(|vector| vector.marks.len()).sum::<usize>() {
+        let all: usize = after.vectors.iter().map(|vector| vector.marks.len()).sum();
+        if after.count(Mark::Done) == all && after.unpacked == 0 {
             session::remove_all(self.root());
             claims::remove_all(self.root());
+        } else if !options.claim {
+            claims::remove_empty(self.root());
         }
         Ok(after)
     }
 
-    /// What is to be done, seed by seed, so that there are complete ones early.
+    /// What is to be done, seed by seed, so that there are complete ones early; or block by block.
     fn todo(&self, status: &Status, options: &RunOptions) -> Vec<Job<'_>> {
         let mut jobs = vec![];
-        for place in (0..self.design().n_s).filter(|&place| options.shard.has(place)) {
+        let (n_s, together) = (self.design().n_s, options.together().get());
+        for first in (0..n_s).step_by(together).filter(|&first| options.has(first)) {
             for (vector, of_vector) in self.vectors().iter().zip(&status.vectors) {
-                match of_vector.marks.get(place) {
-                    Some(Mark::Missing) => {}
-                    Some(Mark::Failed) if options.retry_failed => {}
-                    _ => continue,
+                for place in first..first.saturating_add(together).min(n_s) {
+                    match of_vector.marks.get(place) {
+                        Some(Mark::Missing) => {}
+                        Some(Mark::Failed) if options.retry_failed => {}
+                        _ => continue,
+                    }
+                    jobs.push(Job { vector, seed: self.seed(place), place });
                 }
-                jobs.push(Job { vector, seed: self.seed(place) });
             }
         }
         jobs
+    }
+
+    fn left_to_pack(&self, status: &Status, options: &RunOptions) -> Vec<(&Vector, Block)> {
+        options.block.map_or_else(Vec::new, |size| self.unpacked(status, size))
     }
 }
 
@@ -105,7 +130,10 @@ struct Run<'a> {
     set: &'a DataSet,
     options: &'a RunOptions,
     session: &'a Session,
+    /// Those of simulations, and of blocks that are put together.
     claims: Option<Claims<'a>>,
+    /// Whether simulations may be in blocks.
+    has_blocks: bool,
     deadline: Deadline,
     expected: Mutex<Option<Layout>>,
     stop: &'a AtomicBool,
@@ -121,7 +149,7 @@ impl Run<'_> {
         while !jobs.is_empty() {
             let claimed = self.pass(&jobs, watch)?;
             jobs = claimed.into_iter().filter_map(|k| jobs.get(k).copied()).collect();
-            let Some(claims) = self.claims.as_ref().filter(|_| !jobs.is_empty() && !self.stops()) else { break };
+            let Some(claims) = self.job_claims().filter(|_| !jobs.is_empty() && !self.stops()) else { break };
             if self.late.load(Ordering::SeqCst) || claims.take_over()? == 0 {
                 break;
             }
@@ -134,6 +162,7 @@ impl Run<'_> {
     fn pass(&self, jobs: &[Job<'_>], watch: &(dyn Fn(Event<'_>) + Sync)) -> Result<Vec<usize>, JobsError> {
         let next = AtomicUsize::new(0);
         let claimed = Mutex::new(vec![]);
+        let blocks = self.blocks(jobs);
         let work = || {
             loop {
                 let k = next.fetch_add(1, Ordering::SeqCst);
@@ -156,11 +185,9 @@ impl Run<'_> {
                         break;
                     }
                     Ok(JobEnd::Stopped) => break,
-                    Err(error) => {
-                        self.broken.store(true, Ordering::SeqCst);
-                        return Err(error);
-                    }
+                    Err(error) => return Err(self.breaks(error)),
                 }
+                self.ended(job, &blocks).map_err(|error| self.breaks(error))?;
             }
             Ok(())
         };
@@ -182,42 +209,119 @@ impl Run<'_> {
         Ok(claimed.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The claims, where no two processes are to make the same simulation.
+    fn job_claims(&self) -> Option<&Claims<'_>> {
+        self.claims.as_ref().filter(|_| self.options.claim)
+    }
+
+    /// Lets the other workers end.
+    fn breaks(&self, error: JobsError) -> JobsError {
+        self.broken.store(true, Ordering::SeqCst);
+        error
+    }
+
+    /// How many jobs there are in each block, by the name of the vector and the first seed.
+    fn blocks<'j>(&self, jobs: &[Job<'j>]) -> HashMap<(&'j str, u64), AtomicUsize> {
+        let mut blocks: HashMap<_, AtomicUsize> = HashMap::new();
+        for job in jobs {
+            if let Some((block, _)) = self.block(job) {
+                *blocks.entry((job.vector.name.as_str(), block)).or_default().get_mut() += 1;
+            }
+        }
+        blocks
+    }
+
+    fn block(&self, job: &Job<'_>) -> Option<Block> {
+        self.options.block.map(|size| self.set.block(job.vector, size, job.place))
+    }
+
+    /// Puts a block together after the last of the jobs in it, unless some of it are still being made elsewhere.
+    fn ended(&self, job: &Job<'_>, blocks: &HashMap<(&str, u64), AtomicUsize>) -> Result<(), JobsError> {
+        let Some(block) = self.block(job) else { return Ok(()) };
+        let left = blocks.get(&(job.vector.name.as_str(), block.0));
+        match left.map(|left| left.fetch_sub(1, Ordering::SeqCst)) {
+            Some(1) if !self.stops() => self.pack(job.vector, block).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts a block together if all of it is there; says whether another process is at it.
+    fn pack(&self, vector: &Vector, block: Block) -> Result<bool, JobsError> {
+        let Some(claims) = &self.claims else { return Ok(false) };
+        let Some(_claim) = claims.take_block(&vector.name, block)? else { return Ok(true) };
+        self.set.pack(vector, block, self.session, &|found| self.fits(found, false), &|| self.stops())?;
+        Ok(false)
+    }
+
+    /// Puts all blocks together that are there and are not yet.
+    fn pack_all(&self, status: &Status) -> Result<(), JobsError> {
+        let mut elsewhere = vec![];
+        for (vector, block) in self.set.left_to_pack(status, self.options) {
+            if self.stops() {
+                return Ok(());
+            }
+            if self.pack(vector, block)? {
+                elsewhere.push((vector, block));
+            }
+        }
+        // Those of processes that are gone.
+        let claims = self.claims.as_ref().filter(|_| !elsewhere.is_empty());
+        if claims.map_or(Ok(0), Claims::take_over)? > 0 {
+            for (vector, block) in elsewhere {
+                self.pack(vector, block)?;
+            }
+        }
+        Ok(())
+    }
+
     fn stops(&self) -> bool {
         self.stop.load(Ordering::SeqCst) || self.broken.load(Ordering::SeqCst)
     }
 
     fn job(&self, job: &Job<'_>) -> Result<JobEnd, JobsError> {
-        let Some(claims) = &self.claims else { return self.make(job) };
+        let Some(claims) = self.job_claims() else { return self.make(job) };
         if self.stops() {
             return Ok(JobEnd::Stopped);
         }
-        if self.was_done_elsewhere(job) {
+        if self.was_done_elsewhere(job)? {
             return Ok(JobEnd::Elsewhere);
         }
         let Some(_claim) = claims.take(&job.vector.name, job.seed)? else { return Ok(JobEnd::Claimed) };
         // Whoever had the claim before may have done it since.
-        if self.was_done_elsewhere(job) {
+        if self.was_done_elsewhere(job)? {
             return Ok(JobEnd::Elsewhere);
         }
         self.make(job)
     }
 
     /// Whether there is a file that fits by its header, or a failure since this session began.
-    fn was_done_elsewhere(&self, job: &Job<'_>) -> bool {
-        let place = self.set.file(job.vector, job.seed);
-        let is_there = place.exists() && open::<f64>(&place).and_then(|(found, _)| self.fits(&found, false)).is_ok();
-        is_there || self.session.is_newer(&self.set.record(job.vector, job.seed))
+    fn was_done_elsewhere(&self, job: &Job<'_>) -> Result<bool, JobsError> {
+        let is_there = self.is_there(job, &|path| open::<f64>(path).map(|(found, _)| found))?;
+        Ok(is_there || self.session.is_newer(&self.set.record(job.vector, job.seed)))
+    }
+
+    /// Whether there is a file that fits by what `look` finds in it, or a block that fits by its header.
+    fn is_there(&self, job: &Job<'_>, look: &dyn Fn(&Path) -> Result<Layout, Fault>) -> Result<bool, JobsError> {
+        let file = self.set.file(job.vector, job.seed);
+        if file.exists() && look(&file).and_then(|found| self.fits(&found, false)).is_ok() {
+            return Ok(true);
+        }
+        if !self.has_blocks {
+            return Ok(false);
+        }
+        let folder = self.set.root().join(&job.vector.name);
+        let fits = |item: Item| open_item::<f64>(item, &item.path(&folder)).and_then(|(found, _)| self.fits(&found, false));
+        Ok(blocks_with(&folder, job.seed)?.into_iter().any(|item| fits(item).is_ok()))
     }
 
     fn make(&self, job: &Job<'_>) -> Result<JobEnd, JobsError> {
-        let place = self.set.file(job.vector, job.seed);
         let mut attempts = 0;
         loop {
             if self.stops() {
                 return Ok(JobEnd::Stopped);
             }
             // Another process may have the same part of the work.
-            if self.is_done(&place) {
+            if self.is_there(job, &check)? {
                 break;
             }
             if self.deadline.is_too_late() {
@@ -227,18 +331,13 @@ impl Run<'_> {
             match self.attempt(job, attempts) {
                 Ok(JobEnd::Done) => break,
                 Ok(JobEnd::Stopped) => return Ok(JobEnd::Stopped),
-                _ if self.is_done(&place) => break,
+                _ if self.is_there(job, &check)? => break,
                 Ok(JobEnd::Failed(_)) if attempts <= self.options.retries => {}
                 failed => return failed,
             }
         }
         self.set.forget(job.vector, job.seed)?;
         Ok(JobEnd::Done)
-    }
-
-    /// Whether there is a file that fits.
-    fn is_done(&self, place: &Path) -> bool {
-        place.exists() && check(place).and_then(|found| self.fits(&found, false)).is_ok()
     }
 
     fn attempt(&self, job: &Job<'_>, attempts: usize) -> Result<JobEnd, JobsError> {
