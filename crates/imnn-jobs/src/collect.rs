@@ -59,8 +59,7 @@ impl DataSet {
         // After the fiducial come below and above of the first parameter, of the second, and so on.
         let partner = |side: usize, k: usize| 1 + 2 * k + side;
         let sides = || (0..2).flat_map(|side| (0..n_params).map(move |k| (side, k)));
-        let rows =
-            seeds[..n_d].iter().flat_map(|&seed| sides().map(move |(side, k)| (partner(side, k), seed)));
+        let rows = seeds[..n_d].iter().flat_map(|&seed| sides().map(move |(side, k)| (partner(side, k), seed)));
         let new_derivative = self.join(&derivative, &[n_d, 2, n_params], expected, status, rows)?;
         // The two of a set belong together, row by row: whoever is killed here leaves no derivative, and not that of others.
         remove(&derivative)?;

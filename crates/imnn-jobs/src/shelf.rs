@@ -12,7 +12,7 @@ use crate::disk::names;
 ///
 /// A simulation may be in more than one: those of which a block was put together are there a moment longer, and hold the
 /// same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Item {
     /// The array is the simulation of this seed.
     Single(u64),
@@ -99,7 +99,8 @@ mod tests {
     #[test]
     fn names_say_what_is_there() {
         let folder = tempfile::tempdir().unwrap();
-        let others = ["007.npy", "x.npy", "3.txt", ".5.npy", "-1.npy", "5-3.npy", "1-2-3.npy", "99999999999999999999.npy"];
+        let others =
+            ["007.npy", "x.npy", "3.txt", ".5.npy", "-1.npy", "5-3.npy", "1-2-3.npy", "99999999999999999999.npy"];
         for name in ["10.npy", "9.npy", "0-8.npy", "20-20.npy"].iter().chain(&others) {
             std::fs::write(folder.path().join(name), "").unwrap();
         }

@@ -139,9 +139,9 @@ impl Random {
 #[test]
 fn blocks_hold_the_numbers_of_single_files() {
     let mut random = Random(0x2545_f491_4f6c_dd1d);
-    for case in 0..10 {
+    for case in 0..6 {
         let place = Place::new();
-        let n_s = 2 + random.below(24);
+        let n_s = 2 + random.below(16);
         let (n_d, block) = (1 + random.below(n_s), 2 + random.below(9));
         for _ in 0..random.below(6) {
             let theta = [0.25, 0.5, 0.75][random.below(3)];
@@ -165,7 +165,7 @@ fn blocks_hold_the_numbers_of_single_files() {
         // The fault is repaired, and more is asked for, in blocks of another size or the same.
         place.right();
         place.calls();
-        let (n_s, block) = (n_s + random.below(20), if random.below(2) == 0 { block } else { 2 + random.below(9) });
+        let (n_s, block) = (n_s + random.below(12), if random.below(2) == 0 { block } else { 2 + random.below(9) });
         let (single, blocks) = (place.set("single", n_s, n_s), place.set("blocks", n_s, n_s));
         let again = |block| RunOptions { retry_failed: true, ..place.options(block) };
         run(&single, &again(0));

@@ -292,7 +292,15 @@ mod tests {
             found(&folder, "b/{seed}.npy").unwrap_err().starts_with("b: no such file; the pattern b/{seed}.npy needs")
         );
         assert!(found(&folder, "{seed}.npy").unwrap_err().contains("beyond the range of seeds"));
-        for odd in ["{seed:5}.npy", "{seed:0}.npy", "{seed:099}.npy", "{seed.npy", "{seeds:05}.npy", "{seedss}.npy", "{seed:x}.npy"] {
+        for odd in [
+            "{seed:5}.npy",
+            "{seed:0}.npy",
+            "{seed:099}.npy",
+            "{seed.npy",
+            "{seeds:05}.npy",
+            "{seedss}.npy",
+            "{seed:x}.npy",
+        ] {
             assert!(found(&folder, odd).unwrap_err().contains("write {seed}, or {seed:05}"), "{odd}");
         }
         for twice in ["{seed}/{seed}.npy", "{seed}{seed}.npy"] {

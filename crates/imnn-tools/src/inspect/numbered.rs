@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{ArrayInfo, Contents, Member, array, contents};
-use imnn_data::{ArrayPath, DataError, Pattern, RowArray, RowOptions, array_endings, consecutive, open_rows};
+use imnn_data::{ArrayPath, DataError, Pattern, RowOptions, array_endings, consecutive, open_rows};
 use imnn_io::folder::names;
 
 /// Files of a pattern such as `fiducial/{seed}.npy`.

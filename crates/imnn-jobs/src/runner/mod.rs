@@ -1,6 +1,8 @@
 //! Runs the programs of a set, several at a time.
 
-use std::collections::HashMap;
+mod packing;
+mod there;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -9,8 +11,7 @@ use std::time::Instant;
 use imnn_io::FileError;
 use imnn_io::atomic::put;
 
-use crate::blocks::Block;
-use crate::check::{Layout, check, compare, open, open_item};
+use crate::check::{Layout, check};
 use crate::claims::{self, Claims};
 use crate::data_set::{DataSet, Mark, Status};
 use crate::deadline::Deadline;
@@ -18,7 +19,6 @@ use crate::design::Vector;
 use crate::failure::{Failure, Fault, described, tail};
 use crate::process::{self, Ended};
 use crate::session::{self, Session, remove_folder};
-use crate::shelf::{Item, blocks_with};
 use crate::{Event, JobsError, RunOptions};
 
 #[derive(Clone, Copy)]
@@ -119,10 +119,6 @@ impl DataSet {
         }
         jobs
     }
-
-    fn left_to_pack(&self, status: &Status, options: &RunOptions) -> Vec<(&Vector, Block)> {
-        options.block.map_or_else(Vec::new, |size| self.unpacked(status, size))
-    }
 }
 
 /// All that the workers share.
@@ -220,60 +216,6 @@ impl Run<'_> {
         error
     }
 
-    /// How many jobs there are in each block, by the name of the vector and the first seed.
-    fn blocks<'j>(&self, jobs: &[Job<'j>]) -> HashMap<(&'j str, u64), AtomicUsize> {
-        let mut blocks: HashMap<_, AtomicUsize> = HashMap::new();
-        for job in jobs {
-            if let Some((block, _)) = self.block(job) {
-                *blocks.entry((job.vector.name.as_str(), block)).or_default().get_mut() += 1;
-            }
-        }
-        blocks
-    }
-
-    fn block(&self, job: &Job<'_>) -> Option<Block> {
-        self.options.block.map(|size| self.set.block(job.vector, size, job.place))
-    }
-
-    /// Puts a block together after the last of the jobs in it, unless some of it are still being made elsewhere.
-    fn ended(&self, job: &Job<'_>, blocks: &HashMap<(&str, u64), AtomicUsize>) -> Result<(), JobsError> {
-        let Some(block) = self.block(job) else { return Ok(()) };
-        let left = blocks.get(&(job.vector.name.as_str(), block.0));
-        match left.map(|left| left.fetch_sub(1, Ordering::SeqCst)) {
-            Some(1) if !self.stops() => self.pack(job.vector, block).map(|_| ()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Puts a block together if all of it is there; says whether another process is at it.
-    fn pack(&self, vector: &Vector, block: Block) -> Result<bool, JobsError> {
-        let Some(claims) = &self.claims else { return Ok(false) };
-        let Some(_claim) = claims.take_block(&vector.name, block)? else { return Ok(true) };
-        self.set.pack(vector, block, self.session, &|found| self.fits(found, false), &|| self.stops())?;
-        Ok(false)
-    }
-
-    /// Puts all blocks together that are there and are not yet.
-    fn pack_all(&self, status: &Status) -> Result<(), JobsError> {
-        let mut elsewhere = vec![];
-        for (vector, block) in self.set.left_to_pack(status, self.options) {
-            if self.stops() {
-                return Ok(());
-            }
-            if self.pack(vector, block)? {
-                elsewhere.push((vector, block));
-            }
-        }
-        // Those of processes that are gone.
-        let claims = self.claims.as_ref().filter(|_| !elsewhere.is_empty());
-        if claims.map_or(Ok(0), Claims::take_over)? > 0 {
-            for (vector, block) in elsewhere {
-                self.pack(vector, block)?;
-            }
-        }
-        Ok(())
-    }
-
     fn stops(&self) -> bool {
         self.stop.load(Ordering::SeqCst) || self.broken.load(Ordering::SeqCst)
     }
@@ -292,26 +234,6 @@ impl Run<'_> {
             return Ok(JobEnd::Elsewhere);
         }
         self.make(job)
-    }
-
-    /// Whether there is a file that fits by its header, or a failure since this session began.
-    fn was_done_elsewhere(&self, job: &Job<'_>) -> Result<bool, JobsError> {
-        let is_there = self.is_there(job, &|path| open::<f64>(path).map(|(found, _)| found))?;
-        Ok(is_there || self.session.is_newer(&self.set.record(job.vector, job.seed)))
-    }
-
-    /// Whether there is a file that fits by what `look` finds in it, or a block that fits by its header.
-    fn is_there(&self, job: &Job<'_>, look: &dyn Fn(&Path) -> Result<Layout, Fault>) -> Result<bool, JobsError> {
-        let file = self.set.file(job.vector, job.seed);
-        if file.exists() && look(&file).and_then(|found| self.fits(&found, false)).is_ok() {
-            return Ok(true);
-        }
-        if !self.has_blocks {
-            return Ok(false);
-        }
-        let folder = self.set.root().join(&job.vector.name);
-        let fits = |item: Item| open_item::<f64>(item, &item.path(&folder)).and_then(|(found, _)| self.fits(&found, false));
-        Ok(blocks_with(&folder, job.seed)?.into_iter().any(|item| fits(item).is_ok()))
     }
 
     fn make(&self, job: &Job<'_>) -> Result<JobEnd, JobsError> {
@@ -384,17 +306,5 @@ impl Run<'_> {
             remove_folder(&folder);
         }
         Ok(JobEnd::Failed(failure))
-    }
-
-    /// Compares with the others; the first that is made says how they have to be.
-    fn fits(&self, found: &Layout, may_be_first: bool) -> Result<(), Fault> {
-        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(expected) = &*expected {
-            compare(found, expected, "as the first that was made has, or as `shape` says")?;
-        }
-        if may_be_first && expected.as_ref().is_none_or(|expected| expected.dtype.is_empty()) {
-            *expected = Some(found.clone());
-        }
-        Ok(())
     }
 }
