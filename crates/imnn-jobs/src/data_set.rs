@@ -7,11 +7,11 @@ use imnn_io::FileError;
 use imnn_io::atomic::write;
 
 use crate::blocks::Condition;
-use crate::check::{Layout, compare, open_item};
+use crate::check::{Layout, compare};
 use crate::design::{Design, Vector};
 use crate::disk::{create_folder, read, remove, seeds};
-use crate::failure::{Failure, Fault};
-use crate::shelf::{Item, items};
+use crate::failure::Failure;
+use crate::shelf::{Item, Opened};
 use crate::template::Template;
 use crate::{JobsError, record};
 
@@ -71,8 +71,6 @@ pub enum Mark {
 
 /// With what a simulation is compared.
 pub(crate) const OTHERS: &str = "as the others have";
-/// How often a folder is looked at again because another process puts simulations into blocks at the same time.
-const TRIES: usize = 10;
 
 impl VectorStatus {
     /// How many seeds have this mark.
@@ -163,7 +161,7 @@ impl DataSet {
     /// A folder that cannot be read.
     pub fn status(&self) -> Result<Status, JobsError> {
         let mut layouts: HashMap<Layout, usize> = HashMap::new();
-        let mut found: Vec<Vec<(Item, Result<Layout, Fault>)>> = vec![];
+        let mut found: Vec<Vec<Opened>> = vec![];
         let mut status =
             Status { vectors: vec![], failures: vec![], unusable: vec![], shape: None, unpacked: 0, expected: None };
         for vector in &self.vectors {
@@ -222,37 +220,6 @@ impl DataSet {
     pub(crate) fn place(&self, vector: &Vector, seed: u64) -> Option<usize> {
         let place = usize::try_from(seed.checked_sub(self.design.first_seed)?).ok()?;
         (place < vector.n_seeds).then_some(place)
-    }
-
-    /// The places of the seeds in a file, as far as they are of this set.
-    pub(crate) fn places(&self, vector: &Vector, item: Item) -> std::ops::Range<usize> {
-        let (first, last) = item.seeds();
-        let end = self.design.first_seed + vector.n_seeds as u64;
-        let place = |seed: u64| (seed.clamp(self.design.first_seed, end) - self.design.first_seed) as usize;
-        place(first)..place(last.saturating_add(1))
-    }
-
-    /// The files of a vector that hold any of its seeds, as what they are found to be.
-    fn opened(&self, vector: &Vector) -> Result<Vec<(Item, Result<Layout, Fault>)>, JobsError> {
-        let folder = self.root.join(&vector.name);
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let mut opened = vec![];
-            let mut gone = false;
-            for item in items(&folder)?.into_iter().filter(|item| !self.places(vector, *item).is_empty()) {
-                let path = item.path(&folder);
-                match open_item::<f64>(item, &path) {
-                    // Another process has put it into a block since the list was made.
-                    Err(_) if path.symlink_metadata().is_err() => gone = true,
-                    found => opened.push((item, found.map(|(layout, _)| layout))),
-                }
-            }
-            // Who goes on and on where others never rest is to look at what there was.
-            if !gone || tries == TRIES {
-                return Ok(opened);
-            }
-        }
     }
 
     pub(crate) fn failed(&self, vector: &Vector) -> PathBuf {

@@ -115,7 +115,7 @@ fn is_packed(set: &DataSet, block: usize) {
         let mut runs: Vec<(u64, u64)> = vec![];
         for &seed in seeds.keys() {
             match runs.last_mut() {
-                Some((_, last)) if *last + 1 == seed && (seed - FIRST) % block as u64 != 0 => *last = seed,
+                Some((_, last)) if *last + 1 == seed && !(seed - FIRST).is_multiple_of(block as u64) => *last = seed,
                 _ => runs.push((seed, seed)),
             }
         }
@@ -139,7 +139,7 @@ impl Random {
 #[test]
 fn blocks_hold_the_numbers_of_single_files() {
     let mut random = Random(0x2545_f491_4f6c_dd1d);
-    for case in 0..6 {
+    for case in 0..4 {
         let place = Place::new();
         let n_s = 2 + random.below(16);
         let (n_d, block) = (1 + random.below(n_s), 2 + random.below(9));
