@@ -18,9 +18,9 @@ use imnn_io::FileError;
 use imnn_io::lock::Lock;
 
 use crate::JobsError;
-use crate::blocks::Block;
 use crate::disk::{create_folder, names, read, remove};
 use crate::session::{ALIVE, RUNNING, Session, remove_folder};
+use crate::shelf::Block;
 
 /// The folder of all claims.
 const CLAIMS: &str = ".claims";

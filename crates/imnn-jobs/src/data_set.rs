@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use imnn_io::FileError;
 use imnn_io::atomic::write;
 
-use crate::blocks::Condition;
 use crate::check::{Layout, compare};
 use crate::design::{Design, Vector};
 use crate::disk::{create_folder, read, remove, seeds};
 use crate::failure::Failure;
-use crate::shelf::{Item, Opened};
+use crate::shelf::{Condition, Item};
 use crate::template::Template;
 use crate::{JobsError, record};
 
@@ -161,7 +160,7 @@ impl DataSet {
     /// A folder that cannot be read.
     pub fn status(&self) -> Result<Status, JobsError> {
         let mut layouts: HashMap<Layout, usize> = HashMap::new();
-        let mut found: Vec<Vec<Opened>> = vec![];
+        let mut found = vec![];
         let mut status =
             Status { vectors: vec![], failures: vec![], unusable: vec![], shape: None, unpacked: 0, expected: None };
         for vector in &self.vectors {

@@ -49,6 +49,7 @@ mod disk;
 mod error;
 mod failure;
 mod launcher;
+mod opened;
 mod options;
 mod overview;
 mod process;

@@ -8,9 +8,7 @@ use imnn_io::FileError;
 use imnn_io::npy::{Header, Reader, header};
 use imnn_io::text::unravel;
 
-use super::Block;
-use super::plan::Condition;
-use crate::shelf::Item;
+use crate::shelf::{Block, Condition, Item};
 
 /// Writes the simulations of these seeds, which the good of the files hold, into one file; says whether all were still
 /// there, and written before everything was to stop.

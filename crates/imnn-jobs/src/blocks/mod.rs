@@ -23,13 +23,8 @@ use crate::design::Vector;
 use crate::disk::{remove, seeds};
 use crate::failure::Fault;
 use crate::session::{Session, remove_folder};
-use crate::shelf::{Item, items};
+use crate::shelf::{Block, Condition, Item, items};
 use crate::{JobsError, Mark};
-
-pub(crate) use self::plan::Condition;
-
-/// The first and the last seed of a block.
-pub(crate) type Block = (u64, u64);
 
 impl DataSet {
     /// The block of a vector's seeds in which there is this place, as far as there are seeds.

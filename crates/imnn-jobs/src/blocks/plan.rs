@@ -2,19 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Block;
-use crate::shelf::Item;
-
-/// What is known of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Condition {
-    /// It is like the others.
-    Good,
-    /// It is no array of as many simulations as its name says.
-    Damaged,
-    /// It is an array, and not like the others.
-    Other,
-}
+use crate::shelf::{Block, Condition, Item};
 
 /// What is to be done so that the simulations of a block are in as few files as there can be.
 #[derive(Clone, Debug, Default, PartialEq)]

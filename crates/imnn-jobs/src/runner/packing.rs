@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Job, Run};
-use crate::blocks::Block;
 use crate::claims::Claims;
 use crate::data_set::{DataSet, Status};
 use crate::design::Vector;
+use crate::shelf::Block;
 use crate::{JobsError, RunOptions};
 
 /// How many jobs are left in each block, by the name of the vector and the first seed.
