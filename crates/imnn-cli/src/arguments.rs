@@ -72,7 +72,8 @@ pub enum Command {
     /// Run a simulator that is a program of its own, for every seed below, at and above the fiducial
     ///
     /// Several run at a time, each writes one .npy file, which is checked. The folder is then one that `imnn fit` takes:
-    /// fiducial/SEED.npy, NAME_m/SEED.npy and NAME_p/SEED.npy for each parameter, and run.toml.
+    /// fiducial/SEED.npy, NAME_m/SEED.npy and NAME_p/SEED.npy for each parameter, and run.toml. With `block = 1000` in the
+    /// file, 1000 seeds are in one, FIRST-LAST.npy.
     ///
     /// What is done is not done again: after an interruption, or with a larger n_s or n_d, the same command goes on. What
     /// failed is recorded in failures.json and tried again only with --retry-failed.

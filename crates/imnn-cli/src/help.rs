@@ -112,6 +112,7 @@ first_seed = 0                           # the others follow; partners have the 
 command = ["python3", "sim.py", "--seed", "{seed}", "--theta={theta}", "--out", "{out}"]
 timeout = 600                            # seconds; no limit by default
 jobs = 8                                 # at a time; as many as there are processors by default
+block = 1000                             # simulations in a file; a file for each by default
 retries = 0                              # how often each is tried again when it fails
 dir = "."                                # where the program is started, as seen from the folder of this file
 shape = [32, 32]                         # of a simulation; that of the first that is made by default

@@ -13,7 +13,8 @@ use crate::{
 
 /// Where the simulations are, before they are read.
 ///
-/// A path may be a pattern such as `fiducial/{seed}.npy`, for files with one simulation each. Then simulations and
+/// A path may be a pattern such as `fiducial/{seed}.npy`, for files with one simulation each, or `fiducial/{seeds}.npy`
+/// where files hold the simulations of consecutive seeds. Then simulations and
 /// derivatives are matched by seed, those with derivatives first, and a seed of the derivatives that is missing somewhere
 /// is an error, unless `n_d` asks for no more than there are.
 ///

@@ -54,7 +54,9 @@ pub use formats::*;
 pub use imnn_sim::ParameterSteps;
 pub use memory::{DEFAULT_MEMORY, FileSource, Load, Loading, MemoryBudget};
 pub use path::ArrayPath;
-pub use rows::{HeldRows, Numbered as SeedName, Pattern, RowArray, RowSpec, StackedRows, is_pattern, pieces};
+pub use rows::{
+    HeldRows, Numbered as SeedName, Pattern, RowArray, RowSpec, StackedRows, consecutive, is_pattern, pieces,
+};
 pub use set::ArraySet;
 pub use source::{Derivatives, Microbatch, Source, check_rows};
 pub use sources::arrays::Arrays;

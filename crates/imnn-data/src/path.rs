@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 /// In the same way `file.h5:group/dataset` names a dataset, and `name_*.tfrecords` all the records of several files.
 /// A text is divided at the first `.npz:`, `.h5:` or `.hdf5:`, or else at its last `:` where no `/` and no `.npy` follows.
 /// Where the whole text is the path of a file, that file is meant.
-/// With `{seed}` or `{seed:05}` in it, it names many files with one row each; see [`open_rows`](crate::open_rows).
+/// With `{seed}` or `{seed:05}` in it, it names many files with one row each, with `{seeds}` also of several; see [`open_rows`](crate::open_rows).
 ///
 /// ```
 /// use imnn_data::ArrayPath;

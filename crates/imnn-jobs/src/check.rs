@@ -9,6 +9,7 @@ use imnn_io::text::unravel;
 use imnn_sim::Real;
 
 use crate::failure::Fault;
+use crate::shelf::Item;
 
 /// Shape and type of a simulation, which are to be the same for all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +51,19 @@ pub(crate) fn open<E: Real>(path: &Path) -> Result<(Layout, Box<dyn RowArray<E>>
         return Err(Fault::Shape(format!("it has shape {shape:?}: there are no values in it")));
     }
     Ok((Layout { shape, dtype }, array))
+}
+
+/// Opens a file of a set, of one simulation or of several; the layout is that of one.
+pub(crate) fn open_item<E: Real>(item: Item, path: &Path) -> Result<(Layout, Box<dyn RowArray<E>>), Fault> {
+    let (mut layout, array) = open(path)?;
+    if let Item::Block(..) = item {
+        let n_rows = layout.shape.remove(0);
+        if layout.shape.is_empty() || n_rows as u64 - 1 != item.width() {
+            let reason = format!("it has shape {:?}, and by its name simulations of {item}", array.shape());
+            return Err(Fault::Shape(reason));
+        }
+    }
+    Ok((layout, array))
 }
 
 /// Checks all of a simulation.

@@ -20,6 +20,7 @@ use imnn_io::lock::Lock;
 use crate::JobsError;
 use crate::disk::{create_folder, names, read, remove};
 use crate::session::{ALIVE, RUNNING, Session, remove_folder};
+use crate::shelf::Block;
 
 /// The folder of all claims.
 const CLAIMS: &str = ".claims";
@@ -52,7 +53,16 @@ impl<'a> Claims<'a> {
 
     /// Takes a simulation, unless another process has it.
     pub(crate) fn take(&self, vector: &str, seed: u64) -> Result<Option<Claim<'a>>, JobsError> {
-        let path = self.root.join(CLAIMS).join(format!("{vector}-{seed}"));
+        self.take_file(&format!("{vector}-{seed}"))
+    }
+
+    /// Takes a block of simulations, to put them together, unless another process has it.
+    pub(crate) fn take_block(&self, vector: &str, (first, last): Block) -> Result<Option<Claim<'a>>, JobsError> {
+        self.take_file(&format!("{vector}-{first}-{last}"))
+    }
+
+    fn take_file(&self, name: &str) -> Result<Option<Claim<'a>>, JobsError> {
+        let path = self.root.join(CLAIMS).join(name);
         let owner = self.session.name();
         loop {
             match File::create_new(&path) {
@@ -147,6 +157,11 @@ impl Drop for Claim<'_> {
             let _ = remove(&self.path);
         }
     }
+}
+
+/// Removes the folder where there is no claim in it.
+pub(crate) fn remove_empty(root: &Path) {
+    let _ = std::fs::remove_dir(root.join(CLAIMS));
 }
 
 /// Removes what is left, once there is nothing more to be done.

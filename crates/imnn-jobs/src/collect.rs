@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use imnn_data::writing::{WriteOptions, Written, create_rows};
-use imnn_data::{ArrayPath, each_row};
+use imnn_data::writing::{RowWriter, WriteOptions, Written, create_rows};
+use imnn_data::{ArrayPath, RowArray, each_row};
 use imnn_sim::Real;
 
-use crate::check::{Layout, compare, open};
+use crate::check::{Layout, compare, open_item};
+use crate::data_set::{OTHERS, VectorStatus};
 use crate::disk::remove;
+use crate::shelf::Item;
 use crate::{DataSet, JobsError, Mark, Status};
 
 /// The arrays that a set was put together into.
@@ -51,51 +53,101 @@ impl DataSet {
         };
         let n_params = self.design().theta_fid.len();
         let fiducial = self.root().join("fiducial.npy");
-        let rows: Vec<PathBuf> = seeds.iter().map(|&seed| self.file(&self.vectors()[0], seed)).collect();
-        let new_fiducial = join(&fiducial, &[seeds.len()], expected, rows)?;
+        let rows = seeds.iter().map(|&seed| (0, seed));
+        let new_fiducial = self.join(&fiducial, &[seeds.len()], expected, status, rows)?;
         let derivative = self.root().join("derivative.npy");
         // After the fiducial come below and above of the first parameter, of the second, and so on.
-        let partner = |side: usize, k: usize| &self.vectors()[1 + 2 * k + side];
+        let partner = |side: usize, k: usize| 1 + 2 * k + side;
         let sides = || (0..2).flat_map(|side| (0..n_params).map(move |k| (side, k)));
-        let rows =
-            seeds[..n_d].iter().flat_map(|&seed| sides().map(move |(side, k)| self.file(partner(side, k), seed)));
-        let new_derivative = join(&derivative, &[n_d, 2, n_params], expected, rows)?;
+        let rows = seeds[..n_d].iter().flat_map(|&seed| sides().map(move |(side, k)| (partner(side, k), seed)));
+        let new_derivative = self.join(&derivative, &[n_d, 2, n_params], expected, status, rows)?;
         // The two of a set belong together, row by row: whoever is killed here leaves no derivative, and not that of others.
         remove(&derivative)?;
         new_fiducial.keep()?;
         new_derivative.keep()?;
         Ok(Collected { fiducial, derivative, n_s: seeds.len(), n_d })
     }
-}
 
-/// Writes files one after the other as one array, which is then to be put in its place.
-fn join(
-    to: &Path,
-    front: &[usize],
-    expected: &Layout,
-    files: impl IntoIterator<Item = PathBuf>,
-) -> Result<Written, JobsError> {
-    match ["f4", "f2"].iter().any(|name| expected.dtype.ends_with(name)) {
-        true => join_as::<f32>(to, front, expected, files),
-        false => join_as::<f64>(to, front, expected, files),
+    /// Writes simulations, each by the number of its vector and its seed, one after the other as one array, which is then
+    /// to be put in its place.
+    fn join(
+        &self,
+        to: &Path,
+        front: &[usize],
+        expected: &Layout,
+        status: &Status,
+        rows: impl Iterator<Item = (usize, u64)>,
+    ) -> Result<Written, JobsError> {
+        match ["f4", "f2"].iter().any(|name| expected.dtype.ends_with(name)) {
+            true => self.join_as::<f32>(to, front, expected, status, rows),
+            false => self.join_as::<f64>(to, front, expected, status, rows),
+        }
+    }
+
+    fn join_as<E: Real>(
+        &self,
+        to: &Path,
+        front: &[usize],
+        expected: &Layout,
+        status: &Status,
+        rows: impl Iterator<Item = (usize, u64)>,
+    ) -> Result<Written, JobsError> {
+        let shape = [front, &expected.shape].concat();
+        let options = WriteOptions { replace: true, ..WriteOptions::default() };
+        let mut writer = create_rows::<E>(&ArrayPath::of_file(to), &shape, &options)?;
+        let mut opened: Vec<Opened<E>> = status.vectors.iter().map(|vector| self.files(vector)).collect();
+        for (vector, seed) in rows {
+            opened[vector].write(seed, expected, &mut *writer)?;
+        }
+        Ok(writer.finish()?)
+    }
+
+    fn files<E>(&self, status: &VectorStatus) -> Opened<E> {
+        let mut of_places = vec![None; status.marks.len()];
+        let mut files: Vec<Item> = status.good().collect();
+        // The largest has the last word: it was put together of the others.
+        files.sort_by_key(|item| item.width());
+        for item in files {
+            of_places[self.places(&status.vector, item)].fill(Some(item));
+        }
+        Opened { folder: self.root().join(&status.vector.name), first: self.seed(0), of_places, array: None }
     }
 }
 
-fn join_as<E: Real>(
-    to: &Path,
-    front: &[usize],
-    expected: &Layout,
-    files: impl IntoIterator<Item = PathBuf>,
-) -> Result<Written, JobsError> {
-    let shape = [front, &expected.shape].concat();
-    let options = WriteOptions { replace: true, ..WriteOptions::default() };
-    let mut writer = create_rows::<E>(&ArrayPath::of_file(to), &shape, &options)?;
-    for path in files {
-        let (found, array) = open::<E>(&path).map_err(|fault| JobsError::record(&path, fault))?;
-        compare(&found, expected, "as the others have").map_err(|fault| JobsError::record(&path, fault))?;
-        each_row(&*array, &mut |_, values| writer.write(values))?;
+/// The files of a vector, of which the one that was read last is open.
+struct Opened<E> {
+    folder: PathBuf,
+    first: u64,
+    of_places: Vec<Option<Item>>,
+    array: Option<(Item, Box<dyn RowArray<E>>)>,
+}
+
+impl<E: Real> Opened<E> {
+    /// Writes the simulation of a seed.
+    fn write(&mut self, seed: u64, expected: &Layout, writer: &mut dyn RowWriter<E>) -> Result<(), JobsError> {
+        let place = usize::try_from(seed - self.first).ok();
+        let item = place.and_then(|place| *self.of_places.get(place)?).unwrap_or(Item::Single(seed));
+        let array = match self.array.take() {
+            Some((same, array)) if same == item => array,
+            _ => {
+                let path = item.path(&self.folder);
+                let (found, array) = open_item::<E>(item, &path).map_err(|fault| JobsError::record(&path, fault))?;
+                compare(&found, expected, OTHERS).map_err(|fault| JobsError::record(&path, fault))?;
+                array
+            }
+        };
+        match item {
+            Item::Single(_) => each_row(&*array, &mut |_, values| writer.write(values))?,
+            Item::Block(first, _) => {
+                let row = (seed - first) as usize;
+                let mut values = vec![E::zero(); expected.shape.iter().product()];
+                array.read(row..row + 1, &mut values)?;
+                writer.write(&values)?;
+            }
+        }
+        self.array = Some((item, array));
+        Ok(())
     }
-    Ok(writer.finish()?)
 }
 
 #[cfg(test)]

@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 use imnn_io::FileError;
 use imnn_io::atomic::write;
 
-use crate::check::{Layout, compare, open};
+use crate::check::{Layout, compare};
 use crate::design::{Design, Vector};
 use crate::disk::{create_folder, read, remove, seeds};
 use crate::failure::Failure;
+use crate::shelf::{Condition, Item};
 use crate::template::Template;
 use crate::{JobsError, record};
 
-/// The folder of a set of simulations: `fiducial/{seed}.npy`, `{name}_m/{seed}.npy` and `{name}_p/{seed}.npy`.
+/// The folder of a set of simulations: `fiducial/{seed}.npy`, `{name}_m/{seed}.npy` and `{name}_p/{seed}.npy`, or in
+/// [blocks](crate::RunOptions::block) `fiducial/{first}-{last}.npy`, whose rows are the simulations of these seeds.
 ///
 /// A file of that name is complete and was checked. `failed/` holds the records and logs of those that could not be made.
 #[derive(Clone, Debug)]
@@ -36,6 +38,9 @@ pub struct Status {
     pub unusable: Vec<(PathBuf, String)>,
     /// The shape of a simulation, once there is one.
     pub shape: Option<Vec<usize>>,
+    /// Blocks that [`DataSet::run`] was to put together and has not, as another process is about to, or everything was to
+    /// stop.
+    pub unpacked: usize,
     /// The shape and type that simulations have to have, if that is known.
     pub(crate) expected: Option<Layout>,
 }
@@ -48,6 +53,8 @@ pub struct VectorStatus {
     pub vector: Vector,
     /// What there is of each seed, from the first.
     pub marks: Vec<Mark>,
+    /// The files that hold any of them, with what is known of each.
+    pub(crate) files: Vec<(Item, Condition)>,
 }
 
 /// What there is of a simulation.
@@ -55,16 +62,24 @@ pub struct VectorStatus {
 pub enum Mark {
     /// Nothing yet.
     Missing,
-    /// Its file, complete and checked.
+    /// Its file, or a block that it is in, complete and checked.
     Done,
     /// The record that it could not be made.
     Failed,
 }
 
+/// With what a simulation is compared.
+pub(crate) const OTHERS: &str = "as the others have";
+
 impl VectorStatus {
     /// How many seeds have this mark.
     pub fn count(&self, mark: Mark) -> usize {
         self.marks.iter().filter(|&&other| other == mark).count()
+    }
+
+    /// The files of which all is well.
+    pub(crate) fn good(&self) -> impl Iterator<Item = Item> + '_ {
+        self.files.iter().filter(|(_, condition)| *condition == Condition::Good).map(|(item, _)| *item)
     }
 }
 
@@ -72,6 +87,11 @@ impl Status {
     /// How many simulations of all vectors have this mark.
     pub fn count(&self, mark: Mark) -> usize {
         self.vectors.iter().map(|vector| vector.count(mark)).sum()
+    }
+
+    /// Whether any of the simulations are in blocks.
+    pub fn has_blocks(&self) -> bool {
+        self.vectors.iter().flat_map(VectorStatus::good).any(|item| matches!(item, Item::Block(..)))
     }
 }
 
@@ -119,7 +139,7 @@ impl DataSet {
         &self.vectors
     }
 
-    /// The file of a simulation.
+    /// The file of a simulation as long as it is in no block.
     pub fn file(&self, vector: &Vector, seed: u64) -> PathBuf {
         self.root.join(&vector.name).join(format!("{seed}.npy"))
     }
@@ -140,19 +160,14 @@ impl DataSet {
     /// A folder that cannot be read.
     pub fn status(&self) -> Result<Status, JobsError> {
         let mut layouts: HashMap<Layout, usize> = HashMap::new();
-        let mut found: Vec<Vec<Option<Layout>>> = vec![];
-        let mut status = Status { vectors: vec![], failures: vec![], unusable: vec![], shape: None, expected: None };
+        let mut found = vec![];
+        let mut status =
+            Status { vectors: vec![], failures: vec![], unusable: vec![], shape: None, unpacked: 0, expected: None };
         for vector in &self.vectors {
-            let mut of_vector = vec![None; vector.n_seeds];
-            for seed in seeds(&self.root.join(&vector.name), ".npy")? {
-                let Some(place) = self.place(vector, seed) else { continue };
-                let file = self.file(vector, seed);
-                match open::<f64>(&file) {
-                    Ok((layout, _)) => {
-                        *layouts.entry(layout.clone()).or_default() += 1;
-                        of_vector[place] = Some(layout);
-                    }
-                    Err(fault) => status.unusable.push((file, fault.to_string())),
+            let of_vector = self.opened(vector)?;
+            for (item, layout) in &of_vector {
+                if let Ok(layout) = layout {
+                    *layouts.entry(layout.clone()).or_default() += self.places(vector, *item).len();
                 }
             }
             found.push(of_vector);
@@ -166,18 +181,26 @@ impl DataSet {
             .map(|(layout, _)| layout);
         let asked_for = || self.design.shape.clone().map(|shape| Layout { shape, dtype: String::new() });
         let expected = most.or_else(asked_for);
-        let any = found.iter().flatten().any(Option::is_some);
+        let any = found.iter().flatten().any(|(_, layout)| layout.is_ok());
         status.shape = expected.as_ref().filter(|_| any).map(|layout| layout.shape.clone());
         for (vector, found) in self.vectors.iter().zip(found) {
             let mut marks = vec![Mark::Missing; vector.n_seeds];
-            for (place, layout) in found.iter().enumerate() {
-                let (Some(layout), Some(expected)) = (layout, &expected) else { continue };
-                match compare(layout, expected, "as the others have") {
-                    Ok(()) => marks[place] = Mark::Done,
-                    Err(fault) => {
-                        status.unusable.push((self.file(vector, self.seed(place)), fault.to_string()));
+            let mut files = Vec::with_capacity(found.len());
+            for (item, layout) in found {
+                let damaged = layout.is_err();
+                // One that can be opened was counted, so that it is known what is expected, unless no shape is right.
+                let fits = |layout| expected.as_ref().map_or(Ok(()), |expected| compare(&layout, expected, OTHERS));
+                let condition = match layout.and_then(fits) {
+                    Ok(()) => {
+                        marks[self.places(vector, item)].fill(Mark::Done);
+                        Condition::Good
                     }
-                }
+                    Err(fault) => {
+                        status.unusable.push((item.path(&self.root.join(&vector.name)), fault.to_string()));
+                        if damaged { Condition::Damaged } else { Condition::Other }
+                    }
+                };
+                files.push((item, condition));
             }
             for seed in seeds(&self.failed(vector), ".json")? {
                 let Some(place) = self.place(vector, seed).filter(|&place| marks[place] != Mark::Done) else {
@@ -188,7 +211,7 @@ impl DataSet {
                     status.failures.push(failure);
                 }
             }
-            status.vectors.push(VectorStatus { vector: vector.clone(), marks });
+            status.vectors.push(VectorStatus { vector: vector.clone(), marks, files });
         }
         Ok(Status { expected, ..status })
     }

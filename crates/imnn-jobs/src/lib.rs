@@ -2,7 +2,8 @@
 //!
 //! A [`Design`] says at which parameters and with which seeds to simulate, and by which command. A [`DataSet`] is the
 //! folder in which the simulations are put, one file for each, `fiducial/{seed}.npy`, `{name}_m/{seed}.npy` below the
-//! fiducial and `{name}_p/{seed}.npy` above it, as [`imnn_data::Files::sides`] takes them.
+//! fiducial and `{name}_p/{seed}.npy` above it, as [`imnn_data::Files::sides`] takes them; or, where there are many, in
+//! [blocks](RunOptions::block).
 //!
 //! ```
 //! use std::sync::atomic::AtomicBool;
@@ -37,6 +38,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod blocks;
 mod check;
 mod claims;
 mod collect;
@@ -47,6 +49,7 @@ mod disk;
 mod error;
 mod failure;
 mod launcher;
+mod opened;
 mod options;
 mod overview;
 mod process;
@@ -54,6 +57,7 @@ mod record;
 mod runner;
 mod session;
 mod shard;
+mod shelf;
 mod template;
 
 pub use collect::Collected;

@@ -1,5 +1,6 @@
 //! How programs are run, and what is told while they do.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use crate::{Failure, Shard};
@@ -21,6 +22,12 @@ pub struct RunOptions {
     pub retry_failed: bool,
     /// Whether this is one of several processes, on one machine or many, that take the next simulation each.
     pub claim: bool,
+    /// How many simulations there are in a file, from the first seed on; without it each is a file of its own.
+    ///
+    /// The file of a block is `{first}-{last}.npy`, `(n, *shape)`, with the simulations of these seeds in this order: as
+    /// many as that, fewer at the end, and those in a row where seeds between them failed. Parts of the work are then
+    /// whole blocks, which may be put together by other sizes in each run.
+    pub block: Option<NonZero<usize>>,
     /// After what time all programs are to have ended: none is started that would not, by what nine of ten took so far.
     pub until: Option<Duration>,
 }
@@ -29,7 +36,19 @@ impl RunOptions {
     /// One process that does everything: programs are started in `dir`, as many at a time as there are `jobs`.
     pub fn new(dir: impl Into<std::path::PathBuf>, jobs: usize) -> Self {
         let (dir, shard) = (dir.into(), Shard::ALL);
-        Self { dir, jobs, timeout: None, retries: 0, shard, retry_failed: false, claim: false, until: None }
+        let (timeout, retries, retry_failed, claim) = (None, 0, false, false);
+        Self { dir, jobs, timeout, retries, shard, retry_failed, claim, block: None, until: None }
+    }
+
+    /// Whether the seed at this place, counted from 0, is done here: a [part](Self::shard) is every `n`-th seed, or every
+    /// `n`-th [block](Self::block).
+    pub fn has(&self, place: usize) -> bool {
+        self.shard.has(place / self.together())
+    }
+
+    /// How many seeds are done together.
+    pub(crate) fn together(&self) -> NonZero<usize> {
+        self.block.unwrap_or(NonZero::<usize>::MIN)
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 use crate::design::Vector;
 use crate::disk::{names, read, seeds};
 use crate::session::{ALIVE, PROGRESS, Progress, RUNNING, machine};
-use crate::{DataSet, JobsError};
+use crate::shelf::{Item, items};
+use crate::{DataSet, JobsError, Mark};
 
 /// How long a process on another machine may give no sign of life, of which it gives one every few seconds, before it is
 /// taken for dead here: others see what is written with delay, and clocks differ.
@@ -30,7 +31,7 @@ pub struct Overview {
 pub struct VectorOverview {
     /// The parameters.
     pub vector: Vector,
-    /// Files of simulations, which are not opened.
+    /// Simulations in files, which are not opened.
     pub done: usize,
     /// Records of failures.
     pub failed: usize,
@@ -110,18 +111,19 @@ impl DataSet {
         sessions.sort_by(|a, b| (&a.host, a.process).cmp(&(&b.host, b.process)));
         let mut vectors = vec![];
         for vector in self.vectors() {
-            let of_set = |seeds: Vec<u64>| -> HashSet<u64> {
-                seeds.into_iter().filter(|&seed| self.place(vector, seed).is_some()).collect()
-            };
-            let done = of_set(seeds(&self.root().join(&vector.name), ".npy")?);
-            let mut failed = of_set(seeds(&self.failed(vector), ".json")?);
-            failed.retain(|seed| !done.contains(seed));
-            let runs = (0..vector.n_seeds).map(|place| self.seed(place)).filter(|seed| {
-                !done.contains(seed) && !failed.contains(seed) && running.contains(&format!("{}-{seed}", vector.name))
-            });
-            let running = runs.count();
-            let missing = vector.n_seeds - done.len() - failed.len() - running;
-            let (done, failed) = (done.len(), failed.len());
+            let mut marks = vec![Mark::Missing; vector.n_seeds];
+            for seed in seeds(&self.failed(vector), ".json")? {
+                marks[self.places(vector, Item::Single(seed))].fill(Mark::Failed);
+            }
+            for item in items(&self.root().join(&vector.name))? {
+                marks[self.places(vector, item)].fill(Mark::Done);
+            }
+            let count = |mark: Mark| marks.iter().filter(|&&other| other == mark).count();
+            let (done, failed) = (count(Mark::Done), count(Mark::Failed));
+            let runs = |place: usize| running.contains(&format!("{}-{}", vector.name, self.seed(place)));
+            let of_all = (0..vector.n_seeds).filter(|&place| marks[place] == Mark::Missing);
+            let running = if running.is_empty() { 0 } else { of_all.filter(|&place| runs(place)).count() };
+            let missing = vector.n_seeds - done - failed - running;
             vectors.push(VectorOverview { vector: vector.clone(), done, failed, running, missing });
         }
         Ok(Overview { vectors, sessions })

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::JobsError;
 
-/// The part `i` of `n`, counted from 1: every `n`-th seed, with all its parameter vectors.
+/// The part `i` of `n`, counted from 1: every `n`-th seed, or block of seeds, with all its parameter vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     i: usize,
@@ -16,7 +16,12 @@ impl Shard {
     /// All of the work.
     pub const ALL: Self = Self { i: 1, n: 1 };
 
-    /// Whether the seed at this place, counted from 0, belongs to it.
+    /// How many parts there are.
+    pub fn parts(&self) -> usize {
+        self.n
+    }
+
+    /// Whether the seed at this place, counted from 0, belongs to it; or the block, where seeds are divided by blocks.
     pub fn has(&self, place: usize) -> bool {
         place % self.n == self.i - 1
     }

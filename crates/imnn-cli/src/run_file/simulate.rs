@@ -19,6 +19,8 @@ pub struct SimulateFile {
     pub timeout: Option<Duration>,
     /// `jobs`: how many run at a time; as many as there are processors by default.
     pub jobs: Option<NonZero<usize>>,
+    /// `block`: how many simulations there are in a file; each is a file of its own by default.
+    pub block: Option<NonZero<usize>>,
     /// `retries`: how often each is tried again when it fails; 0 by default.
     pub retries: usize,
 }
@@ -42,7 +44,7 @@ impl SimulateFile {
         let path = path.as_ref();
         let document = Document::parse(text, path)?;
         let root = document.root();
-        root.only(&[&Design::KEYS[..], &["timeout", "jobs", "retries"]].concat())?;
+        root.only(&[&Design::KEYS[..], &["timeout", "jobs", "block", "retries"]].concat())?;
         let design = Design::read(&root)?;
         let base = match path.parent() {
             Some(base) if !base.as_os_str().is_empty() => base,
@@ -53,7 +55,16 @@ impl SimulateFile {
             None => None,
         };
         let dir = base.join(&design.dir);
-        Ok(Self { dir, timeout: read_timeout(&root)?, jobs, retries: root.or("retries", 0)?, design })
+        let (timeout, block, retries) = (read_timeout(&root)?, read_block(&root)?, root.or("retries", 0)?);
+        Ok(Self { dir, timeout, jobs, block, retries, design })
+    }
+}
+
+fn read_block(root: &Section<'_>) -> Result<Option<NonZero<usize>>, ConfigError> {
+    let Some(block) = root.optional::<usize>("block")? else { return Ok(None) };
+    match NonZero::new(block) {
+        Some(size) if block > 1 => Ok(Some(size)),
+        _ => Err(root.invalid("block", format!("{block} simulations in a file are too few; write at least 2, as block = 1000, or omit it for a file of each"))),
     }
 }
 
@@ -82,6 +93,9 @@ command = ["p", "{seed}", "{theta}", "{out}"]
         assert_eq!((file.design.n_s, file.design.n_d, file.design.first_seed), (10, 10, 0));
         assert_eq!((&file.design.theta_below, &file.design.theta_above), (&vec![-0.25, 0.875], &vec![0.25, 1.125]));
         assert_eq!((file.dir, file.timeout, file.jobs, file.retries), ("there/.".into(), None, None, 0));
+        assert_eq!(file.block, None);
+        let file = SimulateFile::parse(&format!("{FILE}block = 1000"), "sims.toml").unwrap();
+        assert_eq!(file.block, NonZero::new(1000));
     }
 
     #[track_caller]
@@ -109,6 +123,11 @@ command = ["p", "{seed}", "{theta}", "{out}"]
         refuses(&format!("{FILE}timeout = 0"), &["timeout: ", "line 6", "omit it for no limit"]);
         refuses(&format!("{FILE}timeout = 1e300"), &["timeout: "]);
         refuses(&format!("{FILE}jobs = 0"), &["jobs: ", "at least 1"]);
+        for block in ["0", "1"] {
+            refuses(&format!("{FILE}block = {block}"), &["block: ", "line 6", "at least 2", "omit it"]);
+        }
+        refuses(&format!("{FILE}block = -1"), &["block: ", "not negative"]);
+        refuses(&format!("{FILE}block = 10.5"), &["block: ", "a whole number"]);
         refuses(&format!("{FILE}retries = -1"), &["retries: ", "not negative"]);
         refuses(&format!("{FILE}command = 1"), &["line 6"]);
         refuses(&FILE.replace("[\"p\", \"{seed}\", \"{theta}\", \"{out}\"]", "\"p {seed}\""), &["a list of texts"]);

@@ -1,5 +1,6 @@
-//! Folders with one simulation in each file.
+//! Folders with one simulation in each file, or several.
 
+use std::cmp::Reverse;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::marker::PhantomData;
@@ -21,12 +22,23 @@ use crate::{ArrayPath, DataError};
 
 /// The files of a pattern as the rows of one array, in the order of their seeds.
 ///
-/// One file is open at a time, whatever their number.
+/// A seed that is in several files is read from the one that holds most: files of several rows are put together from
+/// smaller ones, which are there a moment longer and hold the same. One file is open at a time, whatever their number.
 pub(super) struct Folder {
     pattern: Pattern,
     spec: RowSpec,
-    files: Vec<(Box<str>, Stamp)>,
+    parts: Vec<Part>,
+    /// For each row its part, and its place in that.
+    places: Vec<(usize, usize)>,
     options: RowOptions,
+}
+
+/// A file.
+struct Part {
+    digits: Box<str>,
+    stamp: Stamp,
+    /// How many rows it has; without it the whole of the file is one.
+    n_rows: Option<usize>,
 }
 
 const ALIKE: &str = "the files of a pattern have to be alike";
@@ -35,49 +47,81 @@ impl Folder {
     /// Opens each file once and compares them.
     pub(super) fn open<E: Real>(pattern: Pattern, options: &RowOptions) -> Result<Self, DataError> {
         let numbers = pattern.numbers()?;
-        let (n_rows, seeds) = (numbers.len(), numbers.iter().map(|number| number.seed).collect());
-        let spec = RowSpec { label: pattern.label().to_owned(), seeds: Some(seeds), ..RowSpec::default() };
-        let mut folder = Self { spec, files: Vec::with_capacity(n_rows), options: *options, pattern };
-        for Numbered { digits, .. } in numbers {
+        let spec = RowSpec { label: pattern.label().to_owned(), ..RowSpec::default() };
+        let parts = Vec::with_capacity(numbers.len());
+        let mut folder = Self { spec, parts, places: vec![], options: *options, pattern };
+        let mut rows = Vec::with_capacity(numbers.len());
+        for Numbered { seed, last, digits } in numbers {
             let path = folder.pattern.path(&digits);
             let stamp = stamp(path.file())?;
             let array = open_file::<E>(&path, RowShape::AsStored, options)?;
-            if folder.files.is_empty() {
-                if array.shape().is_empty() {
+            let n_rows = last.map(|last| several(&*array, last - seed)).transpose()?;
+            let part = Part { digits, stamp, n_rows };
+            if folder.parts.is_empty() {
+                let row = &array.shape()[usize::from(n_rows.is_some())..];
+                if row.is_empty() {
                     let advice = "save a simulation of one number as np.atleast_1d(x)";
-                    return Err(DataError::shape(array.label(), &[], "at least one axis", advice));
+                    return Err(DataError::shape(array.label(), array.shape(), "at least one axis", advice));
                 }
-                folder.spec.shape = [&[n_rows], array.shape()].concat();
+                folder.spec.shape = [&[0], row].concat();
                 folder.spec.dtype = array.dtype().to_owned();
-            } else {
-                folder.check(&*array)?;
             }
-            folder.files.push((digits, stamp));
+            folder.check(&*array, &part)?;
+            let n = n_rows.unwrap_or(1);
+            rows.extend((0..n).map(|row| (seed + row as u64, Reverse(n), folder.parts.len(), row)));
+            folder.parts.push(part);
         }
+        rows.sort_unstable();
+        rows.dedup_by_key(|(seed, ..)| *seed);
+        folder.spec.shape[0] = rows.len();
+        folder.spec.seeds = Some(rows.iter().map(|(seed, ..)| *seed).collect());
+        folder.places = rows.into_iter().map(|(.., part, row)| (part, row)).collect();
         // What was checked now is not checked again: a file that changes is refused.
         folder.options.checksums = false;
         Ok(folder)
     }
 
-    fn path(&self, row: usize) -> ArrayPath {
-        self.pattern.path(&self.files[row].0)
+    fn path(&self, part: &Part) -> ArrayPath {
+        self.pattern.path(&part.digits)
     }
 
     /// Refuses an array that is not like the first.
-    fn check<E: Real>(&self, array: &dyn RowArray<E>) -> Result<(), DataError> {
-        if array.shape() != &self.spec.shape[1..] {
-            let expected = format!("{} as {} is", tuple(&self.spec.shape[1..]), self.path(0));
+    fn check<E: Real>(&self, array: &dyn RowArray<E>, part: &Part) -> Result<(), DataError> {
+        let first = || self.path(self.parts.first().unwrap_or(part));
+        let shape: Vec<usize> = part.n_rows.into_iter().chain(self.spec.shape[1..].iter().copied()).collect();
+        if array.shape() != shape {
+            let expected = format!("{} as {} is", tuple(&shape), first());
             return Err(DataError::shape(array.label(), array.shape(), expected, ALIKE));
         }
         if array.dtype() != self.spec.dtype {
             let (label, found, expected) = (array.label(), array.dtype(), &self.spec.dtype);
             return Err(DataError::Refused(format!(
                 "{label} has elements of type {found}, expected {expected} as {} has; {ALIKE}",
-                self.path(0)
+                first()
             )));
         }
         Ok(())
     }
+
+    /// How many of `rows`, from the first, follow each other in one part, with the part and the place of the first.
+    fn together(&self, rows: Range<usize>) -> (usize, usize, usize) {
+        let places = &self.places[rows];
+        let (part, first) = places[0];
+        let n = places.iter().enumerate().take_while(|&(k, place)| *place == (part, first + k)).count();
+        (n, part, first)
+    }
+}
+
+/// The number of rows of a file whose name says that it is one more than `more`.
+fn several<E: Real>(array: &dyn RowArray<E>, more: u64) -> Result<usize, DataError> {
+    let shape = array.shape();
+    let n_rows = shape.first().copied().unwrap_or(0);
+    if n_rows as u64 != more.saturating_add(1) || shape.contains(&0) {
+        let expected = format!("{} rows, as its name says", more.saturating_add(1));
+        let advice = "name a file of several rows after the first and the last seed of them, as 0-999.npy";
+        return Err(DataError::shape(array.label(), shape, expected, advice));
+    }
+    Ok(n_rows)
 }
 
 impl<E: Real> RowArray<E> for Folder {
@@ -86,23 +130,31 @@ impl<E: Real> RowArray<E> for Folder {
     }
 
     fn element(&self, index: &[usize]) -> String {
-        match index {
-            [row, rest @ ..] if *row < self.files.len() => format!("{}{rest:?}", self.path(*row)),
-            _ => format!("{}{index:?}", self.spec.label),
+        let [row, rest @ ..] = index else { return format!("{}{index:?}", self.spec.label) };
+        let Some(&(part, place)) = self.places.get(*row) else { return format!("{}{index:?}", self.spec.label) };
+        let part = &self.parts[part];
+        match part.n_rows {
+            None => format!("{}{rest:?}", self.path(part)),
+            Some(_) => format!("{}{:?}", self.path(part), [&[place], rest].concat()),
         }
     }
 
     fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
         check_read(&self.spec.shape, &rows, to);
         let len = row_len(&self.spec.shape);
-        for row in rows.clone() {
-            let path = self.path(row);
+        let mut next = rows.start;
+        while next < rows.end {
+            let (n, part, first) = self.together(next..rows.end);
+            let part = &self.parts[part];
+            let path = self.path(part);
             let array = open_file::<E>(&path, RowShape::AsStored, &self.options)?;
-            self.check(&*array)?;
-            array.read(0..self.spec.shape[1], &mut to[(row - rows.start) * len..][..len])?;
-            if stamp(path.file())? != self.files[row].1 {
+            self.check(&*array, part)?;
+            let of_file = part.n_rows.map_or(0..self.spec.shape[1], |_| first..first + n);
+            array.read(of_file, &mut to[(next - rows.start) * len..][..n * len])?;
+            if stamp(path.file())? != part.stamp {
                 return Err(DataError::Changed { label: path.to_string() });
             }
+            next += n;
         }
         Ok(())
     }
@@ -126,6 +178,9 @@ pub(super) struct FolderWriter<E> {
 impl<E: Real> FolderWriter<E> {
     pub(super) fn create(pattern: Pattern, shape: &[usize], options: &WriteOptions) -> Result<Self, DataError> {
         let refuse = |reason: String| DataError::target(pattern.label(), reason);
+        if pattern.has_several() {
+            return Err(refuse("files of several rows are read and not written; write folder/{seed}.npy".to_owned()));
+        }
         if !pattern.numbers_files(".npy") {
             return Err(refuse("one file for each row is written as folder/{seed}.npy".to_owned()));
         }
@@ -198,4 +253,81 @@ fn only_rows(pattern: &Pattern) -> Result<(), DataError> {
         "{folder} is not replaced, since \"{name}\" in it is not a file of the pattern; move it away, or choose another folder"
     );
     Err(DataError::target(pattern.label(), reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{ArrayD, Axis, IxDyn, Slice};
+
+    use super::*;
+    use crate::{arrays, open_rows};
+
+    /// Rows 0 to 11 of maps, in files of these first and last ones; a file of one row is that row.
+    fn folder(files: &[(usize, usize)]) -> (tempfile::TempDir, ArrayD<f64>) {
+        let folder = tempfile::tempdir().unwrap();
+        let all = ArrayD::from_shape_fn(IxDyn(&[12, 2, 3]), |index| (100 * index[0] + 10 * index[1] + index[2]) as f64);
+        for &(first, last) in files {
+            let rows = all.slice_axis(Axis(0), Slice::from(first..=last));
+            arrays::write_npy(folder.path().join(format!("{first}-{last}.npy")), rows).unwrap();
+        }
+        (folder, all)
+    }
+
+    fn opened(folder: &tempfile::TempDir) -> Result<Box<dyn RowArray<f64>>, DataError> {
+        open_rows(&ArrayPath::from("{seeds}.npy").resolve(folder.path()), &RowOptions::default())
+    }
+
+    #[test]
+    fn files_of_several_rows_are_read_as_files_of_one_are() {
+        let (folder, all) = folder(&[(0, 3), (4, 4), (6, 10)]);
+        arrays::write_npy(folder.path().join("11.npy"), all.index_axis(Axis(0), 11)).unwrap();
+        let array = opened(&folder).unwrap();
+        let seeds = [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11];
+        assert_eq!((array.shape(), array.seeds()), (&[11, 2, 3][..], Some(&seeds[..])));
+        for rows in [0..11, 2..6, 3..4, 9..11, 5..5] {
+            let mut found = vec![f64::NAN; rows.len() * 6];
+            array.read(rows.clone(), &mut found).unwrap();
+            let expected: Vec<f64> =
+                seeds[rows].iter().flat_map(|&seed| all.index_axis(Axis(0), seed as usize).to_owned()).collect();
+            assert_eq!(found, expected);
+        }
+        assert!(array.element(&[6, 1, 2]).ends_with("6-10.npy[1, 1, 2]"), "{}", array.element(&[6, 1, 2]));
+        assert!(array.element(&[10, 1, 2]).ends_with("11.npy[1, 2]"), "{}", array.element(&[10, 1, 2]));
+    }
+
+    #[test]
+    fn what_a_file_was_put_together_from_may_be_there() {
+        // Nested, and overlapping; the single file would be seen, as its values are others.
+        let (folder, all) = folder(&[(0, 11), (0, 3), (2, 7)]);
+        arrays::write_npy(folder.path().join("5.npy"), ArrayD::<f64>::zeros(IxDyn(&[2, 3])).view()).unwrap();
+        let array = opened(&folder).unwrap();
+        assert_eq!(array.shape(), [12, 2, 3]);
+        let mut found = vec![0.0; 72];
+        array.read(0..12, &mut found).unwrap();
+        assert_eq!(found, all.into_raw_vec_and_offset().0);
+    }
+
+    #[test]
+    fn other_files_of_several_rows_are_refused() {
+        let refuses = |folder: &tempfile::TempDir, part: &str| {
+            let message = opened(folder).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(message.contains(part), "{part:?} is not in {message:?}");
+        };
+        let (folder, all) = folder(&[(0, 3), (4, 7)]);
+        let name = |name: &str| folder.path().join(name);
+        std::fs::rename(name("4-7.npy"), name("4-8.npy")).unwrap();
+        refuses(&folder, "expected 5 rows, as its name says");
+        std::fs::rename(name("4-8.npy"), name("0-18446744073709551615.npy")).unwrap();
+        refuses(&folder, "expected 18446744073709551615 rows, as its name says");
+        std::fs::remove_file(name("0-18446744073709551615.npy")).unwrap();
+        arrays::write_npy(name("8-9.npy"), all.slice_axis(Axis(0), Slice::from(0..2)).remove_axis(Axis(1))).unwrap();
+        refuses(&folder, ALIKE);
+        let bytes = std::fs::read(name("0-3.npy")).unwrap();
+        std::fs::write(name("8-9.npy"), &bytes[..bytes.len() - 1]).unwrap();
+        refuses(&folder, "truncated");
+        std::fs::remove_file(name("8-9.npy")).unwrap();
+        let array = opened(&folder).unwrap();
+        std::fs::write(name("0-3.npy"), &bytes[..bytes.len() - 1]).unwrap();
+        assert!(array.read(0..1, &mut [0.0; 6]).is_err());
+    }
 }

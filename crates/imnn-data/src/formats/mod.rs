@@ -108,10 +108,12 @@ impl Kind {
 /// | a dataset of an HDF5 file | the rows of plain data; whole chunks of packed data |
 /// | records, one file or many with `*` in their name | one read for each record; rows are flat |
 /// | many, as `run/{seed}.npy` | one file for each row, in the order of the numbers in their names |
+/// | many, as `run/{seeds}.npy` | the same, where files may hold consecutive ones |
 ///
 /// In a pattern `{seed}` stands for a number in the name of the files or of a folder above them; `{seed:05}` for one that
-/// is filled up with zeros to five digits. A key may follow, as in `{seed}.npz:map`. Each file is opened once to compare
-/// them, and again whenever its row is read.
+/// is filled up with zeros to five digits; `{seeds}` for a number, or for the first and last of consecutive ones of which
+/// the file holds a row each: `0-999.npy`, `(1000, *row)`. A key may follow, as in `{seed}.npz:map`. Each file is opened
+/// once to compare them, and again whenever a row of it is read.
 ///
 /// Files are read, not mapped: what is not read takes no memory, and a file that is cut short while it is open is an
 /// error. One that is written to while it is open is an error too, at the next read; one that is replaced by another of

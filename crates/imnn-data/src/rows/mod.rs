@@ -16,7 +16,7 @@ use crate::values::check_finite;
 pub use held::HeldRows;
 pub(crate) use matching::matched;
 pub(crate) use pattern::hint;
-pub use pattern::{Numbered, Pattern, is_pattern};
+pub use pattern::{Numbered, Pattern, consecutive, is_pattern};
 pub use stack::StackedRows;
 
 /// What an array of rows is, apart from the numbers.

@@ -7,6 +7,8 @@ use imnn_io::folder::names;
 use crate::{ArrayPath, DataError};
 
 /// A path with `{seed}` in one of its parts: all files of that name with any number in that place.
+///
+/// With `{seeds}` a file may also hold several rows, for consecutive numbers: `0-999.npy` those of 0 to 999.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pattern {
     /// As it was given, for messages.
@@ -18,16 +20,20 @@ pub struct Pattern {
     suffix: String,
     /// The least number of digits, which shorter numbers are filled up to with zeros; without it any zeros are allowed.
     width: Option<usize>,
+    /// Whether it is `{seeds}`, so that files may hold several rows.
+    several: bool,
     /// What follows the numbered folder; empty where files are numbered.
     rest: PathBuf,
     key: Option<String>,
 }
 
-/// A number as it is written in a name.
+/// A number as it is written in a name, or several that follow each other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Numbered {
-    /// The number.
+    /// The number, or the first of several.
     pub seed: u64,
+    /// The last of several, which is at least the first: the file then has a row for each.
+    pub last: Option<u64>,
     /// How it is written.
     pub digits: Box<str>,
 }
@@ -54,10 +60,10 @@ impl Pattern {
         if rest.contains(SEED) || parts[at + 1..].iter().any(numbered) {
             return Err(refuse("there are several {seed}; one can be read"));
         }
-        let odd = "write {seed}, or {seed:05} for numbers that are filled up with zeros to five digits";
+        let odd = "write {seed}, or {seed:05} for numbers that are filled up with zeros to five digits, or {seeds} for files of several rows, as 0-999.npy";
         let (format, suffix) = rest.split_once('}').ok_or_else(|| refuse(odd))?;
         let width = match format.strip_prefix(":0") {
-            None if format.is_empty() => None,
+            None if format.is_empty() || format == "s" => None,
             None => return Err(refuse(odd)),
             Some(width) => {
                 let width = width.trim_end_matches('d').parse().ok().filter(|width| (1..=20).contains(width));
@@ -66,8 +72,13 @@ impl Pattern {
         };
         let folder: PathBuf = parts[..at].iter().collect();
         let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
-        let (prefix, suffix) = (prefix.to_owned(), suffix.to_owned());
-        Ok(Some(Self { label, folder, prefix, suffix, width, rest: parts[at + 1..].iter().collect(), key }))
+        let (prefix, suffix, several) = (prefix.to_owned(), suffix.to_owned(), format == "s");
+        Ok(Some(Self { label, folder, prefix, suffix, width, several, rest: parts[at + 1..].iter().collect(), key }))
+    }
+
+    /// Whether files may hold several rows: `{seeds}`.
+    pub fn has_several(&self) -> bool {
+        self.several
     }
 
     pub(crate) fn label(&self) -> &str {
@@ -92,8 +103,13 @@ impl Pattern {
 
     /// The number in a name, as it is written.
     pub(crate) fn digits<'a>(&self, name: &'a str) -> Option<&'a str> {
-        let digits = name.strip_prefix(&self.prefix)?.strip_suffix(&self.suffix)?;
+        let digits = self.between(name)?;
         (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
+    }
+
+    /// What a name has in place of the number.
+    fn between<'a>(&self, name: &'a str) -> Option<&'a str> {
+        name.strip_prefix(&self.prefix)?.strip_suffix(&self.suffix)
     }
 
     /// The same names in another folder.
@@ -135,12 +151,19 @@ impl Pattern {
             }
         }
         if numbers.is_empty() {
-            let there = other.map_or_else(|| "it is empty".to_owned(), |name| format!("there is {name}"));
+            let several = |name: &str| self.between(name).is_some_and(|text| consecutive(text).is_some());
+            let there = match other {
+                None => "it is empty".to_owned(),
+                Some(name) if several(&name) => format!("there is {name}; write {{seeds}} for files of several rows"),
+                Some(name) => format!("there is {name}"),
+            };
             let reason = format!("no file in {} has such a name; {there}", self.folder.display());
             return Err(DataError::unusable(&self.label, reason));
         }
-        numbers.sort_by(|a, b| (a.seed, &a.digits).cmp(&(b.seed, &b.digits)));
-        if let Some(pair) = numbers.windows(2).find(|pair| pair[0].seed == pair[1].seed) {
+        numbers.sort_by(|a, b| (a.seed, a.last, &a.digits).cmp(&(b.seed, b.last, &b.digits)));
+        // Several that overlap are no fault: see `Folder`.
+        let same = |pair: &&[Numbered]| pair[0].seed == pair[1].seed && pair[1].last.is_none();
+        if let Some(pair) = numbers.windows(2).find(same) {
             let name = |number: &Numbered| self.path(&number.digits).to_string();
             let (one, two) = (name(&pair[0]), name(&pair[1]));
             let reason = format!("{one} and {two} have the same seed; remove one of them");
@@ -151,6 +174,10 @@ impl Pattern {
 
     /// The number in a name in the folder, where it has one.
     fn number(&self, name: &str) -> Result<Option<Numbered>, DataError> {
+        if let Some((seed, last)) = self.between(name).filter(|_| self.several).and_then(consecutive) {
+            let digits = self.between(name).unwrap_or_default().into();
+            return Ok(self.is_there(name).then_some(Numbered { seed, last: Some(last), digits }));
+        }
         let Some(digits) = self.digits(name) else { return Ok(None) };
         let seed: u64 = digits.parse().map_err(|_| {
             let reason = format!("the number {digits} is beyond the range of seeds, 64 bits");
@@ -159,9 +186,21 @@ impl Pattern {
         if self.width.is_some_and(|width| format!("{seed:0width$}") != digits) {
             return Ok(None);
         }
-        let is_there = self.rest.as_os_str().is_empty() || self.folder.join(name).join(&self.rest).is_file();
-        Ok(is_there.then(|| Numbered { seed, digits: digits.into() }))
+        Ok(self.is_there(name).then(|| Numbered { seed, last: None, digits: digits.into() }))
     }
+
+    /// Whether there is a file in the folder of this name, where folders are numbered.
+    fn is_there(&self, name: &str) -> bool {
+        self.rest.as_os_str().is_empty() || self.folder.join(name).join(&self.rest).is_file()
+    }
+}
+
+/// The first and last of several numbers that follow each other, which are written `first-last`.
+pub fn consecutive(text: &str) -> Option<(u64, u64)> {
+    let number = |digits: &str| digits.parse().ok().filter(|number: &u64| number.to_string() == digits);
+    let (first, last) = text.split_once('-')?;
+    let (first, last) = (number(first)?, number(last)?);
+    (first <= last).then_some((first, last))
 }
 
 /// Whether a path names many files.
@@ -230,6 +269,22 @@ mod tests {
     }
 
     #[test]
+    fn files_may_hold_several_rows() {
+        let names = ["f/10-19.npy", "f/9.npy", "f/0-8.npy", "f/10.npy", "f/7-3.npy", "f/1-2-3.npy", "f/01-02.npy"];
+        let folder = folder(&[&names[..], &["f/3-99999999999999999999.npy", "f/-5.npy", "f/20-20.npy"]].concat());
+        let expected = [(0, "f/0-8.npy"), (9, "f/9.npy"), (10, "f/10.npy"), (10, "f/10-19.npy"), (20, "f/20-20.npy")];
+        assert_eq!(found(&folder, "f/{seeds}.npy").unwrap(), expected.map(|(seed, name)| (seed, name.to_owned())));
+        std::fs::remove_file(folder.path().join("f/9.npy")).unwrap();
+        std::fs::remove_file(folder.path().join("f/10.npy")).unwrap();
+        for odd in ["7-3", "1-2-3", "01-02", "3-99999999999999999999", "-5"] {
+            std::fs::remove_file(folder.path().join(format!("f/{odd}.npy"))).unwrap();
+        }
+        let message = found(&folder, "f/{seed}.npy").unwrap_err();
+        assert!(message.contains("-") && message.ends_with("write {seeds} for files of several rows"), "{message}");
+        assert_eq!(consecutive("0-18446744073709551615"), Some((0, u64::MAX)));
+    }
+
+    #[test]
     fn what_is_no_pattern_is_said() {
         let folder = folder(&["a/x.npy", "99999999999999999999999.npy", "odd{seed}.npy"]);
         assert!(found(&folder, "a/{seed}.npy").unwrap_err().contains("a has such a name; there is x.npy"));
@@ -237,7 +292,15 @@ mod tests {
             found(&folder, "b/{seed}.npy").unwrap_err().starts_with("b: no such file; the pattern b/{seed}.npy needs")
         );
         assert!(found(&folder, "{seed}.npy").unwrap_err().contains("beyond the range of seeds"));
-        for odd in ["{seed:5}.npy", "{seed:0}.npy", "{seed:099}.npy", "{seed.npy", "{seeds}.npy", "{seed:x}.npy"] {
+        for odd in [
+            "{seed:5}.npy",
+            "{seed:0}.npy",
+            "{seed:099}.npy",
+            "{seed.npy",
+            "{seeds:05}.npy",
+            "{seedss}.npy",
+            "{seed:x}.npy",
+        ] {
             assert!(found(&folder, odd).unwrap_err().contains("write {seed}, or {seed:05}"), "{odd}");
         }
         for twice in ["{seed}/{seed}.npy", "{seed}{seed}.npy"] {

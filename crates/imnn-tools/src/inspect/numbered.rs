@@ -1,10 +1,10 @@
 //! Files with numbers in their names, as patterns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{ArrayInfo, Contents, Member, array, contents};
-use imnn_data::{ArrayPath, DataError, Pattern, array_endings};
+use imnn_data::{ArrayPath, DataError, Pattern, RowOptions, array_endings, consecutive, open_rows};
 use imnn_io::folder::names;
 
 /// Files of a pattern such as `fiducial/{seed}.npy`.
@@ -41,6 +41,9 @@ pub fn numbered(path: &ArrayPath) -> Result<Numbered, DataError> {
     let no_pattern = || DataError::unusable(path, "write {seed} where the names of the files have a number");
     let pattern = Pattern::of(path)?.ok_or_else(no_pattern)?;
     let numbers = pattern.numbers()?;
+    if pattern.has_several() {
+        return several(path, &pattern.path(&numbers[0].digits), numbers.len());
+    }
     let of_first = array(&pattern.path(&numbers[0].digits))?;
     let n = numbers.len();
     let opened = n.min(OPENED);
@@ -55,16 +58,33 @@ pub fn numbered(path: &ArrayPath) -> Result<Numbered, DataError> {
             Err(error) => unlike.push(error.to_string()),
         }
     }
-    let (first, last) = (numbers[0].seed, numbers[n - 1].seed);
-    let gaps = numbers.windows(2).map(|pair| pair[0].seed + 1..pair[1].seed);
-    let missing = gaps.flat_map(|gap| gap.take(NAMED)).take(NAMED).collect();
+    let seeds: Vec<u64> = numbers.iter().map(|number| number.seed).collect();
     let info = ArrayInfo {
         path: path.clone(),
         shape: [&[n], &of_first.shape[..]].concat(),
         bytes: of_first.bytes.saturating_mul(n as u64),
         ..of_first
     };
-    Ok(Numbered { info, first, last, n_missing: last - first - (n as u64 - 1), missing, compared: opened, unlike })
+    Ok(described(info, &seeds, opened, unlike))
+}
+
+/// What files of several rows are; all of them are opened.
+fn several(path: &ArrayPath, first: &ArrayPath, opened: usize) -> Result<Numbered, DataError> {
+    let rows = open_rows::<f64>(path, &RowOptions::default())?;
+    let of_first = array(first)?;
+    let n_values = |shape: &[usize]| shape.iter().product::<usize>().max(1) as u64;
+    let bytes = of_first.bytes / n_values(&of_first.shape) * n_values(rows.shape());
+    let info = ArrayInfo { path: path.clone(), shape: rows.shape().to_vec(), bytes, ..of_first };
+    Ok(described(info, rows.seeds().unwrap_or_default(), opened, vec![]))
+}
+
+/// With the numbers that are missing between `seeds`, of which there is at least one.
+fn described(info: ArrayInfo, seeds: &[u64], compared: usize, unlike: Vec<String>) -> Numbered {
+    let (first, last) = (seeds[0], seeds[seeds.len() - 1]);
+    let gaps = seeds.windows(2).map(|pair| pair[0] + 1..pair[1]);
+    let missing = gaps.flat_map(|gap| gap.take(NAMED)).take(NAMED).collect();
+    let n_missing = last - first - (seeds.len() as u64 - 1);
+    Numbered { info, first, last, n_missing, missing, compared, unlike }
 }
 
 /// What is in a folder: patterns that stand for several files in it and in the folders in it, and other arrays.
@@ -85,14 +105,27 @@ pub(super) fn folder(folder: &Path) -> Result<Vec<Contents>, DataError> {
 
 fn of_one(folder: &Path) -> Result<Vec<Contents>, DataError> {
     let mut groups: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    let mut of_several = BTreeSet::new();
     for name in entries(folder)? {
         let ending = Path::new(&name).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         let is_array = array_endings().any(|known| known == ending) && !name.starts_with('.');
         if is_array && folder.join(&name).is_file() {
+            of_several.extend(around_several(&name));
             groups.entry(around_number(&name)).or_default().push(name);
         }
     }
     let mut found = vec![];
+    for (before, after) in of_several {
+        // Other names look like these, but then their rows are not as many.
+        let path = ArrayPath::of_file(folder.join(format!("{before}{{seeds}}{after}")));
+        let Ok(numbered) = numbered(&path) else { continue };
+        found.push(Contents::Numbered(numbered));
+        let around = (before, after);
+        groups.retain(|key, names| {
+            names.retain(|name| around_several(name).as_ref() != Some(&around));
+            *key != around && !names.is_empty()
+        });
+    }
     for ((before, after), names) in groups {
         // An archive of several arrays is not a row, so the files are named one by one.
         let as_pattern = folder.join(format!("{before}{{seed}}{after}"));
@@ -129,6 +162,16 @@ fn around_number(name: &str) -> (String, String) {
     (name[..start].to_owned(), name[end..].to_owned())
 }
 
+/// What stands before and after the numbers of several rows in a name, such as `0-999`.
+fn around_several(name: &str) -> Option<(String, String)> {
+    let (before, after) = around_number(name);
+    let end = name.len() - after.len();
+    let digits = before.strip_suffix('-')?;
+    let start = digits.len() - digits.chars().rev().take_while(char::is_ascii_digit).count();
+    consecutive(&name[start..end])?;
+    Some((before[..start].to_owned(), after))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,5 +202,30 @@ mod tests {
         assert!(found.unlike[0].contains("9.npy: (5,) of <f4"), "{:?}", found.unlike);
         let Contents::Folder(parts) = contents(&ArrayPath::of_file(folder.path())).unwrap() else { panic!("a folder") };
         assert!(matches!(&parts[..], [Contents::Numbered(_)]));
+    }
+
+    #[test]
+    fn files_of_several_rows_are_one_array() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, shape: &[usize]| {
+            let zeros = ndarray::ArrayD::<f32>::zeros(shape);
+            arrays::write_npy(folder.path().join(name), zeros.view()).unwrap();
+        };
+        write("x0-4.npy", &[5, 3, 2]);
+        write("x8-9.npy", &[2, 3, 2]);
+        write("x5.npy", &[3, 2]);
+        let found = numbered(&ArrayPath::from("x{seeds}.npy").resolve(folder.path())).unwrap();
+        assert_eq!((found.first, found.last, found.missing, found.n_missing), (0, 9, vec![6, 7], 2));
+        assert_eq!((found.info.shape, found.info.bytes, found.compared), (vec![8, 3, 2], 8 * 6 * 4, 3));
+        let found = || match contents(&ArrayPath::of_file(folder.path())).unwrap() {
+            Contents::Folder(parts) => parts,
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(&found()[..], [Contents::Numbered(all)] if all.first == 0), "{:?}", found());
+        // Names that only look like it.
+        write("x8-9.npy", &[3, 3, 2]);
+        assert!(found().len() > 1 && found().iter().all(|part| matches!(part, Contents::Members(_))), "{:?}", found());
+        assert_eq!(around_several("a1-2b.npy"), Some(("a".to_owned(), "b.npy".to_owned())));
+        assert_eq!(around_several("2-1.npy"), None);
     }
 }

@@ -19,7 +19,7 @@ pub struct SimulateArguments {
     /// How many run at a time [default: jobs of the file, or the number of processors]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZero<usize>>,
-    /// Do only part i of n, as 1/8: a process for each part, on one shared folder
+    /// Do only part i of n, as 1/8, of seeds or of blocks: a process for each part, on one shared folder
     #[arg(long, value_name = "i/n", default_value_t = Shard::ALL)]
     pub shard: Shard,
     /// Take the next simulation that nobody has: any number of processes, started at any time, on one shared folder

@@ -39,8 +39,20 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
         shard: arguments.shard,
         retry_failed: arguments.retry_failed,
         claim: arguments.claim,
+        block: file.block,
         until: arguments.until,
     };
+    if let Some(block) = options.block {
+        let (n_s, parts) = (file.design.n_s, options.shard.parts());
+        let blocks = n_s.div_ceil(block.get());
+        if parts > blocks {
+            return Err(CliError::Refused(format!(
+                "--shard {}: parts are whole blocks, and n_s = {n_s} with block = {block} are {blocks}; use --claim, by \
+                 which processes share blocks, fewer parts or a smaller block",
+                options.shard
+            )));
+        }
+    }
     if arguments.status {
         return overview::overview(&DataSet::look(&arguments.out, file.design)?, arguments.json);
     }
@@ -67,6 +79,13 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
     let text = if arguments.json { report.json() } else { report.text() };
     let failed = status.failures.iter().filter(|failure| is_of(&set, &options, failure.seed)).count();
     let missing = status.count(Mark::Missing);
+    if missing == 0 && status.unpacked > 0 && stop.load(Ordering::SeqCst) {
+        output::print(&text)?;
+        return Err(CliError::Refused(format!(
+            "interrupted: the simulations of {} blocks are not put together; the same command goes on with them",
+            status.unpacked
+        )));
+    }
     if missing > 0 && stop.load(Ordering::SeqCst) {
         output::print(&text)?;
         return Err(CliError::Refused(format!(
@@ -87,13 +106,13 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
 /// Whether a seed belongs to the part of the work that is done here.
 fn is_of(set: &DataSet, options: &RunOptions, seed: u64) -> bool {
     let place = seed.saturating_sub(set.design().first_seed);
-    usize::try_from(place).is_ok_and(|place| options.shard.has(place))
+    usize::try_from(place).is_ok_and(|place| options.has(place))
 }
 
 /// Writes what `imnn fit` takes, once all is there that is going to be.
 fn product(set: &DataSet, status: &Status, arguments: &SimulateArguments) -> Result<Product, CliError> {
     let failed = status.count(Mark::Failed);
-    if status.count(Mark::Missing) > 0 || (failed > 0 && !arguments.skip_failed) {
+    if status.count(Mark::Missing) > 0 || status.unpacked > 0 || (failed > 0 && !arguments.skip_failed) {
         return Ok(Product::Incomplete);
     }
     let (seeds, n_d) = set.usable_seeds(status);
@@ -102,7 +121,8 @@ fn product(set: &DataSet, status: &Status, arguments: &SimulateArguments) -> Res
     }
     let rows = (failed > 0).then_some((seeds.len(), n_d));
     let collected = arguments.collect.then(|| set.collect(status)).transpose()?;
-    let text = run_toml::text(set.design(), status.shape.as_deref().unwrap_or_default(), rows);
+    let pattern = if status.has_blocks() { "{seeds}" } else { "{seed}" };
+    let text = run_toml::text(set.design(), status.shape.as_deref().unwrap_or_default(), rows, pattern);
     let path = set.root().join("run.toml");
     let there = std::fs::read_to_string(&path).ok();
     let changed = there.as_ref().is_some_and(|there| *there != text);

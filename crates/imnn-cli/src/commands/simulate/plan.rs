@@ -14,7 +14,7 @@ pub(super) fn plan(set: &DataSet, options: &RunOptions, as_json: bool) -> Result
 /// The places of the seeds that would be done.
 fn todo<'a>(options: &'a RunOptions, marks: &'a [Mark]) -> impl Iterator<Item = usize> + 'a {
     let wanted = |mark: Mark| mark == Mark::Missing || (mark == Mark::Failed && options.retry_failed);
-    (0..marks.len()).filter(move |&place| options.shard.has(place) && wanted(marks[place]))
+    (0..marks.len()).filter(move |&place| options.has(place) && wanted(marks[place]))
 }
 
 fn text(set: &DataSet, options: &RunOptions, status: &Status) -> String {

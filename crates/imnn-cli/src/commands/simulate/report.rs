@@ -69,6 +69,12 @@ impl Report<'_> {
                 "{missing} are missing: more would not have ended in time (--until); the same command goes on\n"
             ));
         }
+        if missing == 0 && status.unpacked > 0 {
+            text.push_str(&format!(
+                "{} blocks are being put together by others; the one that is done last writes run.toml\n",
+                status.unpacked
+            ));
+        }
         text.push_str(&self.advice());
         text
     }
@@ -133,6 +139,7 @@ impl Report<'_> {
             "done": self.status.count(Mark::Done),
             "failed": self.status.count(Mark::Failed),
             "missing": self.status.count(Mark::Missing),
+            "blocks_left": self.status.unpacked,
             "this_run": { "done": self.tried.done, "failed": self.tried.failed, "too_late": self.too_late },
             "complete": !n_s.is_null(),
             "n_s": n_s,

@@ -5,11 +5,12 @@ use imnn::jobs::Design;
 /// Shapes whose sides are all at least this are maps, which a network with convolutions sees.
 const MAP: usize = 8;
 
-/// A run file for simulations of this shape; `rows` says n_s and n_d where not all seeds are to be used.
-pub(super) fn text(design: &Design, shape: &[usize], rows: Option<(usize, usize)>) -> String {
+/// A run file for simulations of this shape; `rows` says n_s and n_d where not all seeds are to be used, and `seeds` is
+/// `{seed}`, or `{seeds}` where there are several in a file.
+pub(super) fn text(design: &Design, shape: &[usize], rows: Option<(usize, usize)>, seeds: &str) -> String {
     // Names of parameters are such that nothing in them has to be escaped.
     let names = |base: &str, side: &str| {
-        let path = |name: &String| format!("\"{base}{name}_{side}/{{seed}}.npy\"");
+        let path = |name: &String| format!("\"{base}{name}_{side}/{seeds}.npy\"");
         design.parameters.iter().map(path).collect::<Vec<_>>().join(", ")
     };
     let rows = rows.map_or_else(String::new, |(n_s, n_d)| {
@@ -29,7 +30,7 @@ parameters = {parameters:?}
 
 [simulations]
 kind = "numerical"
-fiducial = "fiducial/{{seed}}.npy"       # matched with the others by their seeds
+fiducial = "fiducial/{seeds}.npy"       # matched with the others by their seeds
 below = [{below}]
 above = [{above}]
 theta_below = {theta_below:?}
@@ -39,7 +40,7 @@ theta_above = {theta_above:?}
 # of det F is noise that the network has learnt by heart. Make them with the same file but for first_seed, into the folder
 # validation beside this one.
 # [simulations.validation]
-# fiducial = "../validation/fiducial/{{seed}}.npy"
+# fiducial = "../validation/fiducial/{seeds}.npy"
 # below = [{validation_below}]
 # above = [{validation_above}]
 
@@ -95,6 +96,12 @@ mod tests {
 
     #[track_caller]
     fn check(shape: &[usize], input_shape: &[usize]) {
+        check_with(shape, input_shape, "{seed}");
+        check_with(shape, input_shape, "{seeds}");
+    }
+
+    #[track_caller]
+    fn check_with(shape: &[usize], input_shape: &[usize], seeds: &str) {
         let design = Design {
             theta_fid: vec![0.3, 1e-9],
             parameters: vec!["Om".to_owned(), "A_s".to_owned()],
@@ -107,7 +114,7 @@ mod tests {
             command: vec![],
             dir: "".into(),
         };
-        let text = text(&design, shape, Some((9, 4)));
+        let text = text(&design, shape, Some((9, 4)), seeds);
         // What is commented out is to be right as well.
         let with_validation = text.replace("# [simulations.val", "[simulations.val").replace("# fid", "fid");
         let with_validation = with_validation.replace("# below", "below").replace("# above", "above");
@@ -118,17 +125,16 @@ mod tests {
             let (below, above) = (design.theta_below.clone(), design.theta_above.clone());
             assert_eq!(*steps, ParameterSteps::between(below, above).unwrap());
             let DerivativeFiles::Sides { below, above } = &files.derivative else { panic!() };
-            assert_eq!(below[1].to_string(), "x/A_s_m/{seed}.npy");
-            assert_eq!(above[0].to_string(), "x/Om_p/{seed}.npy");
+            assert_eq!(below[1].to_string(), format!("x/A_s_m/{seeds}.npy"));
+            assert_eq!(above[0].to_string(), format!("x/Om_p/{seeds}.npy"));
             let seen = run.simulations.input_shape.clone().unwrap_or_else(|| shape.to_vec());
             assert_eq!(seen, input_shape);
             imnn::models::Model::new(run.network.layers.unwrap(), &seen).unwrap();
         }
         let run = RunFile::parse(&with_validation, "x/run.toml").unwrap();
         assert!(run.simulations.validation.is_some());
-        assert!(
-            with_validation.contains("below = [\"../validation/Om_m/{seed}.npy\", \"../validation/A_s_m/{seed}.npy\"]")
-        );
+        let below = format!("below = [\"../validation/Om_m/{seeds}.npy\", \"../validation/A_s_m/{seeds}.npy\"]");
+        assert!(with_validation.contains(&below));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Runs the programs of a set, several at a time.
 
+mod packing;
+mod there;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +11,7 @@ use std::time::Instant;
 use imnn_io::FileError;
 use imnn_io::atomic::put;
 
-use crate::check::{Layout, check, compare, open};
+use crate::check::{Layout, check};
 use crate::claims::{self, Claims};
 use crate::data_set::{DataSet, Mark, Status};
 use crate::deadline::Deadline;
@@ -22,6 +25,7 @@ use crate::{Event, JobsError, RunOptions};
 struct Job<'a> {
     vector: &'a Vector,
     seed: u64,
+    place: usize,
 }
 
 enum JobEnd {
@@ -45,7 +49,8 @@ impl DataSet {
     /// the processes in their groups; what they were at counts as missing.
     ///
     /// Several processes may work on one folder at once, even on the same part of it. Those that [claim](RunOptions::claim)
-    /// make no simulation twice; they return when all that is left is being made by others.
+    /// make no simulation twice; they return when all that is left is being made by others. With a [block](RunOptions::block)
+    /// the simulations of one are put together when all are there, by the process that comes to know it.
     ///
     /// # Errors
     /// A folder that cannot be read or written. That a program fails is no error: it is in [`Status::failures`], and in
@@ -59,12 +64,17 @@ impl DataSet {
         let before = self.status()?;
         let jobs = self.todo(&before, options);
         watch(Event::Start { todo: jobs.len() });
-        if !jobs.is_empty() {
+        if !jobs.is_empty() || !self.left_to_pack(&before, options).is_empty() {
             let session = Session::begin(self.root())?;
             let run = Run {
                 set: self,
                 options,
-                claims: if options.claim { Some(Claims::new(self.root(), &session)?) } else { None },
+                claims: if options.claim || options.block.is_some() {
+                    Some(Claims::new(self.root(), &session)?)
+                } else {
+                    None
+                },
+                has_blocks: options.block.is_some() || before.has_blocks(),
                 session: &session,
                 deadline: Deadline::new(options.until),
                 expected: Mutex::new(before.expected.clone()),
@@ -72,28 +82,39 @@ impl DataSet {
                 broken: AtomicBool::new(false),
                 late: AtomicBool::new(false),
             };
+            run.pack_all(&before)?;
             run.all(jobs, watch)?;
+            if options.block.is_some() {
+                run.pack_all(&self.status()?)?;
+            }
         }
-        let after = self.status()?;
+        let mut after = self.status()?;
+        after.unpacked = self.left_to_pack(&after, options).len();
         self.write_failures(&after.failures)?;
-        if after.count(Mark::Done) == after.vectors.iter().map(|vector| vector.marks.len()).sum::<usize>() {
+        let all: usize = after.vectors.iter().map(|vector| vector.marks.len()).sum();
+        if after.count(Mark::Done) == all && after.unpacked == 0 {
             session::remove_all(self.root());
             claims::remove_all(self.root());
+        } else if !options.claim {
+            claims::remove_empty(self.root());
         }
         Ok(after)
     }
 
-    /// What is to be done, seed by seed, so that there are complete ones early.
+    /// What is to be done, seed by seed, so that there are complete ones early; or block by block.
     fn todo(&self, status: &Status, options: &RunOptions) -> Vec<Job<'_>> {
         let mut jobs = vec![];
-        for place in (0..self.design().n_s).filter(|&place| options.shard.has(place)) {
+        let (n_s, together) = (self.design().n_s, options.together().get());
+        for first in (0..n_s).step_by(together).filter(|&first| options.has(first)) {
             for (vector, of_vector) in self.vectors().iter().zip(&status.vectors) {
-                match of_vector.marks.get(place) {
-                    Some(Mark::Missing) => {}
-                    Some(Mark::Failed) if options.retry_failed => {}
-                    _ => continue,
+                for place in first..first.saturating_add(together).min(n_s) {
+                    match of_vector.marks.get(place) {
+                        Some(Mark::Missing) => {}
+                        Some(Mark::Failed) if options.retry_failed => {}
+                        _ => continue,
+                    }
+                    jobs.push(Job { vector, seed: self.seed(place), place });
                 }
-                jobs.push(Job { vector, seed: self.seed(place) });
             }
         }
         jobs
@@ -105,7 +126,10 @@ struct Run<'a> {
     set: &'a DataSet,
     options: &'a RunOptions,
     session: &'a Session,
+    /// Those of simulations, and of blocks that are put together.
     claims: Option<Claims<'a>>,
+    /// Whether simulations may be in blocks.
+    has_blocks: bool,
     deadline: Deadline,
     expected: Mutex<Option<Layout>>,
     stop: &'a AtomicBool,
@@ -121,7 +145,7 @@ impl Run<'_> {
         while !jobs.is_empty() {
             let claimed = self.pass(&jobs, watch)?;
             jobs = claimed.into_iter().filter_map(|k| jobs.get(k).copied()).collect();
-            let Some(claims) = self.claims.as_ref().filter(|_| !jobs.is_empty() && !self.stops()) else { break };
+            let Some(claims) = self.job_claims().filter(|_| !jobs.is_empty() && !self.stops()) else { break };
             if self.late.load(Ordering::SeqCst) || claims.take_over()? == 0 {
                 break;
             }
@@ -134,6 +158,7 @@ impl Run<'_> {
     fn pass(&self, jobs: &[Job<'_>], watch: &(dyn Fn(Event<'_>) + Sync)) -> Result<Vec<usize>, JobsError> {
         let next = AtomicUsize::new(0);
         let claimed = Mutex::new(vec![]);
+        let blocks = self.blocks(jobs);
         let work = || {
             loop {
                 let k = next.fetch_add(1, Ordering::SeqCst);
@@ -156,11 +181,9 @@ impl Run<'_> {
                         break;
                     }
                     Ok(JobEnd::Stopped) => break,
-                    Err(error) => {
-                        self.broken.store(true, Ordering::SeqCst);
-                        return Err(error);
-                    }
+                    Err(error) => return Err(self.breaks(error)),
                 }
+                self.ended(job, &blocks).map_err(|error| self.breaks(error))?;
             }
             Ok(())
         };
@@ -182,42 +205,45 @@ impl Run<'_> {
         Ok(claimed.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The claims, where no two processes are to make the same simulation.
+    fn job_claims(&self) -> Option<&Claims<'_>> {
+        self.claims.as_ref().filter(|_| self.options.claim)
+    }
+
+    /// Lets the other workers end.
+    fn breaks(&self, error: JobsError) -> JobsError {
+        self.broken.store(true, Ordering::SeqCst);
+        error
+    }
+
     fn stops(&self) -> bool {
         self.stop.load(Ordering::SeqCst) || self.broken.load(Ordering::SeqCst)
     }
 
     fn job(&self, job: &Job<'_>) -> Result<JobEnd, JobsError> {
-        let Some(claims) = &self.claims else { return self.make(job) };
+        let Some(claims) = self.job_claims() else { return self.make(job) };
         if self.stops() {
             return Ok(JobEnd::Stopped);
         }
-        if self.was_done_elsewhere(job) {
+        if self.was_done_elsewhere(job)? {
             return Ok(JobEnd::Elsewhere);
         }
         let Some(_claim) = claims.take(&job.vector.name, job.seed)? else { return Ok(JobEnd::Claimed) };
         // Whoever had the claim before may have done it since.
-        if self.was_done_elsewhere(job) {
+        if self.was_done_elsewhere(job)? {
             return Ok(JobEnd::Elsewhere);
         }
         self.make(job)
     }
 
-    /// Whether there is a file that fits by its header, or a failure since this session began.
-    fn was_done_elsewhere(&self, job: &Job<'_>) -> bool {
-        let place = self.set.file(job.vector, job.seed);
-        let is_there = place.exists() && open::<f64>(&place).and_then(|(found, _)| self.fits(&found, false)).is_ok();
-        is_there || self.session.is_newer(&self.set.record(job.vector, job.seed))
-    }
-
     fn make(&self, job: &Job<'_>) -> Result<JobEnd, JobsError> {
-        let place = self.set.file(job.vector, job.seed);
         let mut attempts = 0;
         loop {
             if self.stops() {
                 return Ok(JobEnd::Stopped);
             }
             // Another process may have the same part of the work.
-            if self.is_done(&place) {
+            if self.is_there(job, &check)? {
                 break;
             }
             if self.deadline.is_too_late() {
@@ -227,18 +253,13 @@ impl Run<'_> {
             match self.attempt(job, attempts) {
                 Ok(JobEnd::Done) => break,
                 Ok(JobEnd::Stopped) => return Ok(JobEnd::Stopped),
-                _ if self.is_done(&place) => break,
+                _ if self.is_there(job, &check)? => break,
                 Ok(JobEnd::Failed(_)) if attempts <= self.options.retries => {}
                 failed => return failed,
             }
         }
         self.set.forget(job.vector, job.seed)?;
         Ok(JobEnd::Done)
-    }
-
-    /// Whether there is a file that fits.
-    fn is_done(&self, place: &Path) -> bool {
-        place.exists() && check(place).and_then(|found| self.fits(&found, false)).is_ok()
     }
 
     fn attempt(&self, job: &Job<'_>, attempts: usize) -> Result<JobEnd, JobsError> {
@@ -285,17 +306,5 @@ impl Run<'_> {
             remove_folder(&folder);
         }
         Ok(JobEnd::Failed(failure))
-    }
-
-    /// Compares with the others; the first that is made says how they have to be.
-    fn fits(&self, found: &Layout, may_be_first: bool) -> Result<(), Fault> {
-        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(expected) = &*expected {
-            compare(found, expected, "as the first that was made has, or as `shape` says")?;
-        }
-        if may_be_first && expected.as_ref().is_none_or(|expected| expected.dtype.is_empty()) {
-            *expected = Some(found.clone());
-        }
-        Ok(())
     }
 }
