@@ -169,7 +169,12 @@ pub(crate) fn warning<E: Element>(source: &dyn Source<E>, key: Key) -> Result<Op
 }
 
 /// Gives the numbers of the first simulations, a few of them at a time; how many numbers there were.
-fn each<E: Element>(source: &dyn Source<E>, key: Key, most: usize, take: &mut dyn FnMut(&[E])) -> Result<usize> {
+pub(crate) fn each<E: Element>(
+    source: &dyn Source<E>,
+    key: Key,
+    most: usize,
+    take: &mut dyn FnMut(&[E]),
+) -> Result<usize> {
     let size = source.input_shape().iter().product::<usize>().max(1);
     let n = source.n_s().min(most).min(NUMBERS.div_ceil(size));
     let (n_d, mut start, mut batch) = (source.n_d(), 0, Microbatch::new());

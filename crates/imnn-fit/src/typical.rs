@@ -1,21 +1,16 @@
 //! What simulations look like, kept with a run, so that data of another kind are known.
 
 use crate::error::{Result, refuse};
+use crate::input::each;
 use imnn_data::arrays::{read, write_npz};
-use imnn_data::{ArrayPath, Microbatch, Source};
+use imnn_data::{ArrayPath, Source};
 use imnn_models::Element;
 use imnn_sim::Key;
 use ndarray::{Array2, Ix2, arr2};
-use std::ops::Range;
 use std::path::Path;
 
-/// Simulations that are looked at, at most, and at least where they are large.
-const MOST: usize = 1000;
-const LEAST: usize = 16;
-/// Numbers that are looked at, at most: a second's work.
-const NUMBERS: usize = 1 << 24;
-/// Rows that are read at once.
-const ROWS: usize = 16;
+/// Simulations that are looked at, at most.
+const SIMULATIONS: usize = 1000;
 /// A moment that lies further beyond those of the simulations than they are apart is of another distribution. Of 1000 draws of
 /// a normal one that is some ten standard deviations from the mean.
 const RANGES: f64 = 1.0;
@@ -39,20 +34,15 @@ impl Typical {
     /// If they cannot be read.
     pub(crate) fn of<E: Element>(source: &dyn Source<E>, key: Key) -> Result<Self> {
         let per_row = source.input_shape().iter().product::<usize>().max(1);
-        let n = (NUMBERS / per_row).clamp(LEAST, MOST).min(source.n_s());
         let mut range = arr2(&[[f64::INFINITY, f64::NEG_INFINITY]; NAMES.len()]);
-        let mut batch = Microbatch::new();
-        // Rows with and without derivatives are read apart.
-        let n_d = source.n_d().min(n);
-        for rows in [0..n_d, n_d..n].into_iter().flat_map(|part| pieces(part, ROWS)) {
-            source.read(rows, key, &mut batch)?;
-            for row in batch.values.chunks_exact(per_row) {
+        each(source, key, SIMULATIONS, &mut |values| {
+            for row in values.chunks_exact(per_row) {
                 for (mut range, moment) in range.rows_mut().into_iter().zip(moments(row)) {
                     range[0] = moment.min(range[0]);
                     range[1] = moment.max(range[1]);
                 }
             }
-        }
+        })?;
         Ok(Typical { range })
     }
 
@@ -90,12 +80,6 @@ impl Typical {
             _ => Err(refuse(path, format!("range has another shape than ({}, 2)", NAMES.len()))),
         }
     }
-}
-
-/// Consecutive parts of so many rows.
-fn pieces(rows: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
-    let end = rows.end;
-    rows.step_by(len).map(move |start| start..(start + len).min(end))
 }
 
 /// [`NAMES`] of some numbers.
