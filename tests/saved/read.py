@@ -61,6 +61,13 @@ def check_statistics(folder, model):
         np.testing.assert_allclose(file["invF"] @ F, np.eye(len(F)), atol=1e-9)
 
 
+def check_typical(folder):
+    """The least and the largest of four moments of a simulation; runs of before have none."""
+    if (folder / "typical.npz").exists():
+        with np.load(folder / "typical.npz") as file:
+            assert file["range"].shape == (4, 2) and (file["range"][:, 0] <= file["range"][:, 1]).all()
+
+
 def read(folder):
     unfinished = folder / "unfinished"
     checkpoint = (unfinished if unfinished.exists() else folder) / "checkpoint"
@@ -80,6 +87,7 @@ def read(folder):
         check_manifest(folder, model["format"] > 1)
         check_weights(folder, model)
         check_statistics(folder, model)
+        check_typical(folder)
         said.append(f"a run of {check_history(folder, model)} iterations")
     assert said, f"{folder} holds neither a run nor a checkpoint"
     print(f"{folder}: {' and '.join(said)}")
