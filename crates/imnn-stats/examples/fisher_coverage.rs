@@ -1,10 +1,10 @@
 //! Is the corrected Fisher matrix unbiased, and do its errors cover? Gaussian problems with a known F, many times.
 //!
-//! `cargo run --release -p imnn-stats --example fisher_coverage [REPETITIONS [SEED]] [--noisy] [--resample]` prints a table in
-//! Markdown. Means are relative to the truth, with the distance from it in standard errors; coverage is the share of
-//! repetitions in which the truth is within one error, in per cent (68 is right); "given" is how often ln det F and the
-//! forecast error are. The noise of the derivatives adds 1 % of F for each summary, with `--noisy` 5 %. `--resample`: the coverage of a jackknife
-//! (40 groups at most) and of a bootstrap (100 draws) of simulations as well, dx drawn with x.
+//! `cargo run --release -p imnn-stats --example fisher_coverage [REPETITIONS [SEED]] [--noisy] [--resample]` prints tables in
+//! Markdown. Means are relative to the truth (of ln det F: 1 plus the difference), with the distance from it in standard
+//! errors; coverage is how often the truth is within one error, in per cent (68 is right); "given" is how often ln det F and
+//! the forecast error are. The noise of the derivatives adds 1 % of F for each summary, with `--noisy` 5 %. `--resample`:
+//! the coverage of a jackknife (40 groups at most) and of a bootstrap (100 draws) of simulations as well, dx drawn with x.
 
 #[allow(dead_code)]
 #[path = "../tests/samples.rs"]
@@ -140,7 +140,13 @@ fn bootstrap(x: &Array2<f64>, dx: &Array3<f64>, samples: &mut Samples) -> f64 {
     scatter(&values, 1.0 / values.len().max(2) as f64)
 }
 
-fn row(problem: &Problem, repetitions: usize, samples: &mut Samples, resample: bool) -> Result<String, StatsError> {
+/// The rows of both tables; of one with `resample`.
+fn rows(
+    problem: &Problem,
+    repetitions: usize,
+    samples: &mut Samples,
+    resample: bool,
+) -> Result<[String; 2], StatsError> {
     let Problem { n_s, n_d, n_summaries, n_params, kind, .. } = *problem;
     let d = problem.derivative();
     let truth = d.t().dot(&d);
@@ -184,20 +190,15 @@ fn row(problem: &Problem, repetitions: usize, samples: &mut Samples, resample: b
     let head = format!("| {kind:?} | {n_s} | {n_d} | {n_summaries} | {n_params} |");
     let share = |k: usize| format!("{:.0}", 100.0 * tallies[k].covered as f64 / repetitions as f64);
     if resample {
-        return Ok(format!("{head} {} | {} | {} |", cell(1, f, f), share(5), share(6)));
+        return Ok([format!("{head} {} | {} | {} |", cell(1, f, f), share(5), share(6)), String::new()]);
     }
     let mean = |k: usize| cell(k, f, f).split(' ').next().unwrap_or("-").to_owned();
-    Ok(format!(
-        "{head} {} | {} | {} | {} | {} | {:.0} | {} | {} |",
-        mean(0),
-        cell(1, f, f),
-        if n_params > 1 { cell(2, truth[[0, 1]], f) } else { "- | -".into() },
-        cell(3, log_det, 1.0),
-        cell(4, error, error),
-        100.0 * tallies[3].values.len() as f64 / repetitions as f64,
-        mean(6),
-        mean(5),
-    ))
+    let beside = if n_params > 1 { cell(2, truth[[0, 1]], f) } else { "- | -".into() };
+    let given = 100.0 * tallies[3].values.len() as f64 / repetitions as f64;
+    Ok([
+        format!("{head} {} | {} | {beside} | {} | {} |", mean(0), cell(1, f, f), mean(6), mean(5)),
+        format!("{head} {given:.0} | {} | {} |", cell(3, log_det, 1.0), cell(4, error, error)),
+    ])
 }
 
 fn main() -> Result<(), StatsError> {
@@ -208,15 +209,18 @@ fn main() -> Result<(), StatsError> {
     let repetitions = numbers.next().unwrap_or(200) as usize;
     let mut samples = Samples::new(numbers.next().unwrap_or(1));
     let columns = "| derivatives | n_s | n_d | n_summaries | n_params |";
-    if resample {
-        println!("{columns} F | analytic, % | jackknife, % | bootstrap, % |\n|{}", " --- |".repeat(9));
+    let titles = if resample {
+        [format!("{columns} F | covers, % | jackknife, % | bootstrap, % |"), String::new()]
     } else {
-        println!(
-            "{columns} raw F | F | covers, % | F_01 | covers, % | ln det F | covers, % | error | covers, % | given, % \
-             | compressed | combined |\n|{}",
-            " --- |".repeat(17)
-        );
-    }
+        [
+            format!("{columns} raw F | F | covers, % | F_01 | covers, % | compressed | combined |"),
+            format!("{columns} given, % | ln det F | covers, % | forecast error | covers, % |"),
+        ]
+    };
+    let mut tables = titles.map(|title| {
+        let count = title.matches('|').count().saturating_sub(1);
+        format!("{title}\n|{}\n", " --- |".repeat(count))
+    });
     use Derivatives::{Exact, Following, Matched, Unmatched};
     let all = [(30, 2), (30, 10), (30, 20), (40, 30), (50, 10), (100, 30), (300, 30), (1000, 10), (1000, 30)];
     // The bootstrap and the jackknife take a hundred times as long.
@@ -230,9 +234,17 @@ fn main() -> Result<(), StatsError> {
             for n_d in if once { vec![n_s] } else { vec![n_s, n_s / 5] } {
                 let n_params = if n_summaries == 10 { 1 } else { 2 };
                 let problem = Problem { n_s, n_d, n_summaries, n_params, kind, share };
-                println!("{}", row(&problem, repetitions, &mut samples, resample)?);
+                for (table, row) in tables.iter_mut().zip(rows(&problem, repetitions, &mut samples, resample)?) {
+                    table.push_str(&row);
+                    table.push('\n');
+                }
             }
         }
+    }
+    let [first, second] = tables;
+    println!("{first}");
+    if !resample {
+        println!("{second}");
     }
     Ok(())
 }

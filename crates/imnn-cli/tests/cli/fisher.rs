@@ -1,7 +1,7 @@
 //! `imnn fisher` against all reference numbers, and its answers to wrong files.
 
 use imnn::data::{ArrayPath, arrays};
-use ndarray::{Array, ArrayD, array};
+use ndarray::{Array, ArrayD, Dimension, array};
 use serde_json::Value;
 
 use super::{golden, prints, refuses};

@@ -35,8 +35,6 @@ pub enum Verdict {
         raw: f64,
         /// What is left without noise.
         information: Measured,
-        /// Derivatives with which noise is 5 % of the largest F that is possible, two errors above; at least so many.
-        needed: usize,
     },
     /// F is not positive definite, or its noise too large for an inverse, though each parameter by itself is seen.
     NoInverse(Unknown),
@@ -70,7 +68,11 @@ impl FisherEstimate {
             return vec![Verdict::NoMean { n_s: self.n_s, n_summaries: self.n_summaries }];
         };
         let mut verdicts = Vec::new();
-        let seen = |p: usize| f[[p, p]] > 2.0 * errors[[p, p]];
+        // The error of one entry on the diagonal without the part of C, see `FisherEstimate::f_errors`.
+        let seen = |p: usize| {
+            let of_noise = errors[[p, p]].powi(2) - law.relative_variance() * f[[p, p]].powi(2);
+            f[[p, p]] > 2.0 * of_noise.max(0.0).sqrt()
+        };
         let from_noise = self.noise.as_ref().map(|noise| {
             let share = |p: usize| noise[[p, p]] / (factor * self.raw[[p, p]]);
             (noise, (0..self.n_params()).map(share).fold(0.0, f64::max))
@@ -81,16 +83,16 @@ impl FisherEstimate {
             Some((noise, share)) if share > SHARE => {
                 let unseen =
                     (0..self.n_params()).find(|&p| !seen(p) && noise[[p, p]] > SHARE * factor * self.raw[[p, p]]);
-                let needed = |noise: f64, f: f64| (self.n_d as f64 * noise / (SHARE * f)).ceil() as usize;
                 verdicts.push(match unseen {
                     Some(parameter) => {
                         let at = [parameter, parameter];
                         let information = Measured { value: f[at], error: errors[at] };
-                        let largest = information.value.max(0.0) + 2.0 * information.error;
-                        let needed = needed(noise[at], largest).max(self.n_d + 1);
-                        Verdict::OnlyNoise { parameter, raw: self.raw[at], information, needed }
+                        Verdict::OnlyNoise { parameter, raw: self.raw[at], information }
                     }
-                    None => Verdict::NoisyDerivatives { share, needed: needed(share, 1.0 - share) },
+                    None => {
+                        let needed = (self.n_d as f64 * share / (SHARE * (1.0 - share))).ceil() as usize;
+                        Verdict::NoisyDerivatives { share, needed }
+                    }
                 });
                 if let (None, Err(unknown)) = (unseen, self.errors.as_ref()) {
                     verdicts.push(Verdict::NoInverse(*unknown));
@@ -111,7 +113,7 @@ impl FisherEstimate {
         );
         verdicts.extend(
             halves(&self.convergence.simulations)
-                .filter(|part| part.change.value.abs() > (0.5 * ERROR).max(3.0 * part.change.error))
+                .filter(|part| part.change.value.abs() > (0.5 * ERROR).max(4.0 * part.change.error))
                 .map(Verdict::NotGaussian),
         );
         if verdicts.is_empty() {
@@ -166,11 +168,12 @@ impl fmt::Display for Verdict {
                 "one derivative says nothing about its noise, which makes F too large where there is any: give two or more, \
                  better a hundred",
             ),
-            Verdict::OnlyNoise { parameter, raw, information: Measured { value, error }, needed } => write!(
+            Verdict::OnlyNoise { parameter, raw, information: Measured { value, error } } => write!(
                 f,
-                "F is worth nothing: for parameter {parameter} the raw F of {} is the noise of the derivatives, what is left \
-                 is {} ± {}, and all that can be said is that it is below {} (two errors). Take {needed} derivatives at \
-                 least, or give simulations below and above the seeds of the fiducial ones, so that their noise cancels",
+                "F is worth nothing: for parameter {parameter} the raw F of {} is the noise of the derivatives. What is left \
+                 is {} ± {}, and all that can be said is that F is below {} (two errors), a limit that falls as one over the \
+                 number of derivatives. Take many more, or give simulations below and above the seeds of the fiducial ones, \
+                 so that their noise cancels",
                 number(raw),
                 number(value),
                 number(error),

@@ -21,6 +21,7 @@ pub(super) fn text(found: &Found, width: usize) -> String {
     text.push_str("What F is worth\n");
     estimate.verdicts().iter().for_each(|verdict| text.push_str(&item(&verdict.to_string(), width)));
     text.push_str(&convergence(estimate));
+    text.push_str(&bounds(estimate, width));
 
     text.push_str("\nThe numbers as they are, without corrections (raw)\n\n");
     let scalars =
@@ -94,18 +95,36 @@ fn corrected(estimate: &FisherEstimate, width: usize) -> String {
     }
 }
 
+/// The estimators of Coulton & Wandelt, where the derivatives have noise.
+fn bounds(estimate: &FisherEstimate, width: usize) -> String {
+    let (Some(noise), Some(compressed), Some(factor)) = (&estimate.noise, &estimate.compressed, estimate.hartlap)
+    else {
+        return String::new();
+    };
+    if (noise / &estimate.raw).diag().iter().all(|share| share.abs() < 1e-6) {
+        return String::new();
+    }
+    let standard = &estimate.raw * factor;
+    let combined = estimate.combined.as_ref().map(|f| ("combined F: their geometric mean", f));
+    [("standard F: too large by the noise", &standard), ("compressed F: too small by it", compressed)]
+        .into_iter()
+        .chain(combined)
+        .map(|(title, f)| format!("\n{}", folded(title, f.view(), width)))
+        .collect()
+}
+
 /// F of parts beside F of all.
 fn convergence(estimate: &FisherEstimate) -> String {
     let convergence = &estimate.convergence;
     if convergence.derivatives.is_empty() && convergence.simulations.is_empty() {
         return String::new();
     }
-    let percent = |Measured { value, error }| Measured { value: 100.0 * value, error: 100.0 * error };
+    let percent = |Measured { value, error }| match value.abs().max(error) < 1e-6 {
+        true => "0 %".to_owned(),
+        false => format!("{} %", measured(Measured { value: 100.0 * value, error: 100.0 * error })),
+    };
     let row = |table: Table, what: &str, part: &Part| {
-        table.row([
-            format!("  1/{} of the {what}, {} rows", part.parts, part.rows),
-            format!("{} %", measured(percent(part.change))),
-        ])
+        table.row([format!("  1/{} of the {what}, {} rows", part.parts, part.rows), percent(part.change)])
     };
     let table = convergence.derivatives.iter().fold(Table::default(), |table, part| row(table, "derivatives", part));
     let table = convergence.simulations.iter().fold(table, |table, part| row(table, "simulations", part));
