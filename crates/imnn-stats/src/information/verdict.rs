@@ -27,7 +27,7 @@ pub enum Verdict {
     },
     /// One derivative says nothing about its own noise.
     NoiseNotKnown,
-    /// What was found for a parameter is the noise of the derivatives.
+    /// What was found for a parameter cannot be told from the noise of the derivatives.
     OnlyNoise {
         /// Index of the parameter.
         parameter: usize,
@@ -61,7 +61,7 @@ const ERROR: f64 = 0.1;
 const SHARE: f64 = 0.05;
 
 impl FisherEstimate {
-    /// What F is worth, the worst first; [`Verdict::Converged`] alone where there is nothing to say.
+    /// What F is worth; [`Verdict::Converged`] alone where there is nothing to say.
     pub fn verdicts(&self) -> Vec<Verdict> {
         let law = Law::new(self.n_s, self.n_summaries, self.n_params());
         let (Some(f), Some(errors), Some(factor), Some(law)) = (&self.f, &self.f_errors, self.hartlap, law) else {
@@ -78,27 +78,26 @@ impl FisherEstimate {
             (noise, (0..self.n_params()).map(share).fold(0.0, f64::max))
         });
         let error = law.relative_variance().sqrt();
+        let mut unseen = Vec::new();
         match from_noise {
             None => verdicts.push(Verdict::NoiseNotKnown),
             Some((noise, share)) if share > SHARE => {
-                let unseen =
-                    (0..self.n_params()).find(|&p| !seen(p) && noise[[p, p]] > SHARE * factor * self.raw[[p, p]]);
-                verdicts.push(match unseen {
-                    Some(parameter) => {
-                        let at = [parameter, parameter];
-                        let information = Measured { value: f[at], error: errors[at] };
-                        Verdict::OnlyNoise { parameter, raw: self.raw[at], information }
-                    }
-                    None => {
-                        let needed = (self.n_d as f64 * share / (SHARE * (1.0 - share))).ceil() as usize;
-                        Verdict::NoisyDerivatives { share, needed }
-                    }
-                });
-                if let (None, Err(unknown)) = (unseen, self.errors.as_ref()) {
-                    verdicts.push(Verdict::NoInverse(*unknown));
+                let hidden = |&p: &usize| !seen(p) && noise[[p, p]] > SHARE * factor * self.raw[[p, p]];
+                unseen.extend((0..self.n_params()).filter(hidden));
+                verdicts.extend(unseen.iter().map(|&parameter| {
+                    let at = [parameter, parameter];
+                    let information = Measured { value: f[at], error: errors[at] };
+                    Verdict::OnlyNoise { parameter, raw: self.raw[at], information }
+                }));
+                if unseen.is_empty() {
+                    let needed = (self.n_d as f64 * share / (SHARE * (1.0 - share))).ceil() as usize;
+                    verdicts.push(Verdict::NoisyDerivatives { share, needed });
                 }
             }
             Some(_) => {}
+        }
+        if unseen.is_empty() {
+            verdicts.extend(self.errors.as_ref().err().copied().map(Verdict::NoInverse));
         }
         if error > ERROR {
             // 2 m / (m - 2)^2 = error^2 with m = n_s - n_summaries, for a small error
@@ -170,10 +169,10 @@ impl fmt::Display for Verdict {
             ),
             Verdict::OnlyNoise { parameter, raw, information: Measured { value, error } } => write!(
                 f,
-                "F is worth nothing: for parameter {parameter} the raw F of {} is the noise of the derivatives. What is left \
-                 is {} ± {}, and all that can be said is that F is below {} (two errors), a limit that falls as one over the \
-                 number of derivatives. Take many more, or give simulations below and above the seeds of the fiducial ones, \
-                 so that their noise cancels",
+                "F is worth nothing for parameter {parameter}: its raw value of {} cannot be told from the noise of the \
+                 derivatives. What is left is {} ± {}, and all that can be said is that F is below {} (two errors), a limit \
+                 that falls as one over the number of derivatives. Take many more, or give simulations below and above the \
+                 seeds of the fiducial ones, so that their noise cancels",
                 number(raw),
                 number(value),
                 number(error),
