@@ -33,6 +33,40 @@ pub fn hartlap_factor(n_s: usize, n_summaries: usize) -> Result<f64> {
     Ok((n_s - n_summaries - 2) as f64 / (n_s - 1) as f64)
 }
 
+/// Factor that makes the raw standard errors, `sqrt diag F^-1`, those with which estimates scatter.
+///
+/// ```text
+/// factor^2 = (n_s - 1) / (n_s - n_summaries + n_params - 1)  (n_s - 2) / (n_s - n_summaries + n_params - 2)
+/// ```
+///
+/// Two things are wrong with them where C comes from few Gaussian simulations, even with exact derivatives. The raw `F^-1`
+/// is too small: it has a Wishart law with `n_s - n_summaries + n_params - 1` degrees of freedom over `n_s - 1`, which is
+/// the first ratio. And estimates made with weights from C scatter more than the best ones, which have `F^-1`: the second.
+/// With the first alone it is the error that an exact C would allow, a forecast:
+/// [`FisherEstimate::errors`](crate::FisherEstimate::errors).
+///
+/// # Errors
+/// `n_s <= n_summaries + 2`.
+///
+/// # References
+/// Rao 1967, Proc. Fifth Berkeley Symp. 1, 355, for the second, of which Dodelson & Schneider 2013,
+/// [arXiv:1304.2593](https://arxiv.org/abs/1304.2593), and Percival et al. 2014,
+/// [arXiv:1312.4841](https://arxiv.org/abs/1312.4841), give the expansion `1 + B (n_summaries - n_params)`.
+///
+/// ```
+/// let factor = imnn_stats::raw_error_factor(50, 10, 1)?; // 49/40 48/39
+/// assert!((factor * factor - 49.0 / 40.0 * 48.0 / 39.0).abs() < 1e-14);
+/// # Ok::<(), imnn_stats::StatsError>(())
+/// ```
+pub fn raw_error_factor(n_s: usize, n_summaries: usize, n_params: usize) -> Result<f64> {
+    hartlap_factor(n_s, n_summaries)?;
+    if n_params == 0 || n_params > n_summaries {
+        return Err(StatsError::TooFewSummaries { n_params, n_summaries });
+    }
+    let (n, rest) = (n_s as f64, (n_s - n_summaries + n_params) as f64);
+    Ok(((n - 1.0) / (rest - 1.0) * (n - 2.0) / (rest - 2.0)).sqrt())
+}
+
 /// What the scatter of `n_d` derivatives adds to the Fisher matrix on average.
 ///
 /// ```text
@@ -41,6 +75,7 @@ pub fn hartlap_factor(n_s: usize, n_summaries: usize) -> Result<f64> {
 ///
 /// With `C^-1` known, the mean of `n_d` independent derivatives has covariance `Cov(dx) / n_d`, and the quadratic form
 /// `dmu^T C^-1 dmu` picks it up as a positive bias. Small against `F` means that `n_d` is large enough.
+/// [`FisherEstimate`](crate::FisherEstimate) takes it away, also where `C` comes from the same simulations.
 ///
 /// # Shapes
 /// `dx` `(n_d, n_summaries, n_params)`, `inv_c` `(n_summaries, n_summaries)`; the result `(n_params, n_params)`.

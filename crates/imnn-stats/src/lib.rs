@@ -95,6 +95,7 @@ mod estimate;
 mod features;
 mod finite_samples;
 mod fisher;
+mod information;
 mod linalg;
 mod loss;
 mod penalty;
@@ -111,8 +112,9 @@ pub use derivative::{below_above_cotangents, mean_derivative, numerical_derivati
 pub use error::{LARGEST_CONDITION, Matrix, Result, StatsError};
 pub use estimate::ScoreCompression;
 pub use features::FeatureMoments;
-pub use finite_samples::{derivative_noise, hartlap_factor};
+pub use finite_samples::{derivative_noise, hartlap_factor, raw_error_factor};
 pub use fisher::Statistics;
+pub use information::{Convergence, FisherEstimate, Measured, Part, Unknown, Verdict, geometric_mean};
 pub use linalg::SMALLEST_DIAGONAL;
 pub use loss::{Evaluation, Loss};
 pub use penalty::Penalty;

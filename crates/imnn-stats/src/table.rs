@@ -1,9 +1,10 @@
 //! Statistics as text for people.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis, Slice};
 use std::fmt;
 
 use crate::fisher::Statistics;
+use crate::information::Measured;
 
 /// Rows of cells in aligned columns: the first column is set to the left, the others to the right.
 ///
@@ -52,6 +53,56 @@ pub fn matrix(title: &str, values: ArrayView2<'_, f64>) -> String {
         table.row(std::iter::once("  ".to_owned()).chain(row.iter().map(|&value| number(value))))
     });
     format!("{title}\n{rows}")
+}
+
+/// A matrix under its title, in blocks of columns where it is wider than so many characters.
+///
+/// ```
+/// use imnn_stats::{ndarray::array, table::folded};
+///
+/// let text = folded("F", array![[1.0, 2.0, 3.0]].view(), 24);
+/// assert_eq!(text, "F\n  columns 0 to 1 of 3\n    1.00000  2.00000\n  columns 2 to 2 of 3\n    3.00000\n");
+/// ```
+pub fn folded(title: &str, values: ArrayView2<'_, f64>, width: usize) -> String {
+    let n_columns = values.ncols();
+    let cell =
+        |column: usize| 2 + values.column(column).iter().map(|&value| number(value).chars().count()).max().unwrap_or(0);
+    let mut blocks = Vec::new();
+    let (mut start, mut used) = (0, 2);
+    for column in 0..n_columns {
+        if used + cell(column) > width && column > start {
+            blocks.push(start..column);
+            (start, used) = (column, 2);
+        }
+        used += cell(column);
+    }
+    blocks.push(start..n_columns);
+    if blocks.len() == 1 {
+        return matrix(title, values);
+    }
+    let block = |columns: std::ops::Range<usize>| {
+        let title = format!("  columns {} to {} of {n_columns}", columns.start, columns.end - 1);
+        matrix(&title, values.slice_axis(Axis(1), Slice::from(columns)))
+    };
+    std::iter::once(format!("{title}\n")).chain(blocks.into_iter().map(block)).collect()
+}
+
+/// A number with its error, to two digits of the error.
+///
+/// ```
+/// use imnn_stats::{Measured, table::measured};
+///
+/// assert_eq!(measured(Measured { value: 23.4567, error: 1.234 }), "23.5 ± 1.2");
+/// assert_eq!(measured(Measured { value: 0.0123, error: 0.1 }), "0.01 ± 0.10");
+/// assert_eq!(measured(Measured { value: 123456.0, error: 4321.0 }), "123456 ± 4321");
+/// assert_eq!(measured(Measured { value: 1.5e9, error: 2e7 }), "1.500e9 ± 2.0e7");
+/// ```
+pub fn measured(Measured { value, error }: Measured) -> String {
+    if !error.is_finite() || error == 0.0 || value.abs().max(error) >= 1e6 || error < 1e-6 {
+        return format!("{} ± {}", significant(value, 4), significant(error, 2));
+    }
+    let decimals = (1 - error.log10().floor() as i32).max(0) as usize;
+    format!("{value:.decimals$} ± {error:.decimals$}")
 }
 
 /// A number for people: six digits.

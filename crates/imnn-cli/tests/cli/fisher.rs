@@ -1,7 +1,7 @@
 //! `imnn fisher` against all reference numbers, and its answers to wrong files.
 
 use imnn::data::{ArrayPath, arrays};
-use ndarray::{Array, ArrayD, array};
+use ndarray::{Array, ArrayD, Dimension, array};
 use serde_json::Value;
 
 use super::{golden, prints, refuses};
@@ -96,12 +96,34 @@ fn tables_are_for_people() {
     let file = golden("stats_3s2p.npz");
     let (x, dx) = (format!("{}:x", file.display()), format!("{}:dx", file.display()));
     let text = prints(&["fisher", "--summaries", &x, "--derivatives", &dx]);
-    assert!(text.starts_with("40 simulations, 40 with derivatives; 3 summaries, 2 parameters\n\ndet F "), "{text}");
-    for title in
-        ["F: Fisher information", "F^-1: covariance", "standard errors", "C: covariance", "mu: mean", "dmu/dtheta"]
-    {
-        assert!(text.contains(&format!("\n{title}")), "{title}\n{text}");
+    assert!(
+        text.starts_with(
+            "40 simulations, 40 with derivatives; 3 summaries, 2 parameters\n\nF: Fisher information without bias, with errors"
+        ),
+        "{text}"
+    );
+    let mut rest = text.as_str();
+    for title in [
+        "  parameter 0  ",
+        "- ln det F and the errors of forecasts: the noise of the derivatives changes F by 50 %",
+        "What F is worth\n- ",
+        "F with fewer rows, ",
+        "  1/2 of the derivatives, 20 rows  ",
+        "  1/4 of the simulations, 10 rows  ",
+        "The numbers as they are",
+        "det F ",
+        "raw F: ",
+        "raw F^-1: covariance",
+        "raw standard errors",
+        "C: covariance",
+        "mu: mean",
+        "dmu/dtheta",
+    ] {
+        let found = rest.find(&format!("\n{title}"));
+        assert!(found.is_some(), "{title}\n{text}");
+        rest = &rest[found.unwrap_or(0)..];
     }
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     assert!(!text.contains("alpha is negative") && text.ends_with('\n') && !text.ends_with("\n\n"));
     let text = prints(&["fisher", "--summaries", &x, "--derivatives", &dx, "--lambda", "100"]);
     assert!(text.contains("note: alpha is negative"), "{text}");
@@ -161,14 +183,9 @@ fn few_simulations_are_said_to_be_few() {
     let file = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
     let (x, dx) = (file("x.npy"), file("dx.npy"));
     arrays::write_npy(&dx, ArrayD::from_elem(vec![5, 3, 1], 1.0).view()).expect("written");
-    for (n_s, hartlap, says) in [
-        (41, Value::from(0.9), "0.900000 F has no such bias\n(Hartlap et al. 2007)"),
-        (
-            5,
-            Value::Null,
-            "F is worth nothing: the inverse of a covariance of 3 summaries has no mean with 5 simulations;\n\
-                          take 6 simulations at least",
-        ),
+    for (n_s, hartlap, says, verdict) in [
+        (41, Value::from(0.9), "the raw F is 1.11 times too large on average", "few_simulations"),
+        (5, Value::Null, "F is worth nothing: the inverse of the covariance of 3 summaries has no mean", "no_mean"),
     ] {
         let numbers = Array::from_shape_fn((n_s, 3), |(i, k)| ((i * (7 + 4 * k)) % 11 + i * i % (k + 3)) as f64);
         arrays::write_npy(&x, numbers.into_dyn().view()).expect("written");
@@ -177,5 +194,52 @@ fn few_simulations_are_said_to_be_few() {
         assert!(text.contains(says), "{text}");
         let json: Value = serde_json::from_str(&prints(&[&arguments[..], &["--json"]].concat())).expect("JSON");
         assert_eq!(json["hartlap"], hartlap);
+        let estimate = &json["estimate"];
+        assert_eq!(estimate["verdicts"][0]["name"], verdict, "{estimate}");
+        match hartlap.as_f64() {
+            Some(factor) => {
+                close(&flat(&estimate["F"]), &(read_value(&json["F"]) * factor), 1e-12, "F");
+                assert!(text.contains("\nln det F ") && text.contains("\nforecast error of parameter 0 "), "{text}");
+                assert!(estimate["unknown"].is_null() && estimate["lndetF"]["error"].as_f64() > Some(0.1));
+            }
+            None => {
+                assert!(estimate["F"].is_null() && estimate["lndetF"].is_null() && estimate["errors"].is_null());
+                assert!(estimate["unknown"].as_str().is_some_and(|reason| reason.contains("it has with 6")));
+            }
+        }
     }
+}
+
+/// An array of JSON as one of numbers, in one row.
+fn read_value(value: &Value) -> ArrayD<f64> {
+    Array::from(flat(value)).into_dyn()
+}
+
+/// Thirty summaries of forty simulations, whose derivatives are noise: nothing that is printed pretends otherwise.
+#[test]
+fn noise_is_not_sold_as_information() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let (x, dx) = (file("x.npy"), file("dx.npy"));
+    // Fractional parts of multiples of irrational numbers: as good as uniform ones here.
+    let number = |i: usize, k: usize| (((i * i + 3) as f64 * (k + 2) as f64).sqrt() * 1e3).fract() - 0.5;
+    let array = |shape: Vec<usize>, size: f64| {
+        ArrayD::from_shape_fn(shape, |at| size * number(at[0] + 7 * at.as_array_view().last().unwrap_or(&0), at[1]))
+    };
+    arrays::write_npy(&x, array(vec![40, 30], 1.0).view()).expect("written");
+    arrays::write_npy(&dx, array(vec![5, 30, 2], 60.0).view()).expect("written");
+    let arguments = ["fisher", "--summaries", &x, "--derivatives", &dx];
+    let text = prints(&arguments);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("F is worth nothing for parameter ") && words.contains("from the noise of the derivatives"));
+    assert!(words.contains("ln det F and the errors of forecasts: ") && !words.contains("NaN"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let json: Value = serde_json::from_str(&prints(&[&arguments[..], &["--json"]].concat())).expect("JSON");
+    assert!(json["detF"].as_f64() > Some(0.0) && json["estimate"]["lndetF"].is_null());
+    assert_eq!(json["estimate"]["verdicts"][0]["worthless"], true);
+    // A narrow terminal has more and shorter lines.
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_imnn")).args(arguments).env("COLUMNS", "60").output();
+    let narrow = String::from_utf8(output.expect("it ran").stdout).expect("text");
+    let longest = narrow.lines().map(|line| line.chars().count()).max();
+    assert!(longest <= Some(70) && narrow.lines().count() > text.lines().count(), "{narrow}");
 }

@@ -1,12 +1,21 @@
 //! `imnn fisher`: statistics, loss and gradients from summaries made elsewhere.
 
-use imnn::data::{ArrayPath, arrays};
-use imnn::stats::{Evaluation, Loss, Record, hartlap_factor, numerical_derivative};
-use ndarray::{Array, Array1, Array3, ArrayViewD, Dimension};
-use serde_json::json;
+mod machine;
+mod people;
 
-use crate::output::{self, Table, matrix, number};
+use imnn::data::{ArrayPath, arrays};
+use imnn::stats::{Evaluation, FisherEstimate, Loss, numerical_derivative};
+use ndarray::{Array, Array1, Array3, ArrayViewD, Dimension};
+
+use crate::output::terminal_width;
 use crate::{CliError, FisherArguments};
+
+/// All that was found.
+struct Found {
+    evaluation: Evaluation,
+    estimate: FisherEstimate,
+    alpha: f64,
+}
 
 pub(crate) fn fisher(arguments: &FisherArguments) -> Result<String, CliError> {
     let x = read(&arguments.summaries, "n_s, n_summaries", "a single summary is saved as x[:, None]")?;
@@ -16,7 +25,8 @@ pub(crate) fn fisher(arguments: &FisherArguments) -> Result<String, CliError> {
     let loss = Loss::new(lambda, epsilon).map_err(CliError::at(format!("--lambda {lambda} --epsilon {epsilon}")))?;
     let evaluation = loss.evaluate(x.view(), dx.view()).map_err(CliError::at(&place))?;
 
-    let (n_s, n_d) = (x.nrows(), dx.dim().0);
+    let estimate = FisherEstimate::new(x.view(), dx.view()).map_err(CliError::at(&place))?;
+    let n_d = dx.dim().0;
     if let Some(path) = &arguments.gradients {
         let per_simulation = match &delta_theta {
             None => evaluation.dloss_ddx.clone().into_dyn(),
@@ -30,7 +40,8 @@ pub(crate) fn fisher(arguments: &FisherArguments) -> Result<String, CliError> {
         arrays::write_npz(path, &[("dloss_dx", dloss_dx.into()), (name, all.into())])?;
     }
     let [_, alpha, _] = loss.penalty().numbers();
-    Ok(if arguments.json { as_json(&evaluation, alpha, (n_s, n_d)) } else { as_tables(&evaluation, alpha, (n_s, n_d)) })
+    let found = Found { evaluation, estimate, alpha };
+    Ok(if arguments.json { machine::json(&found) } else { people::text(&found, terminal_width()) })
 }
 
 /// Derivatives of the summaries, as they were given.
@@ -75,84 +86,4 @@ fn read<D: Dimension>(path: &ArrayPath, axes: &str, advice: &str) -> Result<Arra
     array
         .into_dimensionality()
         .map_err(|_| CliError::Refused(format!("{path} has shape {found:?}, expected {n_axes} axes, {axes}: {advice}")))
-}
-
-fn as_json(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) -> String {
-    let s = &evaluation.statistics;
-    let mut json = json!({
-        "n_s": n_s,
-        "n_d": n_d,
-        "n_summaries": s.n_summaries(),
-        "n_params": s.n_params(),
-        "F": output::array(&s.f),
-        "invF": output::array(&s.inv_f),
-        "C": output::array(&s.c),
-        "invC": output::array(&s.inv_c),
-        "mu": output::array(&s.mu),
-        "dmu_dtheta": output::array(&s.dmu_dtheta),
-        "alpha": alpha,
-        "loss": evaluation.value,
-        "lndetF": s.log_det_f,
-        "errors": output::array(&s.errors()),
-        "hartlap": hartlap_factor(n_s, s.n_summaries()).ok(),
-    });
-    for (name, value) in Record::NAMES.iter().zip(evaluation.record.to_array()) {
-        json[*name] = json!(value);
-    }
-    output::json_line(&json)
-}
-
-/// What F is worth with so many simulations: the inverse of their covariance is too large on average.
-fn finite_samples(n_s: usize, n_summaries: usize) -> String {
-    match hartlap_factor(n_s, n_summaries) {
-        Ok(factor) => format!(
-            "F is too large on average, as the inverse of a covariance of {n_s} simulations is: {} F has no such bias\n\
-             (Hartlap et al. 2007), and its errors are those below times {}.\n\n",
-            number(factor),
-            number(factor.sqrt().recip())
-        ),
-        Err(_) => format!(
-            "F is worth nothing: the inverse of a covariance of {n_summaries} summaries has no mean with {n_s} simulations;\n\
-             take {} simulations at least, and ten times as many to trust F.\n\n",
-            n_summaries + 3
-        ),
-    }
-}
-
-fn as_tables(evaluation: &Evaluation, alpha: f64, (n_s, n_d): (usize, usize)) -> String {
-    let s = &evaluation.statistics;
-    let scalars = [("det F", s.det_f), ("ln det F", s.log_det_f), ("loss", evaluation.value), ("alpha", alpha)];
-    // The rest has the names of history.npz; det F, its first, is above.
-    let recorded = Record::NAMES.into_iter().zip(evaluation.record.to_array()).skip(1);
-    let scalars = scalars
-        .into_iter()
-        .chain(recorded)
-        .fold(Table::default(), |table, (name, value)| table.row([name.to_owned(), number(value)]));
-    let row = |values: &Array1<f64>| values.clone().insert_axis(ndarray::Axis(0));
-    let mut text = format!(
-        "{n_s} simulations, {n_d} with derivatives; {} summaries, {} parameters\n\n{scalars}\n",
-        s.n_summaries(),
-        s.n_params()
-    );
-    text.push_str(&finite_samples(n_s, s.n_summaries()));
-    for (title, values) in [
-        ("F: Fisher information (parameters x parameters)", s.f.view()),
-        ("F^-1: covariance of the estimates", s.inv_f.view()),
-        ("standard errors: sqrt diag F^-1", row(&s.errors()).view()),
-        ("C: covariance of the summaries", s.c.view()),
-        ("C^-1", s.inv_c.view()),
-        ("mu: mean of the summaries", row(&s.mu).view()),
-        ("dmu/dtheta (summaries x parameters)", s.dmu_dtheta.view()),
-    ] {
-        text.push_str(&matrix(title, values));
-        text.push('\n');
-    }
-    if alpha < 0.0 {
-        text.push_str(
-            "note: alpha is negative, so that r falls to 0 far from C = I and does not hold the covariance there;\n      \
-             choose lambda and epsilon with epsilon (lambda - 1) + epsilon^2 / (1 + epsilon) < 1\n\n",
-        );
-    }
-    text.pop();
-    text
 }

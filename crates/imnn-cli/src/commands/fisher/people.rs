@@ -1,0 +1,132 @@
+//! What `imnn fisher` prints for people: F with its errors, what it is worth, and then the numbers as they are.
+
+use imnn::stats::{FisherEstimate, Measured, Part, Record};
+use ndarray::{Array1, Axis};
+
+use super::Found;
+use crate::output::{Table, folded, item, measured, number};
+
+/// More summaries than that have a covariance that nobody reads.
+const MOST_SUMMARIES: usize = 30;
+
+pub(super) fn text(found: &Found, width: usize) -> String {
+    let Found { evaluation, estimate, alpha } = found;
+    let s = &evaluation.statistics;
+    let (n_summaries, n_params) = (s.n_summaries(), s.n_params());
+    let mut text = format!(
+        "{} simulations, {} with derivatives; {n_summaries} summaries, {n_params} parameters\n\n",
+        estimate.n_s, estimate.n_d
+    );
+    text.push_str(&corrected(estimate, width));
+    text.push_str("What F is worth\n");
+    estimate.verdicts().iter().for_each(|verdict| text.push_str(&item(&verdict.to_string(), width)));
+    text.push_str(&convergence(estimate));
+    text.push_str(&bounds(estimate, width));
+
+    text.push_str("\nThe numbers as they are, without corrections (raw)\n\n");
+    let scalars =
+        [("det F", s.det_f), ("ln det F", s.log_det_f), ("loss", evaluation.value), ("alpha", *alpha)].into_iter();
+    // The rest has the names of history.npz; det F, its first, is above.
+    let recorded = Record::NAMES.into_iter().zip(evaluation.record.to_array()).skip(1);
+    let table = Table::default();
+    let table = scalars.chain(recorded).fold(table, |table, (name, value)| table.row([name.to_owned(), number(value)]));
+    text.push_str(&format!("{table}\n"));
+    let row = |values: &Array1<f64>| values.clone().insert_axis(Axis(0));
+    let small = n_summaries <= MOST_SUMMARIES;
+    for (title, values, shown) in [
+        ("raw F: dmu^T C^-1 dmu (parameters x parameters)", s.f.view(), true),
+        ("raw F^-1: covariance of the estimates", s.inv_f.view(), true),
+        ("raw standard errors: sqrt diag F^-1", row(&s.errors()).view(), true),
+        ("C: covariance of the summaries", s.c.view(), small),
+        ("C^-1", s.inv_c.view(), small),
+        ("mu: mean of the summaries", row(&s.mu).view(), true),
+        ("dmu/dtheta (summaries x parameters)", s.dmu_dtheta.view(), true),
+    ] {
+        text.push_str(&match shown {
+            true => folded(title, values, width),
+            false => format!("{title}: {n_summaries} x {n_summaries} numbers, which --json prints\n"),
+        });
+        text.push('\n');
+    }
+    if *alpha < 0.0 {
+        text.push_str(
+            "note: alpha is negative, so that r falls to 0 far from C = I and does not hold the covariance there;\n      \
+             choose lambda and epsilon with epsilon (lambda - 1) + epsilon^2 / (1 + epsilon) < 1\n\n",
+        );
+    }
+    text.pop();
+    text
+}
+
+/// F without its biases, and what follows from it.
+fn corrected(estimate: &FisherEstimate, width: usize) -> String {
+    let title = "F: Fisher information without bias, with errors";
+    let (Some(f), Some(errors)) = (&estimate.f, &estimate.f_errors) else {
+        return format!("{title}\n  not known\n\n");
+    };
+    let n_params = f.nrows();
+    let entry = |p: usize, q: usize| measured(Measured { value: f[[p, q]], error: errors[[p, q]] });
+    let widest = (0..n_params * n_params).map(|k| entry(k / n_params, k % n_params).chars().count()).max().unwrap_or(0);
+    let mut text = format!("{title}\n");
+    if 14 + n_params * (widest + 2) <= width {
+        let table = (0..n_params).fold(Table::default(), |table, p| {
+            table.row(std::iter::once(format!("  parameter {p}")).chain((0..n_params).map(|q| entry(p, q))))
+        });
+        text.push_str(&table.to_string());
+    } else {
+        let pairs = (0..n_params).flat_map(|p| (p..n_params).map(move |q| (p, q)));
+        let table = pairs.fold(Table::default(), |table, (p, q)| table.row([format!("  F[{p}, {q}]"), entry(p, q)]));
+        text.push_str(&table.to_string());
+    }
+    let mut rest = Table::default();
+    if let Ok(log_det) = estimate.log_det_f {
+        rest = rest.row(["ln det F".to_owned(), measured(log_det)]);
+    }
+    match &estimate.errors {
+        Ok(errors) => {
+            for (p, &error) in errors.iter().enumerate() {
+                rest = rest.row([format!("forecast error of parameter {p}"), measured(error)]);
+            }
+            format!("{text}\n{rest}\n")
+        }
+        Err(unknown) => {
+            format!("{text}\n{rest}{}\n", item(&format!("ln det F and the errors of forecasts: {unknown}"), width))
+        }
+    }
+}
+
+/// The estimators of Coulton & Wandelt, where the derivatives have noise.
+fn bounds(estimate: &FisherEstimate, width: usize) -> String {
+    let (Some(noise), Some(compressed), Some(factor)) = (&estimate.noise, &estimate.compressed, estimate.hartlap)
+    else {
+        return String::new();
+    };
+    if (noise / &estimate.raw).diag().iter().all(|share| share.abs() < 1e-6) {
+        return String::new();
+    }
+    let standard = &estimate.raw * factor;
+    let combined = estimate.combined.as_ref().map(|f| ("combined F: their geometric mean", f));
+    [("standard F: too large by the noise", &standard), ("compressed F: too small by it", compressed)]
+        .into_iter()
+        .chain(combined)
+        .map(|(title, f)| format!("\n{}", folded(title, f.view(), width)))
+        .collect()
+}
+
+/// F of parts beside F of all.
+fn convergence(estimate: &FisherEstimate) -> String {
+    let convergence = &estimate.convergence;
+    if convergence.derivatives.is_empty() && convergence.simulations.is_empty() {
+        return String::new();
+    }
+    let percent = |Measured { value, error }| match value.abs().max(error) < 1e-6 {
+        true => "0 %".to_owned(),
+        false => format!("{} %", measured(Measured { value: 100.0 * value, error: 100.0 * error })),
+    };
+    let row = |table: Table, what: &str, part: &Part| {
+        table.row([format!("  1/{} of the {what}, {} rows", part.parts, part.rows), percent(part.change)])
+    };
+    let table = convergence.derivatives.iter().fold(Table::default(), |table, part| row(table, "derivatives", part));
+    let table = convergence.simulations.iter().fold(table, |table, part| row(table, "simulations", part));
+    format!("\nF with fewer rows, relative to all (with all noise)\n{table}")
+}
