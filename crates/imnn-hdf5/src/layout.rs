@@ -54,7 +54,7 @@ impl Description {
         }
         // Axes of length zero must not hide others that are too large, and values may be read in double precision.
         let product = shape.iter().filter(|&&axis| axis != 0).try_fold(size.max(8), |len, &axis| len.checked_mul(axis));
-        if !product.is_some_and(|len| isize::try_from(len).is_ok()) {
+        if product.is_none_or(|len| isize::try_from(len).is_err()) {
             return Err("its size is beyond the range of this machine".to_owned());
         }
         let len = size * shape.iter().product::<u64>();

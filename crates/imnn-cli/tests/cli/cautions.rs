@@ -61,13 +61,21 @@ fn what_is_unlike_the_simulations_is_said_to_be() {
             what(0).starts_with("unlike the simulations, its ") && what(0).contains("times their range away"),
             "{found}"
         );
-        if command == "estimate" {
-            assert!(
-                what(1).contains("standard errors from the fiducial") && what(1).contains("theta_fid = ["),
-                "{found}"
-            );
-        }
     }
+}
+
+#[test]
+fn an_estimate_far_from_the_fiducial_is_said_to_be() {
+    let (folder, mut data) = (Folder::new(), trained().1);
+    // Without activations summaries go on as the data do.
+    let run = folder.run_file(&EXACT.replace("{ dense = 5 }, \"tanh\", { dense = 2 }", "{ dense = 2 }"));
+    prints(&["fit", &run, "--out", &folder.text("out"), "--quiet"]);
+    data.index_axis_mut(Axis(0), 3).mapv_inplace(|value| value + 1000.0);
+    folder.write("data.npy", &data);
+    let found = json(&folder, "estimate");
+    let what = |k: usize| found["cautions"][k]["what"].as_str().unwrap_or_default();
+    assert!(what(0).starts_with("unlike the simulations"), "{found}");
+    assert!(what(1).contains("standard errors from the fiducial") && what(1).contains("theta_fid = ["), "{found}");
 }
 
 #[test]
