@@ -80,9 +80,9 @@ pub enum Worker {
         /// Each layer by its definition
         #[arg(long)]
         dfdx: bool,
-        /// As one of several processes that a launcher has started
-        #[arg(long, conflicts_with_all = ["dfdx", "cuda"])]
-        ranks: bool,
+        /// As one of several processes that a launcher has started; the first passes its turns on by this file
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["dfdx", "cuda"])]
+        ranks: Option<PathBuf>,
         /// On the first GPU
         #[arg(long, conflicts_with = "dfdx")]
         cuda: bool,

@@ -1,5 +1,6 @@
 //! What the command line asks for.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use imnn::ranks::{Mpi, Ranks};
@@ -8,6 +9,7 @@ use crate::arguments::{Arguments, Worker};
 use crate::card::{self, Card};
 use crate::machine::{Machine, threads};
 use crate::measure::{Effort, measure, scaling_threads};
+use crate::ranks::Passing;
 use crate::report::{self, Report};
 use crate::stream::{self, DataSet};
 use crate::workload::Workload;
@@ -17,7 +19,7 @@ use crate::{Outcome, ranks, worker};
 pub fn run(arguments: &Arguments) -> Outcome {
     match &arguments.worker {
         Some(Worker::Worker { workload, cuda: true, tf32, memory, .. }) => run_on_card(workload, *tf32, *memory),
-        Some(Worker::Worker { workload, threads, ranks: true, .. }) => run_rank(workload, *threads),
+        Some(Worker::Worker { workload, threads, ranks: Some(file), .. }) => run_rank(workload, *threads, file),
         Some(Worker::Worker { workload, threads, dfdx, .. }) => run_worker(workload, *threads, *dfdx),
         Some(Worker::Stream { set, threads, streamed }) => {
             worker::run(stream::imnn(&DataSet::within(set)?, *threads, *streamed)?, "cpu", "", None)
@@ -33,9 +35,10 @@ fn run_worker(name: &str, threads: usize, dfdx: bool) -> Outcome {
     worker::run(workload.imnn(threads, dfdx)?, "cpu", workload.how(dfdx), None)
 }
 
-fn run_rank(name: &str, threads: usize) -> Outcome {
+fn run_rank(name: &str, threads: usize, file: &Path) -> Outcome {
     let ranks: Arc<dyn Ranks> = Arc::new(Mpi::find()?.ok_or("no launcher has started this process")?);
-    worker::run(named(name)?.among(ranks.clone(), threads)?, "cpu", "", Some(ranks))
+    let passing = Passing::new(ranks.rank(), file);
+    worker::run(named(name)?.among(ranks, threads)?, "cpu", "", Some(passing))
 }
 
 fn run_on_card(name: &str, tf32: bool, memory: Option<usize>) -> Outcome {

@@ -5,19 +5,18 @@
 
 use std::io::{BufRead, StdinLock, Write, stdin, stdout};
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::Instant;
 
 use imnn::device::roofline::moved;
 use imnn::fit::{FitSettings, Imnn, Progress};
-use imnn::ranks::Ranks;
 use serde_json::json;
 
+use crate::ranks::Passing;
 use crate::{Failure, Outcome};
 
 /// Trains for as long as there is input, on a device of this kind; `how` ends the name. Of several processes that train
 /// together the first has the input, and speaks.
-pub fn run(mut imnn: Imnn<f32>, device: &'static str, how: &str, ranks: Option<Arc<dyn Ranks>>) -> Outcome {
+pub fn run(mut imnn: Imnn<f32>, device: &'static str, how: &str, passing: Option<Passing>) -> Outcome {
     let endless = FitSettings {
         max_iterations: usize::MAX,
         patience: usize::MAX,
@@ -26,7 +25,7 @@ pub fn run(mut imnn: Imnn<f32>, device: &'static str, how: &str, ranks: Option<A
         ..FitSettings::original()
     };
     let name = format!("imnn {}{how}", env!("CARGO_PKG_VERSION"));
-    let mut turns = Turns { name, device, input: stdin().lock(), ranks, turn: None, failure: None };
+    let mut turns = Turns { name, device, input: stdin().lock(), passing, turn: None, failure: None };
     imnn.fit_with(&endless, &mut |progress: &Progress| turns.iteration(progress))?;
     turns.failure.map_or(Ok(()), Err)
 }
@@ -35,7 +34,7 @@ struct Turns {
     name: String,
     device: &'static str,
     input: StdinLock<'static>,
-    ranks: Option<Arc<dyn Ranks>>,
+    passing: Option<Passing>,
     /// When the turn began, what had been moved on cards by then, and how many iterations are still to come.
     turn: Option<(Instant, u64, usize)>,
     failure: Option<Failure>,
@@ -74,13 +73,13 @@ impl Turns {
 
     /// The next turn of all processes.
     fn agreed(&mut self, answer: &str) -> Outcome<Option<usize>> {
-        let Some(ranks) = self.ranks.clone() else { return self.next(answer) };
-        let next = if ranks.rank() == 0 { self.next(answer) } else { Ok(None) };
-        let mut iterations = next.as_ref().map_or(0, |turn| turn.unwrap_or(0) as u64).to_le_bytes();
-        ranks.broadcast(&mut iterations)?;
-        next?;
-        let iterations = u64::from_le_bytes(iterations) as usize;
-        Ok((iterations > 0).then_some(iterations))
+        let Some(mut passing) = self.passing.take() else { return self.next(answer) };
+        let next = match passing.is_first() {
+            true => self.next(answer).and_then(|next| passing.on(next).map(|()| next)),
+            false => passing.wait(),
+        };
+        self.passing = Some(passing);
+        next
     }
 
     /// Answers, and waits for the next turn; `None` when there is none.

@@ -4,8 +4,10 @@
 //! workload. From the first and from a forecast ([`model`]) it is said what the others should take, and what more machines would.
 
 mod model;
+mod passing;
 
 use std::fmt::{Display, Formatter};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -23,6 +25,8 @@ use crate::series::Series;
 use crate::table::Table;
 use crate::workload::Workload;
 use model::{ETHERNET, INFINIBAND, Iteration, Network, SHARED};
+
+pub use passing::Passing;
 
 /// Processes of the forecast, and the threads of each.
 const PROCESSES: [usize; 7] = [1, 2, 4, 8, 16, 64, 256];
@@ -84,7 +88,9 @@ type Times = (usize, usize, Series);
 fn take_turns(workload: &Workload, n: usize, effort: Effort) -> Outcome<Vec<Times>> {
     let mut programs = vec![(1, 1, start_ours(workload, 1, effort)?), (1, n, start_ours(workload, n, effort)?)];
     let label = format!("{} on {n} processes", workload.name());
-    let process = Process::start(&label, &mut together(workload, n)?)?;
+    let file = std::env::temp_dir().join(format!("imnn-benches-turns-{}", std::process::id()));
+    let _ = std::fs::remove_file(&file);
+    let process = Process::start(&label, &mut together(workload, n, &file)?)?;
     programs.push((n, 1, Program::new(process, true, Some(1))));
     for (.., program) in &mut programs {
         program.process.tune(effort.turn())?;
@@ -96,14 +102,17 @@ fn take_turns(workload: &Workload, n: usize, effort: Effort) -> Outcome<Vec<Time
             program.turn()?;
         }
     }
-    Ok(programs.into_iter().map(|(processes, threads, program)| (processes, threads, program.end().ms)).collect())
+    let times =
+        programs.into_iter().map(|(processes, threads, program)| (processes, threads, program.end().ms)).collect();
+    let _ = std::fs::remove_file(&file);
+    Ok(times)
 }
 
 /// As many processes of one thread.
-fn together(workload: &Workload, n: usize) -> Outcome<Command> {
+fn together(workload: &Workload, n: usize, file: &Path) -> Outcome<Command> {
     let mut command = Command::new("mpirun");
     command.args(["-n", &n.to_string()]).arg(std::env::current_exe()?);
-    command.args(["worker", &workload.name(), "--threads", "1", "--ranks"]);
+    command.args(["worker", &workload.name(), "--threads", "1", "--ranks"]).arg(file);
     // Open MPI starts none as root, no more than it counts cores, and binds each to one, if not told otherwise.
     command.envs([
         ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
