@@ -35,7 +35,9 @@ fiducial = "train/fiducial.npy"          # (n_s, *input)
 derivative = "train/derivative.npy"      # numerical: (n_d, 2, n_params, *input), 0 = below, 1 = above
                                          # exact: (n_d, *input, n_params)
                                          # one file for each seed: "train/{seed}.npy"; instead of derivative also
-                                         # below = ["Om_m/{seed}.npy", "s8_m/{seed}.npy"] and above = [...]
+                                         # below = ["Om_m/{seed}.npy", "s8_m/{seed}.npy"] and above = [...], or
+                                         # below = "m.npy" and above = "p.npy", (n_d, n_params, *input) each
+check = "on"                             # looks at a part of the files before training; "off": takes them as they are
 delta_theta = [0.04, 0.03]               # theta_above - theta_below, the full width; or give these two
 n_s = 1000                               # rows to use, all by default; also n_d
 input_shape = [32, 32, 1]                # where it is to differ from the file's, as by an axis of channels

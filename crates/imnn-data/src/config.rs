@@ -14,6 +14,19 @@ impl Value for ArrayPath {
     }
 }
 
+/// One path, or a list of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArrayPaths(pub Vec<ArrayPath>);
+
+impl Value for ArrayPaths {
+    const NAME: &'static str = "the path of an array in quotes, or a list of them";
+    const PLURAL: &'static str = "lists of paths";
+
+    fn read(value: &DeValue<'_>) -> Option<Self> {
+        Vec::read(value).or_else(|| Some(vec![ArrayPath::read(value)?])).map(ArrayPaths)
+    }
+}
+
 /// Reads the keys `delta_theta`, or `theta_below` and `theta_above`, for simulations about this fiducial.
 ///
 /// # Errors

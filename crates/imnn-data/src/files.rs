@@ -21,7 +21,7 @@ use crate::{
 /// # Shapes
 /// * fiducial: `(n_s, *input)`
 /// * derivative: exact `(n_d, *input, n_params)`; numerical `(n_d, 2, n_params, *input)` with 0 = below, 1 = above, or
-///   for each parameter `(n_d, *input)` below and above
+///   `(n_d, n_params, *input)` below and above, or for each parameter `(n_d, *input)` below and above
 #[derive(Clone, Debug, PartialEq)]
 pub struct Files {
     /// The simulations.
@@ -44,10 +44,11 @@ pub enum DerivativeFiles {
     /// In one array.
     #[serde(rename = "derivative")]
     Array(ArrayPath),
-    /// Numerical ones in arrays of simulations below and above the fiducial, one of each for each parameter.
+    /// Numerical ones in arrays of simulations below and above the fiducial, one of each for each parameter, or one of each
+    /// for all.
     #[serde(untagged)]
     Sides {
-        /// Below, `(n_d, *input)` each.
+        /// Below, `(n_d, *input)` each, or one `(n_d, n_params, *input)`.
         below: Vec<ArrayPath>,
         /// Above, as below.
         above: Vec<ArrayPath>,
@@ -133,17 +134,25 @@ impl<E: Real> ArraySet<E> {
         let fiducial = open_shaped::<E>(&files.fiducial, row, options)?;
         // Records do not say what shape they have: that of the simulations they belong to.
         let input = fiducial.shape().get(1..).unwrap_or_default().to_vec();
-        let open = |path: &ArrayPath| open_shaped::<E>(path, RowShape::Input(&input), options);
+        let input = &input[..];
+        let open = |path: &ArrayPath| open_shaped::<E>(path, RowShape::Input(input), options);
         let derivative: Box<dyn RowArray<E>> = match (&files.derivative, &files.kind) {
-            (DerivativeFiles::Array(path), FilesKind::Exact) => open_shaped(path, RowShape::Exact(&input), options)?,
+            (DerivativeFiles::Array(path), FilesKind::Exact) => open_shaped(path, RowShape::Exact(input), options)?,
             (DerivativeFiles::Array(path), FilesKind::Numerical(_)) => open(path)?,
-            (DerivativeFiles::Sides { below, above }, FilesKind::Numerical(_)) => {
+            (DerivativeFiles::Sides { below, above }, FilesKind::Numerical(steps)) => {
                 if let Some(same) = below.iter().zip(above).find_map(|(low, high)| (low == high).then_some(low)) {
                     let reason = format!("{same} is given as both below and above: its derivative would be 0");
                     return Err(DataError::Refused(reason));
                 }
                 let all = |paths: &[ArrayPath]| paths.iter().map(open).collect::<Result<Vec<_>, _>>();
-                Box::new(StackedRows::new(all(below)?, all(above)?, files.n_d)?)
+                let pair = match (&below[..], &above[..]) {
+                    ([below], [above]) => pair::<E>(below, above, (input, steps.widths().len()), options)?,
+                    _ => None,
+                };
+                Box::new(match pair {
+                    Some([below, above]) => StackedRows::pair(below, above, files.n_d)?,
+                    None => StackedRows::new(all(below)?, all(above)?, files.n_d)?,
+                })
             }
             (DerivativeFiles::Sides { .. }, FilesKind::Exact) => {
                 let reason = "simulations below and above give numerical derivatives; use kind = \"numerical\"";
@@ -156,6 +165,20 @@ impl<E: Real> ArraySet<E> {
         }
         Ok(set)
     }
+}
+
+/// Two arrays with an axis of the parameters, as they are told from those of the only parameter without one.
+fn pair<E: Real>(
+    below: &ArrayPath,
+    above: &ArrayPath,
+    (input, n_params): (&[usize], usize),
+    options: &RowOptions,
+) -> Result<Option<[Box<dyn RowArray<E>>; 2]>, DataError> {
+    let row = [&[n_params], input].concat();
+    let open = |path: &ArrayPath| open_shaped::<E>(path, RowShape::Input(&row), options);
+    let below = open(below)?;
+    let has_axis = n_params > 1 || below.shape().len() == row.len() + 1;
+    if has_axis { Ok(Some([below, open(above)?])) } else { Ok(None) }
 }
 
 /// Reads at most `n_rows` rows, of long files no others, and checks that as many as were asked for are there.

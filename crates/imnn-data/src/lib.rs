@@ -46,7 +46,7 @@ pub mod writing {
     pub use crate::formats::writing::{RowWriter, WriteOptions, Written};
 }
 
-pub use config::read_steps;
+pub use config::{ArrayPaths, read_steps};
 pub use error::DataError;
 pub use files::{DerivativeFiles, Files};
 pub use formats::pass::{each_row, for_each_rows};

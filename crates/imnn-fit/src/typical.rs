@@ -75,9 +75,13 @@ impl Typical {
     /// Reads it from a file.
     pub(crate) fn load(path: &Path) -> Result<Self> {
         let range = read::<f64>(&ArrayPath::with_key(path, "range"))?;
-        match range.into_dimensionality::<Ix2>() {
-            Ok(range) if range.dim() == (NAMES.len(), 2) => Ok(Typical { range }),
-            _ => Err(refuse(path, format!("range has another shape than ({}, 2)", NAMES.len()))),
+        let range = match range.into_dimensionality::<Ix2>() {
+            Ok(range) if range.dim() == (NAMES.len(), 2) => range,
+            _ => return Err(refuse(path, format!("range has another shape than ({}, 2)", NAMES.len()))),
+        };
+        match range.rows().into_iter().all(|row| row[0] <= row[1] && row.iter().all(|value| value.is_finite())) {
+            true => Ok(Typical { range }),
+            false => Err(refuse(path, "range is not a least and a largest number for each moment")),
         }
     }
 }
@@ -144,5 +148,9 @@ mod tests {
         assert_eq!(Typical::load(&path).unwrap(), typical());
         write_npz(&path, &[("range", arr2(&[[1.0, 2.0]]).view().into_dyn().into())]).unwrap();
         assert!(Typical::load(&path).unwrap_err().to_string().contains("another shape than (4, 2)"));
+        for wrong in [[2.0, 1.0], [f64::NAN, 1.0], [0.0, f64::INFINITY]] {
+            write_npz(&path, &[("range", arr2(&[wrong; 4]).view().into_dyn().into())]).unwrap();
+            assert!(Typical::load(&path).unwrap_err().to_string().contains("a least and a largest number"));
+        }
     }
 }

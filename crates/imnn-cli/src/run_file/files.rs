@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use imnn::data::{ArrayPath, DerivativeFiles, Load, Loading, Prefetch};
+use imnn::data::{ArrayPath, ArrayPaths, DerivativeFiles, Load, Loading, Prefetch};
 use imnn::io::config::Bytes;
 use imnn::io::{ConfigError, Section};
 use serde::Serialize;
@@ -67,7 +67,8 @@ fn read_derivative(
     numerical: bool,
 ) -> Result<DerivativeFiles, ConfigError> {
     if !numerical || !(section.has("below") || section.has("above")) {
-        let sides = if numerical { "; or below = [...] and above = [...], an array for each parameter" } else { "" };
+        let sides = "; or below and above, an array (n_d, n_params, *input) each, or lists with one for each parameter";
+        let sides = if numerical { sides } else { "" };
         let advice = format!("write the path of an array {shape}, as derivative = \"derivative.npy\"{sides}");
         return Ok(DerivativeFiles::Array(section.required("derivative", &advice)?));
     }
@@ -76,9 +77,14 @@ fn read_derivative(
         return Err(section.invalid(key, "derivative is given too; give that, or below and above"));
     }
     let side = |key: &'static str, other: &str| {
-        let paths: Vec<ArrayPath> = section.required(key, &format!("{other} needs it, an array for each parameter"))?;
-        if paths.len() != n_params {
-            return Err(section.invalid(key, format!("{} arrays for the {n_params} values of theta_fid", paths.len())));
+        let advice = format!("{other} needs it, an array for each parameter, or one (n_d, n_params, *input)");
+        let ArrayPaths(paths) = section.required(key, &advice)?;
+        if paths.len() != n_params && paths.len() != 1 {
+            let reason = format!(
+                "{} arrays for the {n_params} values of theta_fid; give one for each, or one (n_d, n_params, *input) for all",
+                paths.len()
+            );
+            return Err(section.invalid(key, reason));
         }
         Ok(paths)
     };

@@ -1,6 +1,7 @@
 //! `imnn fit`: what it prints and saves.
 
 use imnn::fit::{Description, History};
+use ndarray::Axis;
 use serde_json::Value;
 
 use super::data::{EXACT, Folder, NUMERICAL};
@@ -158,6 +159,30 @@ fn more_summaries_than_parameters_are_allowed() {
 }
 
 /// What there is of a run that cannot go on is saved, and the program says so and fails; before, it has gone back three times.
+/// Below and above in two arrays, with an axis of the parameters, from the run file and from that in the folder of the run.
+#[test]
+fn two_arrays_train_to_the_bits_of_one() {
+    let folder = Folder::new();
+    prints(&["fit", &folder.run_file(NUMERICAL), "--out", &folder.text("one"), "--quiet"]);
+    for (name, array) in [("", folder.read("numerical.npy")), ("v", folder.read("validation.npz:numerical"))] {
+        for (side, letter) in ["m", "p"].into_iter().enumerate() {
+            folder.write(&format!("{name}{letter}.npy"), &array.index_axis(Axis(1), side).to_owned());
+        }
+    }
+    let two = NUMERICAL
+        .replace("derivative = \"numerical.npy\"", "below = \"m.npy\"\nabove = \"p.npy\"")
+        .replace("derivative = \"validation.npz:numerical\"", "below = \"vm.npy\"\nabove = [\"vp.npy\"]");
+    prints(&["fit", &folder.run_file(&two), "--out", &folder.text("two"), "--quiet"]);
+    prints(&["fit", &folder.text("two/run.toml"), "--out", &folder.text("again"), "--quiet"]);
+    for name in ["weights.safetensors", "history.npz", "statistics.npz"] {
+        let bytes = |run: &str| std::fs::read(folder.path(&format!("{run}/{name}"))).expect(name);
+        assert!(bytes("one") == bytes("two") && bytes("two") == bytes("again"), "{name}");
+    }
+    let three = two.replace("below = \"m.npy\"", "below = [\"m.npy\", \"m.npy\", \"m.npy\"]");
+    let message = refuses(&["fit", &folder.run_file(&three), "--out", &folder.text("three")]);
+    assert!(message.contains("3 arrays for the 2 values of theta_fid; give one for each, or one"), "{message}");
+}
+
 #[test]
 fn a_run_that_breaks_off_is_saved() {
     let folder = Folder::new();

@@ -9,7 +9,8 @@ use super::matching::{common, picked};
 use super::{RowArray, RowSpec, check_read, row_len};
 use crate::DataError;
 
-/// Arrays `(n_d, *input)` below and above the fiducial, one of each for each parameter, as `(n_d, 2, n_params, *input)`.
+/// Arrays `(n_d, *input)` below and above the fiducial, one of each for each parameter, or two arrays `(n_d, n_params, *input)`,
+/// as `(n_d, 2, n_params, *input)`.
 ///
 /// Rows belong together by their seeds where the arrays have seeds, and by their places where none has.
 ///
@@ -27,7 +28,9 @@ use crate::DataError;
 /// ```
 pub struct StackedRows<E> {
     spec: RowSpec,
-    /// Below for each parameter, then above for each.
+    /// Whether there is an array for each parameter.
+    per_parameter: bool,
+    /// Below for each parameter, then above for each; or below for all, then above.
     arrays: Vec<Box<dyn RowArray<E>>>,
 }
 
@@ -60,19 +63,51 @@ impl<E: Real> StackedRows<E> {
                 return Err(DataError::shape(array.label(), array.shape(), expected, advice));
             }
         }
-        let parts: Vec<&dyn RowArray<E>> = arrays.iter().map(|array| &**array).collect();
-        let seeds = common(&parts, n_d)?;
-        let n = match &seeds {
-            Some(seeds) => seeds.len(),
-            None => rows_of_all(&parts, n_d)?,
-        };
-        if let Some(seeds) = &seeds {
-            arrays = arrays.into_iter().map(|array| picked(array, seeds)).collect();
-        }
-        let shape = [&[n, 2, n_params], &row[..]].concat();
-        let dtype = arrays[0].dtype().to_owned();
-        Ok(Self { spec: RowSpec { label, shape, dtype, seeds }, arrays })
+        let (spec, arrays) = side_by_side(label, arrays, &[&[2, n_params], &row[..]].concat(), n_d)?;
+        Ok(Self { spec, per_parameter: true, arrays })
     }
+
+    /// Two arrays `(n_d, n_params, *input)`, below and above; `n_d` is how many rows are asked for, where that is said.
+    ///
+    /// # Errors
+    /// If their rows differ in shape, or one has rows that the other has not and `n_d` does not ask for fewer.
+    pub fn pair(
+        below: Box<dyn RowArray<E>>,
+        above: Box<dyn RowArray<E>>,
+        n_d: Option<usize>,
+    ) -> Result<Self, DataError> {
+        let row = below.shape().get(1..).unwrap_or_default().to_vec();
+        if above.shape().get(1..) != Some(&row) {
+            let expected = format!("(n_d, n_params, *input) as {} is {}", below.label(), tuple(below.shape()));
+            let advice = "below and above need simulations of the same shape for the same parameters";
+            return Err(DataError::shape(above.label(), above.shape(), expected, advice));
+        }
+        let label = format!("below and above ({}, {})", below.label(), above.label());
+        let (spec, arrays) = side_by_side(label, vec![below, above], &[&[2], &row[..]].concat(), n_d)?;
+        Ok(Self { spec, per_parameter: false, arrays })
+    }
+}
+
+type Stack<E> = (RowSpec, Vec<Box<dyn RowArray<E>>>);
+
+/// Arrays whose rows, one behind the other, are a row of this shape; matched by their seeds.
+fn side_by_side<E: Real>(
+    label: String,
+    mut arrays: Vec<Box<dyn RowArray<E>>>,
+    row: &[usize],
+    n_d: Option<usize>,
+) -> Result<Stack<E>, DataError> {
+    let parts: Vec<&dyn RowArray<E>> = arrays.iter().map(|array| &**array).collect();
+    let seeds = common(&parts, n_d)?;
+    let n = match &seeds {
+        Some(seeds) => seeds.len(),
+        None => rows_of_all(&parts, n_d)?,
+    };
+    if let Some(seeds) = &seeds {
+        arrays = arrays.into_iter().map(|array| picked(array, seeds)).collect();
+    }
+    let dtype = arrays.first().map(|array| array.dtype().to_owned()).unwrap_or_default();
+    Ok((RowSpec { label, shape: [&[n], row].concat(), dtype, seeds }, arrays))
 }
 
 /// The number of rows of arrays without seeds.
@@ -100,10 +135,12 @@ impl<E: Real> RowArray<E> for StackedRows<E> {
     }
 
     fn element(&self, index: &[usize]) -> String {
+        let n_params = self.spec.shape[2];
         match index {
-            [row, side, a, rest @ ..] if side * self.spec.shape[2] + a < self.arrays.len() => {
-                self.arrays[side * self.spec.shape[2] + a].element(&[&[*row], rest].concat())
-            }
+            [row, side, a, rest @ ..] if *side < 2 && *a < n_params => match self.per_parameter {
+                true => self.arrays[side * n_params + a].element(&[&[*row], rest].concat()),
+                false => self.arrays[*side].element(&[&[*row, *a], rest].concat()),
+            },
             _ => format!("{}{index:?}", self.spec.label),
         }
     }
@@ -114,7 +151,8 @@ impl<E: Real> RowArray<E> for StackedRows<E> {
 
     fn read(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
         check_read(&self.spec.shape, &rows, to);
-        let (n_arrays, len) = (self.arrays.len(), row_len(&self.spec.shape[2..]));
+        let n_arrays = self.arrays.len();
+        let len = row_len(&self.spec.shape) / n_arrays.max(1);
         if to.is_empty() {
             return Ok(());
         }

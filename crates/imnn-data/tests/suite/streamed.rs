@@ -12,7 +12,7 @@ use imnn_data::{
     RowSpec, Source, StackedRows, Streamed, Streaming,
 };
 use imnn_sim::{Key, Real};
-use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use proptest::prelude::*;
 
 /// Writes an array as numpy would, of the type and order given.
@@ -431,6 +431,47 @@ fn seeds_and_rows_are_not_mixed() {
     let same =
         Files::sides(at.join("f/{seed}.npy"), vec![d.clone()], vec![d], ParameterSteps::of_widths([1.0]).unwrap());
     assert!(message(same.load::<f32>()).ends_with("d.npy is given as both below and above: its derivative would be 0"));
+}
+
+/// One array below and one above, with an axis of the parameters.
+#[test]
+fn a_pair_of_arrays_is_the_stack_of_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (fiducial, derivative) = (numbers(&[7, 3], 0), numbers(&[5, 2, 2, 3], 1));
+    write_npy(path("f.npy"), fiducial.view()).unwrap();
+    let side = |k: usize| derivative.index_axis(Axis(1), k).to_owned();
+    write_npy(path("m.npy"), side(0).view()).unwrap();
+    write_npy(path("p.npy"), side(1).view()).unwrap();
+    let widths = || ParameterSteps::of_widths([0.1, 0.2]).unwrap();
+    let pair =
+        |above: &str| Files::sides(path("f.npy"), vec![path("m.npy").into()], vec![path(above).into()], widths());
+    let expected = Arrays::numerical(fiducial, derivative.clone(), vec![0.1, 0.2]).unwrap();
+    for cut in [1, 3] {
+        same::<f64>(&pair("p.npy").open::<f64>(&streaming(0, Prefetch::Never)).unwrap(), &expected, cut);
+    }
+    // The only parameter may have its axis or not.
+    let one = |name: &str, array: ArrayD<f64>| write_npy(path(name), array.view()).unwrap();
+    let of_first = |k: usize| side(k).index_axis(Axis(1), 0).to_owned();
+    (0..2).for_each(|k| one(["m1.npy", "p1.npy"][k], of_first(k)));
+    (0..2).for_each(|k| one(["ma.npy", "pa.npy"][k], of_first(k).insert_axis(Axis(1))));
+    let sides = |m: &str, p: &str| {
+        let steps = ParameterSteps::of_widths([0.1]).unwrap();
+        Files::sides(path("f.npy"), vec![path(m).into()], vec![path(p).into()], steps).load::<f64>().unwrap()
+    };
+    assert_eq!(sides("m1.npy", "p1.npy").derivative(), sides("ma.npy", "pa.npy").derivative());
+    // What is not finite is named where it is, and so are shapes that differ.
+    let mut bad = side(1);
+    bad[[4, 1, 2].as_slice()] = f64::NAN;
+    one("bad.npy", bad);
+    assert!(message(pair("bad.npy").load::<f64>()).contains("bad.npy[4, 1, 2] is NaN"));
+    one("short.npy", numbers(&[5, 3, 3], 0));
+    let expected = "short.npy has shape (5, 3, 3), expected (n_d, n_params, *input) as ";
+    assert!(
+        message(pair("short.npy").load::<f64>()).contains(expected),
+        "{}",
+        message(pair("short.npy").load::<f64>())
+    );
 }
 
 #[test]

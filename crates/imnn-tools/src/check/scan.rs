@@ -116,12 +116,13 @@ pub(super) fn duplicates(sets: &[(&'static str, ArraySet<f64>)], mut hashes: Vec
     hashes.sort_by_key(|of| (of.hash, of.set, of.row));
     let mut within = [vec![], vec![]];
     let mut across = vec![];
+    // A few whole numbers can be the same by chance.
+    let mut by_chance = sets.iter().any(|(_, set)| set.spec.row_len() < 16);
     for group in hashes.chunk_by(|a, b| a.hash == b.hash).filter(|group| group.len() > 1) {
         let one = &group[0];
         for other in &group[1..] {
-            if !same_bits(sets, one, other) {
-                continue;
-            }
+            let Some(values) = same_values(sets, one, other) else { continue };
+            by_chance &= values.iter().all(|value| value.fract() == 0.0);
             if one.set == other.set {
                 within[usize::from(one.set == "validation")].push((one.row, other.row));
             } else {
@@ -132,9 +133,7 @@ pub(super) fn duplicates(sets: &[(&'static str, ArraySet<f64>)], mut hashes: Vec
     let named = |set: &str, row: usize| {
         sets.iter().find(|(name, _)| *name == set).map_or(String::new(), |(_, set)| set.fiducial.element(&[row]))
     };
-    // A few whole numbers can be the same by chance.
-    let small = sets.iter().any(|(_, set)| set.spec.row_len() < 16);
-    let severity = |of: Severity| if small { Severity::Warning } else { of };
+    let severity = |of: Severity| if by_chance { Severity::Warning } else { of };
     if let Some(&(a, b)) = across.first() {
         let (a, b) = (named("training", a), named("validation", b));
         let (n, are) = (across.len(), if across.len() == 1 { "is" } else { "are" });
@@ -154,13 +153,14 @@ pub(super) fn duplicates(sets: &[(&'static str, ArraySet<f64>)], mut hashes: Vec
     }
 }
 
-/// Compares what has the same hash.
-fn same_bits(sets: &[(&'static str, ArraySet<f64>)], a: &RowHash, b: &RowHash) -> bool {
+/// The values of two rows with the same hash, if they have the same bits.
+fn same_values(sets: &[(&'static str, ArraySet<f64>)], a: &RowHash, b: &RowHash) -> Option<Vec<f64>> {
     let row = |of: &RowHash| {
         let (_, set) = sets.iter().find(|(name, _)| *name == of.set)?;
         let mut values = vec![0.0; set.spec.row_len()];
         set.fiducial.read(of.row..of.row + 1, &mut values).ok()?;
-        Some(values.iter().map(|value| value.to_bits()).collect::<Vec<u64>>())
+        Some(values)
     };
-    row(a).is_some_and(|values| row(b) == Some(values))
+    let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<u64>>();
+    row(a).filter(|values| row(b).is_some_and(|other| bits(&other) == bits(values)))
 }

@@ -61,7 +61,7 @@ pub(super) fn saved_run(data: &[u8]) -> Answer {
                 "f64" => compressor::<f64>(folder)?,
                 _ => compressor::<f32>(folder)?,
             };
-            let is_read = ["model", "weights", "statistics"].iter().any(|name| file.name.starts_with(name));
+            let is_read = ["model", "weights", "statistics", "typical"].iter().any(|name| file.name.starts_with(name));
             assert!(is_same || !is_read, "{} is not what its manifest says", file.name);
             Ok(format!("{answer} {}", file.name))
         })
@@ -80,6 +80,7 @@ fn compressor<E: Element>(folder: &Folder) -> Answer {
     let len: usize = compressor.model().input_shape().iter().product();
     if len < 1 << 16 {
         let zeros = Array2::<f64>::zeros((1, len)).into_dyn();
+        let _ = compressor.typical().and_then(|typical| typical.unlike(zeros.iter().copied()));
         let shape = [&[1], compressor.model().input_shape()].concat();
         let zeros = zeros.into_shape_with_order(shape).map_err(text)?;
         // Weights may be too large for any data: that is an answer too.

@@ -53,7 +53,7 @@ pub(super) fn files(
             let widths = match &arguments.delta_theta {
                 Some(widths) => widths.clone(),
                 // Nothing that is looked at depends on the widths.
-                None => vec![1.0; n_params(&derivative)?],
+                None => vec![1.0; n_params(fiducial, &derivative)?],
             };
             FilesKind::Numerical(ParameterSteps::of_widths(widths).map_err(DataError::from)?)
         }
@@ -70,8 +70,13 @@ fn kind_of(fiducial: &ArrayPath, derivative: &ArrayPath) -> Result<DerivativeKin
     Ok(if exact { DerivativeKind::Exact } else { DerivativeKind::Numerical })
 }
 
-fn n_params(derivative: &DerivativeFiles) -> Result<usize, CliError> {
+fn n_params(fiducial: &ArrayPath, derivative: &DerivativeFiles) -> Result<usize, CliError> {
     Ok(match derivative {
+        // With an axis of the parameters, or the only one's.
+        DerivativeFiles::Sides { below, .. } if below.len() == 1 => match (shape(&below[0])?, shape(fiducial)?) {
+            (below, fiducial) if below.len() > fiducial.len() => below[1],
+            _ => 1,
+        },
         DerivativeFiles::Sides { below, .. } => below.len(),
         DerivativeFiles::Array(path) => shape(path)?.get(2).copied().unwrap_or(1),
     })

@@ -28,7 +28,7 @@ pub(super) fn overfitted(training: f64, validation: f64, n_params: usize) -> Opt
 /// F of `n_s` simulations is too large.
 pub(super) fn few(n_s: usize, n_summaries: usize) -> Option<String> {
     match hartlap_factor(n_s, n_summaries) {
-        Ok(factor) if factor > 0.95 => None,
+        Ok(factor) if factor > 0.9 => None,
         Ok(factor) => Some(format!(
             "F is measured on {n_s} simulations, and too large by {:.0} % on average, as the inverse of their covariance is (Hartlap \
              et al. 2007): {} simulations would leave 5 %",
@@ -117,7 +117,7 @@ mod tests {
             assert!(words.iter().all(|word| caution.contains(word)), "{caution}");
         };
         said(overfitted(2900.0, 47.0, 2), &["61.7", "[simulations.augment]"]);
-        said(few(40, 2), &["40 simulations", "8 %", "64 simulations would leave 5 %"]);
+        said(few(30, 2), &["30 simulations", "12 %", "64 simulations would leave 5 %"]);
         said(few(30, 30), &["worth nothing", "33"]);
         said(beyond(26198_f64.ln(), 50.0, 2, 60), &["6.26", "24 times"]);
         said(negative_alpha(-0.1), &["lambda"]);
