@@ -167,13 +167,15 @@ impl<E: Real> ArraySet<E> {
     }
 }
 
+type Pair<E> = [Box<dyn RowArray<E>>; 2];
+
 /// Two arrays with an axis of the parameters, as they are told from those of the only parameter without one.
 fn pair<E: Real>(
     below: &ArrayPath,
     above: &ArrayPath,
     (input, n_params): (&[usize], usize),
     options: &RowOptions,
-) -> Result<Option<[Box<dyn RowArray<E>>; 2]>, DataError> {
+) -> Result<Option<Pair<E>>, DataError> {
     let row = [&[n_params], input].concat();
     let open = |path: &ArrayPath| open_shaped::<E>(path, RowShape::Input(&row), options);
     let below = open(below)?;
