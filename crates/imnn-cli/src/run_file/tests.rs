@@ -385,17 +385,17 @@ fn files_are_given_one_way() {
     refused(
         "derivative = \"train.npz:derivative\"",
         side,
-        "runs/run.toml line 5: simulations: the key \"above\" is missing: below needs it, an array for each parameter",
+        "runs/run.toml line 5: simulations: the key \"above\" is missing: below needs it, an array for each parameter, or one (n_d, n_params, *input)",
     );
     refused(
         "derivative = \"train.npz:derivative\"",
-        "above = [\"m.npy\"]\nbelow = [\"m.npy\"]",
-        "runs/run.toml line 9: simulations.below: 1 arrays for the 2 values of theta_fid",
+        "above = \"m.npy\"\nbelow = [\"m.npy\", \"n.npy\", \"o.npy\"]",
+        "runs/run.toml line 9: simulations.below: 3 arrays for the 2 values of theta_fid; give one for each, or one (n_d, n_params, *input) for all",
     );
     refused(
         "derivative = \"train.npz:derivative\"",
         "",
-        "runs/run.toml line 5: simulations: the key \"derivative\" is missing: write the path of an array (n_d, 2, n_params, *input), 0 = below, 1 = above, as derivative = \"derivative.npy\"; or below = [...] and above = [...], an array for each parameter",
+        "runs/run.toml line 5: simulations: the key \"derivative\" is missing: write the path of an array (n_d, 2, n_params, *input), 0 = below, 1 = above, as derivative = \"derivative.npy\"; or below and above, an array (n_d, n_params, *input) each, or lists with one for each parameter",
     );
     refused(
         "\"stream\"",
