@@ -36,7 +36,9 @@ fn what_passes_and_iterations_allocate() {
         for (what, network, source) in &cases {
             let cpus = (0..members).map(|_| Cpu::new(threads).unwrap().with_memory(memory));
             let device = Aggregator::new(cpus).unwrap().with_n_per_device(100).unwrap();
-            let Taken { number, live, peak, .. } = passes(network, source.as_ref(), None, &device);
+            // The test harness may allocate meanwhile, but not every time.
+            let taken = (0..3).map(|_| passes(network, source.as_ref(), None, &device));
+            let Taken { number, live, peak, .. } = taken.min_by_key(|taken| taken.number).unwrap();
             // A second thread may come late to its own memory, and a pool makes room for every 63 calls from outside.
             let late = if device.workers() > 1 { 40 } else { 0 };
             let split = format!("{members} of {threads} threads, {memory} bytes");

@@ -161,11 +161,12 @@ fn training_makes_no_derivatives_that_it_does_not_use() {
         imnn.fit(&settings(iterations)).unwrap();
         (counted.alone.load(Ordering::Relaxed), counted.with_derivative.load(Ordering::Relaxed))
     };
-    // So often all simulations were made: in each iteration once, for the whitened start, and 40 times for statistics.
+    // So often all simulations were made: in each iteration once, for the whitened start, 40 times for statistics, and once to
+    // keep what they look like.
     let (alone, with_derivative) = calls(false);
     let passes = with_derivative / n_d;
     assert_eq!((alone, with_derivative), (passes * (n_s - n_d), passes * n_d));
-    assert_eq!(passes, iterations + 1 + 40);
+    assert_eq!(passes, iterations + 1 + 40 + 1);
     // Below and above in two parameters.
     assert_eq!(calls(true), (passes * (n_s + 4 * n_d), 0));
 }
