@@ -93,6 +93,7 @@ iterations = 50
 pub const BAD: &str = r#"theta_fid = [0.0]
 [simulations]
 kind = "exact"
+check = "off"
 load = "stream"
 fiducial = "bad.npy"
 derivative = "changes.npy"
