@@ -62,30 +62,29 @@ pub(super) struct DataSets<E> {
 impl<E: Element> DataSets<E> {
     /// Those in an array, for the network of `compressor`. If none can be used, or the shape is not one for it, the array is
     /// left to the compressor, which has the words for it.
-    pub(super) fn new(mut array: ArrayD<E>, compressor: &Compressor<E>) -> Self {
+    pub(super) fn new(array: ArrayD<E>, compressor: &Compressor<E>) -> Self {
         let per_set = compressor.model().input_shape().iter().product::<usize>().max(1);
-        let shape = array.shape().to_vec();
-        let n = array.len() / per_set;
+        let mut array = array.as_standard_layout().into_owned();
+        let (n, shape) = (array.len() / per_set, array.shape().to_vec());
+        let values = array.as_slice_mut().unwrap_or_default();
         let mut unusable = vec![];
-        for set in 0..n {
-            let at = |k: usize| set * per_set + k;
-            let values = || array.iter().skip(at(0)).take(per_set);
-            let Some(first) = values().position(|value| !value.is_finite()) else { continue };
-            let bad = values().filter(|value| !value.is_finite()).count();
-            let index = unravel(at(first), &shape, false);
-            let value = array[IxDyn(&index)].f64();
+        for (set, row) in values.chunks_exact(per_set).enumerate() {
+            let Some(first) = row.iter().position(|value| !value.is_finite()) else { continue };
+            let bad = row.iter().filter(|value| !value.is_finite()).count();
+            let index = unravel(set * per_set + first, &shape, false);
             unusable.push((
                 set,
                 format!(
-                    "{value} at {index:?}, and {bad} of its {per_set} values are not finite: nothing is made of it"
+                    "{} at {index:?}, and {bad} of its {per_set} values are not finite: nothing is made of it",
+                    row[first].f64()
                 ),
             ));
         }
-        if array.len() != n * per_set || unusable.len() == n {
+        if values.len() != n * per_set || unusable.len() == n {
             unusable.clear();
         }
         for &(set, _) in &unusable {
-            array.iter_mut().skip(set * per_set).take(per_set).for_each(|value| *value = E::zero());
+            values[set * per_set..(set + 1) * per_set].fill(E::zero());
         }
         DataSets { array, unusable, per_set }
     }
@@ -102,9 +101,9 @@ impl<E: Element> DataSets<E> {
     /// Those that cannot be used, and those that are unlike the simulations.
     pub(super) fn cautions(&self, compressor: &Compressor<E>) -> Cautions {
         let mut cautions = self.unusable.clone();
-        let values: Vec<E> = self.array.iter().copied().collect();
+        let values = self.array.as_slice().unwrap_or_default();
         for (set, data) in values.chunks(self.per_set).enumerate() {
-            let usable = self.unusable.iter().all(|(unusable, _)| *unusable != set);
+            let usable = self.unusable.binary_search_by_key(&set, |(unusable, _)| *unusable).is_err();
             if let Some(unlike) = compressor.typical().filter(|_| usable).and_then(|of| of.unlike(data.iter().copied()))
             {
                 cautions.push((
