@@ -7,7 +7,7 @@ use imnn::device::Cpu;
 use imnn::fit::{Compressor, Description, FitError};
 use imnn::io::text::{plural, unravel};
 use imnn::models::Element;
-use ndarray::{Array2, ArrayD, IxDyn};
+use ndarray::{Array2, ArrayD};
 use serde_json::{Value, json};
 
 use crate::CliError;
