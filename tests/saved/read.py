@@ -61,6 +61,18 @@ def check_statistics(folder, model):
         np.testing.assert_allclose(file["invF"] @ F, np.eye(len(F)), atol=1e-9)
 
 
+def check_information(folder):
+    """F without biases, symmetric, with errors; runs of before have none."""
+    if (folder / "information.npz").exists():
+        with np.load(folder / "information.npz") as file:
+            assert file["n_s"] >= file["n_d"] >= 1
+            if "F" in file.files:
+                assert (file["F"] == file["F"].T).all() and (file["F_errors"] >= 0).all()
+            if "lndetF" in file.files:
+                assert file["lndetF"].shape == (2,) and file["errors"].shape == (len(file["F"]), 2)
+                np.testing.assert_allclose(file["lndetF"][0], np.linalg.slogdet(file["F"])[1], atol=1)
+
+
 def check_typical(folder):
     """The least and the largest of four moments of a simulation; runs of before have none."""
     if (folder / "typical.npz").exists():
@@ -87,6 +99,7 @@ def read(folder):
         check_manifest(folder, model["format"] > 1)
         check_weights(folder, model)
         check_statistics(folder, model)
+        check_information(folder)
         check_typical(folder)
         said.append(f"a run of {check_history(folder, model)} iterations")
     assert said, f"{folder} holds neither a run nor a checkpoint"

@@ -4,6 +4,7 @@ mod exact;
 mod lognormal;
 mod measure;
 mod problems;
+mod pulls;
 mod recipes;
 mod train;
 mod variance;
@@ -52,6 +53,9 @@ struct Arguments {
     /// Instead: how soon 90 % and 99 % are found, beside the recipe of the Python package, for problems of vectors.
     #[arg(long)]
     recipes: bool,
+    /// Instead: whether estimates of fresh data scatter as their errors say.
+    #[arg(long, conflicts_with = "recipes")]
+    pulls: bool,
     /// With --recipes: the Python of an environment with the Python package (benches/peers/README.md).
     #[arg(long, requires = "recipes")]
     original: Option<PathBuf>,
@@ -74,6 +78,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     if problems.is_empty() {
         let names: Vec<_> = PROBLEMS.iter().map(|problem| problem.name).collect();
         return Err(format!("no such problem; there are: {}", names.join("; ")).into());
+    }
+    if arguments.pulls {
+        return pulls::table(&problems, &arguments.keys);
     }
     if arguments.recipes {
         problems.retain(|problem| !problem.name.contains("field"));

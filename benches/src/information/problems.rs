@@ -1,6 +1,6 @@
 //! Problems whose information is known.
 
-use imnn::data::{Augmentation, Augmented, OnTheFly, Source, simulate_numerical, suggested_counts};
+use imnn::data::{Augmentation, Augmented, OnTheFly, Source, simulate_exact, simulate_numerical, suggested_counts};
 use imnn::sim::{GaussianMeanVariance, Key, NoisyLine, PowerLawField, Simulator};
 
 use crate::Failure;
@@ -45,16 +45,32 @@ pub(crate) struct Data {
 impl Problem {
     /// What to train on; of a simulator so many simulations in each iteration as it is trained on by default, or as given.
     pub(crate) fn data(&self, key: Key, n_s: Option<usize>, n_d: Option<usize>) -> Result<Data, Failure> {
-        let simulator = (self.simulator)()?;
         if self.kind == Kind::Files {
-            let set = |key| simulate_numerical(&simulator, self.theta_fid, &WIDTHS, FILES.0, FILES.1, key);
-            let [training, validation] = key.split();
-            let training = Augmented::new::<f32>(set(training)?, Augmentation::all())?;
-            return Ok(Data { training: Box::new(training), validation: Some(Box::new(set(validation)?)) });
+            return self.sets(key, true);
         }
+        let simulator = (self.simulator)()?;
         let usual = suggested_counts(&simulator.data_shape());
         let (n_s, n_d) = (n_s.unwrap_or(usual.0), n_d.unwrap_or(usual.1));
         Ok(Data { training: Box::new(OnTheFly::new(simulator, self.theta_fid, n_s, n_d)?), validation: None })
+    }
+
+    /// A set of simulations as from files, with another for validation or without.
+    pub(crate) fn sets(&self, key: Key, validated: bool) -> Result<Data, Failure> {
+        let simulator = (self.simulator)()?;
+        let (n_s, n_d) = FILES;
+        let numerical = self.kind == Kind::Files;
+        let set = |key| match numerical {
+            true => simulate_numerical(&simulator, self.theta_fid, &WIDTHS, n_s, n_d, key),
+            false => simulate_exact(&simulator, self.theta_fid, n_s, n_d, key),
+        };
+        let [training, validation] = key.split();
+        let training = set(training)?;
+        let training: AnySource = match numerical {
+            true => Box::new(Augmented::new::<f32>(training, Augmentation::all())?),
+            false => Box::new(training),
+        };
+        let validation = if validated { Some(Box::new(set(validation)?) as AnySource) } else { None };
+        Ok(Data { training, validation })
     }
 
     /// So many simulations, all with derivatives, which each key makes anew.

@@ -28,7 +28,12 @@ pub(crate) struct Trained {
 
 /// Trains as `imnn fit` does.
 pub(crate) fn train(problem: &Problem, key: Key, settings: &Settings) -> Result<Trained, Failure> {
-    let Data { training, validation } = problem.data(key, settings.n_s, settings.n_d)?;
+    train_on(problem, problem.data(key, settings.n_s, settings.n_d)?, key, settings)
+}
+
+/// The same on data of another kind.
+pub(crate) fn train_on(problem: &Problem, data: Data, key: Key, settings: &Settings) -> Result<Trained, Failure> {
+    let Data { training, validation } = data;
     let start = CpuTime::now();
     let network = match &settings.network {
         Some(network) => network.clone(),

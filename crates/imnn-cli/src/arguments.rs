@@ -31,8 +31,8 @@ pub enum Command {
     ///
     /// In the folder are then `run.toml` (everything written out, to be run again), `model.toml`, the weights
     /// (`weights.safetensors`: those that estimates use; `best` and `final`; the optimiser's state), `history.npz`,
-    /// `statistics.npz` (F invF C invC mu dmu_dtheta), `manifest.json` (checksums), `plot.png` and `report.json` (what `--json`
-    /// prints).
+    /// `statistics.npz` (F invF C invC mu dmu_dtheta), `information.npz` (F without biases, with errors), `manifest.json`
+    /// (checksums), `plot.png` and `report.json` (what `--json` prints).
     ///
     /// Files of simulations are looked at before training: what cannot be trained on is refused, what is doubtful stands with
     /// the result (`check = "off"` in `[simulations]` takes them as they are).
@@ -202,7 +202,7 @@ pub struct PlotArguments {
     /// Folder of a training run, or its history.npz
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// The plot, .png or .svg [default: plot.png beside the history, which is drawn anew in a saved run]
+    /// The plot, .png, .svg or .pdf [default: plot.png beside the history, which is drawn anew in a saved run]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Replace a plot that is there already

@@ -5,7 +5,7 @@ use std::io::Write;
 use ndarray::{ArrayRef, Axis, Dimension};
 use serde_json::{Value, json};
 
-pub(crate) use imnn::stats::table::{Table, folded, measured, number};
+pub(crate) use imnn::stats::table::{Table, folded, item, measured, number};
 
 use crate::CliError;
 
@@ -25,24 +25,6 @@ pub(crate) fn terminal_width() -> usize {
     let columns = || rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col));
     let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     said.or_else(columns).filter(|&width| width > 0).unwrap_or(100).max(40)
-}
-
-/// A sentence after a dash, in lines of at most so many characters.
-pub(crate) fn item(text: &str, width: usize) -> String {
-    let mut lines = String::from("-");
-    let mut used = 1;
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if used + 1 + length > width && used > 1 {
-            lines.push_str("\n ");
-            used = 1;
-        }
-        lines.push(' ');
-        lines.push_str(word);
-        used += 1 + length;
-    }
-    lines.push('\n');
-    lines
 }
 
 /// A JSON value as one line.
@@ -75,13 +57,6 @@ mod tests {
     fn facts_are_set_to_the_left() {
         let rows = [("a", "long value".to_owned()), ("name", "b".to_owned())];
         assert_eq!(facts(&rows), "a     long value\nname  b\n");
-    }
-
-    #[test]
-    fn sentences_are_folded() {
-        assert_eq!(item("one two three", 80), "- one two three\n");
-        assert_eq!(item("one two three", 10), "- one two\n  three\n");
-        assert_eq!(item("longer_than_a_line", 10), "- longer_than_a_line\n");
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub(crate) const UNFINISHED: &str = "unfinished";
 pub(crate) const FINISHING: &str = "finishing";
 
 /// The files of a run, of any version. A folder with anything else in it is not replaced.
-pub(crate) const OF_A_RUN: [&str; 15] = [
+pub(crate) const OF_A_RUN: [&str; 16] = [
     imnn_io::manifest::NAME,
     "run.toml",
     "model.toml",
@@ -24,6 +24,7 @@ pub(crate) const OF_A_RUN: [&str; 15] = [
     "history.npz",
     "statistics.json",
     "statistics.npz",
+    "information.npz",
     "typical.npz",
     "plot.png",
     "report.json",

@@ -2,6 +2,7 @@
 
 use crate::error::{FitError, Result};
 use crate::imnn::{Imnn, On, Weights};
+use crate::last_layer::Refit;
 use crate::observer::{Observer, Silent};
 use crate::outcome::{LastLayer, Outcome};
 use crate::settings::FitSettings;
@@ -55,6 +56,10 @@ impl<E: Element> Imnn<E> {
         let weights = if settings.best && self.state.best.is_some() { Weights::Best } else { Weights::Final };
         let on = if self.parts.validation.is_some() { On::Validation } else { On::Training };
         self.set_statistics(weights, on)?;
+        let refit = refit.map(|Refit { n_s, before }| {
+            self.set_information(before);
+            n_s
+        });
         let reading = self.session.usage().since(before).reading_share();
         let outcome = Outcome { iterations, stop, last_layer, read_out_gain, held_out, refit, reading };
         self.state.outcomes.push(outcome.clone());

@@ -18,11 +18,11 @@ use crate::parts::Parts;
 use crate::state::TrainingState;
 use crate::typical::Typical;
 use imnn_data::{Derivatives, Minibatches, Source};
-use imnn_device::{Device, Session, Start};
+use imnn_device::{Device, Session, Start, Summaries, Task};
 use imnn_models::{Element, Model, Optimiser, OptimiserState, Parameters};
 use imnn_ranks::Ranks;
 use imnn_sim::Key;
-use imnn_stats::{Statistics, table};
+use imnn_stats::{FisherEstimate, Statistics};
 use ndarray::Array2;
 use std::cell::OnceCell;
 use std::fmt;
@@ -52,6 +52,7 @@ pub struct Imnn<E: Element> {
 pub(crate) struct Measured<E> {
     pub(crate) parameters: Parameters<E>,
     pub(crate) statistics: Statistics,
+    pub(crate) information: FisherEstimate,
     pub(crate) typical: Typical,
 }
 
@@ -63,6 +64,9 @@ pub enum Weights {
     /// Those after the last update.
     Final,
 }
+
+/// Characters in a line of what is shown of an IMNN.
+const WIDTH: usize = 100;
 
 /// Layers that make data fit for those after them.
 const MENDS_INPUTS: [&str; 3] = ["standardise", "log1p", "asinh"];
@@ -127,14 +131,16 @@ impl<E: Element> Imnn<E> {
             }
         };
         let session = self.session.as_mut();
-        let statistics = if source.simulates_anew() {
+        let (statistics, information) = if source.simulates_anew() {
             let n_summaries = self.parts.model.n_summaries();
             Simulations::to_compare(source.as_ref(), key).statistics(session, parameters.values(), n_summaries)?
         } else {
-            measure(session, &parameters, source.as_ref(), key)?
+            let weights = parameters.values();
+            let Summaries { x, dx } = session.forward(&Task { weights, source: source.as_ref(), key }, false)?;
+            (Statistics::new(x.view(), dx.view())?, FisherEstimate::new(x.view(), dx.view())?)
         };
         let typical = Typical::of(source.as_ref(), key)?;
-        Ok(&self.measured.insert(Measured { parameters, statistics, typical }).statistics)
+        Ok(&self.measured.insert(Measured { parameters, statistics, information, typical }).statistics)
     }
 
     /// The Fisher statistics of simulations of any other source, with these weights: an honest measure of information on
@@ -152,12 +158,21 @@ impl<E: Element> Imnn<E> {
         self.measured.as_ref().map(|measured| &measured.statistics)
     }
 
+    /// The Fisher information without the biases of finite numbers of simulations, with errors, once there are
+    /// [statistics](Imnn::statistics): of the same simulations, where training has not made the last layer again from them
+    /// ([`Outcome::refit`](crate::Outcome::refit)); then of the network before that, which had not seen them.
+    ///
+    /// Of simulations that trained the network it is too large all the same.
+    pub fn information(&self) -> Option<&FisherEstimate> {
+        self.measured.as_ref().map(|measured| &measured.information)
+    }
+
     /// What compresses data and estimates parameters, apart from the training data.
     ///
     /// # Errors
     /// If there are no statistics yet.
     pub fn compressor(&self) -> Result<Compressor<E>> {
-        let Measured { parameters, statistics, typical } = self.measured.clone().ok_or(FitError::NoStatistics)?;
+        let Measured { parameters, statistics, typical, .. } = self.measured.clone().ok_or(FitError::NoStatistics)?;
         let Parts { model, device, theta_fid, names, .. } = &self.parts;
         let (model, theta_fid, names) = (model.clone(), theta_fid.clone(), names.clone());
         let compressor = Compressor::new(model, parameters, statistics, theta_fid, names, device.as_ref())?;
@@ -261,6 +276,13 @@ impl<E: Element> Imnn<E> {
         self.measured.as_ref()
     }
 
+    /// Takes the information of the network before its last layer was made again from what it is measured on.
+    pub(crate) fn set_information(&mut self, before: FisherEstimate) {
+        if let Some(measured) = &mut self.measured {
+            measured.information = before;
+        }
+    }
+
     /// Iterates: on the device if it takes weights and optimiser, else with these on the host.
     pub(crate) fn iterate(
         &mut self,
@@ -297,11 +319,11 @@ impl<E: Element> Imnn<E> {
     }
 }
 
-/// The Fisher information and the one-sigma errors by the names of the parameters, once there are statistics.
+/// The [information](Imnn::information) and the one-sigma errors by the names of the parameters, once there are statistics.
 impl<E: Element> fmt::Display for Imnn<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.statistics() {
-            Some(statistics) => f.write_str(&table::information(self.names(), self.theta_fid(), statistics)),
+        match self.information() {
+            Some(information) => f.write_str(&information.shown(self.names(), Some(self.theta_fid()), WIDTH)),
             None => f.write_str("not trained yet: there are no Fisher statistics\n"),
         }
     }

@@ -9,14 +9,23 @@ use crate::outcome::LastLayer;
 use crate::parts::Parts;
 use crate::read_out::{Found, of_sets, of_source, per_feature};
 use imnn_data::{Augmented, Source};
+use imnn_device::{Summaries, Task};
 use imnn_models::{Element, Parameters};
-use imnn_stats::ReadOut;
+use imnn_stats::{FisherEstimate, ReadOut};
 
 /// How a call of fit ended.
 pub(crate) struct Ending {
     pub(crate) held_out: Option<HeldOut>,
     pub(crate) read_out_gain: Option<Estimate>,
-    pub(crate) refit: Option<usize>,
+    pub(crate) refit: Option<Refit>,
+}
+
+/// The last layer was made again.
+pub(crate) struct Refit {
+    /// From so many simulations.
+    pub(crate) n_s: usize,
+    /// What the network told of those for validation that it had not yet seen.
+    pub(crate) before: FisherEstimate,
 }
 
 impl<E: Element> Imnn<E> {
@@ -125,10 +134,15 @@ impl<E: Element> Imnn<E> {
         Ok(ending)
     }
 
-    /// Makes the last layer from the training and the validation set together; how many simulations these are, if it could.
-    fn refit(&mut self) -> Result<Option<usize>> {
-        let Parts { model, device, training, validation, .. } = &self.parts;
-        let (Some(validation), keys) = (validation, self.state.keys) else { return Ok(None) };
+    /// Makes the last layer from the training and the validation set together, if it can.
+    fn refit(&mut self) -> Result<Option<Refit>> {
+        let Imnn { parts, session, state, .. } = self;
+        let Parts { model, device, training, validation, .. } = &*parts;
+        let (Some(validation), keys) = (validation, state.keys) else { return Ok(None) };
+        let weights = state.parameters.values();
+        let task = Task { weights, source: validation.as_ref(), key: keys.validation };
+        let Summaries { x, dx } = session.forward(&task, false)?;
+        let before = FisherEstimate::new(x.view(), dx.view())?;
         let augmented;
         let validation: &dyn Source<E> = match training.augmentation() {
             // What is symmetric in one set is so in the other.
@@ -139,11 +153,11 @@ impl<E: Element> Imnn<E> {
             None => validation.as_ref(),
         };
         let sets = [(training.as_ref(), keys.read_out), (validation, keys.validation)];
-        let Ok(Found { read_out, n_s }) = of_sets(model, &self.state.parameters, device.as_ref(), sets)? else {
+        let Ok(Found { read_out, n_s }) = of_sets(model, &state.parameters, device.as_ref(), sets)? else {
             return Ok(None);
         };
         self.set_last_layer(&read_out)?;
-        Ok(Some(n_s))
+        Ok(Some(Refit { n_s, before }))
     }
 
     /// Maps the last linear layer so that the summaries of the first batch get mean 0 and covariance I; false where the

@@ -28,6 +28,7 @@ mod observer;
 mod outcome;
 mod parts;
 mod read_out;
+mod rows;
 mod saved;
 mod setback;
 mod settings;

@@ -1,11 +1,12 @@
 //! Moments of what a network makes of simulations, in parts of the simulations that are independent of each other.
 
 use crate::error::Result;
+use crate::rows::Rows;
 use imnn_data::{Source, Subset};
 use imnn_device::{Session, Task};
 use imnn_models::Element;
 use imnn_sim::Key;
-use imnn_stats::{FeatureMoments, Statistics};
+use imnn_stats::{FeatureMoments, FisherEstimate, Statistics};
 use std::ops::Range;
 
 /// Numbers of one forward pass at most: 32 MiB of what is added up.
@@ -47,7 +48,8 @@ impl<'a, E: Element> Simulations<'a, E> {
         Simulations::about(COMPARED_ON * simulator.n_s(), simulator, key)
     }
 
-    /// The statistics of the summaries that the network of `session`, with these weights, makes of them.
+    /// The statistics of the summaries that the network of `session`, with these weights, makes of them, and the information with
+    /// its error from as many of them as `NUMBERS` hold.
     ///
     /// # Errors
     /// As [`Simulations::moments`], and if the statistics are singular.
@@ -56,9 +58,16 @@ impl<'a, E: Element> Simulations<'a, E> {
         session: &mut dyn Session<E>,
         weights: &[E],
         n_summaries: usize,
-    ) -> Result<Statistics> {
-        let all = self.moments(session, weights, n_summaries, 1)?.pop().unwrap_or(FeatureMoments::new(0, 0));
-        Ok(Statistics::from_moments(all.mean().view(), all.covariance().view(), all.dmu().view())?)
+    ) -> Result<(Statistics, FisherEstimate)> {
+        let mut rows = Rows::up_to(NUMBERS);
+        let all = self.moments_of(n_summaries, 1, &mut |source, key, moments| {
+            let found = session.forward(&Task { weights, source, key }, false)?;
+            rows.add(found);
+            Ok(moments.add(found.x.view(), found.dx.view())?)
+        })?;
+        let all = all.into_iter().next().unwrap_or(FeatureMoments::new(0, 0));
+        let statistics = Statistics::from_moments(all.mean().view(), all.covariance().view(), all.dmu().view())?;
+        Ok((statistics, rows.information()?))
     }
 
     /// The moments of what the network of `session`, with these weights, makes of them, in `n_parts` parts.

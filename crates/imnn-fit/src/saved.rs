@@ -8,6 +8,7 @@
 //! | `optimiser.safetensors` | the optimiser's moments after the last update |
 //! | `history.npz` | `detF detC detinvC lambda2 r lndetF` and `val_...`, one entry per iteration; `best_iteration` |
 //! | `statistics.npz` | `F invF C invC mu dmu_dtheta` |
+//! | `information.npz` | F without biases and its errors: `F F_errors noise lndetF errors n_s n_d`, as far as they are known |
 //! | `typical.npz` | `range`: the least and largest mean, standard deviation, smallest and largest value of a simulation |
 //! | `manifest.json` | the SHA-256 of every file; runs that were written in format 1 have none |
 //! | `checkpoint/` | only of a run that was interrupted: what it goes on from |
@@ -17,14 +18,14 @@ use crate::description::Description;
 use crate::error::{FitError, Result, refuse};
 use crate::files::SavedFiles;
 use crate::folder::RunFolder;
-use crate::imnn::{Imnn, Measured};
+use crate::imnn::{self, Imnn};
 use crate::typical::Typical;
 use imnn_data::ArrayPath;
 use imnn_data::arrays::{AnyArray, read, write_npz};
 use imnn_device::Device;
 use imnn_models::{Element, Model, Network, Parameters};
-use imnn_stats::Statistics;
-use ndarray::{Array2, ArrayD, Ix1, Ix2};
+use imnn_stats::{FisherEstimate, Measured, Statistics};
+use ndarray::{Array2, ArrayD, Ix1, Ix2, arr0, arr1};
 use std::path::Path;
 
 /// What the simulations look like.
@@ -67,9 +68,10 @@ impl<E: Element> Imnn<E> {
         let folder = &folder.path();
         self.describe()?.save(folder)?;
         self.state().save(folder)?;
-        if let Some(Measured { parameters, statistics, typical }) = self.measured() {
+        if let Some(imnn::Measured { parameters, statistics, information, typical }) = self.measured() {
             parameters.save(folder.join("weights.safetensors"))?;
             write_statistics(statistics, folder)?;
+            write_information(information, folder)?;
             typical.save(&folder.join(TYPICAL))?;
         }
         Ok(())
@@ -132,6 +134,23 @@ fn write_statistics(statistics: &Statistics, folder: &Path) -> Result<()> {
     let arrays: Vec<(&str, ArrayD<f64>)> = arrays.into_iter().chain([mu]).collect();
     let arrays: Vec<(&str, AnyArray<'_>)> = arrays.iter().map(|(name, array)| (*name, array.view().into())).collect();
     Ok(write_npz(folder.join("statistics.npz"), &arrays)?)
+}
+
+/// What is known of F: numbers with errors have these behind.
+fn write_information(information: &FisherEstimate, folder: &Path) -> Result<()> {
+    let pair = |Measured { value, error }: &Measured| [*value, *error];
+    let matrices = [("F", &information.f), ("F_errors", &information.f_errors), ("noise", &information.noise)];
+    let matrices = matrices.into_iter().filter_map(|(name, of)| Some((name, of.clone()?.into_dyn())));
+    let log_det_f = information.log_det_f.as_ref().ok().map(|value| ("lndetF", arr1(&pair(value)).into_dyn()));
+    let errors = information.errors.as_ref().ok().map(|errors| {
+        let pairs: Vec<[f64; 2]> = errors.iter().map(pair).collect();
+        ("errors", Array2::from(pairs).into_dyn())
+    });
+    let numbers = [("n_s", information.n_s), ("n_d", information.n_d)];
+    let numbers = numbers.map(|(name, n)| (name, arr0(n as f64).into_dyn()));
+    let arrays: Vec<(&str, ArrayD<f64>)> = matrices.chain(log_det_f).chain(errors).chain(numbers).collect();
+    let arrays: Vec<(&str, AnyArray<'_>)> = arrays.iter().map(|(name, array)| (*name, array.view().into())).collect();
+    Ok(write_npz(folder.join("information.npz"), &arrays)?)
 }
 
 fn read_statistics(path: &Path) -> Result<Statistics> {

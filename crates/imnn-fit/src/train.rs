@@ -5,7 +5,7 @@ use crate::held_out::{Estimate, HeldOut};
 use crate::history::Round;
 use crate::imnn::Imnn;
 use crate::iterations::{Until, Watched};
-use crate::last_layer::Ending;
+use crate::last_layer::{Ending, Refit};
 use crate::observer::Observer;
 use crate::outcome::{LastLayer, Stop};
 use crate::setback::Smaller;
@@ -46,7 +46,7 @@ pub(crate) struct Trained {
     pub(crate) stop: Stop,
     pub(crate) held_out: Option<Estimate>,
     pub(crate) read_out_gain: Option<Estimate>,
-    pub(crate) refit: Option<usize>,
+    pub(crate) refit: Option<Refit>,
 }
 
 /// Adam whose rate rises over the first tenth of a round, in which the weights of the last layer find their balance, and

@@ -30,7 +30,7 @@ pub enum PlotError {
         most: u32,
     },
     /// The extension of the path is not one of the formats.
-    #[error("{}: plots cannot be written {}; use .png or .svg", path.display(), described(extension))]
+    #[error("{}: plots cannot be written {}; use .png, .svg or .pdf", path.display(), described(extension))]
     Format {
         /// The path given.
         path: PathBuf,

@@ -4,13 +4,40 @@ use std::sync::OnceLock;
 
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 
-static BYTES: &[u8] = include_bytes!("../font/DejaVuSans-subset.ttf");
+pub(crate) static BYTES: &[u8] = include_bytes!("../font/DejaVuSans-subset.ttf");
 
 /// Width of one line of text set at `size` (the em) in the same unit.
 pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     let Some(font) = font() else { return 0.6 * size * text.chars().count() as f64 };
     let scaled = font.as_scaled(scale(font, size));
     text.chars().map(|c| f64::from(scaled.h_advance(scaled.glyph_id(c)))).sum()
+}
+
+/// The number of a character's glyph in the font.
+pub(crate) fn glyph(c: char) -> u16 {
+    font().map_or(0, |font| font.glyph_id(c).0)
+}
+
+/// How far glyphs reach.
+pub(crate) struct Extent {
+    /// Above the baseline.
+    pub(crate) ascent: f64,
+    /// Below it, negative.
+    pub(crate) descent: f64,
+    /// The widest.
+    pub(crate) widest: f64,
+}
+
+/// The extent of the font set at `size`.
+pub(crate) fn extent(size: f64) -> Extent {
+    let scaled = font().map(|font| font.as_scaled(scale(font, size)));
+    let of = |length: Option<f32>| f64::from(length.unwrap_or(size as f32));
+    let widest = scaled.as_ref().map(|font| {
+        let widths = (0..font.glyph_count()).map(|k| font.h_advance(ab_glyph::GlyphId(k as u16)));
+        widths.fold(0.0, f32::max)
+    });
+    let (ascent, descent) = (scaled.as_ref().map(|font| font.ascent()), scaled.as_ref().map(|font| font.descent()));
+    Extent { ascent: of(ascent), descent: of(descent), widest: of(widest) }
 }
 
 /// Draws one line of text with its baseline starting at `(x, 0)`: calls `ink(x, y, coverage)` for every pixel touched.

@@ -6,15 +6,21 @@ use crate::PlotError;
 use crate::axis::Axis;
 use crate::font::text_width;
 use crate::panel::{self, Area, Curve, Mark, Panel};
+use crate::pdf::pdf;
 use crate::picture::{Align, Lettering, Picture};
 use crate::raster::png;
 use crate::style::{
-    BAND_OPACITY, BAND_WIDTH, BLUE, CURVE_WIDTH, DOTTED, GREEN, INK, LABEL_SIZE, LONG_DASHED, MUTED, PURPLE, Rgb,
-    Stroke, TICK_SIZE, TITLE_SIZE, VERMILION, light,
+    BAND_OPACITY, BAND_WIDTH, BLUE, CURVE_WIDTH, DOTTED, GREEN, INK, LABEL_SIZE, LEGEND_SIZE, LONG_DASHED, MUTED,
+    PURPLE, Rgb, Stroke, TICK_SIZE, TITLE_SIZE, VERMILION, light,
 };
 use crate::svg::svg;
 use crate::ticks::{grouped, number};
 use imnn_fit::{History, Round, Trace};
+
+/// Training beyond so many times the largest other value runs away.
+const AWAY: f64 = 2.0;
+/// Height of a note, in logical pixels.
+const NOTE_LINE: u32 = 18;
 
 /// How the history is plotted.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,30 +29,33 @@ pub struct HistoryPlot {
     pub expected_det_f: Option<f64>,
     /// A line above the panels. By default there is none.
     pub title: Option<String>,
+    /// Lines below the panels, such as cautions, for which the plot grows; by default there are none.
+    pub notes: Vec<String>,
     /// Width in logical pixels, 500 to 5000; by default 960.
     pub width: u32,
     /// Height in logical pixels, 400 to 5000; by default 860.
     pub height: u32,
-    /// Pixels of a PNG per logical pixel and direction, 1 to 4; by default 2. An SVG needs none.
+    /// Pixels of a PNG per logical pixel and direction, 1 to 4; by default 2. SVG and PDF need none.
     pub pixel_ratio: u32,
 }
 
 impl Default for HistoryPlot {
     fn default() -> Self {
-        Self { expected_det_f: None, title: None, width: 960, height: 860, pixel_ratio: 2 }
+        Self { expected_det_f: None, title: None, notes: vec![], width: 960, height: 860, pixel_ratio: 2 }
     }
 }
 
-/// Plots a training history into the file `path`, `.png` or `.svg`.
+/// Plots a training history into the file `path`, `.png`, `.svg` or `.pdf`.
 ///
 /// Above, det F of the training and validation simulations, with the expected value and the iteration whose weights are
-/// the best; its axis is logarithmic if the values, but for their lowest tenth, span more than three decades. In the
+/// the best; its axis is logarithmic if the values, but for their lowest tenth, span more than three decades, and ends where
+/// those of validation end if training runs away from them. In the
 /// middle, det C and det C⁻¹. Below, Λ₂ with r on the axis at the right. Values that an axis cannot hold (not finite, or not positive on a logarithmic axis)
 /// are left out and leave a gap. Runs longer than the plot is wide are reduced to their outline per pixel.
 ///
 /// # Errors
 ///
-/// If the history is empty, a setting is out of its range, the extension is neither `.png` nor `.svg`, or the file cannot
+/// If the history is empty, a setting is out of its range, the extension is none of these, or the file cannot
 /// be written. A file that was there before stays as it is then.
 pub fn plot_history(history: &History, settings: &HistoryPlot, path: impl AsRef<Path>) -> Result<(), PlotError> {
     let path = path.as_ref();
@@ -55,6 +64,7 @@ pub fn plot_history(history: &History, settings: &HistoryPlot, path: impl AsRef<
     let bytes = match extension.to_ascii_lowercase().as_str() {
         "png" => png(&drawn()?, settings.pixel_ratio).map_err(|error| PlotError::Draw { reason: error.to_string() })?,
         "svg" => svg(&drawn()?).into_bytes(),
+        "pdf" => pdf(&drawn()?).map_err(|error| PlotError::Draw { reason: error.to_string() })?,
         _ => return Err(PlotError::Format { path: path.to_owned(), extension }),
     };
     Ok(imnn_io::atomic::write(path, &bytes)?)
@@ -86,7 +96,8 @@ fn n_iterations(history: &History) -> usize {
 }
 
 fn drawn(history: &History, settings: &HistoryPlot) -> Picture {
-    let mut picture = Picture { width: settings.width, height: settings.height, shapes: vec![] };
+    let notes = NOTE_LINE * settings.notes.len() as u32;
+    let mut picture = Picture { width: settings.width, height: settings.height + notes, shapes: vec![] };
     let (width, height) = (f64::from(settings.width), f64::from(settings.height));
 
     let top = if settings.title.is_some() { 46.0 } else { 24.0 };
@@ -130,8 +141,13 @@ fn drawn(history: &History, settings: &HistoryPlot) -> Picture {
     }
     let centre = 0.5 * (left + right);
     picture.text((centre, bottom + 40.0), "iteration", Lettering::new(LABEL_SIZE, INK, Align::Centre));
+    for (k, note) in settings.notes.iter().enumerate() {
+        let y = height + (f64::from(NOTE_LINE) * k as f64) + 7.0;
+        let note = fitted(note, width - 28.0, LEGEND_SIZE);
+        picture.text((14.0, y), &note, Lettering::new(LEGEND_SIZE, VERMILION, Align::Left));
+    }
     if let Some(title) = &settings.title {
-        let title = fitted(title, width - left - 14.0);
+        let title = fitted(title, width - left - 14.0, TITLE_SIZE);
         picture.text((left, 24.0), &title, Lettering::new(TITLE_SIZE, INK, Align::Left));
     }
     picture
@@ -145,8 +161,18 @@ fn best_line(picture: &mut Picture, history: &History, area: Area, iterations: &
 }
 
 fn fisher<'a>(history: &'a History, settings: &HistoryPlot, count: usize) -> Panel<'a> {
-    let curves = curves(history, |trace| &trace.det_f, "", [BLUE, BLUE, VERMILION], false);
-    let values = curves.iter().flat_map(|curve| curve.values).copied().chain(settings.expected_det_f);
+    let mut curves = curves(history, |trace| &trace.det_f, "", [BLUE, BLUE, VERMILION], false);
+    let all = curves.iter().flat_map(|curve| curve.values).copied().chain(settings.expected_det_f);
+    let judged_on = history.validation.iter().flat_map(|trace| &trace.det_f).copied();
+    let judged_on = judged_on.chain(history.rounds.iter().map(|round| round.log_det_f.value.exp()));
+    let judged_on = judged_on.chain(settings.expected_det_f);
+    let axis = match away(&history.training.det_f, judged_on.clone()) {
+        Some(most) if history.validation.is_some() || !history.rounds.is_empty() => {
+            curves[0].label = format!("training, to {}", number(most));
+            Axis::suited(judged_on, count)
+        }
+        _ => Axis::suited(all, count),
+    };
     // The best iteration is chosen on the validation simulations where there are any.
     let judged = history.validation.as_ref().unwrap_or(&history.training);
     let colour = if history.validation.is_some() { VERMILION } else { BLUE };
@@ -158,7 +184,7 @@ fn fisher<'a>(history: &'a History, settings: &HistoryPlot, count: usize) -> Pan
     };
     Panel {
         label: vec![("det F".to_owned(), INK)],
-        axis: Axis::suited(values, count),
+        axis,
         reference: settings
             .expected_det_f
             .map(|value| (value, format!("expected, {}", number(value)), Stroke::solid(INK, 1.2).dashed(LONG_DASHED))),
@@ -167,6 +193,13 @@ fn fisher<'a>(history: &'a History, settings: &HistoryPlot, count: usize) -> Pan
         curves,
         ..Panel::default()
     }
+}
+
+/// The largest value of training, where it is far beyond all others: on a common axis these would lie at its foot.
+fn away(training: &[f64], others: impl Iterator<Item = f64>) -> Option<f64> {
+    let largest = |values: &mut dyn Iterator<Item = f64>| values.filter(|value| value.is_finite()).fold(0.0, f64::max);
+    let (training, others) = (largest(&mut training.iter().copied()), largest(&mut others.into_iter()));
+    (others > 0.0 && training > AWAY * others).then_some(training)
 }
 
 type Marks = (Vec<Mark>, String, Rgb);
@@ -241,11 +274,11 @@ fn in_shades(colour: Rgb) -> [Rgb; 3] {
     [colour, light(colour), colour]
 }
 
-/// A title without control characters, which no SVG may hold, shortened to `width`.
-fn fitted(title: &str, width: f64) -> String {
-    let mut text: String = title.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text_width(&text, TITLE_SIZE) > width {
-        while !text.is_empty() && text_width(&text, TITLE_SIZE) + text_width("…", TITLE_SIZE) > width {
+/// A line without control characters, which no SVG may hold, shortened to `width`.
+fn fitted(line: &str, width: f64, size: f64) -> String {
+    let mut text: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text_width(&text, size) > width {
+        while !text.is_empty() && text_width(&text, size) + text_width("…", size) > width {
             text.pop();
         }
         text.push('…');
@@ -290,10 +323,13 @@ mod tests {
     #[track_caller]
     fn check(history: &History, settings: &HistoryPlot) -> ((u32, u32), Vec<u8>, String) {
         let folder = tempfile::tempdir().unwrap();
-        let (png, svg) = (folder.path().join("h.png"), folder.path().join("h.svg"));
-        plot_history(history, settings, &png).unwrap();
-        plot_history(history, settings, &svg).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside the plots");
+        let [png, svg, pdf] = ["h.png", "h.svg", "h.pdf"].map(|name| folder.path().join(name));
+        for path in [&png, &svg, &pdf] {
+            plot_history(history, settings, path).unwrap();
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left beside the plots");
+        let bytes = fs::read(&pdf).unwrap();
+        assert!(bytes.starts_with(b"%PDF-1.7") && bytes.trim_ascii_end().ends_with(b"%%EOF"));
 
         let decoder = png::Decoder::new(std::io::BufReader::new(fs::File::open(&png).unwrap()));
         let mut reader = decoder.read_info().unwrap();
@@ -444,8 +480,8 @@ mod tests {
     fn the_extension_decides() {
         let history = History { training: trace(5), ..History::default() };
         let message = |path: &str| plot_history(&history, &settings(), path).unwrap_err().to_string();
-        assert_eq!(message("b.pdf"), "b.pdf: plots cannot be written as .pdf; use .png or .svg");
-        assert_eq!(message("plot"), "plot: plots cannot be written without an extension; use .png or .svg");
+        assert_eq!(message("b.gif"), "b.gif: plots cannot be written as .gif; use .png, .svg or .pdf");
+        assert_eq!(message("plot"), "plot: plots cannot be written without an extension; use .png, .svg or .pdf");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("b.PNG");
         plot_history(&history, &settings(), &path).unwrap();

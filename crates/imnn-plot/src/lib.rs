@@ -1,4 +1,4 @@
-//! Plots of training histories, as PNG and SVG.
+//! Plots of training histories, as PNG, SVG and PDF.
 //!
 //! One call draws the three panels by which a training run is judged: `det F` with the expected value, `det C` and
 //! `det C⁻¹`, and the regularisation `Λ₂` with its strength `r`. The format follows from the file's extension.
@@ -29,6 +29,7 @@ mod error;
 mod font;
 mod history;
 mod panel;
+mod pdf;
 mod picture;
 mod raster;
 mod style;

@@ -5,8 +5,8 @@ use crate::decimate::pieces;
 use crate::font::text_width;
 use crate::picture::{Align, Lettering, Picture};
 use crate::style::{
-    CURVE_WIDTH, FRAME_WIDTH, GRID, INK, LABEL_SIZE, LEGEND_SIZE, MAJOR_TICK, MARKER_RADIUS, MINOR_TICK, MUTED, Rgb,
-    Stroke, TICK_SIZE, WHITE,
+    CURVE_WIDTH, FRAME_WIDTH, GRID, INK, LABEL_SIZE, LEGEND_SIZE, LONG_DASHED, MAJOR_TICK, MARKER_RADIUS, MINOR_TICK,
+    MUTED, Rgb, Stroke, TICK_SIZE, WHITE,
 };
 use crate::ticks::superscript;
 
@@ -94,10 +94,19 @@ pub(crate) fn draw(
         for piece in pieces(curve.values, columns, |value| axis.holds(value)) {
             let points: Vec<(f64, f64)> =
                 piece.iter().map(|&(i, value)| (area.x(iterations, i as f64), area.y(axis, value))).collect();
-            match points[..] {
-                // A single value between gaps is no line, but it is there.
-                [point] => picture.disc(point, 1.4 * CURVE_WIDTH, curve.stroke.colour),
-                _ => picture.line(&points, curve.stroke),
+            if points.iter().any(|&(_, y)| y < area.top) {
+                // Beyond the frame it goes on along its edge.
+                for part in points.split(|&(_, y)| y >= area.top).filter(|part| !part.is_empty()) {
+                    let edge: Vec<(f64, f64)> = part.iter().map(|&(x, _)| (x, area.top + EDGE)).collect();
+                    picture.line(&edge, curve.stroke.dashed(LONG_DASHED));
+                }
+            }
+            for points in inside(&points, area) {
+                match points[..] {
+                    // A single value between gaps is no line, but it is there.
+                    [point] => picture.disc(point, 1.4 * CURVE_WIDTH, curve.stroke.colour),
+                    _ => picture.line(&points, curve.stroke),
+                }
             }
         }
     }
@@ -144,6 +153,39 @@ pub(crate) fn draw(
     }
 }
 
+/// The pieces of a line that lie between top and bottom of an area.
+fn inside(line: &[(f64, f64)], area: Area) -> Vec<Vec<(f64, f64)>> {
+    let holds = |(_, y): (f64, f64)| (area.top..=area.bottom).contains(&y);
+    let (mut pieces, mut piece) =
+        (vec![], line.first().copied().filter(|&first| holds(first)).into_iter().collect::<Vec<_>>());
+    for pair in line.windows(2) {
+        let (from, to) = (pair[0], pair[1]);
+        // Where the segment crosses top and bottom, in its own direction.
+        let mut crossings: Vec<f64> = [area.top, area.bottom]
+            .into_iter()
+            .map(|y| (y - from.1) / (to.1 - from.1))
+            .filter(|share| *share > 0.0 && *share < 1.0)
+            .collect();
+        crossings.sort_by(f64::total_cmp);
+        for share in crossings {
+            piece.push((from.0 + share * (to.0 - from.0), from.1 + share * (to.1 - from.1)));
+            // It leaves with every second point on a border.
+            if piece.len() > 1 {
+                pieces.push(std::mem::take(&mut piece));
+            }
+        }
+        if holds(to) {
+            piece.push(to);
+        } else if !piece.is_empty() {
+            pieces.push(std::mem::take(&mut piece));
+        }
+    }
+    if !piece.is_empty() {
+        pieces.push(piece);
+    }
+    pieces
+}
+
 /// Draws the label of a vertical axis, centred at `y`: a symbol as it is, a longer text upright with its baseline at `x`.
 pub(crate) fn axis_label(picture: &mut Picture, label: &Label, (x, y): (f64, f64)) {
     if let [(symbol, colour)] = &label[..]
@@ -161,6 +203,8 @@ pub(crate) fn axis_label(picture: &mut Picture, label: &Label, (x, y): (f64, f64
     }
 }
 
+/// Where a curve that is beyond the frame is told, below its top.
+const EDGE: f64 = 3.0;
 const SAMPLE: f64 = 28.0;
 const LEGEND_LINE: f64 = 20.0;
 
@@ -230,5 +274,25 @@ fn frame(picture: &mut Picture, panel: &Panel<'_>, area: Area, iterations: &Axis
             let text = format!("×10{}", superscript(axis.power));
             picture.text((x, top - 5.0), &text, Lettering::new(TICK_SIZE, INK, align));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_at_the_frame() {
+        let area = Area { left: 0.0, top: 10.0, right: 100.0, bottom: 20.0 };
+        let line = [(0.0, 15.0), (1.0, 15.0), (2.0, 5.0), (3.0, 15.0), (4.0, 25.0), (5.0, 25.0), (6.0, 5.0)];
+        let pieces = [
+            vec![(0.0, 15.0), (1.0, 15.0), (1.5, 10.0)],
+            vec![(2.5, 10.0), (3.0, 15.0), (3.5, 20.0)],
+            vec![(5.25, 20.0), (5.75, 10.0)],
+        ];
+        assert_eq!(inside(&line, area), pieces);
+        // From the frame itself outwards and back.
+        assert_eq!(inside(&[(0.0, 10.0), (1.0, 0.0), (2.0, 10.0)], area), [vec![(0.0, 10.0)], vec![(2.0, 10.0)]]);
+        assert!(inside(&[], area).is_empty() && inside(&[(0.0, 5.0)], area).is_empty());
     }
 }

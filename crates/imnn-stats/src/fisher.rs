@@ -147,6 +147,39 @@ impl Statistics {
         self.inv_c.cholesky(UPLO::Lower).map_err(lapack)
     }
 
+    /// How far summaries are from their mean beyond what parameters can do, with its degrees of freedom:
+    ///
+    /// ```text
+    /// chi^2 = d^T C^-1 d - s^T F^-1 s,   d = x - mu,   s = dmu^T C^-1 d
+    /// ```
+    ///
+    /// For Gaussian summaries near the fiducial a chi-squared of `n_summaries - n_params` degrees of freedom, whatever the
+    /// parameters are.
+    ///
+    /// # Shapes
+    /// `x` `(n_summaries)`
+    ///
+    /// # Errors
+    /// Another number of summaries.
+    ///
+    /// ```
+    /// use imnn_stats::Statistics;
+    /// use ndarray::array;
+    ///
+    /// let (mu, c) = (array![1.0, 0.0], array![[4.0, 0.0], [0.0, 0.25]]);
+    /// let s = Statistics::from_moments(mu.view(), c.view(), array![[2.0], [0.0]].view())?;
+    /// // The parameter moves the first summary alone; the second is three standard deviations away.
+    /// assert_eq!(s.misfit(array![77.0, 1.5].view())?, (9.0, 1));
+    /// # Ok::<(), imnn_stats::StatsError>(())
+    /// ```
+    pub fn misfit(&self, x: ArrayView1<'_, f64>) -> Result<(f64, usize)> {
+        check::shape("x", &x, &[self.n_summaries()])?;
+        let d = &x - &self.mu;
+        let s = d.dot(&self.score);
+        let chi_squared = d.dot(&self.inv_c.dot(&d)) - s.dot(&self.inv_f.dot(&s));
+        Ok((chi_squared.max(0.0), self.n_summaries() - self.n_params()))
+    }
+
     /// Standard errors of the estimates, `sqrt diag F^-1`.
     pub fn errors(&self) -> Array1<f64> {
         self.inv_f.diag().mapv(f64::sqrt)

@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayView2, Axis, Slice};
 use std::fmt;
+use std::ops::Range;
 
 use crate::fisher::Statistics;
 use crate::information::Measured;
@@ -25,6 +26,38 @@ impl Table {
     pub fn row(mut self, cells: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.rows.push(cells.into_iter().map(Into::into).collect());
         self
+    }
+
+    /// The same in blocks of columns, one below the other, where it is wider than `width` characters; each block begins with the
+    /// first column, and columns stay together in groups of `group`.
+    ///
+    /// ```
+    /// use imnn_stats::table::Table;
+    ///
+    /// let table = Table::default().row(["", "a", "+-", "b", "+-"]).row(["0", "1.5", "0.1", "-2.5", "0.2"]);
+    /// assert_eq!(table.in_blocks(2, 16), "     a   +-\n0  1.5  0.1\n\n      b   +-\n0  -2.5  0.2\n");
+    /// ```
+    pub fn in_blocks(&self, group: usize, width: usize) -> String {
+        let n_columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let of = |columns: Range<usize>| {
+            let cells = |row: &Vec<String>| {
+                let rest = row.iter().take(columns.end).skip(columns.start);
+                row.iter().take(1).chain(rest).cloned().collect::<Vec<_>>()
+            };
+            let rows = self.rows.iter().map(cells).collect();
+            Table { rows }.to_string()
+        };
+        let fits = |text: &str| text.lines().all(|line| line.chars().count() <= width);
+        let (mut blocks, mut start) = (vec![], 1);
+        while start < n_columns {
+            let mut end = n_columns.min(start + group.max(1));
+            while end < n_columns && fits(&of(start..n_columns.min(end + group.max(1)))) {
+                end = n_columns.min(end + group.max(1));
+            }
+            blocks.push(of(start..end));
+            start = end;
+        }
+        if blocks.is_empty() { self.to_string() } else { blocks.join("\n") }
     }
 }
 
@@ -80,11 +113,36 @@ pub fn folded(title: &str, values: ArrayView2<'_, f64>, width: usize) -> String 
     if blocks.len() == 1 {
         return matrix(title, values);
     }
-    let block = |columns: std::ops::Range<usize>| {
+    let block = |columns: Range<usize>| {
         let title = format!("  columns {} to {} of {n_columns}", columns.start, columns.end - 1);
         matrix(&title, values.slice_axis(Axis(1), Slice::from(columns)))
     };
     std::iter::once(format!("{title}\n")).chain(blocks.into_iter().map(block)).collect()
+}
+
+/// A sentence after a dash, in lines of at most so many characters.
+///
+/// ```
+/// use imnn_stats::table::item;
+///
+/// assert_eq!(item("one two three", 10), "- one two\n  three\n");
+/// assert_eq!(item("longer_than_a_line", 10), "- longer_than_a_line\n");
+/// ```
+pub fn item(text: &str, width: usize) -> String {
+    let mut lines = String::from("-");
+    let mut used = 1;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if used + 1 + length > width && used > 1 {
+            lines.push_str("\n ");
+            used = 1;
+        }
+        lines.push(' ');
+        lines.push_str(word);
+        used += 1 + length;
+    }
+    lines.push('\n');
+    lines
 }
 
 /// A number with its error, to two digits of the error.

@@ -69,7 +69,7 @@
 //! | [`device`] | where networks run: the threads of a CPU, several devices as one |
 //! | [`ranks`] | processes that train together: MPI, found when the program runs; threads for tests |
 //! | [`stats`] | covariance, Fisher information, regularisation, loss with exact gradients, estimates |
-//! | `plot` | plots of training histories, as PNG and SVG (feature `plot`) |
+//! | `plot` | plots of training histories, as PNG, SVG and PDF (feature `plot`) |
 //! | [`from_python`] | every class, argument and attribute of the Python package `imnn`, and what differs |
 //!
 //! # Features

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use imnn::data::{ArrayPath, arrays};
-use imnn::fit::Compressor;
+use imnn::fit::{Compressor, FitError};
 use imnn::models::Element;
+use imnn::stats::{Statistics, StatsError};
 use ndarray::{Array1, Array2, ArrayView1};
 use serde_json::json;
 
+use super::fit::report;
 use super::saved::{Cautions, DataSets};
 use super::{saved, target};
 use crate::output::{self, Table, number};
@@ -30,7 +32,7 @@ pub(crate) fn estimate(arguments: &EstimateArguments) -> Result<String, CliError
         check(path)?;
         estimates.write(path)?;
     }
-    Ok(if arguments.json { estimates.json() } else { estimates.text() })
+    Ok(if arguments.json { estimates.json() } else { estimates.text(output::terminal_width()) })
 }
 
 /// Estimates of the parameters of several data sets, all with the same errors.
@@ -46,6 +48,8 @@ struct Estimates {
     covariance: Array2<f64>,
     compared: Option<Compared>,
     cautions: Cautions,
+    /// What there is to say against the run, and so against the errors.
+    of_run: Vec<String>,
 }
 
 /// Estimates so many standard errors from the fiducial are beyond where these hold.
@@ -65,8 +69,10 @@ fn estimate_in<E: Element>(arguments: &EstimateArguments) -> Result<Estimates, C
         let sets = DataSets::new(data, &compressor);
         let mut summaries = compressor.summaries(&sets.array)?;
         let mut estimates = compressor.estimate_from_summaries(&summaries)?;
+        let mut cautions = sets.cautions(&compressor);
+        cautions.extend(misfits(compressor.statistics(), &summaries).map_err(FitError::from)?);
         [&mut summaries, &mut estimates].into_iter().for_each(|rows| sets.forget(rows));
-        Ok((summaries, estimates, sets.cautions(&compressor)))
+        Ok((summaries, estimates, cautions))
     })?;
     let errors = compressor.errors();
     cautions.extend(far(&compressor, &estimates));
@@ -82,7 +88,28 @@ fn estimate_in<E: Element>(arguments: &EstimateArguments) -> Result<Estimates, C
         covariance: compressor.statistics().inv_f.clone(),
         compared,
         cautions,
+        of_run: report::cautions(&arguments.run),
     })
+}
+
+/// Summaries that no parameters explain.
+fn misfits(statistics: &Statistics, summaries: &Array2<f64>) -> Result<Cautions, StatsError> {
+    let mut cautions = vec![];
+    for (set, x) in summaries.rows().into_iter().enumerate() {
+        let (chi_squared, degrees) = statistics.misfit(x)?;
+        // The cube root of chi^2 over its degrees is normal (Wilson & Hilferty 1931).
+        let square = 2.0 / (9.0 * degrees as f64);
+        let sigma = ((chi_squared / degrees as f64).cbrt() - (1.0 - square)) / square.sqrt();
+        if degrees > 0 && sigma > FAR {
+            let what = format!(
+                "its summaries are unlike those of the simulations, whatever the parameters: chi^2 is {} with {degrees} degrees of \
+                 freedom, {sigma:.0} standard deviations too large",
+                number(chi_squared)
+            );
+            cautions.push((set, what));
+        }
+    }
+    Ok(cautions)
 }
 
 /// Estimates that are far from where the network was trained.
@@ -147,6 +174,7 @@ impl Estimates {
             "errors": output::array(&self.errors),
             "covariance": output::array(&self.covariance),
             "cautions": saved::caution_values(&self.cautions),
+            "cautions_of_run": self.of_run,
         });
         if let Some(compared) = &self.compared {
             value["truth"] = output::array(&compared.truth);
@@ -157,7 +185,7 @@ impl Estimates {
         output::json_line(&value)
     }
 
-    fn text(&self) -> String {
+    fn text(&self, width: usize) -> String {
         let mut head = vec!["data set".to_owned()];
         for name in &self.names {
             head.extend([name.clone(), "+-".to_owned()]);
@@ -176,14 +204,16 @@ impl Estimates {
             }
             table = table.row(row);
         }
-        let cautions = saved::caution_lines(&self.cautions);
-        let Some(compared) = &self.compared else { return format!("{table}{cautions}") };
+        let of_run = self.of_run.iter().map(|caution| format!("caution of the run: {caution}\n"));
+        let cautions: String = std::iter::once(saved::caution_lines(&self.cautions)).chain(of_run).collect();
+        let Some(compared) = &self.compared else { return table.in_blocks(2, width) + &cautions };
         let signed = |value: &f64| format!("{value:+.2}");
         let unsigned = |value: &f64| format!("{value:.2}");
         for (name, cells) in [("mean", compared.mean().map(signed)), ("rms", compared.rms().map(unsigned))] {
             let cells = cells.iter().flat_map(|cell| ["", "", "", cell]);
             table = table.row(std::iter::once(name).chain(cells));
         }
+        let table = table.in_blocks(4, width);
         format!("{table}\npull: (estimate - truth) / error\n{cautions}")
     }
 }

@@ -5,6 +5,7 @@ mod devices;
 mod estimate;
 mod fisher;
 mod fit;
+mod information;
 mod plot;
 mod saved;
 pub(crate) mod simulate;

@@ -141,6 +141,11 @@ pub(super) fn of_file<E: Element, T>(
     compress(arrays::read(path)?).map_err(CliError::at(path))
 }
 
+/// Lines below the plot of a run: what there is to say against its numbers, as far as there is room.
+pub(super) fn notes(cautions: Vec<String>) -> Vec<String> {
+    cautions.into_iter().take(SHOWN).map(|caution| format!("caution: {caution}")).collect()
+}
+
 /// A line above the plot of a run: its name and what it is about.
 pub(super) fn title(run: &Path, names: &[String]) -> String {
     let about = names.join(", ");

@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use imnn::fit::RunFolder;
 use imnn::io::atomic::check_free;
 
 use crate::CliError;
@@ -29,11 +30,8 @@ fn belongs_to_run(out: &Path) -> bool {
             .parent()
             .is_some_and(|folder| ["model.toml", "manifest.json"].iter().any(|name| folder.join(name).is_file()));
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let is_part = match ending {
-            "npz" => {
-                ["statistics", "typical", "history", "weights", "best", "final", "optimiser", "state"].contains(&stem)
-            }
+            "npz" => path.file_name().and_then(|name| name.to_str()).is_some_and(RunFolder::has_file),
             "png" | "svg" => false,
             _ => ["toml", "safetensors", "json"].contains(&ending),
         };

@@ -7,10 +7,11 @@ use serde_json::Value;
 use super::data::{EXACT, Folder, NUMERICAL};
 use super::{imnn, prints, refuses};
 
-const SAVED: [&str; 12] = [
+const SAVED: [&str; 13] = [
     "best.safetensors",
     "final.safetensors",
     "history.npz",
+    "information.npz",
     "manifest.json",
     "model.toml",
     "optimiser.safetensors",

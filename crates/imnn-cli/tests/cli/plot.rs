@@ -55,7 +55,7 @@ fn what_is_no_history_is_named() {
         refuses(&["plot", run]).contains("history.npz: no training history; give the folder that `imnn fit` wrote")
     );
     history(&folder.path().join("history.npz"), 5, false);
-    assert!(refuses(&["plot", run, "--out", "plot.pdf"]).contains("plot.pdf: plots cannot be written as .pdf"));
+    assert!(refuses(&["plot", run, "--out", "plot.gif"]).contains("plot.gif: plots cannot be written as .gif"));
     history(&folder.path().join("history.npz"), 0, false);
     assert!(refuses(&["plot", run]).contains("the history has no iterations"));
     std::fs::write(folder.path().join("history.npz"), "nothing").expect("written");

@@ -50,6 +50,11 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
+    /// Whether a saved run has a file of this name.
+    pub fn has_file(name: &str) -> bool {
+        OF_A_RUN.contains(&name)
+    }
+
     /// Prepares to make a run in `target`, which must not be there, or be empty, or hold a run that was interrupted: that
     /// goes on. `say` is told if it takes a while to find out whether another process works there.
     ///

@@ -5,6 +5,7 @@ mod convergence;
 mod functions;
 mod law;
 mod scatter;
+mod shown;
 mod unknown;
 mod verdict;
 

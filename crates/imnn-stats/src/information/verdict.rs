@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::law::Law;
+use super::shown::named;
 use super::{FisherEstimate, Measured, Part, Unknown};
 
 /// One thing to be said about a Fisher matrix. `Display` says it in a sentence, with what to do.
@@ -146,62 +147,68 @@ impl Verdict {
     }
 }
 
+/// The sentence, with parameters as numbers.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.says(&[]))
+    }
+}
+
+impl Verdict {
+    /// The sentence, about parameters of these names.
+    pub fn says(&self, names: &[String]) -> String {
         let percent = |value: f64| format!("{:.*} %", usize::from(value.abs() < 0.1), 100.0 * value);
         let number = |value: f64| crate::table::significant(value, 3);
         match *self {
-            Verdict::NoMean { n_s, n_summaries } => write!(
-                f,
+            Verdict::NoMean { n_s, n_summaries } => format!(
                 "F is worth nothing: {}. Take ten times as many to trust F, or fewer summaries",
                 Unknown::TooFewSimulations { n_s, n_summaries }
             ),
-            Verdict::FewSimulations { error, raw, needed } => write!(
-                f,
+            Verdict::FewSimulations { error, raw, needed } => format!(
                 "there are few simulations for so many summaries: the raw F is {} times too large on average, and F has an \
                  error of {} from the covariance alone; {needed} simulations would make that 10 %, or use fewer summaries",
                 number(raw),
                 percent(error)
             ),
-            Verdict::NoiseNotKnown => f.write_str(
+            Verdict::NoiseNotKnown => String::from(
                 "one derivative says nothing about its noise, which makes F too large where there is any: give two or more, \
                  better a hundred",
             ),
-            Verdict::OnlyNoise { parameter, raw, information: Measured { value, error } } => write!(
-                f,
-                "F is worth nothing for parameter {parameter}: its raw value of {} cannot be told from the noise of the \
+            Verdict::OnlyNoise { parameter, raw, information: Measured { value, error } } => format!(
+                "F is worth nothing for {}: its raw value of {} cannot be told from the noise of the \
                  derivatives. What is left is {} ± {}, and all that can be said is that F is below {} (two errors), a limit \
                  that falls as one over the number of derivatives. Take many more, or give simulations below and above the \
                  seeds of the fiducial ones, so that their noise cancels",
+                named(names, parameter),
                 number(raw),
                 number(value),
                 number(error),
                 number(value.max(0.0) + 2.0 * error)
             ),
             Verdict::NoInverse(unknown) => {
-                write!(f, "there is no forecast of the errors: {unknown}. Take more derivatives, or fewer parameters")
+                format!("there is no forecast of the errors: {unknown}. Take more derivatives, or fewer parameters")
             }
-            Verdict::NoisyDerivatives { share, needed } => write!(
-                f,
+            Verdict::NoisyDerivatives { share, needed } => format!(
                 "{} of the raw F is the noise of the derivatives; it is taken away in F, and its scatter is in the errors. \
                  {needed} derivatives would make it 5 %, and matched seeds below and above may cancel it",
                 percent(share)
             ),
-            Verdict::NotConverged(Part { change: Measured { value, error }, .. }) => write!(
-                f,
+            Verdict::NotConverged(Part { change: Measured { value, error }, .. }) => format!(
                 "the raw F changes by {} ± {} between half and all of the derivatives: more of them are needed",
                 percent(value),
                 percent(error)
             ),
-            Verdict::NotGaussian(Part { change: Measured { value, error }, .. }) => write!(
-                f,
+            Verdict::NotGaussian(Part { change: Measured { value, error }, .. }) => format!(
                 "F of half the simulations differs by {} ± {} after the correction for their number: the summaries are not \
                  Gaussian, or the simulations not independent (repeated ones?), and no error here holds",
                 percent(value),
                 percent(error)
             ),
             Verdict::Converged { error } => {
-                write!(f, "F is converged in the numbers of simulations and derivatives, with an error of {}", percent(error))
+                format!(
+                    "F is converged in the numbers of simulations and derivatives, with an error of {}",
+                    percent(error)
+                )
             }
         }
     }

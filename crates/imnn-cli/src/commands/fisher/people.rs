@@ -17,8 +17,9 @@ pub(super) fn text(found: &Found, width: usize) -> String {
         "{} simulations, {} with derivatives; {n_summaries} summaries, {n_params} parameters\n\n",
         estimate.n_s, estimate.n_d
     );
-    text.push_str(&corrected(estimate, width));
-    text.push_str("What F is worth\n");
+    text.push_str("Fisher information without bias, with errors\n");
+    text.push_str(&estimate.shown(&[], None, width));
+    text.push_str("\nWhat F is worth\n");
     estimate.verdicts().iter().for_each(|verdict| text.push_str(&item(&verdict.to_string(), width)));
     text.push_str(&convergence(estimate));
     text.push_str(&bounds(estimate, width));
@@ -56,43 +57,6 @@ pub(super) fn text(found: &Found, width: usize) -> String {
     }
     text.pop();
     text
-}
-
-/// F without its biases, and what follows from it.
-fn corrected(estimate: &FisherEstimate, width: usize) -> String {
-    let title = "F: Fisher information without bias, with errors";
-    let (Some(f), Some(errors)) = (&estimate.f, &estimate.f_errors) else {
-        return format!("{title}\n  not known\n\n");
-    };
-    let n_params = f.nrows();
-    let entry = |p: usize, q: usize| measured(Measured { value: f[[p, q]], error: errors[[p, q]] });
-    let widest = (0..n_params * n_params).map(|k| entry(k / n_params, k % n_params).chars().count()).max().unwrap_or(0);
-    let mut text = format!("{title}\n");
-    if 14 + n_params * (widest + 2) <= width {
-        let table = (0..n_params).fold(Table::default(), |table, p| {
-            table.row(std::iter::once(format!("  parameter {p}")).chain((0..n_params).map(|q| entry(p, q))))
-        });
-        text.push_str(&table.to_string());
-    } else {
-        let pairs = (0..n_params).flat_map(|p| (p..n_params).map(move |q| (p, q)));
-        let table = pairs.fold(Table::default(), |table, (p, q)| table.row([format!("  F[{p}, {q}]"), entry(p, q)]));
-        text.push_str(&table.to_string());
-    }
-    let mut rest = Table::default();
-    if let Ok(log_det) = estimate.log_det_f {
-        rest = rest.row(["ln det F".to_owned(), measured(log_det)]);
-    }
-    match &estimate.errors {
-        Ok(errors) => {
-            for (p, &error) in errors.iter().enumerate() {
-                rest = rest.row([format!("forecast error of parameter {p}"), measured(error)]);
-            }
-            format!("{text}\n{rest}\n")
-        }
-        Err(unknown) => {
-            format!("{text}\n{rest}{}\n", item(&format!("ln det F and the errors of forecasts: {unknown}"), width))
-        }
-    }
 }
 
 /// The estimators of Coulton & Wandelt, where the derivatives have noise.

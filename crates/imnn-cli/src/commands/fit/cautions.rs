@@ -1,12 +1,12 @@
 //! What there is to say against the numbers of a run, each with what to do about it.
 
-use imnn::stats::hartlap_factor;
+use imnn::stats::Measured;
 
 use crate::output::number;
 
 /// F is measured on what has trained the network.
 pub(super) const ON_TRAINING: &str = "these simulations trained the network: F is too large and the errors are too small, the more so the fewer they are; with \
-     [simulations.validation] F is that of simulations it has not seen";
+     [simulations.validation] F is that of simulations it has not seen (`imnn data split` sets a part of them aside)";
 
 /// From this much on in ln det F for each parameter a network has learned the noise of its simulations: errors on them are a
 /// tenth smaller than on others.
@@ -25,35 +25,15 @@ pub(super) fn overfitted(training: f64, validation: f64, n_params: usize) -> Opt
     })
 }
 
-/// F of `n_s` simulations is too large.
-pub(super) fn few(n_s: usize, n_summaries: usize) -> Option<String> {
-    match hartlap_factor(n_s, n_summaries) {
-        Ok(factor) if factor > 0.9 => None,
-        Ok(factor) => Some(format!(
-            "F is measured on {n_s} simulations, and too large by {:.0} % on average, as the inverse of their covariance is (Hartlap \
-             et al. 2007): {} simulations would leave 5 %",
-            100.0 * (factor.recip() - 1.0),
-            // (n - n_summaries - 2) / (n - 1) = 1 / 1.05
-            21 * (n_summaries + 1) + 1
-        )),
-        Err(_) => Some(format!(
-            "F is measured on {n_s} simulations of {n_summaries} summaries and worth nothing: the inverse of their covariance has no \
-             mean; take {} at least, and ten times as many to trust F",
-            n_summaries + 3
-        )),
-    }
-}
-
-/// There is more information than there can be; of `n_s` simulations ln det F scatters by about `sqrt(2 n_params / n_s)`.
-pub(super) fn beyond(log_det_f: f64, expected: f64, n_params: usize, n_s: usize) -> Option<String> {
-    let scatter = (2.0 * n_params as f64 / n_s as f64).sqrt();
-    let above = log_det_f - expected.ln();
-    (above > 3.0 * scatter).then(|| {
+/// There is more information than there can be.
+pub(super) fn beyond(log_det_f: Measured, expected: f64) -> Option<String> {
+    let above = log_det_f.value - expected.ln();
+    (above > 3.0 * log_det_f.error).then(|| {
         format!(
-            "ln det F is {} above what is expected, {:.0} times its scatter with {n_s} simulations: either F is too large (measured on \
-             what trained the network, or on too few simulations), or --expected is not det F of these simulations, noise and all",
+            "ln det F is {} above what is expected, {:.0} times its error: either F is too large (measured on what trained the \
+             network), or --expected is not det F of these simulations, noise and all",
             number(above),
-            above / scatter
+            above / log_det_f.error
         )
     })
 }
@@ -101,8 +81,7 @@ mod tests {
     #[test]
     fn what_is_as_it_should_be_needs_no_caution() {
         assert_eq!(overfitted(52.0, 48.0, 2), None);
-        assert_eq!(few(1000, 2), None);
-        assert_eq!(beyond(50.5_f64.ln(), 50.0, 2, 1000), None);
+        assert_eq!(beyond(Measured { value: 50.5_f64.ln(), error: 0.06 }, 50.0), None);
         assert_eq!(negative_alpha(3.0), None);
         // A curve that grows smoothly to its best.
         let curve: Vec<f64> = (0..300).map(|k| -1.0 / (1.0 + f64::from(k))).collect();
@@ -117,20 +96,10 @@ mod tests {
             assert!(words.iter().all(|word| caution.contains(word)), "{caution}");
         };
         said(overfitted(2900.0, 47.0, 2), &["61.7", "[simulations.augment]"]);
-        said(few(30, 2), &["30 simulations", "12 %", "64 simulations would leave 5 %"]);
-        said(few(30, 30), &["worth nothing", "33"]);
-        said(beyond(26198_f64.ln(), 50.0, 2, 60), &["6.26", "24 times"]);
+        said(beyond(Measured { value: 26198_f64.ln(), error: 0.25 }, 50.0), &["6.26", "25 times"]);
         said(negative_alpha(-0.1), &["lambda"]);
         let noisy: Vec<f64> = (0..300).map(|k| f64::from((k * 7919) % 101) / 50.0).collect();
         let best = (0..300).max_by(|&a, &b| noisy[a].total_cmp(&noisy[b])).unwrap();
         said(by_chance(&noisy, best, 50, 2), &["a patience of 50"]);
-    }
-
-    #[test]
-    fn so_many_simulations_leave_five_per_cent() {
-        for n_summaries in [1, 2, 5, 30] {
-            let factor = hartlap_factor(21 * (n_summaries + 1) + 1, n_summaries).unwrap();
-            assert!((factor.recip() - 1.05).abs() < 1e-12);
-        }
     }
 }

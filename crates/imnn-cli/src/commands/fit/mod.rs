@@ -6,11 +6,12 @@ mod devices;
 mod follow;
 mod parts;
 mod place;
-mod report;
+pub(super) mod report;
 mod signals;
 mod team;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use imnn::fit::{Bar, Estimate, FitError, Imnn, Observer, On, Outcome, Progress, Start, Stop, Weights};
 use imnn::io::text::plural;
@@ -22,15 +23,13 @@ use self::parts::Parts;
 use self::place::Place;
 use self::report::Report;
 use self::team::Team;
-use super::saved::title;
+use super::saved::{notes, title};
 use crate::output::say;
 use crate::run_file::{Precision, RunFile};
 use crate::{CliError, FitArguments};
 
 /// The plot of a run.
 const PLOT: &str = "plot.png";
-/// What was printed of it, for machines.
-const REPORT: &str = "report.json";
 
 pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
     let team = Team::find(arguments.rank_timeout)?;
@@ -81,7 +80,6 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
         team.agree(place.folder.give(ranks.as_ref()).map_err(CliError::from))?;
     }
     let (run, header, runs_on) = (parts.run.clone(), parts.header(), parts.runs_on.clone());
-    let n_s = parts.n_measured();
     let (streamed, suggestion) = (parts.streamed.clone(), parts.suggestion.as_ref().map(ToString::to_string));
     let checkpoints = run.checkpoints.of(&place.folder);
     let control = checkpoints.control();
@@ -114,16 +112,18 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
     match trained {
         Ok(outcome) => {
             let out = place.out.clone();
-            team.agree(save(&imnn, place, arguments))?;
+            team.agree(save(&imnn, place))?;
             if shows && has_gap(arguments, &outcome) {
                 say(&format!("the run is saved in {}; training a second network beside it", out.display()));
             }
-            let missing = gap(&imnn, &run, arguments, &outcome, team)?;
             let (out, expected) = (&out, arguments.expected);
-            let report = Report { imnn: &imnn, run: &run, outcome, out, expected, read_bytes, missing, doubts, n_s };
+            let mut report =
+                Report { imnn: &imnn, run: &run, outcome, out, expected, read_bytes, missing: None, doubts };
+            draw(&imnn, out, expected, report.cautions());
+            report.missing = gap(&imnn, &run, arguments, &report.outcome, team)?;
             // It is made again by the same run, and nothing depends on it.
-            if let Err(error) = imnn::io::atomic::write(out.join(REPORT), report.json()) {
-                say(&format!("the run is saved, but not its {REPORT}: {error}"));
+            if let Err(error) = imnn::io::atomic::write(out.join(report::NAME), report.json()) {
+                say(&format!("the run is saved, but not its {}: {error}", report::NAME));
             }
             Ok(if arguments.json { report.json() } else { report.text() })
         }
@@ -139,8 +139,11 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
         Err(source) => {
             let (usable, goes_on) = (measure_best(&mut imnn), imnn.can_go_on());
             let out = place.out.clone();
-            Err(match save(&imnn, place, arguments) {
-                Ok(()) => CliError::Stopped { source: source.into(), out, usable, goes_on },
+            Err(match save(&imnn, place) {
+                Ok(()) => {
+                    draw(&imnn, &out, arguments.expected, vec![]);
+                    CliError::Stopped { source: source.into(), out, usable, goes_on }
+                }
                 Err(lost) => CliError::Lost { source: source.into(), lost: lost.into() },
             })
         }
@@ -195,8 +198,8 @@ fn gap<E: Element>(
     imnn.missing_at_least(&second).map(Some).map_err(at("--gap"))
 }
 
-/// Puts the run in its place, and then its plot, without which it is as good.
-fn save<E: Element>(imnn: &Imnn<E>, place: Place, arguments: &FitArguments) -> Result<(), CliError> {
+/// Puts the run in its place.
+fn save<E: Element>(imnn: &Imnn<E>, place: Place) -> Result<(), CliError> {
     let Place { folder, out, .. } = place;
     let target = folder.target().to_owned();
     match imnn.save_into(&folder).and_then(|()| folder.finish()) {
@@ -212,13 +215,18 @@ fn save<E: Element>(imnn: &Imnn<E>, place: Place, arguments: &FitArguments) -> R
         Err(error) => return Err(CliError::Unplaced { source: error.into(), out }),
     }
     signals::end_the_program();
-    // Without iterations there is nothing to draw.
-    if !imnn.history().is_empty() {
-        let title = Some(title(&out, imnn.names()));
-        let plot = HistoryPlot { expected_det_f: arguments.expected, title, ..HistoryPlot::default() };
-        if let Err(error) = plot_history(imnn.history(), &plot, out.join(PLOT)) {
-            say(&format!("the run is saved, but not its plot: {error}; `imnn plot {}` draws it", out.display()));
-        }
-    }
     Ok(())
+}
+
+/// The plot of a saved run, which is as good without one, with what there is to say against its numbers.
+fn draw<E: Element>(imnn: &Imnn<E>, out: &Path, expected: Option<f64>, cautions: Vec<String>) {
+    // Without iterations there is nothing to draw.
+    if imnn.history().is_empty() {
+        return;
+    }
+    let title = Some(title(out, imnn.names()));
+    let plot = HistoryPlot { expected_det_f: expected, title, notes: notes(cautions), ..HistoryPlot::default() };
+    if let Err(error) = plot_history(imnn.history(), &plot, out.join(PLOT)) {
+        say(&format!("the run is saved, but not its plot: {error}; `imnn plot {}` draws it", out.display()));
+    }
 }

@@ -72,11 +72,6 @@ impl<E: Element> Parts<E> {
         Ok(())
     }
 
-    /// How many simulations F is measured on: those for validation, or else for training.
-    pub(super) fn n_measured(&self) -> usize {
-        self.validation.as_ref().unwrap_or(&self.training).n_s()
-    }
-
     /// What is trained on, for people.
     pub(super) fn header(&self) -> String {
         let run = &self.run;

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use imnn::fit::{Estimate, Imnn, LastLayer, Outcome, Round, Stop};
 use imnn::models::Element;
-use imnn::stats::Loss;
+use imnn::stats::{FisherEstimate, Loss, Measured, Verdict};
 use serde_json::{Value, json};
 
 use super::cautions;
+use crate::commands::information;
 use crate::output::{self, facts, number};
 use crate::run_file::{Kind, RunFile};
 
@@ -27,8 +28,16 @@ pub(super) struct Report<'a, E: Element> {
     pub(super) missing: Option<Estimate>,
     /// What there is to say against the files of simulations.
     pub(super) doubts: Vec<String>,
-    /// How many simulations F is measured on, where they are known: those for validation, or else for training.
-    pub(super) n_s: usize,
+}
+
+/// The file beside a run with what `--json` prints.
+pub(super) const NAME: &str = "report.json";
+
+/// What there was to say against the numbers of a saved run, as far as it is still told there.
+pub(in crate::commands) fn cautions(run: &Path) -> Vec<String> {
+    let report = std::fs::read(run.join(NAME)).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    let cautions = report.as_ref().and_then(|report| report["cautions"].as_array());
+    cautions.into_iter().flatten().filter_map(|caution| caution.as_str().map(str::to_owned)).collect()
 }
 
 /// det F at the best iteration, where there is one.
@@ -43,13 +52,18 @@ impl<E: Element> Report<'_, E> {
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         if self.imnn.statistics().is_some() {
-            text.push_str(&format!("Fisher information, {}\n{}\n", self.measured_on(), self.imnn));
+            let which = match self.measured_on() {
+                TRAINING => ", which is too large: the first caution below says why",
+                _ if self.outcome.refit.is_some() => ", before they had a part in the last layer",
+                _ => "",
+            };
+            text.push_str(&format!("Fisher information, {}{which}\n{}\n", self.measured_on(), self.imnn));
         }
         let log = |det_f: f64| format!("{}  (det F {})", number(det_f.ln()), number(det_f));
         let mut rows = vec![];
         let mut say = |name, value| rows.push((name, value));
         if let Some(statistics) = self.imnn.statistics() {
-            say("ln det F", format!("{}  (det F {})", number(statistics.log_det_f), number(statistics.det_f)));
+            say("ln det F, raw", format!("{}  (det F {})", number(statistics.log_det_f), number(statistics.det_f)));
         }
         if let Some(expected) = self.expected {
             say("  expected", log(expected));
@@ -131,6 +145,7 @@ impl<E: Element> Report<'_, E> {
             "errors": statistics.map(|s| output::array(&s.errors())),
             "lndetF": statistics.map(|s| s.log_det_f),
             "detF": statistics.map(|s| s.det_f),
+            "estimate": self.imnn.information().map(information::json),
             "measured_on": self.measured_on(),
             "cautions": self.cautions(),
             "best_iteration": best.as_ref().map(|best| best.iteration),
@@ -160,10 +175,9 @@ impl<E: Element> Report<'_, E> {
     }
 
     /// What the numbers are not worth, and what to do about it.
-    fn cautions(&self) -> Vec<String> {
-        let (n_params, n_summaries) = (self.imnn.theta_fid().len(), self.imnn.model().n_summaries());
-        let statistics = self.imnn.statistics();
-        let measured_on_files = self.measured_on() != FRESH;
+    pub(super) fn cautions(&self) -> Vec<String> {
+        let n_params = self.imnn.theta_fid().len();
+        let (information, names) = (self.imnn.information(), self.imnn.names());
         let best = self.best().filter(|_| self.run.optimiser.is_some());
         let history = self.imnn.history();
         let curve = history.validation.as_ref().filter(|_| best.is_some()).map(|trace| &trace.log_det_f[..]);
@@ -173,17 +187,25 @@ impl<E: Element> Report<'_, E> {
         };
         let on_training = (self.measured_on() == TRAINING).then(|| cautions::ON_TRAINING.to_owned());
         let of_best = |best: &Best| cautions::overfitted(best.training, best.validation?, n_params);
-        let beyond = |expected| cautions::beyond(statistics?.log_det_f, expected, n_params, self.n_s);
+        // Where it is not known, its scatter with so many simulations.
+        let raw = |of: &FisherEstimate| {
+            let error = (2.0 * n_params as f64 / of.n_s as f64).sqrt();
+            Some(Measured { value: self.imnn.statistics()?.log_det_f, error })
+        };
+        let log_det_f = information.and_then(|of| of.log_det_f.ok().or_else(|| raw(of)));
+        let beyond = |expected| cautions::beyond(log_det_f?, expected);
         let by_chance = |best: &Best| cautions::by_chance(curve?, best.iteration, self.run.fit.patience, n_params);
         let found = [
             on_training,
-            measured_on_files.then(|| cautions::few(self.n_s, n_summaries)).flatten(),
             best.as_ref().and_then(of_best),
             self.expected.and_then(beyond),
             alpha.and_then(|loss| cautions::negative_alpha(loss.penalty().numbers()[1])),
             best.as_ref().and_then(by_chance),
         ];
-        self.doubts.iter().cloned().chain(found.into_iter().flatten()).collect()
+        let verdicts = information.map(FisherEstimate::verdicts).unwrap_or_default();
+        let worth = verdicts.iter().filter(|verdict| !matches!(verdict, Verdict::Converged { .. }));
+        let worth = worth.map(|verdict| verdict.says(names));
+        self.doubts.iter().cloned().chain(found.into_iter().flatten()).chain(worth).collect()
     }
 
     fn stop(&self) -> (&'static str, &'static str) {
