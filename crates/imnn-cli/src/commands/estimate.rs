@@ -9,7 +9,6 @@ use imnn::stats::{Statistics, StatsError};
 use ndarray::{Array1, Array2, ArrayView1};
 use serde_json::json;
 
-use super::fit::report;
 use super::saved::{Cautions, DataSets};
 use super::{saved, target};
 use crate::output::{self, Table, number};
@@ -88,7 +87,7 @@ fn estimate_in<E: Element>(arguments: &EstimateArguments) -> Result<Estimates, C
         covariance: compressor.statistics().inv_f.clone(),
         compared,
         cautions,
-        of_run: report::cautions(&arguments.run),
+        of_run: saved::cautions_of(&arguments.run),
     })
 }
 

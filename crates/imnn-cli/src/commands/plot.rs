@@ -6,8 +6,7 @@ use imnn::fit::{Description, History};
 use imnn::plot::{HistoryPlot, plot_history};
 use serde_json::json;
 
-use super::fit::report;
-use super::saved::{notes, title};
+use super::saved::{cautions_of, notes, title};
 use super::target;
 use crate::output;
 use crate::{CliError, PlotArguments};
@@ -25,7 +24,7 @@ pub(crate) fn plot(arguments: &PlotArguments) -> Result<String, CliError> {
     let is_own = arguments.out.is_none() && out.with_file_name("model.toml").is_file();
     target::check(&out, arguments.force || is_own, &[&file])?;
     let title = arguments.title.clone().or_else(|| title_of(&file));
-    let notes = file.parent().map_or(vec![], |run| notes(report::cautions(run)));
+    let notes = file.parent().map_or(vec![], |run| notes(cautions_of(run)));
     let settings = HistoryPlot { expected_det_f: arguments.expected, title, notes, ..HistoryPlot::default() };
     plot_history(&history, &settings, &out)?;
     let (iterations, shown) = (history.training.len(), out.display().to_string());

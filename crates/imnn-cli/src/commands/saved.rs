@@ -141,6 +141,16 @@ pub(super) fn of_file<E: Element, T>(
     compress(arrays::read(path)?).map_err(CliError::at(path))
 }
 
+/// The file beside a run with what `--json` prints.
+pub(super) const REPORT: &str = "report.json";
+
+/// What there was to say against the numbers of a saved run, as far as it is still told there.
+pub(super) fn cautions_of(run: &Path) -> Vec<String> {
+    let report = std::fs::read(run.join(REPORT)).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    let cautions = report.as_ref().and_then(|report| report["cautions"].as_array());
+    cautions.into_iter().flatten().filter_map(|caution| caution.as_str().map(str::to_owned)).collect()
+}
+
 /// Lines below the plot of a run: what there is to say against its numbers, as far as there is room.
 pub(super) fn notes(cautions: Vec<String>) -> Vec<String> {
     cautions.into_iter().take(SHOWN).map(|caution| format!("caution: {caution}")).collect()

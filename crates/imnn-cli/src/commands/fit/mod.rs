@@ -6,7 +6,7 @@ mod devices;
 mod follow;
 mod parts;
 mod place;
-pub(super) mod report;
+mod report;
 mod signals;
 mod team;
 
@@ -23,7 +23,7 @@ use self::parts::Parts;
 use self::place::Place;
 use self::report::Report;
 use self::team::Team;
-use super::saved::{notes, title};
+use super::saved::{REPORT, notes, title};
 use crate::output::say;
 use crate::run_file::{Precision, RunFile};
 use crate::{CliError, FitArguments};
@@ -122,8 +122,8 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
             draw(&imnn, out, expected, report.cautions());
             report.missing = gap(&imnn, &run, arguments, &report.outcome, team)?;
             // It is made again by the same run, and nothing depends on it.
-            if let Err(error) = imnn::io::atomic::write(out.join(report::NAME), report.json()) {
-                say(&format!("the run is saved, but not its {}: {error}", report::NAME));
+            if let Err(error) = imnn::io::atomic::write(out.join(REPORT), report.json()) {
+                say(&format!("the run is saved, but not its {REPORT}: {error}"));
             }
             Ok(if arguments.json { report.json() } else { report.text() })
         }

@@ -30,16 +30,6 @@ pub(super) struct Report<'a, E: Element> {
     pub(super) doubts: Vec<String>,
 }
 
-/// The file beside a run with what `--json` prints.
-pub(super) const NAME: &str = "report.json";
-
-/// What there was to say against the numbers of a saved run, as far as it is still told there.
-pub(in crate::commands) fn cautions(run: &Path) -> Vec<String> {
-    let report = std::fs::read(run.join(NAME)).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
-    let cautions = report.as_ref().and_then(|report| report["cautions"].as_array());
-    cautions.into_iter().flatten().filter_map(|caution| caution.as_str().map(str::to_owned)).collect()
-}
-
 /// det F at the best iteration, where there is one.
 struct Best {
     iteration: usize,
