@@ -38,7 +38,7 @@ pub(crate) fn table(problems: &[&Problem], keys: &[u64]) -> Result<(), Failure> 
                 }
                 let on_training = way != "simulator" && data.validation.is_none();
                 let imnn = train_on(problem, data, key, &Settings::default())?.imnn;
-                let pulls = pulls(problem, &imnn.compressor()?)?;
+                let pulls = pulls(problem, &imnn.compressor()?, Key::new(KEY).fold_in(number))?;
                 let rms = pulls.columns().into_iter().map(|pull| pull.dot(&pull) / FRESH as f64).map(f64::sqrt);
                 let mean = pulls.columns().into_iter().map(|pull| pull.sum() / FRESH as f64);
                 let shown = |values: Vec<f64>, digits: usize| {
@@ -58,11 +58,11 @@ pub(crate) fn table(problems: &[&Problem], keys: &[u64]) -> Result<(), Failure> 
 }
 
 /// `(estimate - fiducial) / error` of fresh data at the fiducial, `(n, n_params)`.
-fn pulls(problem: &Problem, compressor: &Compressor<f32>) -> Result<Array2<f64>, Failure> {
+fn pulls(problem: &Problem, compressor: &Compressor<f32>, key: Key) -> Result<Array2<f64>, Failure> {
     let source = problem.simulations(FRESH)?;
     let mut batch = Microbatch::new();
     let shape: Vec<usize> = std::iter::once(FRESH).chain(source.input_shape().iter().copied()).collect();
-    source.read(0..FRESH, Key::new(KEY), &mut batch)?;
+    source.read(0..FRESH, key, &mut batch)?;
     let data = ndarray::ArrayD::from_shape_vec(shape, batch.values)?;
     let estimates = compressor.estimate(&data)?;
     let fiducial = ndarray::aview1(problem.theta_fid);

@@ -109,6 +109,10 @@ pub struct FitArguments {
     /// Train a second network from other weights, and say how much information is missing at least: what both together have more
     #[arg(long)]
     pub gap: bool,
+    /// Move the fiducial to the estimate from these data, train again there, and so on until it moves by less than a fifth of its
+    /// error; the folder then has a run for each round. For simulators that `imnn fit` runs itself
+    #[arg(long, value_name = "DATA.npy", conflicts_with = "resume")]
+    pub refine: Option<ArrayPath>,
     /// Of several processes (mpirun): end if another one is waited for longer than this, and ten times the longest wait so far; 0 for
     /// never [default: 600]
     #[arg(long, value_name = "SECONDS")]

@@ -104,7 +104,15 @@ fn numerical_advice(input: &[usize], found: &[usize]) -> String {
             "below/above is the first axis; move it behind the simulations, np.moveaxis(x, 0, 1)".to_owned()
         }
         [_, 2, inner @ ..] if inner == input => {
-            "the axis of the parameters is missing; where there is one parameter, save x[:, :, None]".to_owned()
+            "the axis of the parameters is missing; where there is one parameter, save x[:, :, None]; if the second axis is that of \
+             two parameters, these are derivatives: np.moveaxis(x, 1, -1) and kind = \"exact\", divided by delta_theta if they \
+             are differences"
+                .to_owned()
+        }
+        [_, _, inner @ ..] if inner == input => {
+            "below/above is missing; if these are derivatives, save np.moveaxis(x, 1, -1) and take kind = \"exact\", divided by \
+             delta_theta if they are differences"
+                .to_owned()
         }
         [_, 2, inner @ .., _] if inner == input => {
             "the parameters are the last axis; move them before the data, np.moveaxis(x, -1, 2)".to_owned()
@@ -123,6 +131,19 @@ fn numerical_advice(input: &[usize], found: &[usize]) -> String {
             "a simulation has shape {}; below and above need the same shape behind the axes of simulations, of below/above and of parameters",
             tuple(input)
         ),
+    }
+}
+
+/// Where the axis of so many parameters of simulations below and above seems to be, if not where it belongs.
+pub(crate) fn axis_of_parameters(found: &[usize], n_params: usize) -> &'static str {
+    match found {
+        [n, 2, _, ..] if *n == n_params => {
+            ": the simulations look like the third axis and the parameters like the first; save np.swapaxes(x, 0, 2)"
+        }
+        [2, n, _, ..] if *n == n_params => {
+            ": the simulations look like the third axis; move them to the front, np.moveaxis(x, 2, 0)"
+        }
+        _ => "",
     }
 }
 
@@ -213,6 +234,14 @@ mod tests {
     }
 
     #[test]
+    fn parameters_are_sought_on_other_axes() {
+        assert!(axis_of_parameters(&[2, 2, 200, 64], 2).contains("third axis and the parameters like the first"));
+        assert!(axis_of_parameters(&[3, 2, 200, 64], 3).contains("np.swapaxes(x, 0, 2)"));
+        assert!(axis_of_parameters(&[2, 3, 200, 64], 3).contains("np.moveaxis(x, 2, 0)"));
+        assert_eq!(axis_of_parameters(&[200, 2, 3, 64], 2), "");
+    }
+
+    #[test]
     fn likely_mistakes_with_numerical_derivatives() {
         let message = run(numerical, &[9, 4, 5], &[7, 4, 5, 3]).unwrap_err();
         assert_eq!(
@@ -222,6 +251,7 @@ mod tests {
         refused(numerical, &[9, 4, 5], &[7, 3, 2, 4, 5], "np.swapaxes(x, 1, 2)");
         refused(numerical, &[9, 4, 5], &[2, 7, 3, 4, 5], "np.moveaxis(x, 0, 1)");
         refused(numerical, &[9, 4, 5], &[7, 2, 4, 5], "x[:, :, None]");
+        refused(numerical, &[9, 4, 5], &[7, 3, 4, 5], "np.moveaxis(x, 1, -1)");
         refused(numerical, &[9, 4, 5], &[7, 2, 4, 5, 3], "np.moveaxis(x, -1, 2)");
         refused(numerical, &[9, 4, 5], &[7, 3, 4, 4, 5], "has length 2, not 3");
         refused(numerical, &[9, 4, 5, 1], &[7, 2, 3, 4, 5], "the derivatives lack an axis");

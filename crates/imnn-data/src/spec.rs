@@ -1,6 +1,6 @@
 //! What simulations and their derivatives are, apart from the numbers: shapes, counts, and names for messages.
 
-use imnn_io::text::plural;
+use imnn_io::text::{plural, tuple};
 
 use crate::layout::{self, Labelled};
 use crate::{DataError, Derivatives, ParameterSteps};
@@ -90,7 +90,15 @@ impl DatasetSpec {
             FilesKind::Numerical(steps) => {
                 let (n_params, widths) = (layout::numerical(f, d)?, steps.widths().to_vec());
                 if widths.len() != n_params {
-                    return Err(DataError::n_params(steps.name(), widths.len(), &labels.derivative, n_params));
+                    let (found, there) = (plural(widths.len(), "parameter"), plural(n_params, "parameter"));
+                    let advice = layout::axis_of_parameters(derivative, widths.len());
+                    let message = format!(
+                        "{} has {found}, {} of shape {}, as (n_d, 2, n_params, *input), has {there}{advice}",
+                        steps.name(),
+                        labels.derivative,
+                        tuple(derivative)
+                    );
+                    return Err(DataError::Refused(message));
                 }
                 (n_params, Derivatives::Numerical { widths })
             }

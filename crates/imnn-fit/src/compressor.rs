@@ -162,6 +162,11 @@ impl<E: Element> Compressor<E> {
         let data = data.to_array(self.model.input_shape());
         match data.shape() {
             input if self.is_input(input) => Ok(data.insert_axis(Axis(0))),
+            [0, ..] => Err(FitError::Disagree {
+                what: "number of data sets".into(),
+                found: "0".into(),
+                expected: "at least one".into(),
+            }),
             [_, input @ ..] if self.is_input(input) => Ok(data),
             found => {
                 let input: Vec<_> = self.model.input_shape().iter().map(usize::to_string).collect();

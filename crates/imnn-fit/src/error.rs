@@ -207,6 +207,16 @@ pub enum FitError {
 }
 
 impl FitError {
+    /// Whether the simulator cannot simulate at the parameters that it was asked for.
+    pub fn refuses_parameters(&self) -> bool {
+        match self {
+            FitError::Data(DataError::Simulator { .. })
+            | FitError::Device(DeviceError::Data(DataError::Simulator { .. })) => true,
+            FitError::Stopped { source, .. } => source.refuses_parameters(),
+            _ => false,
+        }
+    }
+
     /// Whether it is the numbers of training themselves that it could not go on with.
     pub(crate) fn is_numerical(&self) -> bool {
         match self {

@@ -56,8 +56,8 @@ impl<E: Element> Imnn<E> {
         let weights = if settings.best && self.state.best.is_some() { Weights::Best } else { Weights::Final };
         let on = if self.parts.validation.is_some() { On::Validation } else { On::Training };
         self.set_statistics(weights, on)?;
-        let refit = refit.map(|Refit { n_s, before }| {
-            self.set_information(before);
+        let refit = refit.map(|Refit { n_s, before, crossed }| {
+            self.measured_before(before, crossed);
             n_s
         });
         let reading = self.session.usage().since(before).reading_share();

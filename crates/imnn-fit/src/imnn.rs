@@ -1,5 +1,6 @@
 //! An IMNN: its simulations, weights and record, and what is measured with them.
 
+use crate::channels;
 use crate::checkpoint::Checkpoints;
 use crate::compressor::Compressor;
 use crate::data_array::DataArray;
@@ -218,7 +219,7 @@ impl<E: Element> Imnn<E> {
     /// below and above the fiducial this does not arise.
     ///
     /// And data that are not fit to be given to a network as they are: numbers of very different size, a large offset, a few
-    /// numbers far larger than all others, numbers that never change; unless the network begins with a function that mends that.
+    /// numbers far larger than all others, numbers that never change, or channels that are not the last axis; unless the network begins with a function that mends that.
     ///
     /// # Errors
     /// If simulations cannot be read.
@@ -228,7 +229,8 @@ impl<E: Element> Imnn<E> {
             true => None,
             false => input::warning(self.parts.training.as_ref(), self.state.keys.training)?,
         };
-        Ok(self.kink_warning().into_iter().chain(input).collect())
+        let axes = channels::warning(self.model(), self.parts.training.augmentation());
+        Ok(self.kink_warning().into_iter().chain(axes).chain(input).collect())
     }
 
     fn kink_warning(&self) -> Option<String> {
@@ -276,10 +278,10 @@ impl<E: Element> Imnn<E> {
         self.measured.as_ref()
     }
 
-    /// Takes the information of the network before its last layer was made again from what it is measured on.
-    pub(crate) fn set_information(&mut self, before: FisherEstimate) {
+    /// What was measured where the last layer had not yet been made from the same simulations.
+    pub(crate) fn measured_before(&mut self, information: FisherEstimate, crossed: Statistics) {
         if let Some(measured) = &mut self.measured {
-            measured.information = before;
+            (measured.information, measured.statistics) = (information, crossed);
         }
     }
 

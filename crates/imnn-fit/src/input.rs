@@ -14,6 +14,9 @@ const LOOKED_AT: usize = 64;
 /// Sizes of channels that differ by so much are too far apart for one layer.
 const APART: f64 = 1e5;
 
+/// Data of this size, or one over it, are far from the size 1 that networks begin with.
+const SMALL: f64 = 1e-5;
+
 /// A channel whose offset is so many times its deviation has lost its digits in single precision.
 const OFFSET: f64 = 1e4;
 
@@ -147,6 +150,13 @@ pub(crate) fn warning<E: Element>(source: &dyn Source<E>, key: Key) -> Result<Op
             mean[k], deviation[k]
         )));
     }
+    if let Some(largest) = largest.map(|k| size(&k)).filter(|size| !(SMALL..1.0 / SMALL).contains(size)) {
+        return Ok(Some(format!(
+            "warning: the data are of size {largest:.0e}, and weights begin as for data of size 1: what a network makes of them is lost \
+             in {}; take other units, or {standardise}",
+            if largest < 1.0 { "rounding" } else { "saturation" }
+        )));
+    }
     if *kurtosis > FEW_ALONE {
         let function = if *skewed && *smallest > -1.0 { "log1p" } else { "asinh" };
         return Ok(Some(format!(
@@ -233,6 +243,8 @@ mod tests {
             apart.starts_with("warning: number 1 of the data is of size ") && apart.contains("standardise"),
             "{apart}"
         );
+        let small = said([|z| 1e-20 * z, |z| 3e-20 * z, |z| 2e-20 * z]);
+        assert!(small.starts_with("warning: the data are of size ") && small.contains("standardise"), "{small}");
         let offset = said([|z| 1e7 + z, |z| 1e7 + 2.0 * z, |z| 1e7 + 3.0 * z]);
         assert!(
             offset.starts_with("warning: number 0 of the data is 1.000000e7 +- ") && offset.contains("f64"),

@@ -11,7 +11,7 @@ use crate::read_out::{Found, of_sets, of_source, per_feature};
 use imnn_data::{Augmented, Source};
 use imnn_device::{Summaries, Task};
 use imnn_models::{Element, Parameters};
-use imnn_stats::{FisherEstimate, ReadOut};
+use imnn_stats::{FisherEstimate, ReadOut, Statistics};
 
 /// How a call of fit ended.
 pub(crate) struct Ending {
@@ -26,6 +26,8 @@ pub(crate) struct Refit {
     pub(crate) n_s: usize,
     /// What the network told of those for validation that it had not yet seen.
     pub(crate) before: FisherEstimate,
+    /// The statistics of the validation set, each part of it by the last layer of all the others.
+    pub(crate) crossed: Statistics,
 }
 
 impl<E: Element> Imnn<E> {
@@ -153,11 +155,11 @@ impl<E: Element> Imnn<E> {
             None => validation.as_ref(),
         };
         let sets = [(training.as_ref(), keys.read_out), (validation, keys.validation)];
-        let Ok(Found { read_out, n_s }) = of_sets(model, &state.parameters, device.as_ref(), sets)? else {
+        let Ok((Found { read_out, n_s }, crossed)) = of_sets(model, &state.parameters, device.as_ref(), sets)? else {
             return Ok(None);
         };
         self.set_last_layer(&read_out)?;
-        Ok(Some(Refit { n_s, before }))
+        Ok(Some(Refit { n_s, before, crossed }))
     }
 
     /// Maps the last linear layer so that the summaries of the first batch get mean 0 and covariance I; false where the

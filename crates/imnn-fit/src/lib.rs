@@ -4,6 +4,7 @@
 
 mod bar;
 mod builder;
+mod channels;
 mod checkpoint;
 mod compressor;
 mod data_array;
@@ -28,6 +29,7 @@ mod observer;
 mod outcome;
 mod parts;
 mod read_out;
+mod refine;
 mod rows;
 mod saved;
 mod setback;
@@ -54,6 +56,7 @@ pub use imnn_device::Summaries;
 pub use imnn_stats::{Record, Trace};
 pub use observer::{Observer, Progress, Silent};
 pub use outcome::{LastLayer, Outcome, Stop};
+pub use refine::{Refined, Refinement};
 pub use settings::{CheckedSettings, FitSettings};
 pub use suggestion::{Inputs, Suggestion};
 pub use typical::Typical;

@@ -6,7 +6,7 @@ use imnn_data::Source;
 use imnn_device::Device;
 use imnn_models::{Element, Features, Model, Parameters};
 use imnn_sim::Key;
-use imnn_stats::{FeatureMoments, ReadOut};
+use imnn_stats::{FeatureMoments, ReadOut, Statistics};
 use ndarray::ArrayView2;
 
 /// Simulations for each feature that the read-out takes of data of this shape from a source that has any number: without a ridge it
@@ -54,19 +54,33 @@ pub(crate) fn of_source<E: Element>(
     Ok(solve(&features, parameters, halves))
 }
 
-/// The read-out from the simulations of two sources together.
+/// Parts of the simulations for validation, each of which is measured by the read-out of all the others.
+const CROSSED: usize = 10;
+
+/// The read-out from the simulations of two sources together, and the statistics of those of the second, each part by the read-out
+/// that had not seen it.
 pub(crate) fn of_sets<E: Element>(
     model: &Model,
     parameters: &Parameters<E>,
     device: &dyn Device<E>,
     sets: [(&dyn Source<E>, Key); 2],
-) -> Result<Result<Found, String>> {
+) -> Result<Result<(Found, Statistics), String>> {
     let Some(features) = model.features() else { return Ok(Err(NOT_LINEAR.into())) };
+    let of = |(source, key): (&dyn Source<E>, Key), n_parts| {
+        moments(&features, parameters, device, source, key, per_feature(source.input_shape()), n_parts)
+    };
     let mut both = vec![];
-    for (source, key) in sets {
-        both.append(&mut moments(&features, parameters, device, source, key, per_feature(source.input_shape()), 1)?);
+    for set in sets {
+        both.append(&mut of(set, 1)?);
     }
-    Ok(solve(&features, parameters, both))
+    let training = both[0].clone();
+    let found = match solve(&features, parameters, both) {
+        Ok(found) => found,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let parts = of(sets[1], CROSSED.min(sets[1].0.n_d()))?;
+    let crossed = found.read_out.crossed(&training, &parts);
+    Ok(crossed.map(|statistics| (found, statistics)).map_err(|error| error.to_string()))
 }
 
 const NOT_LINEAR: &str = "the network does not end in a linear layer";

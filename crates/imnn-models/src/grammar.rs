@@ -126,8 +126,24 @@ fn read_named(
         (None, _) => {
             let activations = activations.into_iter().map(Activation::name);
             let known: Vec<&str> = layers.iter().map(|layer| layer.name).chain(activations).collect();
-            Err(item.invalid(format!("unknown layer {:?}; {}", shortened(name), advice(name, &known))))
+            let advice = elsewhere(name).map_or_else(|| advice(name, &known), str::to_owned);
+            Err(item.invalid(format!("unknown layer {:?}; {advice}", shortened(name))))
         }
+    }
+}
+
+/// Why there is no layer that others have.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    match name.to_ascii_lowercase().replace(['_', '-'], "").as_str() {
+        "dropout" | "alphadropout" | "spatialdropout" | "gaussiannoise" => Some(
+            "there is none that draws at random: F has to be a function of the weights alone. Against overtraining: symmetries \
+             ([simulations.augment]), noise drawn anew ([simulations.noise]), more simulations, or a smaller network",
+        ),
+        "batchnorm" | "batchnormalization" | "batchnorm1d" | "batchnorm2d" | "batchnorm3d" => Some(
+            "there is none: summaries of one simulation may not depend on the others, of which F is made. \"standardise\" as the \
+             first layer brings the data to mean 0 and variance 1, once and for all",
+        ),
+        _ => None,
     }
 }
 

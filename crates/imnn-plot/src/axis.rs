@@ -64,6 +64,12 @@ impl Axis {
         Self { logarithmic: false, low, high, ticks: ticks::whole(low, high, count), power: 0 }
     }
 
+    /// The axis of `n` rounds, from 1 on.
+    pub(crate) fn rounds(n: usize, count: usize) -> Self {
+        let (low, high) = (0.5, n as f64 + 0.5);
+        Self { logarithmic: false, low, high, ticks: ticks::whole(low, high, count), power: 0 }
+    }
+
     /// Whether a value has a place on this axis.
     pub(crate) fn holds(&self, value: f64) -> bool {
         plottable(value, self.logarithmic)

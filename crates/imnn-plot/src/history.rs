@@ -4,23 +4,16 @@ use std::path::Path;
 
 use crate::PlotError;
 use crate::axis::Axis;
-use crate::font::text_width;
-use crate::panel::{self, Area, Curve, Mark, Panel};
-use crate::pdf::pdf;
-use crate::picture::{Align, Lettering, Picture};
-use crate::raster::png;
-use crate::style::{
-    BAND_OPACITY, BAND_WIDTH, BLUE, CURVE_WIDTH, DOTTED, GREEN, INK, LABEL_SIZE, LEGEND_SIZE, LONG_DASHED, MUTED,
-    PURPLE, Rgb, Stroke, TICK_SIZE, TITLE_SIZE, VERMILION, light,
-};
-use crate::svg::svg;
+use crate::format;
+use crate::panel::{Curve, Mark, Panel};
+use crate::picture::Picture;
+use crate::stack::{Size, Stack};
+use crate::style::{BLUE, CURVE_WIDTH, GREEN, INK, LONG_DASHED, PURPLE, Rgb, Stroke, VERMILION, light};
 use crate::ticks::{grouped, number};
 use imnn_fit::{History, Round, Trace};
 
 /// Training beyond so many times the largest other value runs away.
 const AWAY: f64 = 2.0;
-/// Height of a note, in logical pixels.
-const NOTE_LINE: u32 = 18;
 
 /// How the history is plotted.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,16 +51,7 @@ impl Default for HistoryPlot {
 /// If the history is empty, a setting is out of its range, the extension is none of these, or the file cannot
 /// be written. A file that was there before stays as it is then.
 pub fn plot_history(history: &History, settings: &HistoryPlot, path: impl AsRef<Path>) -> Result<(), PlotError> {
-    let path = path.as_ref();
-    let extension = path.extension().map(|extension| extension.to_string_lossy().into_owned()).unwrap_or_default();
-    let drawn = || check(history, settings).map(|()| drawn(history, settings));
-    let bytes = match extension.to_ascii_lowercase().as_str() {
-        "png" => png(&drawn()?, settings.pixel_ratio).map_err(|error| PlotError::Draw { reason: error.to_string() })?,
-        "svg" => svg(&drawn()?).into_bytes(),
-        "pdf" => pdf(&drawn()?).map_err(|error| PlotError::Draw { reason: error.to_string() })?,
-        _ => return Err(PlotError::Format { path: path.to_owned(), extension }),
-    };
-    Ok(imnn_io::atomic::write(path, &bytes)?)
+    format::write(path.as_ref(), settings.pixel_ratio, || check(history, settings).map(|()| drawn(history, settings)))
 }
 
 fn check(history: &History, settings: &HistoryPlot) -> Result<(), PlotError> {
@@ -77,16 +61,7 @@ fn check(history: &History, settings: &HistoryPlot) -> Result<(), PlotError> {
     if let Some(found) = settings.expected_det_f.filter(|f| !(f.is_finite() && *f > 0.0)) {
         return Err(PlotError::Expected { found });
     }
-    for (what, found, least, most) in [
-        ("width", settings.width, 500, 5000),
-        ("height", settings.height, 400, 5000),
-        ("pixel_ratio", settings.pixel_ratio, 1, 4),
-    ] {
-        if !(least..=most).contains(&found) {
-            return Err(PlotError::Size { what, found, least, most });
-        }
-    }
-    Ok(())
+    format::check_size(settings.width, settings.height, settings.pixel_ratio)
 }
 
 /// The longest of all traces: nothing forbids them to differ.
@@ -96,68 +71,20 @@ fn n_iterations(history: &History) -> usize {
 }
 
 fn drawn(history: &History, settings: &HistoryPlot) -> Picture {
-    let notes = NOTE_LINE * settings.notes.len() as u32;
-    let mut picture = Picture { width: settings.width, height: settings.height + notes, shapes: vec![] };
-    let (width, height) = (f64::from(settings.width), f64::from(settings.height));
-
-    let top = if settings.title.is_some() { 46.0 } else { 24.0 };
-    let (gap, foot) = (24.0, 50.0);
-    let panel_height = ((height - top - foot - 2.0 * gap) / 3.0).floor();
-    let count = (panel_height / 38.0).clamp(2.0, 7.0) as usize;
-    let mut panels = [fisher(history, settings, count), covariance(history, count), regularisation(history, count)];
-
-    let tick_labels = panels.iter().map(|p| panel::labels_width(p.axis.as_ref())).fold(0.0, f64::max);
-    let second_labels = panels.iter().map(|p| panel::labels_width(p.second_axis.as_ref())).fold(0.0, f64::max);
-    let legend = panels.iter().map(panel::legend_width).fold(0.0, f64::max);
-    let left = (14.0 + LABEL_SIZE + 10.0 + tick_labels + 6.0).ceil();
-    // The second axis takes its labels, the name of the axis and some air between the frame and the legends.
-    let beside = (6.0 + second_labels + 12.0 + LABEL_SIZE + 14.0).ceil();
-    let right = (width - 14.0 - legend - beside).max(left + 120.0).floor();
-    let legend_left = right + beside;
-
-    let iterations = Axis::iterations(n_iterations(history), ((right - left) / 80.0) as usize);
-    let columns = (right - left) as usize;
-    for curve in panels.iter_mut().flat_map(|panel| &mut panel.curves).filter(|curve| curve.values.len() > columns) {
-        // Dashes along the ups and downs of a band would be dust.
-        let colour = curve.stroke.colour;
-        curve.stroke = Stroke { opacity: BAND_OPACITY, ..Stroke::solid(colour, BAND_WIDTH) };
+    let size = Size { width: settings.width, height: settings.height };
+    let count = size.ticks(3, settings.title.is_some());
+    let panels = vec![fisher(history, settings, count), covariance(history, count), regularisation(history, count)];
+    let n = n_iterations(history);
+    Stack {
+        size,
+        panels,
+        along: |count| Axis::iterations(n, count),
+        label: "iteration",
+        marked: history.best_iteration.filter(|&best| best < n),
+        title: settings.title.as_deref(),
+        notes: &settings.notes,
     }
-    for (k, panel) in panels.iter().enumerate() {
-        let top = top + k as f64 * (panel_height + gap);
-        let area = Area { left, top, right, bottom: top + panel_height };
-        best_line(&mut picture, history, area, &iterations);
-        panel::draw(&mut picture, panel, area, &iterations, legend_left, columns);
-        let middle = 0.5 * (area.top + area.bottom);
-        panel::axis_label(&mut picture, &panel.label, (14.0 + LABEL_SIZE, middle));
-        panel::axis_label(&mut picture, &panel.second_label, (right + 6.0 + second_labels + 12.0 + LABEL_SIZE, middle));
-    }
-
-    let bottom = top + 3.0 * panel_height + 2.0 * gap;
-    for tick in &iterations.ticks {
-        let x = left + iterations.place(tick.value) * (right - left);
-        if let Some(label) = &tick.label {
-            picture.text((x, bottom + 6.0 + TICK_SIZE), label, Lettering::new(TICK_SIZE, INK, Align::Centre));
-        }
-    }
-    let centre = 0.5 * (left + right);
-    picture.text((centre, bottom + 40.0), "iteration", Lettering::new(LABEL_SIZE, INK, Align::Centre));
-    for (k, note) in settings.notes.iter().enumerate() {
-        let y = height + (f64::from(NOTE_LINE) * k as f64) + 7.0;
-        let note = fitted(note, width - 28.0, LEGEND_SIZE);
-        picture.text((14.0, y), &note, Lettering::new(LEGEND_SIZE, VERMILION, Align::Left));
-    }
-    if let Some(title) = &settings.title {
-        let title = fitted(title, width - left - 14.0, TITLE_SIZE);
-        picture.text((left, 24.0), &title, Lettering::new(TITLE_SIZE, INK, Align::Left));
-    }
-    picture
-}
-
-/// A dotted line at the best iteration, through all panels.
-fn best_line(picture: &mut Picture, history: &History, area: Area, iterations: &Axis) {
-    let Some(best) = history.best_iteration.filter(|&best| best < n_iterations(history)) else { return };
-    let x = area.left + iterations.place(best as f64) * (area.right - area.left);
-    picture.line(&[(x, area.top), (x, area.bottom)], Stroke::solid(MUTED, 1.0).dashed(DOTTED));
+    .drawn()
 }
 
 fn fisher<'a>(history: &'a History, settings: &HistoryPlot, count: usize) -> Panel<'a> {
@@ -272,18 +199,6 @@ fn curves<'a>(
 /// One colour for a quantity that shares its panel: training is lighter where there is validation in front of it.
 fn in_shades(colour: Rgb) -> [Rgb; 3] {
     [colour, light(colour), colour]
-}
-
-/// A line without control characters, which no SVG may hold, shortened to `width`.
-fn fitted(line: &str, width: f64, size: f64) -> String {
-    let mut text: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text_width(&text, size) > width {
-        while !text.is_empty() && text_width(&text, size) + text_width("…", size) > width {
-            text.pop();
-        }
-        text.push('…');
-    }
-    text
 }
 
 #[cfg(test)]

@@ -27,14 +27,18 @@ mod axis;
 mod decimate;
 mod error;
 mod font;
+mod format;
 mod history;
 mod panel;
 mod pdf;
 mod picture;
 mod raster;
+mod refinement;
+mod stack;
 mod style;
 mod svg;
 mod ticks;
 
 pub use error::PlotError;
 pub use history::{HistoryPlot, plot_history};
+pub use refinement::{RefinementPlot, plot_refinement};

@@ -82,6 +82,17 @@ impl FeatureMoments {
         self
     }
 
+    /// The moments of `h weight + bias`, `(n_features, n_summaries)` and `(n_summaries)`, of the same simulations.
+    pub(crate) fn mapped(&self, weight: &Array2<f64>, bias: &Array1<f64>) -> Self {
+        FeatureMoments {
+            n_s: self.n_s,
+            n_d: self.n_d,
+            mean: self.mean.dot(weight) + bias,
+            scatter: weight.t().dot(&self.scatter).dot(weight),
+            dmu: weight.t().dot(&self.dmu),
+        }
+    }
+
     fn add_values(&mut self, n: usize, mean: &Array1<f64>, scatter: &Array2<f64>) {
         let total = self.n_s + n;
         if n == 0 {

@@ -72,9 +72,7 @@ impl ReadOut {
         let (ridge, held_out) = largest(crossed)?;
         let mut all = halves[0].clone();
         all.merge(&halves[1]);
-        let system = System::new(&all);
-        let map = system.completed(system.whitened(system.solve(ridge)?)?, &present)?;
-        let weight = system.in_units_of_features(map);
+        let weight = weight(&all, ridge, &present)?;
         let squares = &all.covariance().diag() + &all.mean().mapv(|mean| mean * mean);
         Ok(ReadOut {
             bias: -all.mean().dot(&weight),
@@ -89,6 +87,40 @@ impl ReadOut {
             weight,
         })
     }
+
+    /// The statistics of this read-out's summaries of the simulations in `parts`, from which and `others` it was made: of each part
+    /// by the read-out of all the rest with the same ridge, so that none is measured on what it was made from.
+    ///
+    /// Summaries of one part are those of the others but for an invertible map, which does not change information; it is taken as the
+    /// one that makes the read-out of the rest most like this one.
+    ///
+    /// # Errors
+    /// As [`ReadOut::new`], and if the statistics are singular.
+    pub fn crossed(&self, others: &FeatureMoments, parts: &[FeatureMoments]) -> Result<Statistics> {
+        let n_summaries = self.bias.len();
+        let mut all = FeatureMoments::new(n_summaries, others.n_params());
+        for (k, part) in parts.iter().enumerate() {
+            let mut rest = others.clone();
+            parts.iter().enumerate().filter(|(other, _)| *other != k).for_each(|(_, other)| rest.merge(other));
+            let own = weight(&rest, self.ridge, &self.weight.view())?;
+            // Its summaries have covariance I on the rest.
+            let weight = own.dot(&own.t().dot(&rest.covariance()).dot(&self.weight));
+            all.merge(&part.mapped(&weight, &-rest.mean().dot(&weight)));
+        }
+        Statistics::from_moments(all.mean().view(), symmetric(all.covariance()).view(), all.dmu().view())
+    }
+}
+
+/// The map of features with these moments, in their units, whose summaries have covariance I; with as many as the map `present` has.
+fn weight(moments: &FeatureMoments, ridge: f64, present: &ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+    let system = System::new(moments);
+    let map = system.completed(system.whitened(system.solve(ridge)?)?, present)?;
+    Ok(system.in_units_of_features(map))
+}
+
+fn symmetric(mut c: Array2<f64>) -> Array2<f64> {
+    symmetrise(&mut c);
+    c
 }
 
 /// The ridge with the largest value, and that value.

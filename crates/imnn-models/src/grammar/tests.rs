@@ -90,6 +90,12 @@ fn mistakes_are_named() {
     refuse(r#"["ReLU"]"#, "layers[0]: unknown layer \"ReLU\"; did you mean \"relu\"?");
     let known: Vec<&str> = crate::layers::catalogue().iter().map(|layer| layer.name).collect();
     assert_eq!((known[0], known[known.len() - 1]), ("dense", "identity"));
+    for (text, why) in
+        [("[{ dropout = 0.5 }]", "none that draws at random"), ("[\"BatchNorm\"]", "\"standardise\" as the first")]
+    {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.starts_with("layers[0]: unknown layer ") && error.contains(why), "{error}");
+    }
     let message = format!("layers[0]: unknown layer \"xyzzy\"; expected one of {}", known.join(", "));
     refuse(r#"["xyzzy"]"#, &message);
     refuse(r#"["dense"]"#, "layers[0]: \"dense\" needs settings: { dense = 128 }");

@@ -47,6 +47,20 @@ pub(super) fn negative_alpha(alpha: f64) -> Option<String> {
     })
 }
 
+/// Training takes information away from the very simulations that it trains on.
+pub(super) fn falling(training: &[f64], n_params: usize) -> Option<String> {
+    let (first, last) = (training.get(..training.len().div_ceil(10))?, training.get(training.len() / 2..)?);
+    let finite = |values: &[f64]| values.iter().copied().filter(|value| value.is_finite()).collect::<Vec<_>>();
+    let lost = finite(first).into_iter().fold(f64::NEG_INFINITY, f64::max) - median(finite(last));
+    (training.len() >= 20 && lost > LEARNED * n_params as f64).then(|| {
+        format!(
+            "ln det F of the training simulations is {} lower in the second half of training than at its beginning: the learning \
+             rate is too large; take a tenth of it, or leave [optimiser] out",
+            number(lost)
+        )
+    })
+}
+
 /// The best iteration is one of many that chance has ordered.
 pub(super) fn by_chance(log_det_f: &[f64], best: usize, patience: usize, n_params: usize) -> Option<String> {
     let reach = patience.clamp(20, 200);
@@ -83,6 +97,9 @@ mod tests {
         assert_eq!(overfitted(52.0, 48.0, 2), None);
         assert_eq!(beyond(Measured { value: 50.5_f64.ln(), error: 0.06 }, 50.0), None);
         assert_eq!(negative_alpha(3.0), None);
+        let rising: Vec<f64> = (0..100).map(|k| f64::from(k).sqrt()).collect();
+        assert_eq!(falling(&rising, 2), None);
+        assert_eq!(falling(&[], 2), None);
         // A curve that grows smoothly to its best.
         let curve: Vec<f64> = (0..300).map(|k| -1.0 / (1.0 + f64::from(k))).collect();
         assert_eq!(by_chance(&curve, 299, 100, 2), None);
@@ -98,6 +115,8 @@ mod tests {
         said(overfitted(2900.0, 47.0, 2), &["61.7", "[simulations.augment]"]);
         said(beyond(Measured { value: 26198_f64.ln(), error: 0.25 }, 50.0), &["6.26", "25 times"]);
         said(negative_alpha(-0.1), &["lambda"]);
+        let falls: Vec<f64> = (0..100).map(|k| if k < 3 { 2.0 } else { -1.0 }).collect();
+        said(falling(&falls, 2), &["3.00000 lower", "learning rate is too large"]);
         let noisy: Vec<f64> = (0..300).map(|k| f64::from((k * 7919) % 101) / 50.0).collect();
         let best = (0..300).max_by(|&a, &b| noisy[a].total_cmp(&noisy[b])).unwrap();
         said(by_chance(&noisy, best, 50, 2), &["a patience of 50"]);

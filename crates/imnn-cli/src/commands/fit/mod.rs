@@ -6,6 +6,7 @@ mod devices;
 mod follow;
 mod parts;
 mod place;
+mod refine;
 mod report;
 mod signals;
 mod team;
@@ -33,6 +34,9 @@ const PLOT: &str = "plot.png";
 
 pub(crate) fn fit(arguments: &FitArguments) -> Result<String, CliError> {
     let team = Team::find(arguments.rank_timeout)?;
+    if let Some(target) = &arguments.refine {
+        return refine::refine(target, arguments, &team);
+    }
     if !team.leads() {
         return follow::follow(arguments, &team).map_err(|error| CliError::Said { code: error.exit_code() });
     }
@@ -60,6 +64,11 @@ fn lead(arguments: &FitArguments, team: &Team) -> Result<String, CliError> {
     };
     let (text, place) = place?;
     team.share(&text)?;
+    lead_at(place, arguments, team)
+}
+
+/// Trains at a place.
+fn lead_at(place: Place, arguments: &FitArguments, team: &Team) -> Result<String, CliError> {
     match place.run.network.precision {
         Precision::F32 => lead_in::<f32>(place, arguments, team),
         Precision::F64 => lead_in::<f64>(place, arguments, team),
@@ -86,8 +95,9 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
     let builder = parts.builder(Key::new(run.seed), None, team).checkpoints(checkpoints);
     let mut imnn = builder.build().map_err(CliError::at(file.display()))?;
     signals::are_for_training(control);
-    let warnings = if shows { imnn.warnings() } else { Ok(vec![]) };
-    let warnings = team.agree(warnings.map_err(CliError::at(file.display())))?;
+    let warnings = team.agree(imnn.warnings().map_err(CliError::at(file.display())))?;
+    let plain = |warning: &String| warning.trim_start_matches("warning: ").to_owned();
+    let doubts: Vec<String> = doubts.into_iter().chain(warnings.iter().map(plain)).collect();
     if shows {
         let weights = imnn.model().layout().len();
         say(&format!("{header}; {weights} weights in {}, {runs_on}; Ctrl-C ends training and saves the run", E::NAME));
@@ -96,7 +106,6 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
         }
         imnn.note().into_iter().for_each(say);
         team.warning(run.device.threads).iter().for_each(|warning| say(warning));
-        warnings.iter().for_each(|warning| say(warning));
         doubts.iter().for_each(|doubt| say(&format!("warning: {doubt}")));
         if let Some(iterations) = imnn.goes_on_from() {
             say(&format!("going on after {}", plural(iterations, "iteration")));

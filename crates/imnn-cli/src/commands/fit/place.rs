@@ -44,6 +44,13 @@ impl Place {
         Ok(place)
     }
 
+    /// One for a run as in `file`, but for what was changed in it.
+    pub(super) fn changed(run: RunFile, file: &Path, out: PathBuf, force: bool) -> Result<Self, CliError> {
+        let place = Place { run, file: file.to_owned(), folder: folder(&out, force)?, out };
+        signals::listen(&place.folder);
+        Ok(place)
+    }
+
     /// The run file for processes in other folders.
     pub(super) fn text(&self) -> Result<String, CliError> {
         text(&resolved(&self.run)?)

@@ -191,6 +191,7 @@ impl<E: Element> Report<'_, E> {
             self.expected.and_then(beyond),
             alpha.and_then(|loss| cautions::negative_alpha(loss.penalty().numbers()[1])),
             best.as_ref().and_then(by_chance),
+            best.as_ref().and_then(|_| cautions::falling(&history.training.log_det_f, n_params)),
         ];
         let verdicts = information.map(FisherEstimate::verdicts).unwrap_or_default();
         let worth = verdicts.iter().filter(|verdict| !matches!(verdict, Verdict::Converged { .. }));

@@ -21,6 +21,9 @@ static STATE: Mutex<State> = Mutex::new(State { control: None, on_exit: None });
 /// The signal that is to end training or the program, once there is one.
 static ENDING: AtomicI32 = AtomicI32::new(0);
 
+/// Whether signals are listened to: several runs, one after the other, take the same.
+static LISTENING: AtomicBool = AtomicBool::new(false);
+
 /// Whether another process says what there is to say.
 static SILENT: AtomicBool = AtomicBool::new(false);
 
@@ -34,6 +37,9 @@ struct State {
 /// Listens to signals; if one ends the program, the folder is left as it should be.
 pub(super) fn listen(folder: &RunFolder) {
     state().on_exit = Some(Box::new(folder.on_exit()));
+    if LISTENING.swap(true, Ordering::SeqCst) {
+        return;
+    }
     // What cannot be listened to does what it would have done anyway.
     if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1]) {
         std::thread::spawn(move || signals.forever().for_each(arrived));
