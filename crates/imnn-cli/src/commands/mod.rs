@@ -5,6 +5,7 @@ mod devices;
 mod estimate;
 mod fisher;
 mod fit;
+pub(crate) mod left_out;
 mod plot;
 mod saved;
 pub(crate) mod simulate;

@@ -26,7 +26,7 @@ const DRAWS: usize = 99;
 /// Of simulations, each less the mean of all, and their changes, row by row; nothing for too few rows.
 pub(super) fn signal(middle: &Array2<f64>, change: &Array2<f64>, key: Key) -> Option<Signal> {
     let n = change.nrows();
-    if n < 8 {
+    if n < super::pairs::FEW {
         return None;
     }
     let means = change.mean_axis(Axis(1))?;

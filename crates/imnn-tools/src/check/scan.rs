@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
-use super::{Report, Severity};
+use super::{Report, Severity, bytes};
 use crate::inspect::Statistics;
 use imnn_data::{ArraySet, DataError, RowArray, pieces};
 use imnn_io::text::{plural, unravel};
@@ -48,11 +48,15 @@ pub(super) fn scan(
     let mut same = vec![true; if simulations { len } else { 0 }];
     let mut bad: Option<(String, f64)> = None;
     let mut bad_rows = 0;
+    let mut some: Vec<f64> = vec![];
     for run in rows {
         for now in pieces::<f64>(run.clone(), len) {
             values.resize(now.len() * len, 0.0);
             array.read(now.clone(), &mut values)?;
             of.statistics.add(&values);
+            if some.len() < bytes::VALUES {
+                some.extend(values.iter().take(bytes::VALUES - some.len()));
+            }
             for (row, values) in now.clone().zip(values.chunks_exact(len)) {
                 if let Some(at) = values.iter().position(|value| !value.is_finite()) {
                     bad_rows += 1;
@@ -70,11 +74,16 @@ pub(super) fn scan(
             of.looked_at += now.len();
         }
     }
+    // What was in single precision is so in double precision too.
+    let single = some.iter().all(|&value| value.is_nan() || f64::from(value as f32) == value);
+    if let Some(misread) = bytes::misread(&some, single) {
+        report.error(misread.text(&of.label, single));
+    }
     if let Some((element, value)) = bad {
         let n = of.statistics.nan + of.statistics.infinite;
         let are = if n == 1 { "value is" } else { "values are" };
         let rows = plural(bad_rows, "row");
-        let message = format!("{element} is {value}: {n} {are} not finite, in {rows}; remove or replace them");
+        let message = format!("{element} is {value}: {n} {are} not finite, in {rows}; remove or replace them, or leave these simulations out, with their partners: invalid = \"drop\" in [simulations], --invalid drop here");
         report.error(message);
     }
     if simulations && of.looked_at > 1 {

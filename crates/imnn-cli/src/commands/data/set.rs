@@ -1,8 +1,10 @@
 //! The set of simulations that arguments name.
 
-use imnn::data::{ArrayPath, DataError, DerivativeFiles, Files, FilesKind, ParameterSteps, RowOptions, open_rows};
+use imnn::data::{
+    ArrayPath, DataError, DerivativeFiles, Files, FilesKind, Invalid, ParameterSteps, RowOptions, open_rows,
+};
 
-use super::arguments::{DerivativeKind, SetArguments};
+use super::arguments::{DerivativeKind, InvalidChoice, SetArguments};
 use crate::CliError;
 use crate::run_file::RunFile;
 
@@ -29,11 +31,22 @@ pub(super) fn sets(arguments: &SetArguments) -> Result<Sets, CliError> {
         return Ok(Sets { training, validation: None, steps_known: arguments.delta_theta.is_some() });
     };
     let run = RunFile::read(path)?;
-    let Some((training, validation)) = run.simulations.all_files() else {
+    let Some((mut training, mut validation)) = run.simulations.all_files() else {
         let reason = "the simulations are made by a simulator, there are no files to look at";
         return Err(CliError::Refused(format!("{}: {reason}", path.display())));
     };
+    if let Some(choice) = arguments.invalid {
+        training.invalid = invalid(choice);
+        validation.iter_mut().for_each(|files| files.invalid = invalid(choice));
+    }
     Ok(Sets { training, validation, steps_known: true })
+}
+
+pub(super) fn invalid(choice: InvalidChoice) -> Invalid {
+    match choice {
+        InvalidChoice::Refuse => Invalid::Refuse,
+        InvalidChoice::Drop => Invalid::drop(),
+    }
 }
 
 /// Arrays on the command line.
@@ -58,8 +71,8 @@ pub(super) fn files(
             FilesKind::Numerical(ParameterSteps::of_widths(widths).map_err(DataError::from)?)
         }
     };
-    let (n_s, n_d, input_shape) = (None, None, None);
-    Ok(Files { fiducial: fiducial.clone(), derivative, kind, n_s, n_d, input_shape })
+    let invalid = arguments.invalid.map_or(Invalid::Refuse, invalid);
+    Ok(Files { invalid, ..Files::of(fiducial.clone(), derivative, kind) })
 }
 
 /// What fits the shape of the derivative.

@@ -12,6 +12,7 @@ mod team;
 
 use std::ops::ControlFlow;
 
+use imnn::data::LeftOut;
 use imnn::fit::{Bar, Estimate, FitError, Imnn, Observer, On, Outcome, Progress, Start, Stop, Weights};
 use imnn::io::text::plural;
 use imnn::models::Element;
@@ -22,6 +23,7 @@ use self::parts::Parts;
 use self::place::Place;
 use self::report::Report;
 use self::team::Team;
+use super::left_out;
 use super::saved::title;
 use crate::output::say;
 use crate::run_file::{Precision, RunFile};
@@ -99,6 +101,9 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
         imnn.note().into_iter().for_each(say);
         team.warning(run.device.threads).iter().for_each(|warning| say(warning));
         warnings.iter().for_each(|warning| say(warning));
+        let left_out = run.simulations.left_out();
+        let of_set = |(set, of): &(&'static str, LeftOut)| left_out::text(set, of, &run.parameters);
+        left_out.iter().filter_map(of_set).for_each(|text| say(&format!("left out: {text}")));
         doubts.iter().for_each(|doubt| say(&format!("warning: {doubt}")));
         if let Some(iterations) = imnn.goes_on_from() {
             say(&format!("going on after {}", plural(iterations, "iteration")));
@@ -120,7 +125,9 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
             }
             let missing = gap(&imnn, &run, arguments, &outcome, team)?;
             let (out, expected) = (&out, arguments.expected);
-            let report = Report { imnn: &imnn, run: &run, outcome, out, expected, read_bytes, missing, doubts, n_s };
+            let left_out = run.simulations.left_out();
+            let report =
+                Report { imnn: &imnn, run: &run, outcome, out, expected, read_bytes, missing, doubts, left_out, n_s };
             // It is made again by the same run, and nothing depends on it.
             if let Err(error) = imnn::io::atomic::write(out.join(REPORT), report.json()) {
                 say(&format!("the run is saved, but not its {REPORT}: {error}"));

@@ -12,13 +12,13 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use imnn::jobs::{DataSet, Mark, RunOptions, Status};
+use imnn::jobs::{DataSet, Failure, Mark, RunOptions, Status};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 pub use self::arguments::SimulateArguments;
 use self::progress::{Progress, Seen};
 use self::report::{Product, Report};
-use crate::run_file::SimulateFile;
+use crate::run_file::{Check, SimulateFile};
 use crate::{CliError, output};
 
 pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError> {
@@ -40,6 +40,7 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
         retry_failed: arguments.retry_failed,
         claim: arguments.claim,
         block: file.block,
+        again: file.check == Check::On,
         until: arguments.until,
     };
     if let Some(block) = options.block {
@@ -92,6 +93,10 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
             "interrupted: {missing} simulations are missing; the same command goes on with them"
         )));
     }
+    if let Some(failure) = &status.no_more {
+        output::print(&text)?;
+        return Err(CliError::Refused(no_more(failure, arguments)));
+    }
     if failed > 0 && !arguments.skip_failed {
         output::print(&text)?;
         return Err(CliError::Refused(format!(
@@ -101,6 +106,24 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
         )));
     }
     Ok(text)
+}
+
+/// Why no more was made, and how to go on.
+fn no_more(failure: &Failure, arguments: &SimulateArguments) -> String {
+    let (file, out) = (arguments.file.display(), arguments.out.display());
+    if failure.kind == "not_repeated" {
+        return format!(
+            "seed {} gave other numbers the second time: the simulator does not use its seed; derivatives would be noise. Draw all \
+             randomness from the seed (numpy.random.default_rng(seed)), remove {out} or choose another folder, and start again; \
+             check = \"off\" in {file} does without",
+            failure.seed
+        );
+    }
+    format!(
+        "the first simulations failed alike, and no more were started: seed {} of {}: {}; mend it, and the same command with \
+         --retry-failed goes on; without it, the same command goes on with the next seeds",
+        failure.seed, failure.vector, failure.reason
+    )
 }
 
 /// Whether a seed belongs to the part of the work that is done here.

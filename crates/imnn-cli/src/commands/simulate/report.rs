@@ -146,6 +146,7 @@ impl Report<'_> {
             "n_d": n_d,
             "collected": collected,
             "failures": self.status.failures,
+            "no_more": self.status.no_more,
             "unusable": unusable,
         }))
     }
