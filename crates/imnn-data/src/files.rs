@@ -8,8 +8,8 @@ use crate::formats::{RowShape, has_seeds, open_shaped, read};
 use crate::rows::{Lacking, lacking_seeds};
 use crate::spec::{Labels, check_asked};
 use crate::{
-    ArrayPath, ArraySet, Arrays, DataError, FilesKind, Invalid, ParameterSteps, RowArray, RowOptions, StackedRows, Streamed,
-    Streaming,
+    ArrayPath, ArraySet, Arrays, DataError, FilesKind, Invalid, ParameterSteps, RowArray, RowOptions, StackedRows,
+    Streamed, Streaming,
 };
 
 /// Where the simulations are, before they are read.

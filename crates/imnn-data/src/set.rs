@@ -3,8 +3,8 @@
 use imnn_sim::Real;
 
 use crate::invalid::{Missing, Question, Rows, drop_failed};
-use crate::rows::{Lacking, lacking_seeds, matched};
 use crate::layout::{self, Labelled};
+use crate::rows::{Lacking, lacking_seeds, matched};
 use crate::spec::{DatasetSpec, Labels, check_asked};
 use crate::{DataError, FilesKind, Invalid, LeftOut, RowArray};
 
@@ -55,8 +55,7 @@ impl<E: Real> ArraySet<E> {
         };
         let missing = Missing { fiducial: at_fiducial, partners };
         let (fiducial, derivative, seeds) = matched(fiducial, derivative, Lacking::Failed)?;
-        let [f, d] =
-            [&fiducial, &derivative].map(|array| Labelled { label: array.label(), shape: array.shape() });
+        let [f, d] = [&fiducial, &derivative].map(|array| Labelled { label: array.label(), shape: array.shape() });
         let n_params = match kind {
             FilesKind::Exact => layout::exact(f, d)?,
             FilesKind::Numerical(_) => layout::numerical(f, d)?,
@@ -66,7 +65,10 @@ impl<E: Real> ArraySet<E> {
         let rows = Rows { fiducial, derivative, seeds };
         let (rows, left_out) = drop_failed(rows, &missing, question, invalid)?;
         if let Some(left_out) = &left_out {
-            let of = [("n_s", asked.0, &rows.fiducial, &left_out.fiducial), ("n_d", asked.1, &rows.derivative, &left_out.derivative)];
+            let of = [
+                ("n_s", asked.0, &rows.fiducial, &left_out.fiducial),
+                ("n_d", asked.1, &rows.derivative, &left_out.derivative),
+            ];
             for (name, asked, array, tally) in of {
                 left_out.check_asked(name, asked, (array.label(), array.shape()[0]), tally)?;
             }
@@ -74,11 +76,7 @@ impl<E: Real> ArraySet<E> {
         Ok(Self { left_out, ..Self::of_rows(rows, kind, asked)? })
     }
 
-    fn of_rows(
-        rows: Rows<E>,
-        kind: &FilesKind,
-        (n_s, n_d): (Option<usize>, Option<usize>),
-    ) -> Result<Self, DataError> {
+    fn of_rows(rows: Rows<E>, kind: &FilesKind, (n_s, n_d): (Option<usize>, Option<usize>)) -> Result<Self, DataError> {
         let Rows { fiducial, derivative, seeds } = rows;
         let dtypes = [fiducial.dtype().to_owned(), derivative.dtype().to_owned()];
         let labels = Labels { fiducial: fiducial.label().to_owned(), derivative: derivative.label().to_owned() };

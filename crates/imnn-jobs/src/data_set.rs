@@ -183,8 +183,15 @@ impl DataSet {
     pub fn status(&self) -> Result<Status, JobsError> {
         let mut layouts: HashMap<Layout, usize> = HashMap::new();
         let mut found = vec![];
-        let mut status =
-            Status { vectors: vec![], failures: vec![], unusable: vec![], shape: None, unpacked: 0, no_more: None, expected: None };
+        let mut status = Status {
+            vectors: vec![],
+            failures: vec![],
+            unusable: vec![],
+            shape: None,
+            unpacked: 0,
+            no_more: None,
+            expected: None,
+        };
         for vector in &self.vectors {
             let of_vector = self.opened(vector)?;
             for (item, layout) in &of_vector {

@@ -52,7 +52,9 @@ pub(crate) enum Fault {
     #[error("what it wrote is not finite: {0}")]
     NotFinite(String),
     /// By how much, in units of the scatter.
-    #[error("this seed gave other numbers the second time, {0:.2} times their scatter apart: the program does not use its seed")]
+    #[error(
+        "this seed gave other numbers the second time, {0:.2} times their scatter apart: the program does not use its seed"
+    )]
     NotRepeated(f64),
 }
 
@@ -81,7 +83,10 @@ pub(crate) fn described(fault: Fault, folder: &Path, (dir, since): (&Path, Syste
         }
         Some(name) => format!(", but {name} beside it; the name has to be that of {{out}}, to the last letter"),
         None => elsewhere(dir, since).map_or_else(String::new, |name| {
-            format!(", but {name} in {}, where it was started; it has to write to the path that {{out}} stands for", dir.display())
+            format!(
+                ", but {name} in {}, where it was started; it has to write to the path that {{out}} stands for",
+                dir.display()
+            )
         }),
     };
     Fault::NoOutput(instead).to_string()
@@ -95,8 +100,11 @@ fn elsewhere(dir: &Path, since: SystemTime) -> Option<String> {
         metadata.is_some_and(|of| of.is_file() && of.modified().is_ok_and(|modified| modified >= since))
     };
     let names = names(dir).unwrap_or_default();
-    let (arrays, others): (Vec<_>, Vec<_>) =
-        names.into_iter().take(LOOKED_AT).filter(is_new).partition(|name| name.ends_with(".npy") || name.ends_with(".npz"));
+    let (arrays, others): (Vec<_>, Vec<_>) = names
+        .into_iter()
+        .take(LOOKED_AT)
+        .filter(is_new)
+        .partition(|name| name.ends_with(".npy") || name.ends_with(".npz"));
     arrays.into_iter().chain(others).next()
 }
 

@@ -99,7 +99,8 @@ fn what_another_process_does_meanwhile_is_not_done_again() {
     assert_eq!(place.array("set/fiducial/6.npy"), place.array("other.npy"));
     // A file that does not fit is none.
     let place = Place::new();
-    let (status, ..) = place.run("[ -e once ] || cp long.npy set/fiducial/6.npy; touch once; cp any.npy $3", &place.options());
+    let (status, ..) =
+        place.run("[ -e once ] || cp long.npy set/fiducial/6.npy; touch once; cp any.npy $3", &place.options());
     assert_eq!((status.count(Mark::Done), place.calls().len()), (5, 5));
     assert_eq!(place.array("set/fiducial/6.npy"), place.array("any.npy"));
 }
@@ -150,7 +151,10 @@ fn the_first_says_how_the_others_have_to_be() {
     );
     let place = Place::new();
     let (_, _, failed) = place.run("[ $1 != 6 ] && cp any.npy $3 || cp any.npy $3.npy", &place.options());
-    assert!(failed[0].kind == "no_output" && failed[0].reason.contains(", but out.npy.npy beside it; the name has to be"), "{failed:?}");
+    assert!(
+        failed[0].kind == "no_output" && failed[0].reason.contains(", but out.npy.npy beside it; the name has to be"),
+        "{failed:?}"
+    );
 }
 
 #[test]

@@ -53,7 +53,10 @@ impl LeftOut {
         }
         let advice = "what is left is no fair sample, and derivatives, F and estimates are biased: mend the simulator there, or take \
                       smaller steps";
-        found.into_iter().map(|(p, what)| format!("{what}; p = {p:.1e}): failures depend on the parameter, {advice}")).collect()
+        found
+            .into_iter()
+            .map(|(p, what)| format!("{what}; p = {p:.1e}): failures depend on the parameter, {advice}"))
+            .collect()
     }
 }
 
@@ -135,7 +138,10 @@ mod tests {
         assert_eq!(said(left_out(0, 0, 3)), [] as [String; 0]);
         let two = said(left_out(0, 0, 12));
         assert_eq!(two.len(), 2, "{two:?}");
-        assert!(two[0].contains("above the fiducial in Om fail more often than at it (12 of 200, 0 of 200; p = "), "{two:?}");
+        assert!(
+            two[0].contains("above the fiducial in Om fail more often than at it (12 of 200, 0 of 200; p = "),
+            "{two:?}"
+        );
         assert!(two[1].contains("above the fiducial in Om fail more often than below"), "{two:?}");
         assert!(said(left_out(20, 20, 3))[0].contains("fail less often"));
     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use imnn_sim::Real;
 
 use super::{Invalid, LeftOut, Memo, Partner, Tally};
+use crate::DataError;
 use crate::rows::{RowArray, chosen_rows, pieces, row_len};
 use crate::values::all_finite;
-use crate::DataError;
 
 /// The rows that are left, and what was left out.
 #[derive(Debug)]
@@ -63,7 +63,8 @@ pub(crate) fn drop_failed<E: Real>(
         } else {
             (rows.derivative.label(), &left.derivative)
         };
-        let all = if tally.of == 1 { "the only simulation".to_owned() } else { format!("all {} simulations", tally.of) };
+        let all =
+            if tally.of == 1 { "the only simulation".to_owned() } else { format!("all {} simulations", tally.of) };
         return Err(DataError::Refused(format!(
             "{array}: {all} failed, or partners of them, and nothing is left (invalid = \"drop\"); values that are not finite \
              are in each of them: `imnn data check` says where with invalid = \"refuse\""
@@ -82,12 +83,7 @@ fn known(memo: &Memo, question: &Question) -> Option<Arc<Found>> {
     memo.get().filter(|found| found.of == *question)
 }
 
-fn look<E: Real>(
-    rows: &Rows<E>,
-    missing: &Missing,
-    question: &Question,
-    memo: &Memo,
-) -> Result<Arc<Found>, DataError> {
+fn look<E: Real>(rows: &Rows<E>, missing: &Missing, question: &Question, memo: &Memo) -> Result<Arc<Found>, DataError> {
     let mut pass = Pass::new(rows, question);
     pass.with_derivatives()?;
     pass.without_derivatives()?;
@@ -149,7 +145,11 @@ impl<'a, E: Real> Pass<'a, E> {
             // (2, n_params, *input), or (*input, n_params)
             let len = changes.len() / n.max(1);
             let place = |at: usize| if self.question.sides == 2 { at / len } else { at % n_params };
-            changes.iter().enumerate().filter(|(_, value)| !value.is_finite()).for_each(|(at, _)| failed[place(at)] = true);
+            changes
+                .iter()
+                .enumerate()
+                .filter(|(_, value)| !value.is_finite())
+                .for_each(|(at, _)| failed[place(at)] = true);
         }
         self.partners.iter_mut().zip(&failed).filter(|(_, failed)| **failed).for_each(|(rows, _)| rows.push(row));
         match (is_finite, failed.contains(&true)) {

@@ -10,8 +10,8 @@ use serde::{Serialize, Serializer};
 
 use crate::DataError;
 
-pub(crate) use find::{Missing, Question, Rows, drop_failed};
 use find::Found;
+pub(crate) use find::{Missing, Question, Rows, drop_failed};
 
 /// What becomes of simulations that failed.
 ///
@@ -187,9 +187,8 @@ impl LeftOut {
             text.push_str(&format!("; {}", self.derivative.text(" with derivatives", self.by_seed)));
         }
         let failed = |partner: &&Partner| !partner.failed.is_empty();
-        let of = |partner: &Partner| {
-            format!("{} {} of {}", partner.failed.len(), partner.side, name(partner.parameter))
-        };
+        let of =
+            |partner: &Partner| format!("{} {} of {}", partner.failed.len(), partner.side, name(partner.parameter));
         let partners: Vec<String> = self.partners.iter().filter(failed).map(of).collect();
         if !partners.is_empty() {
             text.push_str(&format!(" (failed: {})", partners.join(", ")));

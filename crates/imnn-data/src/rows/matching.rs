@@ -21,10 +21,7 @@ pub(crate) enum Lacking {
 ///
 /// A seed that only some have is an error, unless those that all have are enough: a forgotten file must not go unnoticed, nor
 /// any row meet a partner of another seed.
-pub(super) fn common<E: Real>(
-    arrays: &[&dyn RowArray<E>],
-    lacking: Lacking,
-) -> Result<Option<Vec<u64>>, DataError> {
+pub(super) fn common<E: Real>(arrays: &[&dyn RowArray<E>], lacking: Lacking) -> Result<Option<Vec<u64>>, DataError> {
     let named: Vec<Named<'_>> = arrays.iter().filter_map(|array| Some((array.label(), array.seeds()?))).collect();
     match named.len() {
         0 => Ok(None),

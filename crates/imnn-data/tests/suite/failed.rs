@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use imnn_data::arrays::write_npy;
-use imnn_data::{Arrays, DataError, Files, FilesKind, Invalid, Microbatch, ParameterSteps, Prefetch, Source, Streaming};
+use imnn_data::{
+    Arrays, DataError, Files, FilesKind, Invalid, Microbatch, ParameterSteps, Prefetch, Source, Streaming,
+};
 use imnn_sim::Key;
 use ndarray::{Array1, ArrayD, Axis, IxDyn, Slice, concatenate};
 use proptest::prelude::*;
@@ -18,7 +20,9 @@ enum Layout {
     /// One for each side.
     Pair,
     /// A file for each seed, or none where it failed.
-    Seeds { missing: bool },
+    Seeds {
+        missing: bool,
+    },
 }
 
 const LAYOUTS: [Layout; 6] = [
@@ -52,11 +56,26 @@ struct Set {
 }
 
 impl Set {
-    fn new(layout: Layout, (n_s, n_d, n_params): (usize, usize, usize), failed: &[(usize, usize, usize, bool)]) -> Self {
+    fn new(
+        layout: Layout,
+        (n_s, n_d, n_params): (usize, usize, usize),
+        failed: &[(usize, usize, usize, bool)],
+    ) -> Self {
         let exact = layout == Layout::Exact;
-        let shape = if exact { [&[n_d], &INPUT[..], &[n_params]].concat() } else { [&[n_d, 2, n_params], &INPUT[..]].concat() };
-        let kind = if exact { FilesKind::Exact } else { FilesKind::Numerical(ParameterSteps::of_widths(vec![0.5; n_params]).unwrap()) };
-        let mut set = Set { fiducial: numbers(&[&[n_s], &INPUT[..]].concat(), 0.0), derivative: numbers(&shape, 500.0), kind, at_fiducial: vec![], partners: vec![] };
+        let shape =
+            if exact { [&[n_d], &INPUT[..], &[n_params]].concat() } else { [&[n_d, 2, n_params], &INPUT[..]].concat() };
+        let kind = if exact {
+            FilesKind::Exact
+        } else {
+            FilesKind::Numerical(ParameterSteps::of_widths(vec![0.5; n_params]).unwrap())
+        };
+        let mut set = Set {
+            fiducial: numbers(&[&[n_s], &INPUT[..]].concat(), 0.0),
+            derivative: numbers(&shape, 500.0),
+            kind,
+            at_fiducial: vec![],
+            partners: vec![],
+        };
         for &(row, side, a, fiducial) in failed {
             let value = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY][(row + a) % 3];
             if fiducial {
@@ -233,7 +252,10 @@ fn numbers_that_are_no_longer_there_are_said() {
     let folder = tempfile::tempdir().unwrap();
     let files = some(Layout::Numerical, folder.path());
     let asked = |n_s, n_d| Files { n_s, n_d, ..files.clone() };
-    refused(&asked(Some(10), None), &["n_s = 10, but 9 simulations of", "f.npy are left: 1 of 10", "row 3", "lower n_s to 9"]);
+    refused(
+        &asked(Some(10), None),
+        &["n_s = 10, but 9 simulations of", "f.npy are left: 1 of 10", "row 3", "lower n_s to 9"],
+    );
     refused(&asked(None, Some(5)), &["n_d = 5, but 4 simulations of", "rows 1, 3", "lower n_d to 4"]);
     assert_eq!(asked(Some(9), Some(4)).load::<f64>().unwrap().n_d(), 4);
 }
@@ -266,5 +288,8 @@ fn failures_are_refused_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let files = Files { invalid: Invalid::Refuse, ..some(Layout::Numerical, folder.path()) };
     let message = files.load::<f64>().unwrap_err().to_string();
-    assert!(message.contains("d.npy[1, 1, 1, 1, 2] is ") && message.contains("invalid = \"drop\" in [simulations]"), "{message}");
+    assert!(
+        message.contains("d.npy[1, 1, 1, 1, 2] is ") && message.contains("invalid = \"drop\" in [simulations]"),
+        "{message}"
+    );
 }

@@ -59,12 +59,7 @@ impl DataSet {
     /// # Errors
     /// A folder that cannot be read or written. That a program fails is no error: it is in [`Status::failures`], and in
     /// `failures.json`.
-    pub fn run(
-        &self,
-        options: &RunOptions,
-        stop: &AtomicBool,
-        watch: Watch<'_>,
-    ) -> Result<Status, JobsError> {
+    pub fn run(&self, options: &RunOptions, stop: &AtomicBool, watch: Watch<'_>) -> Result<Status, JobsError> {
         let before = self.status()?;
         let jobs = self.todo(&before, options);
         watch(Event::Start { todo: jobs.len() });

@@ -30,6 +30,7 @@ mod pairs;
 mod sample;
 mod scan;
 mod seeds;
+mod units;
 
 use imnn_io::text::plural;
 use imnn_sim::Key;
@@ -49,6 +50,8 @@ pub struct CheckOptions {
     pub rows: usize,
     /// Draws the rows.
     pub key: Key,
+    /// Whether values are to be used in single precision; they are by default.
+    pub single: bool,
     /// How the files are opened.
     pub options: RowOptions,
 }
@@ -62,7 +65,7 @@ impl CheckOptions {
 
 impl Default for CheckOptions {
     fn default() -> Self {
-        Self { bytes: 4 << 30, rows: 256, key: Key::new(0), options: RowOptions::default() }
+        Self { bytes: 4 << 30, rows: 256, key: Key::new(0), single: true, options: RowOptions::default() }
     }
 }
 
@@ -231,6 +234,9 @@ fn one(
             plural(of_set.compared, "simulation"),
             pairs::FEW
         ));
+    }
+    if options.single {
+        units::units(&of_set, &sample, report);
     }
     if spec.derivatives.sides() == 2 {
         seeds::numerical(&mut of_set, set, &sample, report);

@@ -101,6 +101,11 @@ impl Pairing {
             if 5.0 * chance < median - limit {
                 self.strangers = (0..n).filter(|&i| likeness[[i, i]] < limit).collect();
             }
+            if self.strangers.is_empty() {
+                // Of short rows strangers may be alike by chance, but not as alike as all others are.
+                let apart = |i: usize| 1.0 - likeness[[i, i]];
+                self.strangers = (0..n).filter(|&i| apart(i) > 0.4_f64.max(15.0 * (1.0 - median))).collect();
+            }
             return;
         }
         let best = |i: usize| (0..n).max_by(|&j, &k| likeness[[i, j]].total_cmp(&likeness[[i, k]])).unwrap_or(i);

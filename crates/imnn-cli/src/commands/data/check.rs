@@ -18,8 +18,8 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<String, CliError> {
         let derivative = DerivativeFiles::Array(derivative.clone());
         sets.validation = Some(set::files(fiducial, derivative, &arguments.set)?);
     }
-    let mut options =
-        CheckOptions { rows: arguments.rows.max(2), key: Key::new(arguments.seed), ..CheckOptions::default() };
+    let (rows, key, single) = (arguments.rows.max(2), Key::new(arguments.seed), sets.single);
+    let mut options = CheckOptions { rows, key, single, ..CheckOptions::default() };
     if arguments.all {
         options.bytes = u64::MAX;
     }

@@ -6,7 +6,7 @@ use imnn::data::{
 
 use super::arguments::{DerivativeKind, InvalidChoice, SetArguments};
 use crate::CliError;
-use crate::run_file::RunFile;
+use crate::run_file::{Precision, RunFile};
 
 /// Simulations to train on, and those for validation where there are any.
 pub(super) struct Sets {
@@ -14,6 +14,8 @@ pub(super) struct Sets {
     pub(super) validation: Option<Files>,
     /// Whether the widths of the steps were given.
     pub(super) steps_known: bool,
+    /// Whether values are used in single precision, as far as that is known.
+    pub(super) single: bool,
 }
 
 /// Those of a run file, or of arrays on the command line.
@@ -28,7 +30,8 @@ pub(super) fn sets(arguments: &SetArguments) -> Result<Sets, CliError> {
             None => DerivativeFiles::Sides { below: arguments.below.clone(), above: arguments.above.clone() },
         };
         let training = files(fiducial, derivative, arguments)?;
-        return Ok(Sets { training, validation: None, steps_known: arguments.delta_theta.is_some() });
+        let steps_known = arguments.delta_theta.is_some();
+        return Ok(Sets { training, validation: None, steps_known, single: true });
     };
     let run = RunFile::read(path)?;
     let Some((mut training, mut validation)) = run.simulations.all_files() else {
@@ -39,7 +42,8 @@ pub(super) fn sets(arguments: &SetArguments) -> Result<Sets, CliError> {
         training.invalid = invalid(choice);
         validation.iter_mut().for_each(|files| files.invalid = invalid(choice));
     }
-    Ok(Sets { training, validation, steps_known: true })
+    let single = run.network.precision == Precision::F32;
+    Ok(Sets { training, validation, steps_known: true, single })
 }
 
 pub(super) fn invalid(choice: InvalidChoice) -> Invalid {

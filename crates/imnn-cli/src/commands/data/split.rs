@@ -44,8 +44,11 @@ fn as_text(parts: &Parts, files: &Files, steps_known: bool) -> String {
     let (training, validation) = (&parts.training, &parts.validation);
     let numbers = |part: &Part| format!("{} simulations, {} with derivatives", part.n_s, part.n_d);
     let left_out = files.invalid.left_out();
-    let mut text: String =
-        left_out.iter().filter_map(|of| left_out::text("# left out", of, &[])).map(|line| format!("{line}\n")).collect();
+    let mut text: String = left_out
+        .iter()
+        .filter_map(|of| left_out::text("# left out", of, &[]))
+        .map(|line| format!("{line}\n"))
+        .collect();
     text.push_str(&format!("# training: {}; validation: {}\n[simulations]\n", numbers(training), numbers(validation)));
     let paths = |part: &Part| {
         let quoted = |path: &str| toml::Value::from(path).to_string();

@@ -9,16 +9,18 @@ mod report;
 mod run_toml;
 
 use std::num::NonZero;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use imnn::data::check::{CheckOptions, Severity, check};
 use imnn::jobs::{DataSet, Failure, Mark, RunOptions, Status};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 pub use self::arguments::SimulateArguments;
 use self::progress::{Progress, Seen};
 use self::report::{Product, Report};
-use crate::run_file::{Check, SimulateFile};
+use crate::run_file::{Check, RunFile, SimulateFile};
 use crate::{CliError, output};
 
 pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError> {
@@ -100,12 +102,21 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
     if failed > 0 && !arguments.skip_failed {
         output::print(&text)?;
         return Err(CliError::Refused(format!(
-            "{failed} simulations failed; they are in {}, and are tried again with --retry-failed, or done without with \
-             --skip-failed",
+            "{}; they are in {}, and are tried again with --retry-failed, or done without with --skip-failed",
+            if failed == 1 { "1 simulation failed".to_owned() } else { format!("{failed} simulations failed") },
             arguments.out.join("failures.json").display()
         )));
     }
     Ok(text)
+}
+
+/// What there is to say against the simulations, of those that a run file names; nothing of one that cannot be read.
+fn doubts(run: &Path) -> Vec<String> {
+    let Some((training, _)) = RunFile::read(run).ok().and_then(|run| run.simulations.all_files()) else {
+        return vec![];
+    };
+    let findings = check(&training, None, &CheckOptions::quick()).findings.into_iter();
+    findings.filter(|finding| finding.severity > Severity::Note).map(|finding| finding.message).collect()
 }
 
 /// Why no more was made, and how to go on.
@@ -152,5 +163,6 @@ fn product(set: &DataSet, status: &Status, arguments: &SimulateArguments) -> Res
     if there.is_none() {
         imnn::io::atomic::write(&path, &text)?;
     }
-    Ok(Product::Ready { changed, collected, n_s: seeds.len(), n_d })
+    let doubts = doubts(&path);
+    Ok(Product::Ready { changed, collected, n_s: seeds.len(), n_d, doubts })
 }
