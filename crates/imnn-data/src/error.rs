@@ -185,6 +185,14 @@ impl DataError {
         Self::Refused(format!("{label} has {found}, {other} has {expected}"))
     }
 
+    /// Says how simulations with values that are not finite are left out.
+    pub(crate) fn or_drop(mut self) -> Self {
+        if let Self::NotFinite { note, .. } = &mut self {
+            note.push_str("; or leave the simulation out, with its partners: invalid = \"drop\" in [simulations]");
+        }
+        self
+    }
+
     /// The operating system refused to do something with `label`.
     pub(crate) fn io(action: &'static str, label: impl ToString, source: std::io::Error) -> Self {
         FileError::of(action, label.to_string())(source).into()

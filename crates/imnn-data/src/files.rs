@@ -5,10 +5,11 @@ use ndarray::ArrayD;
 use serde::Serialize;
 
 use crate::formats::{RowShape, has_seeds, open_shaped, read};
+use crate::rows::{Lacking, lacking_seeds};
 use crate::spec::{Labels, check_asked};
 use crate::{
-    ArrayPath, ArraySet, Arrays, DataError, FilesKind, ParameterSteps, RowArray, RowOptions, StackedRows, Streamed,
-    Streaming,
+    ArrayPath, ArraySet, Arrays, DataError, FilesKind, Invalid, ParameterSteps, RowArray, RowOptions, StackedRows,
+    Streamed, Streaming,
 };
 
 /// Where the simulations are, before they are read.
@@ -36,6 +37,9 @@ pub struct Files {
     pub n_d: Option<usize>,
     /// The shape of one simulation where it is to differ from the file's, for instance for an axis of channels.
     pub input_shape: Option<Vec<usize>>,
+    /// What becomes of simulations that failed: those with values that are not finite, and where simulations are matched by
+    /// seed those of which a file is missing. They are refused by default.
+    pub invalid: Invalid,
 }
 
 /// Where the derivatives are.
@@ -71,8 +75,9 @@ impl Files {
         Self::of(fiducial.into(), DerivativeFiles::Sides { below, above }, FilesKind::Numerical(steps))
     }
 
-    fn of(fiducial: ArrayPath, derivative: DerivativeFiles, kind: FilesKind) -> Self {
-        Self { fiducial, derivative, kind, n_s: None, n_d: None, input_shape: None }
+    /// All the rows of arrays, wherever the derivatives are.
+    pub fn of(fiducial: ArrayPath, derivative: DerivativeFiles, kind: FilesKind) -> Self {
+        Self { fiducial, derivative, kind, n_s: None, n_d: None, input_shape: None, invalid: Invalid::Refuse }
     }
 
     /// Reads and checks the simulations.
@@ -81,7 +86,11 @@ impl Files {
     /// Whatever is wrong with the files, the shapes or the values; the array is named by file and key.
     pub fn load<E: Real>(&self) -> Result<Arrays<E>, DataError> {
         let derivative = match &self.derivative {
-            DerivativeFiles::Array(path) if !has_seeds(path)? && !has_seeds(&self.fiducial)? => path,
+            DerivativeFiles::Array(path)
+                if self.invalid.refuses() && !has_seeds(path)? && !has_seeds(&self.fiducial)? =>
+            {
+                path
+            }
             _ => {
                 let options = RowOptions { memory: usize::MAX, ..RowOptions::default() };
                 return Streamed::of(ArraySet::open(self, &options)?).load();
@@ -90,7 +99,8 @@ impl Files {
         let labels = Labels { fiducial: self.fiducial.to_string(), derivative: derivative.to_string() };
         let fiducial = rows("n_s", self.n_s, self.n_s, &self.fiducial)?;
         let derivative = rows("n_d", self.n_d, self.n_d.or(self.n_s), derivative)?;
-        let arrays = Arrays::labelled(fiducial, derivative, &self.kind, labels)?.take(self.n_s, self.n_d)?;
+        let arrays = Arrays::labelled(fiducial, derivative, &self.kind, labels).map_err(DataError::or_drop)?;
+        let arrays = arrays.take(self.n_s, self.n_d)?;
         match &self.input_shape {
             Some(shape) => arrays.reshape_input(shape),
             None => Ok(arrays),
@@ -125,11 +135,14 @@ impl Files {
 }
 
 impl<E: Real> ArraySet<E> {
-    /// Opens files and matches their rows; what they hold is not checked but for shapes.
+    /// Opens files and matches their rows; what they hold is not checked but for shapes, or to leave out what failed, for
+    /// which all of it is read.
     ///
     /// # Errors
     /// Whatever is wrong with the files or the shapes.
     pub fn open(files: &Files, options: &RowOptions) -> Result<Self, DataError> {
+        let lacking = if files.invalid.refuses() { Lacking::Refused(files.n_d) } else { Lacking::Failed };
+        let mut partners = vec![];
         let row = files.input_shape.as_deref().map_or(RowShape::AsStored, RowShape::Input);
         let fiducial = open_shaped::<E>(&files.fiducial, row, options)?;
         // Records do not say what shape they have: that of the simulations they belong to.
@@ -150,8 +163,16 @@ impl<E: Real> ArraySet<E> {
                     _ => None,
                 };
                 Box::new(match pair {
-                    Some([below, above]) => StackedRows::pair(below, above, files.n_d)?,
-                    None => StackedRows::new(all(below)?, all(above)?, files.n_d)?,
+                    Some([below, above]) => {
+                        partners = lacking_seeds(&[below.seeds(), above.seeds()]);
+                        StackedRows::for_all(below, above, lacking)?
+                    }
+                    None => {
+                        let (below, above) = (all(below)?, all(above)?);
+                        let seeds: Vec<_> = below.iter().chain(&above).map(|array| array.seeds()).collect();
+                        partners = lacking_seeds(&seeds);
+                        StackedRows::per_parameter(below, above, lacking)?
+                    }
                 })
             }
             (DerivativeFiles::Sides { .. }, FilesKind::Exact) => {
@@ -159,7 +180,11 @@ impl<E: Real> ArraySet<E> {
                 return Err(DataError::Refused(reason.to_owned()));
             }
         };
-        let mut set = Self::matched(fiducial, derivative, &files.kind, (files.n_s, files.n_d))?;
+        let asked = (files.n_s, files.n_d);
+        let mut set = match lacking {
+            Lacking::Refused(_) => Self::matched(fiducial, derivative, &files.kind, asked)?,
+            Lacking::Failed => Self::left(fiducial, derivative, partners, (&files.kind, asked, &files.invalid))?,
+        };
         if let Some(shape) = &files.input_shape {
             set.spec.reshape_input(shape)?;
         }

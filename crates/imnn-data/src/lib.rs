@@ -27,6 +27,7 @@ mod error;
 mod file;
 mod files;
 mod formats;
+mod invalid;
 mod layout;
 mod memory;
 mod path;
@@ -52,6 +53,7 @@ pub use files::{DerivativeFiles, Files};
 pub use formats::pass::{each_row, for_each_rows};
 pub use formats::*;
 pub use imnn_sim::ParameterSteps;
+pub use invalid::{Invalid, LeftOut, Memo, Partner, Tally};
 pub use memory::{DEFAULT_MEMORY, FileSource, Load, Loading, MemoryBudget};
 pub use path::ArrayPath;
 pub use rows::{

@@ -2,9 +2,11 @@
 
 use imnn_sim::Real;
 
-use crate::rows::matched;
+use crate::invalid::{Missing, Question, Rows, drop_failed};
+use crate::layout::{self, Labelled};
+use crate::rows::{Lacking, lacking_seeds, matched};
 use crate::spec::{DatasetSpec, Labels, check_asked};
-use crate::{DataError, FilesKind, RowArray};
+use crate::{DataError, FilesKind, Invalid, LeftOut, RowArray};
 
 /// Simulations and derivatives, row i belonging to row i.
 pub struct ArraySet<E> {
@@ -20,6 +22,8 @@ pub struct ArraySet<E> {
     pub kind: FilesKind,
     /// The types of the elements of both as the files write them.
     pub dtypes: [String; 2],
+    /// The simulations that failed and were left out, where that was asked for.
+    pub left_out: Option<LeftOut>,
 }
 
 impl<E: Real> ArraySet<E> {
@@ -28,17 +32,64 @@ impl<E: Real> ArraySet<E> {
         fiducial: Box<dyn RowArray<E>>,
         derivative: Box<dyn RowArray<E>>,
         kind: &FilesKind,
-        (n_s, n_d): (Option<usize>, Option<usize>),
+        asked: (Option<usize>, Option<usize>),
     ) -> Result<Self, DataError> {
+        let (fiducial, derivative, seeds) = matched(fiducial, derivative, Lacking::Refused(asked.1))?;
+        Self::of_rows(Rows { fiducial, derivative, seeds }, kind, asked)
+    }
+
+    /// The same of what is left without the simulations that failed; `partners` are the seeds that arrays of partners have no
+    /// files of.
+    pub(crate) fn left(
+        fiducial: Box<dyn RowArray<E>>,
+        derivative: Box<dyn RowArray<E>>,
+        partners: Vec<Vec<u64>>,
+        (kind, asked, invalid): (&FilesKind, (Option<usize>, Option<usize>), &Invalid),
+    ) -> Result<Self, DataError> {
+        let mut of_any: Vec<u64> = partners.iter().flatten().copied().chain(seeds_of(&*derivative)).collect();
+        of_any.sort_unstable();
+        of_any.dedup();
+        let at_fiducial = match fiducial.seeds() {
+            Some(seeds) => lacking_seeds(&[Some(seeds), Some(&of_any)]).swap_remove(0),
+            None => vec![],
+        };
+        let missing = Missing { fiducial: at_fiducial, partners };
+        let (fiducial, derivative, seeds) = matched(fiducial, derivative, Lacking::Failed)?;
+        let [f, d] = [&fiducial, &derivative].map(|array| Labelled { label: array.label(), shape: array.shape() });
+        let n_params = match kind {
+            FilesKind::Exact => layout::exact(f, d)?,
+            FilesKind::Numerical(_) => layout::numerical(f, d)?,
+        };
+        let rows = [f.shape[0], d.shape[0]];
+        let question = Question { rows, n_s: asked.0, n_params, sides: kind.sides() };
+        let rows = Rows { fiducial, derivative, seeds };
+        let (rows, left_out) = drop_failed(rows, &missing, question, invalid)?;
+        if let Some(left_out) = &left_out {
+            let of = [
+                ("n_s", asked.0, &rows.fiducial, &left_out.fiducial),
+                ("n_d", asked.1, &rows.derivative, &left_out.derivative),
+            ];
+            for (name, asked, array, tally) in of {
+                left_out.check_asked(name, asked, (array.label(), array.shape()[0]), tally)?;
+            }
+        }
+        Ok(Self { left_out, ..Self::of_rows(rows, kind, asked)? })
+    }
+
+    fn of_rows(rows: Rows<E>, kind: &FilesKind, (n_s, n_d): (Option<usize>, Option<usize>)) -> Result<Self, DataError> {
+        let Rows { fiducial, derivative, seeds } = rows;
         let dtypes = [fiducial.dtype().to_owned(), derivative.dtype().to_owned()];
-        let (fiducial, derivative, seeds) = matched(fiducial, derivative, n_d)?;
         let labels = Labels { fiducial: fiducial.label().to_owned(), derivative: derivative.label().to_owned() };
         let simulations = first_rows("n_s", n_s, n_s, &*fiducial)?;
         let derivatives = first_rows("n_d", n_d, n_d.or(n_s), &*derivative)?;
         let mut spec = DatasetSpec::of_shapes(labels, &simulations, &derivatives, kind)?;
         spec.take(n_s, n_d)?;
-        Ok(Self { fiducial, derivative, seeds, spec, kind: kind.clone(), dtypes })
+        Ok(Self { fiducial, derivative, seeds, spec, kind: kind.clone(), dtypes, left_out: None })
     }
+}
+
+fn seeds_of<E: Real>(array: &dyn RowArray<E>) -> impl Iterator<Item = u64> + '_ {
+    array.seeds().unwrap_or_default().iter().copied()
 }
 
 /// The shape of the first `n_rows` rows, of which `asked` have to be there.

@@ -29,6 +29,16 @@ pub enum FilesKind {
     Numerical(ParameterSteps),
 }
 
+impl FilesKind {
+    /// How many arrays of data go with each parameter of a simulation: 1 (the derivative) or 2 (below, above).
+    pub fn sides(&self) -> usize {
+        match self {
+            Self::Exact => 1,
+            Self::Numerical(_) => 2,
+        }
+    }
+}
+
 /// The shapes and counts of simulations and derivatives, which have been checked against each other.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

@@ -39,7 +39,8 @@ pub(crate) fn open<E: Real>(path: &Path) -> Result<(Layout, Box<dyn RowArray<E>>
         } else {
             format!("it starts with {}", start.escape_ascii())
         };
-        return Err(Fault::NotAnArray(format!("{found}, where a .npy file starts with \\x93NUMPY")));
+        let instead = instead(&start);
+        return Err(Fault::NotAnArray(format!("{found}, where a .npy file starts with \\x93NUMPY{instead}")));
     }
     let array = open_rows(&ArrayPath::from(path), &RowOptions::default()).map_err(|error| fault(path, &error))?;
     let (shape, dtype) = (array.shape().to_vec(), array.dtype().to_owned());
@@ -51,6 +52,22 @@ pub(crate) fn open<E: Real>(path: &Path) -> Result<(Layout, Box<dyn RowArray<E>>
         return Err(Fault::Shape(format!("it has shape {shape:?}: there are no values in it")));
     }
     Ok((Layout { shape, dtype }, array))
+}
+
+/// What a file is that starts so, and what to do.
+fn instead(start: &[u8]) -> &'static str {
+    match start {
+        [] => "",
+        [b'P', b'K', ..] => ": it is an archive, as np.savez writes it; np.save(out, x) writes one array",
+        [0x80, ..] => ": it is a pickle; np.save(out, x) writes an array of numbers",
+        [0x89, b'H', b'D', b'F', ..] => ": it is an HDF5 file; np.save(out, x) writes one array",
+        [0x1f, 0x8b, ..] => ": it is compressed; np.save(out, x) writes an array as it is",
+        b"SIMPLE" => ": it is a FITS file; np.save(out, x) writes one array",
+        start if start.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) => {
+            ": it is text; np.save(out, x) writes an array, where np.savetxt writes text"
+        }
+        _ => "",
+    }
 }
 
 /// Opens a file of a set, of one simulation or of several; the layout is that of one.

@@ -9,7 +9,7 @@ use imnn_io::atomic::write;
 use crate::check::{Layout, compare};
 use crate::design::{Design, Vector};
 use crate::disk::{create_folder, read, remove, seeds};
-use crate::failure::Failure;
+use crate::failure::{Failure, Fault};
 use crate::shelf::{Condition, Item};
 use crate::template::Template;
 use crate::{JobsError, record};
@@ -41,6 +41,9 @@ pub struct Status {
     /// Blocks that [`DataSet::run`] was to put together and has not, as another process is about to, or everything was to
     /// stop.
     pub unpacked: usize,
+    /// Why [`DataSet::run`] started no more programs, where that is so: the first simulation is another when it is made again, or
+    /// the first few all failed alike.
+    pub no_more: Option<Failure>,
     /// The shape and type that simulations have to have, if that is known.
     pub(crate) expected: Option<Layout>,
 }
@@ -149,6 +152,25 @@ impl DataSet {
         self.template.fill(seed, &vector.theta, out)
     }
 
+    /// What may be the matter with a program that ended with a fault, after what it said last.
+    pub(crate) fn hint(&self, fault: &Fault, tail: &str) -> &'static str {
+        let usage = || tail.contains("usage:") || tail.contains("unrecognized arguments");
+        let program = self.design.command.first().map_or("", String::as_str);
+        match fault {
+            Fault::NotStarted(_) if program.contains(' ') => {
+                "; there is a space in the name of the program: program and arguments are texts of their own, [\"python3\", \"sim.py\", ...]"
+            }
+            Fault::NotStarted(reason) if reason.contains("denied") => "; `chmod +x` makes a script executable",
+            Fault::NotStarted(reason) if reason.contains("Exec format") => {
+                "; a script begins with #! and its interpreter, as #!/bin/sh"
+            }
+            Fault::Exit(_) if self.vectors[0].theta.len() > 1 && self.template.spreads_theta() && usage() => {
+                "; {theta} by itself is an argument for each parameter: \"--theta={theta}\" is one, with commas between them"
+            }
+            _ => "",
+        }
+    }
+
     /// The seed at this place, counted from 0.
     pub fn seed(&self, place: usize) -> u64 {
         self.design.first_seed + place as u64
@@ -161,8 +183,15 @@ impl DataSet {
     pub fn status(&self) -> Result<Status, JobsError> {
         let mut layouts: HashMap<Layout, usize> = HashMap::new();
         let mut found = vec![];
-        let mut status =
-            Status { vectors: vec![], failures: vec![], unusable: vec![], shape: None, unpacked: 0, expected: None };
+        let mut status = Status {
+            vectors: vec![],
+            failures: vec![],
+            unusable: vec![],
+            shape: None,
+            unpacked: 0,
+            no_more: None,
+            expected: None,
+        };
         for vector in &self.vectors {
             let of_vector = self.opened(vector)?;
             for (item, layout) in &of_vector {

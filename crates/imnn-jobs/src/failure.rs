@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::time::SystemTime;
 
 use imnn_io::folder::names;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,8 @@ pub struct Failure {
     pub theta: Vec<f64>,
     /// The program with its arguments.
     pub command: Vec<String>,
-    /// What happened: `not_started`, `exit`, `timeout`, `no_output`, `not_an_array`, `shape` or `not_finite`.
+    /// What happened: `not_started`, `exit`, `timeout`, `no_output`, `not_an_array`, `shape`,
+    /// `not_finite` or `not_repeated`.
     pub kind: String,
     /// What happened, in words.
     pub reason: String,
@@ -49,6 +51,11 @@ pub(crate) enum Fault {
     Shape(String),
     #[error("what it wrote is not finite: {0}")]
     NotFinite(String),
+    /// By how much, in units of the scatter.
+    #[error(
+        "this seed gave other numbers the second time, {0:.2} times their scatter apart: the program does not use its seed"
+    )]
+    NotRepeated(f64),
 }
 
 impl Fault {
@@ -61,16 +68,44 @@ impl Fault {
             Self::NotAnArray(_) => "not_an_array",
             Self::Shape(_) => "shape",
             Self::NotFinite(_) => "not_finite",
+            Self::NotRepeated(_) => "not_repeated",
         }
     }
 }
 
-/// What is wrong, with what the program wrote in place of its output.
-pub(crate) fn described(fault: Fault, folder: &Path) -> String {
+/// What is wrong, with what the program wrote in place of its output, beside it or since then in the folder `dir`.
+pub(crate) fn described(fault: Fault, folder: &Path, (dir, since): (&Path, SystemTime)) -> String {
     let Fault::NoOutput(_) = fault else { return fault.to_string() };
     let other = names(folder).unwrap_or_default().into_iter().find(|name| name != "log");
-    let instead = other.map_or_else(String::new, |name| format!(", but {name} beside it"));
+    let instead = match other {
+        Some(name) if name.ends_with(".npz") => {
+            format!(", but {name} beside it: np.savez writes archives and adds .npz; np.save(out, x) writes one array")
+        }
+        Some(name) => format!(", but {name} beside it; the name has to be that of {{out}}, to the last letter"),
+        None => elsewhere(dir, since).map_or_else(String::new, |name| {
+            format!(
+                ", but {name} in {}, where it was started; it has to write to the path that {{out}} stands for",
+                dir.display()
+            )
+        }),
+    };
     Fault::NoOutput(instead).to_string()
+}
+
+/// A file that has appeared in a folder, as far as times tell.
+fn elsewhere(dir: &Path, since: SystemTime) -> Option<String> {
+    const LOOKED_AT: usize = 10_000;
+    let is_new = |name: &String| {
+        let metadata = std::fs::metadata(dir.join(name)).ok();
+        metadata.is_some_and(|of| of.is_file() && of.modified().is_ok_and(|modified| modified >= since))
+    };
+    let names = names(dir).unwrap_or_default();
+    let (arrays, others): (Vec<_>, Vec<_>) = names
+        .into_iter()
+        .take(LOOKED_AT)
+        .filter(is_new)
+        .partition(|name| name.ends_with(".npy") || name.ends_with(".npz"));
+    arrays.into_iter().chain(others).next()
 }
 
 /// The last lines of what a program printed, as text that does no harm to a terminal.

@@ -67,6 +67,7 @@ pub use error::JobsError;
 pub use failure::Failure;
 pub use options::{Event, RunOptions};
 pub use overview::{Overview, SessionOverview, VectorOverview};
+pub use runner::Again;
 
 pub use shard::Shard;
 pub use template::command_line;

@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::time::Duration;
 
-use crate::{Failure, Shard};
+use crate::{Again, Failure, Shard};
 
 /// How programs are run.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct RunOptions {
     /// many as that, fewer at the end, and those in a row where seeds between them failed. Parts of the work are then
     /// whole blocks, which may be put together by other sizes in each run.
     pub block: Option<NonZero<usize>>,
+    /// Whether the first simulation at the fiducial is made a second time, when it is made, to see that it is the same.
+    pub again: bool,
     /// After what time all programs are to have ended: none is started that would not, by what nine of ten took so far.
     pub until: Option<Duration>,
 }
@@ -37,7 +39,7 @@ impl RunOptions {
     pub fn new(dir: impl Into<std::path::PathBuf>, jobs: usize) -> Self {
         let (dir, shard) = (dir.into(), Shard::ALL);
         let (timeout, retries, retry_failed, claim) = (None, 0, false, false);
-        Self { dir, jobs, timeout, retries, shard, retry_failed, claim, block: None, until: None }
+        Self { dir, jobs, timeout, retries, shard, retry_failed, claim, block: None, again: false, until: None }
     }
 
     /// Whether the seed at this place, counted from 0, is done here: a [part](Self::shard) is every `n`-th seed, or every
@@ -69,4 +71,11 @@ pub enum Event<'a> {
     Elsewhere,
     /// No more programs are started: they would not end in time.
     TooLate,
+    /// The first simulation has been made a second time.
+    Again {
+        /// Its seed.
+        seed: u64,
+        /// What became of it.
+        again: Again,
+    },
 }

@@ -27,6 +27,9 @@ impl Shard {
     }
 }
 
+const COUNTED: &str = "parts are counted from 1 to n; a SLURM array that counts from 0 gives --shard $((SLURM_ARRAY_TASK_ID + 1))/n, \
+                       and one with --array=1-n gives --shard $SLURM_ARRAY_TASK_ID/n";
+
 impl Default for Shard {
     fn default() -> Self {
         Self::ALL
@@ -42,7 +45,7 @@ impl FromStr for Shard {
         let number = |text: &str| text.parse::<usize>().map_err(|_| fail("write two whole numbers, as 1/8"));
         let (i, n) = (number(i)?, number(n)?);
         if i < 1 || i > n {
-            return Err(fail("parts are counted from 1 to n"));
+            return Err(fail(COUNTED));
         }
         Ok(Self { i, n })
     }

@@ -51,6 +51,11 @@ impl Template {
         Ok(Self { arguments })
     }
 
+    /// Whether there is an argument that becomes one for each parameter.
+    pub(crate) fn spreads_theta(&self) -> bool {
+        self.arguments.iter().any(|argument| argument[..] == [Piece::Theta])
+    }
+
     /// The program and its arguments.
     ///
     /// An argument that is `{theta}` alone becomes one for each parameter; inside a longer text they are joined by commas.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use imnn_data::ArrayPath;
 use imnn_data::arrays::{read, write_npy};
-use imnn_jobs::{DataSet, Design, Event, Failure, Mark, RunOptions, Status};
+use imnn_jobs::{Again, DataSet, Design, Event, Failure, Mark, RunOptions, Status};
 use ndarray::{ArrayD, array};
 
 /// A folder with arrays that a shell script copies: `any.npy` of two numbers, `other.npy` of two others, `long.npy` of three.
@@ -81,7 +81,8 @@ fn everything_is_made_once_seed_by_seed() {
     let place = Place::new();
     let (status, done, failed) = place.run("cp any.npy $3", &place.options());
     assert_eq!((status.count(Mark::Done), done, failed.len()), (5, 5, 0));
-    assert_eq!(place.calls(), ["4 0.5", "4 0.25", "4 0.75", "5 0.5", "6 0.5"]);
+    // A few seeds at the fiducial come first.
+    assert_eq!(place.calls(), ["4 0.5", "5 0.5", "6 0.5", "4 0.25", "4 0.75"]);
     assert_eq!(place.array("set/a_p/4.npy"), place.array("any.npy"));
     assert!(!place.path("set/.running").exists() && !place.path("set/failures.json").exists());
     place.run("cp any.npy $3", &place.options());
@@ -94,11 +95,12 @@ fn what_another_process_does_meanwhile_is_not_done_again() {
     // While the first program runs, another process makes the last simulation.
     let (status, done, _) = place.run("cp other.npy set/fiducial/6.npy; cp any.npy $3", &place.options());
     assert_eq!((status.count(Mark::Done), done), (5, 5));
-    assert_eq!(place.calls(), ["4 0.5", "4 0.25", "4 0.75", "5 0.5"]);
+    assert_eq!(place.calls(), ["4 0.5", "5 0.5", "4 0.25", "4 0.75"]);
     assert_eq!(place.array("set/fiducial/6.npy"), place.array("other.npy"));
     // A file that does not fit is none.
     let place = Place::new();
-    let (status, ..) = place.run("cp long.npy set/fiducial/6.npy; cp any.npy $3", &place.options());
+    let (status, ..) =
+        place.run("[ -e once ] || cp long.npy set/fiducial/6.npy; touch once; cp any.npy $3", &place.options());
     assert_eq!((status.count(Mark::Done), place.calls().len()), (5, 5));
     assert_eq!(place.array("set/fiducial/6.npy"), place.array("any.npy"));
 }
@@ -149,7 +151,64 @@ fn the_first_says_how_the_others_have_to_be() {
     );
     let place = Place::new();
     let (_, _, failed) = place.run("[ $1 != 6 ] && cp any.npy $3 || cp any.npy $3.npy", &place.options());
-    assert!(failed[0].kind == "no_output" && failed[0].reason.ends_with(", but out.npy.npy beside it"), "{failed:?}");
+    assert!(
+        failed[0].kind == "no_output" && failed[0].reason.contains(", but out.npy.npy beside it; the name has to be"),
+        "{failed:?}"
+    );
+}
+
+#[test]
+fn programs_that_all_fail_alike_are_not_started_any_more() {
+    let place = Place::new();
+    let design = Design { n_s: 20, n_d: 20, ..place.set("true").design().clone() };
+    let make = |script: &str, options: &RunOptions| {
+        let command = ["sh", "-c", script, "sh", "{seed}", "{theta}", "{out}"].map(String::from).to_vec();
+        let set = DataSet::create(place.path(&script.len().to_string()), Design { command, ..design.clone() }).unwrap();
+        set.run(options, &AtomicBool::new(false), &|_| {}).unwrap()
+    };
+    for jobs in [1, 4] {
+        let script = format!("echo \"seed $1 is bad\"; exit {jobs}{}", " ".repeat(jobs));
+        let options = RunOptions { jobs, ..place.options() };
+        let status = make(&script, &options);
+        let failed = status.count(Mark::Failed);
+        assert!((3..3 + jobs).contains(&failed) && status.count(Mark::Missing) + failed == 60, "{failed}");
+        assert!(status.no_more.as_ref().is_some_and(|failure| failure.tail.contains("is bad")), "{:?}", status.no_more);
+        // What has not been tried is tried by the next start.
+        let again = make(&script, &options).count(Mark::Failed);
+        assert!((failed + 3..failed + 3 + jobs).contains(&again), "{again}");
+    }
+    // They fail otherwise, or one does not.
+    for script in ["exit $1", "[ $1 != 5 ] && exit 1; cp any.npy $3"] {
+        let status = make(script, &place.options());
+        assert!(status.no_more.is_none() && status.count(Mark::Missing) == 0, "{script}");
+    }
+}
+
+#[test]
+fn the_first_simulation_is_made_twice_where_that_is_asked_for() {
+    let again = |script: &str| {
+        let place = Place::new();
+        let told = Mutex::new(vec![]);
+        let options = RunOptions { again: true, ..place.options() };
+        let status = place.set(script).run(&options, &AtomicBool::new(false), &|event| {
+            if let Event::Again { seed, again } = event {
+                told.lock().unwrap().push((seed, again));
+            }
+        });
+        (status.unwrap(), told.into_inner().unwrap(), place.calls())
+    };
+    let (status, told, calls) = again("cp any.npy $3");
+    assert_eq!((told, calls.len(), status.count(Mark::Done)), (vec![(4, Again::Same)], 6, 5));
+    assert_eq!(calls[..2], ["4 0.5", "4 0.5"]);
+    // The second time it is another.
+    let (status, told, calls) = again("[ $(grep -c . calls) = 1 ] && cp any.npy $3 || cp other.npy $3");
+    assert_eq!((told, calls.len(), status.count(Mark::Done), status.count(Mark::Missing)), (vec![], 2, 0, 4));
+    let failure = status.no_more.unwrap();
+    assert_eq!((failure.seed, failure.kind.as_str()), (4, "not_repeated"));
+    assert!(failure.reason.contains("gave other numbers the second time"), "{}", failure.reason);
+    // The second time it fails.
+    let (status, told, _) = again("[ $(grep -c . calls) = 2 ] || cp any.npy $3");
+    assert_eq!((told, status.count(Mark::Done)), (vec![(4, Again::Failed)], 5));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod estimate;
 mod fisher;
 mod fit;
 mod information;
+pub(crate) mod left_out;
 mod plot;
 mod saved;
 pub(crate) mod simulate;

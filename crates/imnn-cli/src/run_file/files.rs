@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use imnn::data::{ArrayPath, ArrayPaths, DerivativeFiles, Load, Loading, Prefetch};
+use imnn::data::{ArrayPath, ArrayPaths, DerivativeFiles, Invalid, Load, Loading, Prefetch};
 use imnn::io::config::Bytes;
 use imnn::io::{ConfigError, Section};
 use serde::Serialize;
@@ -19,10 +19,13 @@ pub struct FilePaths {
     /// How they are loaded.
     #[serde(flatten)]
     pub loading: Loading,
+    /// What becomes of simulations that failed; they are refused by default.
+    #[serde(skip_serializing_if = "Invalid::refuses")]
+    pub invalid: Invalid,
 }
 
 /// The keys that files take, beside those of their kind.
-pub(super) const KEYS: [&str; 5] = ["fiducial", "derivative", "load", "cache", "prefetch"];
+pub(super) const KEYS: [&str; 6] = ["fiducial", "derivative", "load", "cache", "prefetch", "invalid"];
 /// Those that numerical derivatives take in addition.
 pub(super) const SIDES: [&str; 2] = ["below", "above"];
 
@@ -55,7 +58,9 @@ pub(super) fn read(
     let fiducial: ArrayPath = section
         .required("fiducial", "write the path of the simulations, (n_s, *input), as fiducial = \"fiducial.npy\"")?;
     let derivative = read_derivative(section, shape, n_params, numerical)?;
-    let mut files = FilePaths { fiducial, derivative, loading: read_loading(section)? };
+    let words = [("refuse", Invalid::Refuse), ("drop", Invalid::drop())];
+    let invalid = section.choice("invalid", &words)?.unwrap_or_default();
+    let mut files = FilePaths { fiducial, derivative, loading: read_loading(section)?, invalid };
     files.resolve(base);
     Ok(files)
 }

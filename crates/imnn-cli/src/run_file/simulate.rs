@@ -7,6 +7,8 @@ use std::time::Duration;
 use imnn::io::{ConfigError, Document, FileError, Section};
 use imnn::jobs::Design;
 
+use super::Check;
+
 /// What to simulate, by which program, and how many at a time.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -23,6 +25,8 @@ pub struct SimulateFile {
     pub block: Option<NonZero<usize>>,
     /// `retries`: how often each is tried again when it fails; 0 by default.
     pub retries: usize,
+    /// `check`: whether the first seed is run twice, to see that it gives the same; it is by default.
+    pub check: Check,
 }
 
 impl SimulateFile {
@@ -44,7 +48,8 @@ impl SimulateFile {
         let path = path.as_ref();
         let document = Document::parse(text, path)?;
         let root = document.root();
-        root.only(&[&Design::KEYS[..], &["timeout", "jobs", "block", "retries"]].concat())?;
+        root.only(&[&Design::KEYS[..], &["timeout", "jobs", "block", "retries", "check"]].concat())?;
+        refuse_one_text(&root)?;
         let design = Design::read(&root)?;
         let base = match path.parent() {
             Some(base) if !base.as_os_str().is_empty() => base,
@@ -56,8 +61,17 @@ impl SimulateFile {
         };
         let dir = base.join(&design.dir);
         let (timeout, block, retries) = (read_timeout(&root)?, read_block(&root)?, root.or("retries", 0)?);
-        Ok(Self { dir, timeout, jobs, block, retries, design })
+        let check = root.choice("check", &Check::WORDS)?.unwrap_or_default();
+        Ok(Self { dir, timeout, jobs, block, retries, check, design })
     }
+}
+
+/// A command as it is typed into a shell is none: spaces may be part of an argument.
+fn refuse_one_text(root: &Section<'_>) -> Result<(), ConfigError> {
+    let Some(text) = root.item("command").and_then(|item| item.as_str().map(str::to_owned)) else { return Ok(()) };
+    let texts: Vec<String> = text.split_whitespace().map(|word| format!("{word:?}")).collect();
+    let reason = format!("program and arguments are a list of texts in quotes: command = [{}]", texts.join(", "));
+    Err(root.invalid("command", reason))
 }
 
 fn read_block(root: &Section<'_>) -> Result<Option<NonZero<usize>>, ConfigError> {
@@ -130,7 +144,9 @@ command = ["p", "{seed}", "{theta}", "{out}"]
         refuses(&format!("{FILE}block = 10.5"), &["block: ", "a whole number"]);
         refuses(&format!("{FILE}retries = -1"), &["retries: ", "not negative"]);
         refuses(&format!("{FILE}command = 1"), &["line 6"]);
-        refuses(&FILE.replace("[\"p\", \"{seed}\", \"{theta}\", \"{out}\"]", "\"p {seed}\""), &["a list of texts"]);
+        let text = FILE.replace("[\"p\", \"{seed}\", \"{theta}\", \"{out}\"]", "\"p {seed}\"");
+        refuses(&text, &["a list of texts", "command = [\"p\", \"{seed}\"]"]);
+        refuses(&format!("{FILE}check = \"of\""), &["did you mean \"off\"?"]);
         refuses("x = ", &["not valid TOML"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use imnn::data::{Augmentation, Files, FilesKind, ParameterSteps, read_steps};
+use imnn::data::{Augmentation, Files, FilesKind, LeftOut, ParameterSteps, read_steps};
 use imnn::io::text::bytes;
 use imnn::io::{ConfigError, Section};
 use imnn::sim::{BuiltIn, Simulator};
@@ -55,7 +55,7 @@ pub enum Check {
 }
 
 impl Check {
-    const WORDS: [(&'static str, Check); 2] = [("on", Check::On), ("off", Check::Off)];
+    pub(super) const WORDS: [(&'static str, Check); 2] = [("on", Check::On), ("off", Check::Off)];
 
     fn is_on(&self) -> bool {
         *self == Check::On
@@ -133,7 +133,8 @@ impl Simulations {
             _ => FilesKind::Exact,
         };
         let (fiducial, derivative) = (paths.fiducial.clone(), paths.derivative.clone());
-        Files { fiducial, derivative, kind, n_s, n_d, input_shape: self.input_shape.clone() }
+        let (input_shape, invalid) = (self.input_shape.clone(), paths.invalid.clone());
+        Files { fiducial, derivative, kind, n_s, n_d, input_shape, invalid }
     }
 
     /// The files for training, and those for validation if there are any; nothing of a simulator.
@@ -144,6 +145,17 @@ impl Simulations {
             _ => None,
         };
         Some((self.files(files, self.n_s, self.n_d), validation))
+    }
+
+    /// What was left out of the files that were opened, for training and for validation, with their names.
+    pub(crate) fn left_out(&self) -> Vec<(&'static str, LeftOut)> {
+        let of = |name, files: &FilePaths| files.invalid.left_out().map(|left_out| (name, left_out));
+        let training = match &self.kind {
+            Kind::Numerical { files, .. } | Kind::Exact { files } => of("training", files),
+            Kind::Simulator { .. } => None,
+        };
+        let validation = self.validation.as_ref().and_then(|validation| of("validation", validation.files.as_ref()?));
+        training.into_iter().chain(validation).collect()
     }
 
     /// Sees the paths of the arrays from the folder `base`.
@@ -265,11 +277,16 @@ fn read_validation(
     })?;
     let (n_s, n_d) = read_rows(section, n_params)?;
     let noise = noise::read_validation(section, base)?;
-    let files = match kind {
+    let mut files = match kind {
         Kind::Simulator { .. } => None,
         Kind::Exact { .. } => Some(files::read(section, base, "as that for training", n_params, false)?),
         Kind::Numerical { .. } => Some(files::read(section, base, "as that for training", n_params, true)?),
     };
+    if let (Some(files), Kind::Exact { files: training } | Kind::Numerical { files: training, .. }) = (&mut files, kind)
+        && !section.has("invalid")
+    {
+        files.invalid = training.invalid.anew();
+    }
     Ok(Validation { files, n_s, n_d, noise })
 }
 

@@ -8,33 +8,42 @@ use imnn_sim::Real;
 use super::{RowArray, RowSpec, check_read, row_len};
 use crate::DataError;
 
+/// What becomes of rows that only some of the arrays have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Lacking {
+    /// They are an error, unless so many rows are asked for and as many are in all of them.
+    Refused(Option<usize>),
+    /// Their seeds are left out, as those of simulations that failed.
+    Failed,
+}
+
 /// The seeds that all of the arrays have, ascending; nothing where no array has seeds.
 ///
-/// A seed that only some have is an error, unless `asked` rows are enough and as many are there: a forgotten file must not
-/// go unnoticed, nor any row meet a partner of another seed.
-pub(super) fn common<E: Real>(
-    arrays: &[&dyn RowArray<E>],
-    asked: Option<usize>,
-) -> Result<Option<Vec<u64>>, DataError> {
+/// A seed that only some have is an error, unless those that all have are enough: a forgotten file must not go unnoticed, nor
+/// any row meet a partner of another seed.
+pub(super) fn common<E: Real>(arrays: &[&dyn RowArray<E>], lacking: Lacking) -> Result<Option<Vec<u64>>, DataError> {
     let named: Vec<Named<'_>> = arrays.iter().filter_map(|array| Some((array.label(), array.seeds()?))).collect();
     match named.len() {
         0 => Ok(None),
         n if n < arrays.len() => Err(without_seeds(arrays)),
-        _ => common_seeds(&named, asked).map(Some),
+        _ => common_seeds(&named, lacking).map(Some),
     }
 }
 
 /// The seeds of an array with its name.
 type Named<'a> = (&'a str, &'a [u64]);
 
-fn common_seeds(arrays: &[Named<'_>], asked: Option<usize>) -> Result<Vec<u64>, DataError> {
+fn common_seeds(arrays: &[Named<'_>], lacking: Lacking) -> Result<Vec<u64>, DataError> {
     let has = |(_, seeds): &Named<'_>, seed: u64| seeds.binary_search(&seed).is_ok();
     let mut seeds: Vec<u64> = arrays.iter().flat_map(|(_, seeds)| seeds.iter().copied()).collect();
     seeds.sort_unstable();
     seeds.dedup();
     let (in_all, orphans): (Vec<u64>, Vec<u64>) =
         seeds.into_iter().partition(|&seed| arrays.iter().all(|array| has(array, seed)));
-    let enough = asked.is_some_and(|asked| asked <= in_all.len());
+    let enough = match lacking {
+        Lacking::Refused(asked) => asked.is_some_and(|asked| asked <= in_all.len()),
+        Lacking::Failed => !in_all.is_empty(),
+    };
     let Some(&seed) = orphans.first().filter(|_| !enough) else { return Ok(in_all) };
     let name = |there: bool| arrays.iter().find(|array| has(array, seed) == there).map_or("", |(label, _)| label);
     let others = match orphans.len() - 1 {
@@ -50,6 +59,18 @@ fn common_seeds(arrays: &[Named<'_>], asked: Option<usize>) -> Result<Vec<u64>, 
     Err(DataError::Refused(reason))
 }
 
+/// The seeds that each of the arrays lacks of those that any of them has; none where they have no seeds.
+pub(crate) fn lacking_seeds(arrays: &[Option<&[u64]>]) -> Vec<Vec<u64>> {
+    let mut all: Vec<u64> = arrays.iter().flatten().flat_map(|seeds| seeds.iter().copied()).collect();
+    all.sort_unstable();
+    all.dedup();
+    let lacks = |seeds: &Option<&[u64]>| match seeds {
+        Some(seeds) => all.iter().copied().filter(|seed| seeds.binary_search(seed).is_err()).collect(),
+        None => vec![],
+    };
+    arrays.iter().map(lacks).collect()
+}
+
 /// Refuses arrays of which only some have seeds.
 fn without_seeds<E: Real>(arrays: &[&dyn RowArray<E>]) -> DataError {
     let name = |has: bool| arrays.iter().find(|array| array.seeds().is_some() == has).map_or("", |array| array.label());
@@ -61,13 +82,11 @@ fn without_seeds<E: Real>(arrays: &[&dyn RowArray<E>]) -> DataError {
 
 /// Simulations and their derivatives in an order in which row i belongs to row i, those with derivatives first, and the
 /// seeds in this order where there are seeds.
-///
-/// `n_d` is how many derivatives are asked for, where that is said.
 #[allow(clippy::type_complexity)]
 pub(crate) fn matched<E: Real>(
     fiducial: Box<dyn RowArray<E>>,
     derivative: Box<dyn RowArray<E>>,
-    n_d: Option<usize>,
+    lacking: Lacking,
 ) -> Result<(Box<dyn RowArray<E>>, Box<dyn RowArray<E>>, Option<Vec<u64>>), DataError> {
     if let (None, None) = (fiducial.seeds(), derivative.seeds()) {
         return Ok((fiducial, derivative, None));
@@ -77,7 +96,7 @@ pub(crate) fn matched<E: Real>(
         (Some(simulations), Some(derivatives)) => {
             let of_both: Vec<u64> =
                 simulations.iter().copied().filter(|seed| derivatives.binary_search(seed).is_ok()).collect();
-            common_seeds(&[(fiducial.label(), &of_both), (derivative.label(), derivatives)], n_d)?
+            common_seeds(&[(fiducial.label(), &of_both), (derivative.label(), derivatives)], lacking)?
         }
         _ => return Err(without_seeds(&[&*fiducial, &*derivative])),
     };
@@ -94,11 +113,19 @@ pub(super) fn picked<E: Real>(array: Box<dyn RowArray<E>>, seeds: &[u64]) -> Box
         return array;
     }
     let rows: Vec<usize> = seeds.iter().filter_map(|seed| there.binary_search(seed).ok()).collect();
+    chosen_rows(array, &rows)
+}
+
+/// Rows of an array in any order.
+pub(crate) fn chosen_rows<E: Real>(array: Box<dyn RowArray<E>>, rows: &[usize]) -> Box<dyn RowArray<E>> {
+    if rows.len() == array.shape()[0] && rows.iter().enumerate().all(|(k, row)| k == *row) {
+        return array;
+    }
     let mut shape = array.shape().to_vec();
     shape[0] = rows.len();
     // They are matched now, and have no seeds to be matched by once more.
     let (label, dtype) = (array.label().to_owned(), array.dtype().to_owned());
-    Box::new(Picked { array, rows, spec: RowSpec { label, shape, dtype, seeds: None } })
+    Box::new(Picked { array, rows: rows.to_vec(), spec: RowSpec { label, shape, dtype, seeds: None } })
 }
 
 /// Rows of another array in another order.

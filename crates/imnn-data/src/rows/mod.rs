@@ -14,7 +14,7 @@ use crate::DataError;
 use crate::values::check_finite;
 
 pub use held::HeldRows;
-pub(crate) use matching::matched;
+pub(crate) use matching::{Lacking, chosen_rows, lacking_seeds, matched};
 pub(crate) use pattern::hint;
 pub use pattern::{Numbered, Pattern, consecutive, is_pattern};
 pub use stack::StackedRows;

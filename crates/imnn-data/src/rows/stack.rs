@@ -5,7 +5,7 @@ use std::ops::Range;
 use imnn_io::text::{plural, tuple};
 use imnn_sim::Real;
 
-use super::matching::{common, picked};
+use super::matching::{Lacking, common, picked};
 use super::{RowArray, RowSpec, check_read, row_len};
 use crate::DataError;
 
@@ -45,6 +45,15 @@ impl<E: Real> StackedRows<E> {
         above: Vec<Box<dyn RowArray<E>>>,
         n_d: Option<usize>,
     ) -> Result<Self, DataError> {
+        Self::per_parameter(below, above, Lacking::Refused(n_d))
+    }
+
+    /// The same, where it is said what becomes of rows that only some have.
+    pub(crate) fn per_parameter(
+        below: Vec<Box<dyn RowArray<E>>>,
+        above: Vec<Box<dyn RowArray<E>>>,
+        lacking: Lacking,
+    ) -> Result<Self, DataError> {
         let n_params = below.len();
         if n_params == 0 || above.len() != n_params {
             let (below, above) = (plural(n_params, "array"), plural(above.len(), "array"));
@@ -63,7 +72,7 @@ impl<E: Real> StackedRows<E> {
                 return Err(DataError::shape(array.label(), array.shape(), expected, advice));
             }
         }
-        let (spec, arrays) = side_by_side(label, arrays, &[&[2, n_params], &row[..]].concat(), n_d)?;
+        let (spec, arrays) = side_by_side(label, arrays, &[&[2, n_params], &row[..]].concat(), lacking)?;
         Ok(Self { spec, per_parameter: true, arrays })
     }
 
@@ -76,6 +85,15 @@ impl<E: Real> StackedRows<E> {
         above: Box<dyn RowArray<E>>,
         n_d: Option<usize>,
     ) -> Result<Self, DataError> {
+        Self::for_all(below, above, Lacking::Refused(n_d))
+    }
+
+    /// The same, where it is said what becomes of rows that only one has.
+    pub(crate) fn for_all(
+        below: Box<dyn RowArray<E>>,
+        above: Box<dyn RowArray<E>>,
+        lacking: Lacking,
+    ) -> Result<Self, DataError> {
         let row = below.shape().get(1..).unwrap_or_default().to_vec();
         if above.shape().get(1..) != Some(&row) {
             let expected = format!("(n_d, n_params, *input) as {} is {}", below.label(), tuple(below.shape()));
@@ -83,7 +101,7 @@ impl<E: Real> StackedRows<E> {
             return Err(DataError::shape(above.label(), above.shape(), expected, advice));
         }
         let label = format!("below and above ({}, {})", below.label(), above.label());
-        let (spec, arrays) = side_by_side(label, vec![below, above], &[&[2], &row[..]].concat(), n_d)?;
+        let (spec, arrays) = side_by_side(label, vec![below, above], &[&[2], &row[..]].concat(), lacking)?;
         Ok(Self { spec, per_parameter: false, arrays })
     }
 }
@@ -95,13 +113,13 @@ fn side_by_side<E: Real>(
     label: String,
     mut arrays: Vec<Box<dyn RowArray<E>>>,
     row: &[usize],
-    n_d: Option<usize>,
+    lacking: Lacking,
 ) -> Result<Stack<E>, DataError> {
     let parts: Vec<&dyn RowArray<E>> = arrays.iter().map(|array| &**array).collect();
-    let seeds = common(&parts, n_d)?;
+    let seeds = common(&parts, lacking)?;
     let n = match &seeds {
         Some(seeds) => seeds.len(),
-        None => rows_of_all(&parts, n_d)?,
+        None => rows_of_all(&parts, lacking)?,
     };
     if let Some(seeds) = &seeds {
         arrays = arrays.into_iter().map(|array| picked(array, seeds)).collect();
@@ -111,13 +129,13 @@ fn side_by_side<E: Real>(
 }
 
 /// The number of rows of arrays without seeds.
-fn rows_of_all<E: Real>(arrays: &[&dyn RowArray<E>], n_d: Option<usize>) -> Result<usize, DataError> {
+fn rows_of_all<E: Real>(arrays: &[&dyn RowArray<E>], lacking: Lacking) -> Result<usize, DataError> {
     let rows = |array: &&&dyn RowArray<E>| array.shape()[0];
     let (Some(least), Some(most)) = (arrays.iter().min_by_key(rows), arrays.iter().max_by_key(rows)) else {
         return Ok(0);
     };
     let (n, more) = (least.shape()[0], most.shape()[0]);
-    if n == more || n_d.is_some_and(|n_d| n_d <= n) {
+    if n == more || matches!(lacking, Lacking::Refused(Some(n_d)) if n_d <= n) {
         return Ok(n);
     }
     Err(DataError::Refused(format!(

@@ -8,6 +8,8 @@ mod augmented;
 mod corrupt;
 /// Mutated files read by rows: what their bytes say, or an error.
 mod corrupt_rows;
+/// Simulations that failed are left out with their partners: the same bits as of files without them.
+mod failed;
 /// Files written by TensorFlow, h5py and the original package.
 mod foreign;
 /// Every layout of h5py, to the bit.

@@ -405,7 +405,10 @@ fn folders_are_matched_by_seed() {
     write_npy(at.join("fid/7.npy"), ArrayD::from_elem(IxDyn(&[3]), f64::NAN).view()).unwrap();
     let source = files.open::<f64>(&Streaming::default()).unwrap();
     let refused = without(message(source.read(0..2, Key::new(0), &mut Microbatch::new())));
-    assert_eq!(refused, "fid/7.npy[0] is NaN: 3 of 6 values are not finite in rows 0..2; remove or replace them");
+    assert_eq!(
+        refused,
+        "fid/7.npy[0] is NaN: 3 of 6 values are not finite in rows 0..2; remove or replace them; or leave the simulation out, with its partners: invalid = \"drop\" in [simulations]"
+    );
     write_seeds(at, "p1/map_*.npz", &[10], &[3], 0);
     let refused = without(message(source.read(0..2, Key::new(0), &mut Microbatch::new())));
     assert!(

@@ -1,13 +1,17 @@
 //! Runs the programs of a set, several at a time.
 
+mod again;
+mod first;
 mod packing;
 mod there;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
+pub use self::again::Again;
+use self::first::First;
 use imnn_io::FileError;
 use imnn_io::atomic::put;
 
@@ -15,7 +19,7 @@ use crate::check::{Layout, check};
 use crate::claims::{self, Claims};
 use crate::data_set::{DataSet, Mark, Status};
 use crate::deadline::Deadline;
-use crate::design::Vector;
+use crate::design::{FIDUCIAL, Vector};
 use crate::failure::{Failure, Fault, described, tail};
 use crate::process::{self, Ended};
 use crate::session::{self, Session, remove_folder};
@@ -55,15 +59,11 @@ impl DataSet {
     /// # Errors
     /// A folder that cannot be read or written. That a program fails is no error: it is in [`Status::failures`], and in
     /// `failures.json`.
-    pub fn run(
-        &self,
-        options: &RunOptions,
-        stop: &AtomicBool,
-        watch: &(dyn Fn(Event<'_>) + Sync),
-    ) -> Result<Status, JobsError> {
+    pub fn run(&self, options: &RunOptions, stop: &AtomicBool, watch: Watch<'_>) -> Result<Status, JobsError> {
         let before = self.status()?;
         let jobs = self.todo(&before, options);
         watch(Event::Start { todo: jobs.len() });
+        let first = First::new(before.count(Mark::Done) == 0);
         if !jobs.is_empty() || !self.left_to_pack(&before, options).is_empty() {
             let session = Session::begin(self.root())?;
             let run = Run {
@@ -81,6 +81,7 @@ impl DataSet {
                 stop,
                 broken: AtomicBool::new(false),
                 late: AtomicBool::new(false),
+                first: &first,
             };
             run.pack_all(&before)?;
             run.all(jobs, watch)?;
@@ -90,6 +91,7 @@ impl DataSet {
         }
         let mut after = self.status()?;
         after.unpacked = self.left_to_pack(&after, options).len();
+        after.no_more = first.reason();
         self.write_failures(&after.failures)?;
         let all: usize = after.vectors.iter().map(|vector| vector.marks.len()).sum();
         if after.count(Mark::Done) == all && after.unpacked == 0 {
@@ -101,7 +103,8 @@ impl DataSet {
         Ok(after)
     }
 
-    /// What is to be done, seed by seed, so that there are complete ones early; or block by block.
+    /// What is to be done, seed by seed, so that there are complete ones early; or block by block. A few at the fiducial come
+    /// first, of several seeds: where all of them fail, it is not for what a seed or a parameter is.
     fn todo(&self, status: &Status, options: &RunOptions) -> Vec<Job<'_>> {
         let mut jobs = vec![];
         let (n_s, together) = (self.design().n_s, options.together().get());
@@ -117,7 +120,10 @@ impl DataSet {
                 }
             }
         }
-        jobs
+        let is_first = |job: &Job<'_>| job.vector.name == FIDUCIAL && job.place < first::FEW;
+        let (mut ordered, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(is_first);
+        ordered.extend(others);
+        ordered
     }
 }
 
@@ -137,16 +143,21 @@ struct Run<'a> {
     broken: AtomicBool,
     /// Whether no more programs are started.
     late: AtomicBool,
+    first: &'a First,
 }
 
+/// Whoever is told what happens.
+type Watch<'a> = &'a (dyn Fn(Event<'_>) + Sync);
+
 impl Run<'_> {
-    fn all(&self, mut jobs: Vec<Job<'_>>, watch: &(dyn Fn(Event<'_>) + Sync)) -> Result<(), JobsError> {
+    fn all(&self, mut jobs: Vec<Job<'_>>, watch: Watch<'_>) -> Result<(), JobsError> {
         // Until all that is left is being made by others, who live.
         while !jobs.is_empty() {
             let claimed = self.pass(&jobs, watch)?;
             jobs = claimed.into_iter().filter_map(|k| jobs.get(k).copied()).collect();
             let Some(claims) = self.job_claims().filter(|_| !jobs.is_empty() && !self.stops()) else { break };
-            if self.late.load(Ordering::SeqCst) || claims.take_over()? == 0 {
+            let ends = self.late.load(Ordering::SeqCst) || self.first.reason().is_some();
+            if ends || claims.take_over()? == 0 {
                 break;
             }
         }
@@ -155,15 +166,25 @@ impl Run<'_> {
     }
 
     /// Does each of them, several at a time; returns which other processes have claimed.
-    fn pass(&self, jobs: &[Job<'_>], watch: &(dyn Fn(Event<'_>) + Sync)) -> Result<Vec<usize>, JobsError> {
+    fn pass(&self, jobs: &[Job<'_>], watch: Watch<'_>) -> Result<Vec<usize>, JobsError> {
         let next = AtomicUsize::new(0);
         let claimed = Mutex::new(vec![]);
         let blocks = self.blocks(jobs);
         let work = || {
             loop {
+                if !self.first.may_start(&|| self.stops()) {
+                    break;
+                }
                 let k = next.fetch_add(1, Ordering::SeqCst);
-                let Some(job) = jobs.get(k) else { break };
-                match self.job(job) {
+                let ended = jobs.get(k).map(|job| (job, self.job(job, watch)));
+                match &ended {
+                    Some((_, Ok(JobEnd::Done | JobEnd::Elsewhere))) => self.first.ended(Ok(())),
+                    Some((_, Ok(JobEnd::Failed(failure)))) => self.first.ended(Err(failure)),
+                    _ => {}
+                }
+                self.first.leaves();
+                let Some((job, ended)) = ended else { break };
+                match ended {
                     Ok(JobEnd::Done) => {
                         self.session.count(1, 0);
                         watch(Event::Done);
@@ -217,11 +238,11 @@ impl Run<'_> {
     }
 
     fn stops(&self) -> bool {
-        self.stop.load(Ordering::SeqCst) || self.broken.load(Ordering::SeqCst)
+        self.stop.load(Ordering::SeqCst) || self.broken.load(Ordering::SeqCst) || self.first.stops()
     }
 
-    fn job(&self, job: &Job<'_>) -> Result<JobEnd, JobsError> {
-        let Some(claims) = self.job_claims() else { return self.make(job) };
+    fn job(&self, job: &Job<'_>, watch: Watch<'_>) -> Result<JobEnd, JobsError> {
+        let Some(claims) = self.job_claims() else { return self.make(job, watch) };
         if self.stops() {
             return Ok(JobEnd::Stopped);
         }
@@ -233,10 +254,10 @@ impl Run<'_> {
         if self.was_done_elsewhere(job)? {
             return Ok(JobEnd::Elsewhere);
         }
-        self.make(job)
+        self.make(job, watch)
     }
 
-    fn make(&self, job: &Job<'_>) -> Result<JobEnd, JobsError> {
+    fn make(&self, job: &Job<'_>, watch: Watch<'_>) -> Result<JobEnd, JobsError> {
         let mut attempts = 0;
         loop {
             if self.stops() {
@@ -250,11 +271,11 @@ impl Run<'_> {
                 return Ok(JobEnd::TooLate);
             }
             attempts += 1;
-            match self.attempt(job, attempts) {
+            match self.attempt(job, attempts, watch) {
                 Ok(JobEnd::Done) => break,
                 Ok(JobEnd::Stopped) => return Ok(JobEnd::Stopped),
                 _ if self.is_there(job, &check)? => break,
-                Ok(JobEnd::Failed(_)) if attempts <= self.options.retries => {}
+                Ok(JobEnd::Failed(_)) if attempts <= self.options.retries && !self.first.stops() => {}
                 failed => return failed,
             }
         }
@@ -262,12 +283,12 @@ impl Run<'_> {
         Ok(JobEnd::Done)
     }
 
-    fn attempt(&self, job: &Job<'_>, attempts: usize) -> Result<JobEnd, JobsError> {
+    fn attempt(&self, job: &Job<'_>, attempts: usize, watch: Watch<'_>) -> Result<JobEnd, JobsError> {
         let folder = self.session.folder(&format!("{}-{}", job.vector.name, job.seed))?;
         let (out, log) = (folder.join("out.npy"), folder.join("log"));
         let arguments = self.set.command(job.vector, job.seed, &out);
         let (dir, timeout) = (&self.options.dir, self.options.timeout);
-        let begun = Instant::now();
+        let (begun, since) = (Instant::now(), SystemTime::now());
         let ended =
             process::run(&arguments, dir, &log, timeout, &|| self.stops()).map_err(FileError::of("write", &log))?;
         let fault = match ended {
@@ -280,24 +301,40 @@ impl Run<'_> {
             Ended::With(status) => process::fault(status).map(Fault::Exit),
         };
         let fault = fault.or_else(|| check(&out).and_then(|found| self.fits(&found, true)).err());
+        let took = begun.elapsed();
+        let fault = match fault {
+            None if self.is_made_twice(job) => match self.again(job, &out)? {
+                Ok(again) => {
+                    watch(Event::Again { seed: job.seed, again });
+                    None
+                }
+                Err(fault) => Some(fault),
+            },
+            fault => fault,
+        };
         let Some(fault) = fault else {
-            self.deadline.learn(begun.elapsed());
+            self.deadline.learn(took);
             put(&out, self.set.file(job.vector, job.seed))?;
             remove_folder(&folder);
             return Ok(JobEnd::Done);
         };
+        let is_useless = matches!(fault, Fault::NotRepeated(_));
+        let hint = self.set.hint(&fault, &tail(&log));
         let failure = Failure {
             vector: job.vector.name.clone(),
             seed: job.seed,
             theta: job.vector.theta.clone(),
             command: arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect(),
             kind: fault.kind().to_owned(),
-            reason: described(fault, &folder),
+            reason: described(fault, &folder, (dir, since)) + hint,
             attempts,
             log: DataSet::log(job.vector, job.seed),
             tail: tail(&log),
         };
-        if attempts > self.options.retries {
+        if is_useless {
+            self.first.is_useless(&failure);
+        }
+        if attempts > self.options.retries || is_useless {
             if self.claims.is_some() {
                 // A program whose folder was removed under it did not fail.
                 self.session.check()?;

@@ -12,11 +12,13 @@ pub(super) struct Signal {
     pub(super) z: [f64; 2],
     /// Whether the mean derivative of single values is larger than with the signs of rows drawn at random.
     pub(super) in_values: bool,
+    /// As `z`, of the signs of the changes of all values and of their squares: outliers count as much as others.
+    signs: [f64; 2],
 }
 
 impl Signal {
     pub(super) fn is_noise(&self) -> bool {
-        !self.in_values && self.z.iter().all(|z| z.abs() < 3.0)
+        !self.in_values && self.z.iter().chain(&self.signs).all(|z| z.abs() < 3.0)
     }
 }
 
@@ -26,7 +28,7 @@ const DRAWS: usize = 99;
 /// Of simulations, each less the mean of all, and their changes, row by row; nothing for too few rows.
 pub(super) fn signal(middle: &Array2<f64>, change: &Array2<f64>, key: Key) -> Option<Signal> {
     let n = change.nrows();
-    if n < 8 {
+    if n < super::pairs::FEW {
         return None;
     }
     let means = change.mean_axis(Axis(1))?;
@@ -41,6 +43,12 @@ pub(super) fn signal(middle: &Array2<f64>, change: &Array2<f64>, key: Key) -> Op
             mean => mean / error.max(mean.abs() * 1e-6),
         }
     };
+    let mut of_signs = [Array1::zeros(n), Array1::zeros(n)];
+    for (i, (x, dx)) in middle.rows().into_iter().zip(change.rows()).enumerate() {
+        let sign = |value: f64| if value == 0.0 { 0.0 } else { value.signum() };
+        of_signs[0][i] = dx.iter().map(|dx| sign(*dx)).sum();
+        of_signs[1][i] = x.iter().zip(dx).map(|(x, dx)| sign(x * dx)).sum();
+    }
     let scale = change
         .mapv(|value| value * value)
         .sum_axis(Axis(0))
@@ -56,7 +64,8 @@ pub(super) fn signal(middle: &Array2<f64>, change: &Array2<f64>, key: Key) -> Op
         size(&signs)
     });
     let in_values = drawn.fold(0.0, f64::max) < found;
-    Some(Signal { z: [z(&means), z(&of_squares)], in_values })
+    let signs = [z(&of_signs[0]), z(&of_signs[1])];
+    Some(Signal { z: [z(&means), z(&of_squares)], in_values, signs })
 }
 
 #[cfg(test)]

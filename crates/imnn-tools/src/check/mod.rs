@@ -24,18 +24,21 @@
 //! ```
 
 mod between;
+mod bytes;
 mod derivative;
 mod pairs;
 mod sample;
 mod scan;
 mod seeds;
+mod units;
 
+use imnn_io::text::plural;
 use imnn_sim::Key;
 
 pub use pairs::Pairing;
 pub use scan::Scanned;
 
-use imnn_data::{ArraySet, DatasetSpec, Files, RowOptions};
+use imnn_data::{ArraySet, DatasetSpec, Files, LeftOut, RowOptions};
 
 /// How much is looked at.
 #[derive(Clone, Debug)]
@@ -47,6 +50,8 @@ pub struct CheckOptions {
     pub rows: usize,
     /// Draws the rows.
     pub key: Key,
+    /// Whether values are to be used in single precision; they are by default.
+    pub single: bool,
     /// How the files are opened.
     pub options: RowOptions,
 }
@@ -60,7 +65,7 @@ impl CheckOptions {
 
 impl Default for CheckOptions {
     fn default() -> Self {
-        Self { bytes: 4 << 30, rows: 256, key: Key::new(0), options: RowOptions::default() }
+        Self { bytes: 4 << 30, rows: 256, key: Key::new(0), single: true, options: RowOptions::default() }
     }
 }
 
@@ -108,6 +113,8 @@ pub struct SetReport {
     pub derivative: Scanned,
     /// The rows whose seeds were compared.
     pub compared: usize,
+    /// The simulations that failed and were left out, where that was asked for.
+    pub left_out: Option<LeftOut>,
     /// For each parameter.
     pub parameters: Vec<ParameterReport>,
 }
@@ -207,12 +214,30 @@ fn one(
     let (fiducial, hashes) = scan::scan(name, &*set.fiducial, &rows, true, report)?;
     let rows = sample::rows(n_d, spec.change_len(), shared, of_rows);
     let (derivative, _) = scan::scan(name, &*set.derivative, &rows, false, report)?;
-    let mut of_set = SetReport { name, spec: spec.clone(), fiducial, derivative, compared: 0, parameters: vec![] };
+    let left_out = set.left_out.clone();
+    if let Some(left_out) = left_out.as_ref().filter(|left_out| !left_out.is_empty()) {
+        let called = |a: usize| format!("parameter {a}");
+        report.note(format!("{name}: {}", left_out.text(called)));
+        left_out.dependence(called).into_iter().for_each(|said| report.warn(format!("{name}: {said}")));
+    }
+    let mut of_set =
+        SetReport { name, spec: spec.clone(), fiducial, derivative, compared: 0, left_out, parameters: vec![] };
     // Whole rows are read, of which some values are compared.
     let fitting = shared / (spec.row_len() + spec.change_len()).max(1) as u64;
     let most = options.rows.min(usize::try_from(fitting).unwrap_or(usize::MAX).max(sample::LEAST));
     let sample = sample::gather(set, most, of_sample)?;
     of_set.compared = sample.rows.len();
+    if of_set.compared < pairs::FEW {
+        report.warn(format!(
+            "{name}: {} with derivatives can be compared, and of so few the tests of random seeds, of the order of rows and of \
+             derivatives that are zero show little or nothing; take {} or more",
+            plural(of_set.compared, "simulation"),
+            pairs::FEW
+        ));
+    }
+    if options.single {
+        units::units(&of_set, &sample, report);
+    }
     if spec.derivatives.sides() == 2 {
         seeds::numerical(&mut of_set, set, &sample, report);
     } else {

@@ -22,6 +22,12 @@ pub struct Pairing {
     pub elsewhere: Vec<(usize, usize)>,
 }
 
+/// Fewer pairs say nothing whatever they are.
+const LEAST: usize = 3;
+
+/// Of fewer pairs there is little to be said.
+pub(super) const FEW: usize = 8;
+
 /// What can be said about pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -39,7 +45,7 @@ impl Pairing {
     /// Compares the rows; nothing where there are too few or an array does not vary.
     pub(super) fn of(a: &Array2<f64>, b: &Array2<f64>) -> Option<Self> {
         let n = a.nrows();
-        if n < 8 {
+        if n < LEAST {
             return None;
         }
         let (a, b) = (centred(a.view()), centred(b.view()));
@@ -60,10 +66,12 @@ impl Pairing {
             let norm = norms_a[i] * norms_b[j];
             if norm > 0.0 { products[[i, j]] / norm } else { 0.0 }
         });
+        // Of few other pairs the deviations say little, those of all rows more.
+        let scatter = if n < FEW { chance(&likeness) / (n as f64).sqrt() } else { scatter };
         let mut pairing = Self { correlation, shuffled, scatter, strangers: vec![], elsewhere: vec![] };
         pairing.find(&likeness);
         let shift = (1..n).max_by(|&j, &k| others[j - 1].total_cmp(&others[k - 1])).unwrap_or(1);
-        if correlation < 0.5 && others[shift - 1] > 0.7 {
+        if correlation < 0.5 && others[shift - 1] > 0.7 && (n >= FEW || scatter < 0.15) {
             pairing.elsewhere = (0..n).map(|i| (i, (i + shift) % n)).collect();
         }
         Some(pairing)
@@ -74,6 +82,8 @@ impl Pairing {
         match self.correlation {
             c if c > 0.5 && apart > 5.0 => Verdict::Together,
             c if c.abs() < 0.2 && apart < 5.0 && self.scatter < 0.1 => Verdict::Strangers,
+            // Whatever they have in common, three standard deviations do not make it what seeds would.
+            c if c + 3.0 * self.scatter < 0.6 && apart < 3.0 && self.scatter < 0.25 => Verdict::Strangers,
             _ if apart >= 5.0 => Verdict::Loose,
             _ => Verdict::Open,
         }
@@ -82,9 +92,7 @@ impl Pairing {
     /// Looks at each row alone, where rows are long enough for that.
     fn find(&mut self, likeness: &Array2<f64>) {
         let n = likeness.nrows();
-        let squares: f64 = likeness.indexed_iter().filter(|((i, j), _)| i != j).map(|(_, c)| c * c).sum();
-        // How alike two rows are that do not belong together.
-        let chance = (squares / (n * (n - 1)) as f64).sqrt();
+        let chance = chance(likeness);
         let mut along: Vec<f64> = likeness.diag().to_vec();
         along.sort_by(f64::total_cmp);
         let median = along[n / 2];
@@ -92,6 +100,11 @@ impl Pairing {
             let limit = 0.2f64.min(median / 3.0);
             if 5.0 * chance < median - limit {
                 self.strangers = (0..n).filter(|&i| likeness[[i, i]] < limit).collect();
+            }
+            if self.strangers.is_empty() {
+                // Of short rows strangers may be alike by chance, but not as alike as all others are.
+                let apart = |i: usize| 1.0 - likeness[[i, i]];
+                self.strangers = (0..n).filter(|&i| apart(i) > 0.4_f64.max(15.0 * (1.0 - median))).collect();
             }
             return;
         }
@@ -104,6 +117,13 @@ impl Pairing {
             self.elsewhere = elsewhere;
         }
     }
+}
+
+/// How alike two rows are that do not belong together, in root mean square.
+fn chance(likeness: &Array2<f64>) -> f64 {
+    let n = likeness.nrows();
+    let squares: f64 = likeness.indexed_iter().filter(|((i, j), _)| i != j).map(|(_, c)| c * c).sum();
+    (squares / (n * (n - 1)) as f64).sqrt()
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -160,8 +180,22 @@ mod tests {
     }
 
     #[test]
+    fn a_few_long_rows_say_much() {
+        let mut wrong = 0;
+        for seed in 0..50 {
+            let (one, other) = (noise(seed, (6, 20)), noise(100 + seed, (6, 20)));
+            assert_eq!(Pairing::of(&one, &(&one * 1.1)).unwrap().verdict(), Verdict::Together);
+            wrong += usize::from(Pairing::of(&one, &other).unwrap().verdict() != Verdict::Strangers);
+        }
+        assert!(wrong < 10, "{wrong}");
+        // Rows of few values, as there are many of.
+        let (one, other) = (noise(1, (24, 5)), noise(2, (24, 5)));
+        assert_eq!(Pairing::of(&one, &other).unwrap().verdict(), Verdict::Strangers);
+    }
+
+    #[test]
     fn little_data_says_nothing() {
-        let few = noise(1, (7, 10));
+        let few = noise(1, (2, 10));
         assert_eq!(Pairing::of(&few, &few), None);
         assert_eq!(Pairing::of(&noise(1, (20, 3)), &Array2::ones((20, 3))), None);
         assert_eq!(Pairing::of(&noise(1, (10, 1)), &noise(2, (10, 1))).unwrap().verdict(), Verdict::Open);

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
-use super::{Report, Severity};
+use super::{Report, Severity, bytes};
 use crate::inspect::Statistics;
 use imnn_data::{ArraySet, DataError, RowArray, pieces};
 use imnn_io::text::{plural, unravel};
@@ -48,11 +48,15 @@ pub(super) fn scan(
     let mut same = vec![true; if simulations { len } else { 0 }];
     let mut bad: Option<(String, f64)> = None;
     let mut bad_rows = 0;
+    let mut some: Vec<f64> = vec![];
     for run in rows {
         for now in pieces::<f64>(run.clone(), len) {
             values.resize(now.len() * len, 0.0);
             array.read(now.clone(), &mut values)?;
             of.statistics.add(&values);
+            if some.len() < bytes::VALUES {
+                some.extend(values.iter().take(bytes::VALUES - some.len()));
+            }
             for (row, values) in now.clone().zip(values.chunks_exact(len)) {
                 if let Some(at) = values.iter().position(|value| !value.is_finite()) {
                     bad_rows += 1;
@@ -70,11 +74,18 @@ pub(super) fn scan(
             of.looked_at += now.len();
         }
     }
+    // What was in single precision is so in double precision too.
+    let single = some.iter().all(|&value| value.is_nan() || f64::from(value as f32) == value);
+    if let Some(misread) = bytes::misread(&some, single) {
+        report.error(misread.text(&of.label, single));
+    }
     if let Some((element, value)) = bad {
         let n = of.statistics.nan + of.statistics.infinite;
         let are = if n == 1 { "value is" } else { "values are" };
         let rows = plural(bad_rows, "row");
-        let message = format!("{element} is {value}: {n} {are} not finite, in {rows}; remove or replace them");
+        let message = format!(
+            "{element} is {value}: {n} {are} not finite, in {rows}; remove or replace them, or leave these simulations out, with their partners: invalid = \"drop\" in [simulations], --invalid drop here"
+        );
         report.error(message);
     }
     if simulations && of.looked_at > 1 {
@@ -114,6 +125,8 @@ fn hash(values: &[f64]) -> u64 {
 /// Reports rows with the same bits, in one set or in both.
 pub(super) fn duplicates(sets: &[(&'static str, ArraySet<f64>)], mut hashes: Vec<RowHash>, report: &mut Report) {
     hashes.sort_by_key(|of| (of.hash, of.set, of.row));
+    let looked_at = |set: &str| hashes.iter().filter(|of| of.set == set).count();
+    let looked_at = ["training", "validation"].map(looked_at);
     let mut within = [vec![], vec![]];
     let mut across = vec![];
     // A few whole numbers can be the same by chance.
@@ -142,13 +155,15 @@ pub(super) fn duplicates(sets: &[(&'static str, ArraySet<f64>)], mut hashes: Vec
         );
         report.add(severity(Severity::Error), message);
     }
-    for (set, pairs) in ["training", "validation"].into_iter().zip(&within) {
+    for ((set, pairs), looked_at) in ["training", "validation"].into_iter().zip(&within).zip(looked_at) {
         if let Some(&(a, b)) = pairs.first() {
             let (a, b) = (named(set, a), named(set, b));
             let times =
                 if pairs.len() == 1 { String::new() } else { format!(", and {} such pairs more", pairs.len() - 1) };
-            let message = format!("{a} and {b} are the same simulation{times}: each should be there once");
-            report.add(severity(Severity::Warning), message);
+            let many = 4 * pairs.len() > looked_at;
+            let why = if many { "; the simulator seems to give several seeds the same noise" } else { "" };
+            let message = format!("{a} and {b} are the same simulation{times}: each should be there once{why}");
+            report.add(severity(if many { Severity::Error } else { Severity::Warning }), message);
         }
     }
 }

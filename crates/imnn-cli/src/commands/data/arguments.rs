@@ -131,6 +131,9 @@ pub struct SetArguments {
     /// What the derivatives are [default: what fits their shape]
     #[arg(long, value_enum, conflicts_with = "run")]
     pub kind: Option<DerivativeKind>,
+    /// What becomes of simulations with values that are not finite [default: what the run file says, or refuse]
+    #[arg(long, value_enum)]
+    pub invalid: Option<InvalidChoice>,
     /// theta_above - theta_below for each parameter, the full width, separated by commas
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',', allow_negative_numbers = true)]
     pub delta_theta: Option<Vec<f64>>,
@@ -143,6 +146,15 @@ pub enum DerivativeKind {
     Exact,
     /// Simulations below and above the fiducial
     Numerical,
+}
+
+/// What becomes of simulations that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InvalidChoice {
+    /// They are an error
+    Refuse,
+    /// They are left out, with their partners
+    Drop,
 }
 
 /// Arguments of `imnn data check`.

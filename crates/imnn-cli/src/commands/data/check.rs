@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::arguments::CheckArguments;
 use super::set;
 use crate::CliError;
+use crate::commands::left_out;
 use crate::output::{self, Table, json_line, number};
 
 pub(super) fn check(arguments: &CheckArguments) -> Result<String, CliError> {
@@ -17,8 +18,8 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<String, CliError> {
         let derivative = DerivativeFiles::Array(derivative.clone());
         sets.validation = Some(set::files(fiducial, derivative, &arguments.set)?);
     }
-    let mut options =
-        CheckOptions { rows: arguments.rows.max(2), key: Key::new(arguments.seed), ..CheckOptions::default() };
+    let (rows, key, single) = (arguments.rows.max(2), Key::new(arguments.seed), sets.single);
+    let mut options = CheckOptions { rows, key, single, ..CheckOptions::default() };
     if arguments.all {
         options.bytes = u64::MAX;
     }
@@ -127,7 +128,7 @@ fn as_json(report: &Report) -> Value {
             json!({
                 "name": set.name, "n_s": set.spec.n_s, "n_d": set.spec.n_d, "input_shape": set.spec.input_shape,
                 "kind": if set.spec.derivatives.sides() == 2 { "numerical" } else { "exact" }, "arrays": arrays,
-                "rows_compared": set.compared, "parameters": set.parameters.iter().map(parameter).collect::<Vec<_>>(),
+                "left_out": set.left_out.as_ref().map(left_out::json), "rows_compared": set.compared, "parameters": set.parameters.iter().map(parameter).collect::<Vec<_>>(),
             })
         })
         .collect();

@@ -1,10 +1,12 @@
 //! The set of simulations that arguments name.
 
-use imnn::data::{ArrayPath, DataError, DerivativeFiles, Files, FilesKind, ParameterSteps, RowOptions, open_rows};
+use imnn::data::{
+    ArrayPath, DataError, DerivativeFiles, Files, FilesKind, Invalid, ParameterSteps, RowOptions, open_rows,
+};
 
-use super::arguments::{DerivativeKind, SetArguments};
+use super::arguments::{DerivativeKind, InvalidChoice, SetArguments};
 use crate::CliError;
-use crate::run_file::RunFile;
+use crate::run_file::{Precision, RunFile};
 
 /// Simulations to train on, and those for validation where there are any.
 pub(super) struct Sets {
@@ -12,6 +14,8 @@ pub(super) struct Sets {
     pub(super) validation: Option<Files>,
     /// Whether the widths of the steps were given.
     pub(super) steps_known: bool,
+    /// Whether values are used in single precision, as far as that is known.
+    pub(super) single: bool,
 }
 
 /// Those of a run file, or of arrays on the command line.
@@ -26,14 +30,27 @@ pub(super) fn sets(arguments: &SetArguments) -> Result<Sets, CliError> {
             None => DerivativeFiles::Sides { below: arguments.below.clone(), above: arguments.above.clone() },
         };
         let training = files(fiducial, derivative, arguments)?;
-        return Ok(Sets { training, validation: None, steps_known: arguments.delta_theta.is_some() });
+        let steps_known = arguments.delta_theta.is_some();
+        return Ok(Sets { training, validation: None, steps_known, single: true });
     };
     let run = RunFile::read(path)?;
-    let Some((training, validation)) = run.simulations.all_files() else {
+    let Some((mut training, mut validation)) = run.simulations.all_files() else {
         let reason = "the simulations are made by a simulator, there are no files to look at";
         return Err(CliError::Refused(format!("{}: {reason}", path.display())));
     };
-    Ok(Sets { training, validation, steps_known: true })
+    if let Some(choice) = arguments.invalid {
+        training.invalid = invalid(choice);
+        validation.iter_mut().for_each(|files| files.invalid = invalid(choice));
+    }
+    let single = run.network.precision == Precision::F32;
+    Ok(Sets { training, validation, steps_known: true, single })
+}
+
+pub(super) fn invalid(choice: InvalidChoice) -> Invalid {
+    match choice {
+        InvalidChoice::Refuse => Invalid::Refuse,
+        InvalidChoice::Drop => Invalid::drop(),
+    }
 }
 
 /// Arrays on the command line.
@@ -58,8 +75,8 @@ pub(super) fn files(
             FilesKind::Numerical(ParameterSteps::of_widths(widths).map_err(DataError::from)?)
         }
     };
-    let (n_s, n_d, input_shape) = (None, None, None);
-    Ok(Files { fiducial: fiducial.clone(), derivative, kind, n_s, n_d, input_shape })
+    let invalid = arguments.invalid.map_or(Invalid::Refuse, invalid);
+    Ok(Files { invalid, ..Files::of(fiducial.clone(), derivative, kind) })
 }
 
 /// What fits the shape of the derivative.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::arguments::SplitArguments;
 use super::set;
 use crate::CliError;
+use crate::commands::left_out;
 use crate::output::json_line;
 
 pub(super) fn split(arguments: &SplitArguments) -> Result<String, CliError> {
@@ -24,7 +25,10 @@ pub(super) fn split(arguments: &SplitArguments) -> Result<String, CliError> {
     };
     let parts = split.write(&sets.training, &arguments.out)?;
     if arguments.json {
-        return Ok(json_line(&json!({ "train": as_json(&parts.training), "validation": as_json(&parts.validation) })));
+        let left_out = sets.training.invalid.left_out().map(|of| left_out::json(&of));
+        return Ok(json_line(&json!({
+            "train": as_json(&parts.training), "validation": as_json(&parts.validation), "left_out": left_out,
+        })));
     }
     Ok(as_text(&parts, &sets.training, sets.steps_known))
 }
@@ -39,7 +43,13 @@ fn as_json(part: &Part) -> Value {
 fn as_text(parts: &Parts, files: &Files, steps_known: bool) -> String {
     let (training, validation) = (&parts.training, &parts.validation);
     let numbers = |part: &Part| format!("{} simulations, {} with derivatives", part.n_s, part.n_d);
-    let mut text = format!("# training: {}; validation: {}\n[simulations]\n", numbers(training), numbers(validation));
+    let left_out = files.invalid.left_out();
+    let mut text: String = left_out
+        .iter()
+        .filter_map(|of| left_out::text("# left out", of, &[]))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    text.push_str(&format!("# training: {}; validation: {}\n[simulations]\n", numbers(training), numbers(validation)));
     let paths = |part: &Part| {
         let quoted = |path: &str| toml::Value::from(path).to_string();
         format!("fiducial = {}\nderivative = {}\n", quoted(&part.fiducial), quoted(&part.derivative))

@@ -5,17 +5,21 @@ use std::path::Path;
 use imnn::data::check::{CheckOptions, Finding, Severity, check};
 
 use crate::CliError;
-use crate::run_file::{Check, RunFile};
+use crate::commands::left_out;
+use crate::run_file::{Check, Precision, RunFile};
 
-/// What there is to say against the files of a run; nothing where they are not to be looked at, or where there are none.
+/// What there is to say against the files of a run; where they are not to be looked at, of simulations that failed alone. Those
+/// to train with are open already.
 ///
 /// What cannot be trained on is an error.
 pub(super) fn checks(run: &RunFile, file: &Path) -> Result<Vec<String>, CliError> {
     let Some((training, validation)) = run.simulations.all_files().filter(|_| run.simulations.check == Check::On)
     else {
-        return Ok(vec![]);
+        let left_out = run.simulations.left_out();
+        return Ok(left_out.iter().flat_map(|(set, of)| left_out::dependence(set, of, &run.parameters)).collect());
     };
-    let findings = check(&training, validation.as_ref(), &CheckOptions::quick()).findings;
+    let options = CheckOptions { single: run.network.precision == Precision::F32, ..CheckOptions::quick() };
+    let findings = check(&training, validation.as_ref(), &options).findings;
     let of = |severity: Severity| -> Vec<String> {
         let of_it = |finding: &&Finding| finding.severity == severity;
         findings.iter().filter(of_it).map(|finding| finding.message.clone()).collect()

@@ -14,6 +14,7 @@ mod team;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use imnn::data::LeftOut;
 use imnn::fit::{Bar, Estimate, FitError, Imnn, Observer, On, Outcome, Progress, Start, Stop, Weights};
 use imnn::io::text::plural;
 use imnn::models::Element;
@@ -24,6 +25,7 @@ use self::parts::Parts;
 use self::place::Place;
 use self::report::Report;
 use self::team::Team;
+use super::left_out;
 use super::saved::{REPORT, notes, title};
 use crate::output::say;
 use crate::run_file::{Precision, RunFile};
@@ -106,6 +108,9 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
         }
         imnn.note().into_iter().for_each(say);
         team.warning(run.device.threads).iter().for_each(|warning| say(warning));
+        let left_out = run.simulations.left_out();
+        let of_set = |(set, of): &(&'static str, LeftOut)| left_out::text(set, of, &run.parameters);
+        left_out.iter().filter_map(of_set).for_each(|text| say(&format!("left out: {text}")));
         doubts.iter().for_each(|doubt| say(&format!("warning: {doubt}")));
         if let Some(iterations) = imnn.goes_on_from() {
             say(&format!("going on after {}", plural(iterations, "iteration")));
@@ -126,8 +131,9 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
                 say(&format!("the run is saved in {}; training a second network beside it", out.display()));
             }
             let (out, expected) = (&out, arguments.expected);
+            let left_out = run.simulations.left_out();
             let mut report =
-                Report { imnn: &imnn, run: &run, outcome, out, expected, read_bytes, missing: None, doubts };
+                Report { imnn: &imnn, run: &run, outcome, out, expected, read_bytes, missing: None, doubts, left_out };
             draw(&imnn, out, expected, report.cautions());
             report.missing = gap(&imnn, &run, arguments, &report.outcome, team)?;
             // It is made again by the same run, and nothing depends on it.

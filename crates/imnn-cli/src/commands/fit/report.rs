@@ -1,14 +1,16 @@
 //! What is printed after training.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use imnn::data::LeftOut;
 use imnn::fit::{Estimate, Imnn, LastLayer, Outcome, Round, Stop};
 use imnn::models::Element;
 use imnn::stats::{FisherEstimate, Loss, Measured, Verdict};
 use serde_json::{Value, json};
 
 use super::cautions;
-use crate::commands::information;
+use crate::commands::{information, left_out};
 use crate::output::{self, facts, number};
 use crate::run_file::{Kind, RunFile};
 
@@ -28,6 +30,8 @@ pub(super) struct Report<'a, E: Element> {
     pub(super) missing: Option<Estimate>,
     /// What there is to say against the files of simulations.
     pub(super) doubts: Vec<String>,
+    /// What was left out of each set, as it failed.
+    pub(super) left_out: Vec<(&'static str, LeftOut)>,
 }
 
 /// det F at the best iteration, where there is one.
@@ -97,6 +101,8 @@ impl<E: Element> Report<'_, E> {
         if let Some(bytes) = self.read_bytes {
             say("read from files", format!("{:.3} GB", bytes as f64 / 1e9));
         }
+        let of_set = |(set, of): &(&'static str, LeftOut)| left_out::text(set, of, &self.run.parameters);
+        self.left_out.iter().filter_map(of_set).for_each(|text| say("left out", text));
         let simulated = matches!(self.run.simulations.kind, Kind::Simulator { .. });
         if let Some(reading) = reading(self.outcome.reading, simulated) {
             say("bounded by", reading);
@@ -143,6 +149,7 @@ impl<E: Element> Report<'_, E> {
             "lndetF_validation": best.as_ref().and_then(|best| best.validation).map(f64::ln),
             "detF_expected": self.expected,
             "read_bytes": self.read_bytes,
+            "left_out": self.left_out.iter().map(|(set, of)| (*set, left_out::json(of))).collect::<BTreeMap<_, _>>(),
         }))
     }
 

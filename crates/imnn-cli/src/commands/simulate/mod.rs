@@ -9,16 +9,18 @@ mod report;
 mod run_toml;
 
 use std::num::NonZero;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use imnn::jobs::{DataSet, Mark, RunOptions, Status};
+use imnn::data::check::{CheckOptions, Severity, check};
+use imnn::jobs::{DataSet, Failure, Mark, RunOptions, Status};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 pub use self::arguments::SimulateArguments;
 use self::progress::{Progress, Seen};
 use self::report::{Product, Report};
-use crate::run_file::SimulateFile;
+use crate::run_file::{Check, RunFile, SimulateFile};
 use crate::{CliError, output};
 
 pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError> {
@@ -40,6 +42,7 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
         retry_failed: arguments.retry_failed,
         claim: arguments.claim,
         block: file.block,
+        again: file.check == Check::On,
         until: arguments.until,
     };
     if let Some(block) = options.block {
@@ -92,15 +95,46 @@ pub(crate) fn simulate(arguments: &SimulateArguments) -> Result<String, CliError
             "interrupted: {missing} simulations are missing; the same command goes on with them"
         )));
     }
+    if let Some(failure) = &status.no_more {
+        output::print(&text)?;
+        return Err(CliError::Refused(no_more(failure, arguments)));
+    }
     if failed > 0 && !arguments.skip_failed {
         output::print(&text)?;
         return Err(CliError::Refused(format!(
-            "{failed} simulations failed; they are in {}, and are tried again with --retry-failed, or done without with \
-             --skip-failed",
+            "{}; they are in {}, and are tried again with --retry-failed, or done without with --skip-failed",
+            if failed == 1 { "1 simulation failed".to_owned() } else { format!("{failed} simulations failed") },
             arguments.out.join("failures.json").display()
         )));
     }
     Ok(text)
+}
+
+/// What there is to say against the simulations, of those that a run file names; nothing of one that cannot be read.
+fn doubts(run: &Path) -> Vec<String> {
+    let Some((training, _)) = RunFile::read(run).ok().and_then(|run| run.simulations.all_files()) else {
+        return vec![];
+    };
+    let findings = check(&training, None, &CheckOptions::quick()).findings.into_iter();
+    findings.filter(|finding| finding.severity > Severity::Note).map(|finding| finding.message).collect()
+}
+
+/// Why no more was made, and how to go on.
+fn no_more(failure: &Failure, arguments: &SimulateArguments) -> String {
+    let (file, out) = (arguments.file.display(), arguments.out.display());
+    if failure.kind == "not_repeated" {
+        return format!(
+            "seed {} gave other numbers the second time: the simulator does not use its seed; derivatives would be noise. Draw all \
+             randomness from the seed (numpy.random.default_rng(seed)), remove {out} or choose another folder, and start again; \
+             check = \"off\" in {file} does without",
+            failure.seed
+        );
+    }
+    format!(
+        "the first simulations failed alike, and no more were started: seed {} of {}: {}; mend it, and the same command with \
+         --retry-failed goes on; without it, the same command goes on with the next seeds",
+        failure.seed, failure.vector, failure.reason
+    )
 }
 
 /// Whether a seed belongs to the part of the work that is done here.
@@ -129,5 +163,6 @@ fn product(set: &DataSet, status: &Status, arguments: &SimulateArguments) -> Res
     if there.is_none() {
         imnn::io::atomic::write(&path, &text)?;
     }
-    Ok(Product::Ready { changed, collected, n_s: seeds.len(), n_d })
+    let doubts = doubts(&path);
+    Ok(Product::Ready { changed, collected, n_s: seeds.len(), n_d, doubts })
 }

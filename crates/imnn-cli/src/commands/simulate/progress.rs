@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use imnn::jobs::{DataSet, Event, Failure, RunOptions, command_line};
+use imnn::jobs::{Again, DataSet, Event, Failure, RunOptions, command_line};
 
 use crate::output::say;
 
@@ -75,6 +75,12 @@ impl Progress {
             Event::Done => state.tried.done += 1,
             Event::Elsewhere => state.todo = state.todo.saturating_sub(1),
             Event::TooLate => state.too_late = true,
+            Event::Again { seed, again } => {
+                if let Some(text) = made_again(*seed, again) {
+                    self.close(&mut state);
+                    say(&text);
+                }
+            }
             Event::Failed(failure) => {
                 state.tried.failed += 1;
                 if !self.quiet {
@@ -120,6 +126,20 @@ impl Progress {
         if std::mem::take(&mut state.open) {
             say("");
         }
+    }
+}
+
+/// What there is to say of a simulation that was made a second time.
+fn made_again(seed: u64, again: &Again) -> Option<String> {
+    match again {
+        Again::Rounded(apart) => Some(format!(
+            "warning: seed {seed} gave slightly other numbers the second time, {apart:.1e} of their scatter apart: sums of several \
+             threads, perhaps; simulations below and above differ by as much, for nothing"
+        )),
+        Again::Failed => Some(format!(
+            "warning: seed {seed} could not be made a second time, so that nothing is known of whether simulations repeat"
+        )),
+        _ => None,
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) enum Product {
         n_s: usize,
         /// Those with all partners.
         n_d: usize,
+        /// What there is to say against them.
+        doubts: Vec<String>,
     },
 }
 
@@ -84,13 +86,14 @@ impl Report<'_> {
         match self.product {
             Product::Incomplete => String::new(),
             Product::TooFew => "no seed is complete yet, so there is nothing to train on\n".to_owned(),
-            Product::Ready { changed, collected, n_s, n_d } => {
+            Product::Ready { changed, collected, n_s, n_d, doubts } => {
                 let mut text = format!("complete: {n_s} simulations, {n_d} of them with partners below and above\n");
                 if let Some(collected) = collected {
                     let name = |path: &Path| shown(&path.file_name().unwrap_or_default().to_string_lossy());
                     let (fiducial, derivative) = (name(&collected.fiducial), name(&collected.derivative));
                     text.push_str(&format!("put together: {fiducial} and {derivative}\n"));
                 }
+                doubts.iter().for_each(|doubt| text.push_str(&format!("warning: {doubt}\n")));
                 let run = shown("run.toml");
                 if *changed {
                     let note = "was there already and is left as it is; remove it for one that would be written now";
@@ -128,9 +131,11 @@ impl Report<'_> {
             .iter()
             .map(|(path, reason)| json!({ "file": path.to_string_lossy(), "reason": reason }))
             .collect();
-        let (n_s, n_d, collected) = match self.product {
-            Product::Ready { n_s, n_d, collected, .. } => (json!(n_s), json!(n_d), collected.is_some()),
-            _ => (Value::Null, Value::Null, false),
+        let (n_s, n_d, collected, doubts) = match self.product {
+            Product::Ready { n_s, n_d, collected, doubts, .. } => {
+                (json!(n_s), json!(n_d), collected.is_some(), json!(doubts))
+            }
+            _ => (Value::Null, Value::Null, false, json!([])),
         };
         json_line(&json!({
             "out": self.set.root().to_string_lossy(),
@@ -145,7 +150,9 @@ impl Report<'_> {
             "n_s": n_s,
             "n_d": n_d,
             "collected": collected,
+            "warnings": doubts,
             "failures": self.status.failures,
+            "no_more": self.status.no_more,
             "unusable": unusable,
         }))
     }

@@ -35,6 +35,7 @@ n_d = 4
 first_seed = 10
 command = ["sh", "sim.sh", "{seed}", "{theta}", "{out}"]
 jobs = 3
+check = "off"
 "#;
 
 /// A folder with the simulator of the examples, and others around it.

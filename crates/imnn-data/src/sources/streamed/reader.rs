@@ -133,12 +133,13 @@ impl<E: Real> Reader<E> {
     }
 
     fn values(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
-        read_finite(&*self.fiducial, rows, to)
+        let found = read_finite(&*self.fiducial, rows, to);
+        if self.derivative.is_some() { found.map_err(DataError::or_drop) } else { found }
     }
 
     fn changes(&self, rows: Range<usize>, to: &mut [E]) -> Result<(), DataError> {
         let Some(derivative) = &self.derivative else { return Ok(()) };
-        read_finite(&**derivative, rows, to)?;
+        read_finite(&**derivative, rows, to).map_err(DataError::or_drop)?;
         if self.exact {
             parameters_first(to, self.n_params, self.row_len);
         }
