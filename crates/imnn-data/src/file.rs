@@ -23,7 +23,10 @@ pub(crate) fn open(path: &Path) -> Result<Opened, DataError> {
     };
     let metadata = std::fs::metadata(path).or_else(|error| put_back(path, error)).map_err(io)?;
     if metadata.is_dir() {
-        let reason = "is a folder; give the path of a .npy file, or of one array of an archive as file.npz:key";
+        let reason = format!(
+            "is a folder; name a file in it, or all of a kind as {0}/{{seed}}.npy: `imnn data inspect {0}` says what there is",
+            path.display()
+        );
         return Err(DataError::unusable(path.display(), reason));
     }
     if !metadata.is_file() {
@@ -51,6 +54,9 @@ fn hint(path: &Path) -> String {
     if let Some(hint) = pattern_hint(path) {
         return hint;
     }
+    if let Some(hint) = path.ancestors().find_map(dangling) {
+        return hint;
+    }
     for extension in ["npy", "npz"] {
         let mut longer = path.as_os_str().to_owned();
         longer.push(".");
@@ -69,6 +75,16 @@ fn hint(path: &Path) -> String {
     }
 }
 
+/// What a link leads to that is not there.
+fn dangling(link: &Path) -> Option<String> {
+    let target = std::fs::read_link(link).ok().filter(|_| !link.exists())?;
+    let fetch = match target.components().any(|part| part.as_os_str() == "annex") {
+        true => "; the data are in git-annex, fetch them: git annex get FILE",
+        false => "; fetch what it leads to, or link it again",
+    };
+    Some(format!("; {} is a link to {}, which is not there{fetch}", link.display(), target.display()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +98,21 @@ mod tests {
         assert_eq!(open(&folder.path().join("parts/train/fiducial.npy")).unwrap().len, 4);
         let error = open(&folder.path().join("none/train/fiducial.npy")).err().unwrap().to_string();
         assert!(error.contains("no such file"), "{error}");
+    }
+    #[test]
+    #[cfg(unix)]
+    fn what_a_dangling_link_leads_to_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("x.npy");
+        std::os::unix::fs::symlink("scratch/x.npy", &link).unwrap();
+        let message = |path: &Path| open(path).err().unwrap().to_string();
+        assert!(message(&link).contains("x.npy is a link to scratch/x.npy, which is not there; fetch"));
+        std::fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(".git/annex/objects/a/b", &link).unwrap();
+        assert!(message(&link).ends_with("git annex get FILE"));
+        // A folder on the way.
+        std::os::unix::fs::symlink("/none/sims", folder.path().join("sims")).unwrap();
+        assert!(message(&folder.path().join("sims/0.npy")).contains("sims is a link to /none/sims"));
+        assert!(message(folder.path()).contains("is a folder; name a file in it"));
     }
 }

@@ -9,9 +9,10 @@ use serde::{Serialize, Serializer};
 ///
 /// `file.npz` alone names the array of an archive that holds exactly one.
 /// In the same way `file.h5:group/dataset` names a dataset, and `name_*.tfrecords` all the records of several files.
-/// A text is divided at the first `.npz:`, `.h5:` or `.hdf5:`, or else at its last `:` where no `/` and no `.npy` follows.
+/// Of a text table `table.txt:1` names a column, by its number from 0 or its name, and `table.txt:1,2` several.
+/// A text is divided at the first `.npz:`, `.h5:`, `.hdf5:` or `.txt:`, or else at its last `:` where no `/` and no `.npy` follows.
 /// Where the whole text is the path of a file, that file is meant.
-/// With `{seed}` or `{seed:05}` in it, it names many files with one row each, with `{seeds}` also of several; see [`open_rows`](crate::open_rows).
+/// With `{seed}` or `{seed:05}` in it, it names many files with one row each, or in the key many arrays of a file, with `{seeds}` also of several; see [`open_rows`](crate::open_rows).
 ///
 /// ```
 /// use imnn_data::ArrayPath;
@@ -66,8 +67,9 @@ impl ArrayPath {
 
 impl From<&str> for ArrayPath {
     fn from(text: &str) -> Self {
-        const ARCHIVES: [&str; 5] = [".npz:", ".h5:", ".hdf5:", ".hdf:", ".he5:"];
-        let archive = ARCHIVES.iter().filter_map(|ending| Some(text.find(ending)? + ending.len() - 1)).min();
+        const WITH_KEYS: [&str; 9] =
+            [".npz:", ".h5:", ".hdf5:", ".hdf:", ".he5:", ".txt:", ".dat:", ".csv:", ".tsv:"];
+        let archive = WITH_KEYS.iter().filter_map(|ending| Some(text.find(ending)? + ending.len() - 1)).min();
         let colon = match archive {
             Some(at) => Some(at),
             None => text.rfind(':').filter(|&at| {
@@ -143,6 +145,8 @@ mod tests {
         check("f/a.npz:layers/0/b:c", "f/a.npz", Some("layers/0/b:c"));
         check("f/a.h5:group/x", "f/a.h5", Some("group/x"));
         check("a.hdf5:x", "a.hdf5", Some("x"));
+        check("a_{seed}.txt:P(k) [Mpc/h]", "a_{seed}.txt", Some("P(k) [Mpc/h]"));
+        check("many.h5:fid/{seed:05}", "many.h5", Some("fid/{seed:05}"));
         check("f/n_*.tfrecords", "f/n_*.tfrecords", None);
         check("archive:x", "archive", Some("x"));
         check("a.npy:x", "a.npy", Some("x"));

@@ -11,9 +11,9 @@ use imnn_io::text::unravel;
 use num_traits::Float;
 
 use crate::Hdf5Error;
-use crate::bytes::Found;
+use crate::bytes::{Bytes, Found};
 use crate::group;
-use crate::header::{about, superblock};
+use crate::header::{Object, about, superblock};
 use crate::layout::{Chunks, Data, Description};
 use crate::unpack::unpack;
 
@@ -28,7 +28,7 @@ const PIECE: usize = 1 << 18;
 /// Several threads may read at once.
 #[derive(Debug)]
 pub struct Dataset {
-    file: File,
+    file: Arc<File>,
     stamp: Stamp,
     description: Description,
     /// Chunks of which only a part was read, the last one at the end.
@@ -41,7 +41,7 @@ impl Dataset {
     /// # Errors
     /// If there is no such file or dataset, its elements are not real numbers, or parts of it are not in the file.
     pub fn open(path: impl AsRef<Path>, key: Option<&str>) -> Result<Self, Hdf5Error> {
-        let file = File::open(path)?;
+        let file = Arc::new(File::open(path)?);
         let stamp = Stamp::of(&file)?;
         let (bytes, root) = superblock(&file)?;
         let names = || group::datasets(&bytes, root);
@@ -56,11 +56,21 @@ impl Dataset {
                 there => return Err(Hdf5Error::KeyNeeded { there: there.to_vec() }),
             },
         };
-        let Some(object) = group::find(&bytes, root, name)?.filter(|object| object.has(about::LAYOUT)) else {
-            return Err(Hdf5Error::MissingKey { key: name.to_owned(), there: names()? });
-        };
-        let description = Description::read(&bytes, &object)?;
-        drop(bytes);
+        let object = group::find(&bytes, root, name)?;
+        let missing = || Hdf5Error::MissingKey { key: name.to_owned(), there: names().unwrap_or_default() };
+        Self::of(file.clone(), stamp, &bytes, object, missing)
+    }
+
+    /// The dataset that an object is; `missing` says that it is none.
+    pub(crate) fn of(
+        file: Arc<File>,
+        stamp: Stamp,
+        bytes: &Bytes<'_>,
+        object: Option<Object>,
+        missing: impl Fn() -> Hdf5Error,
+    ) -> Result<Self, Hdf5Error> {
+        let object = object.filter(|object| object.has(about::LAYOUT)).ok_or_else(missing)?;
+        let description = Description::read(bytes, &object)?;
         Ok(Self { file, stamp, description, kept: Mutex::default() })
     }
 

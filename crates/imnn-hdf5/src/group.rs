@@ -16,7 +16,7 @@ pub(crate) enum Link {
 
 /// Deeper groups, and more names, are not listed: links may lead in circles.
 const DEEP: usize = 16;
-const MANY: usize = 10_000;
+const MANY: usize = 1 << 18;
 
 /// The bytes of a name.
 const LONG: usize = 1 << 16;
@@ -186,15 +186,23 @@ pub(crate) fn datasets(bytes: &Bytes<'_>, root: u64) -> Found<Vec<String>> {
     let mut names = vec![];
     let mut groups = vec![(String::new(), vec![root])];
     while let Some((prefix, way)) = groups.pop() {
-        let group = Object::read(bytes, way[way.len() - 1])?;
-        for (name, link) in links(bytes, &group)? {
+        let inside = Object::read(bytes, way[way.len() - 1]).and_then(|group| links(bytes, &group));
+        let inside = match inside {
+            Err(_) if way.len() > 1 => {
+                names.push(prefix);
+                continue;
+            }
+            inside => inside?,
+        };
+        for (name, link) in inside {
             let name = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
             let at = match link {
                 Link::Hard(at) => at,
                 // What a soft link leads to has a name of its own.
                 Link::Soft(_) | Link::External => continue,
             };
-            if Object::read(bytes, at)?.has(about::LAYOUT) {
+            // What cannot be read has a name all the same; why it cannot is said where it is opened.
+            if Object::read(bytes, at).map_or(true, |object| object.has(about::LAYOUT)) {
                 names.push(name);
             } else if way.len() < DEEP && groups.len() < MANY && !way.contains(&at) {
                 groups.push((name, [&way[..], &[at]].concat()));

@@ -40,10 +40,12 @@ mod header;
 mod heap;
 mod index;
 mod layout;
+mod members;
 mod unpack;
 mod write;
 
 pub use dataset::{Dataset, datasets};
+pub use members::Group;
 pub use write::{Options, Writer};
 
 use imnn_io::npy::Overflow;

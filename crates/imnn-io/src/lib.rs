@@ -5,7 +5,7 @@
 //! - [`folder`]: the names of what is in a folder; [`lock`]: one process at a time works in it; [`manifest`]: what its files were.
 //! - [`limits`]: how much memory there is.
 //! - [`text`]: shapes, counts and amounts of memory in messages.
-//! - [`nearest`]: "did you mean".
+//! - [`nearest`]: "did you mean"; [`series`]: names that differ by a number, put together.
 //! - [`npy`], [`npz`]: numpy's files, read and written; [`stamp`]: whether a file is still what it was.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -19,6 +19,7 @@ pub mod manifest;
 pub mod nearest;
 pub mod npy;
 pub mod npz;
+pub mod series;
 pub mod stamp;
 pub mod text;
 

@@ -1,5 +1,7 @@
 //! Shapes, counts and amounts of memory in messages.
 
+use crate::series::{Named, put_together};
+
 /// A shape as Python writes it: `(3, 4)`, `(3,)`, `()`.
 pub fn tuple(shape: &[usize]) -> String {
     match shape {
@@ -22,6 +24,12 @@ pub fn keys(there: &[String]) -> String {
         [] => "it holds no arrays".to_owned(),
         _ => {
             const SHOWN: usize = 20;
+            let many = |named: &Named| if named.n > 1 { format!("{} ({})", named.name, named.n) } else { named.name.clone() };
+            // Arrays by the thousand, one for each seed, are one name.
+            let there: Vec<String> = match there.len() > SHOWN {
+                true => put_together(there).iter().map(many).collect(),
+                false => there.to_vec(),
+            };
             let shown: Vec<&str> = there.iter().take(SHOWN).map(String::as_str).collect();
             let more = if there.len() > SHOWN { format!(" and {} more", there.len() - SHOWN) } else { String::new() };
             format!("it has {}{more}", shown.join(", "))
@@ -115,9 +123,11 @@ mod tests {
 
     #[test]
     fn long_lists_of_keys_are_cut() {
-        let there: Vec<String> = (0..23).map(|i| format!("k{i}")).collect();
-        assert!(keys(&there).ends_with("k19 and 3 more"));
+        let there: Vec<String> = (b'a'..=b'w').map(|c| format!("k{}", char::from(c))).collect();
+        assert!(keys(&there).ends_with("kt and 3 more"));
         assert_eq!(keys(&[]), "it holds no arrays");
+        let there: Vec<String> = (0..40).map(|seed| format!("fid/{seed}")).chain(["mask".to_owned()]).collect();
+        assert_eq!(keys(&there), "it has fid/{seed} (40), mask");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! | Tool | Does |
 //! | --- | --- |
 //! | [`inspect`] | what is in a file or folder, and statistics of the values |
+//! | [`sets`] | which arrays make up a set that can be trained with |
 //! | [`check`] | whether simulations can be trained with |
 //! | [`Conversion`] | copies an array into another kind of file |
 //! | [`Split`] | divides simulations into a training and a validation set |
@@ -15,6 +16,7 @@
 pub mod check;
 mod convert;
 pub mod inspect;
+pub mod sets;
 mod split;
 
 pub use convert::{Conversion, Converted, Element};

@@ -11,9 +11,9 @@ use imnn_io::Partial;
 use imnn_io::folder::names_if_there;
 use imnn_io::npy::{descr, header, write_values};
 use imnn_io::stamp::Stamp;
-use imnn_io::text::tuple;
 use imnn_sim::Real;
 
+use super::alike;
 use super::format::{RowOptions, RowShape};
 use super::open_file;
 use super::writing::{Progress, RowWriter, WriteOptions, Written, io};
@@ -41,12 +41,10 @@ struct Part {
     n_rows: Option<usize>,
 }
 
-const ALIKE: &str = "the files of a pattern have to be alike";
-
 impl Folder {
     /// Opens each file once and compares them.
     pub(super) fn open<E: Real>(pattern: Pattern, options: &RowOptions) -> Result<Self, DataError> {
-        let numbers = pattern.numbers()?;
+        let numbers = pattern.of_files()?;
         let spec = RowSpec { label: pattern.label().to_owned(), ..RowSpec::default() };
         let parts = Vec::with_capacity(numbers.len());
         let mut folder = Self { spec, parts, places: vec![], options: *options, pattern };
@@ -58,12 +56,8 @@ impl Folder {
             let n_rows = last.map(|last| several(&*array, last - seed)).transpose()?;
             let part = Part { digits, stamp, n_rows };
             if folder.parts.is_empty() {
-                let row = &array.shape()[usize::from(n_rows.is_some())..];
-                if row.is_empty() {
-                    let advice = "save a simulation of one number as np.atleast_1d(x)";
-                    return Err(DataError::shape(array.label(), array.shape(), "at least one axis", advice));
-                }
-                folder.spec.shape = [&[0], row].concat();
+                let shape = array.shape()[usize::from(n_rows.is_some())..].to_vec();
+                folder.spec.shape = [&[0], alike::row(&*array, &shape)?].concat();
                 folder.spec.dtype = array.dtype().to_owned();
             }
             folder.check(&*array, &part)?;
@@ -87,20 +81,8 @@ impl Folder {
 
     /// Refuses an array that is not like the first.
     fn check<E: Real>(&self, array: &dyn RowArray<E>, part: &Part) -> Result<(), DataError> {
-        let first = || self.path(self.parts.first().unwrap_or(part));
         let shape: Vec<usize> = part.n_rows.into_iter().chain(self.spec.shape[1..].iter().copied()).collect();
-        if array.shape() != shape {
-            let expected = format!("{} as {} is", tuple(&shape), first());
-            return Err(DataError::shape(array.label(), array.shape(), expected, ALIKE));
-        }
-        if array.dtype() != self.spec.dtype {
-            let (label, found, expected) = (array.label(), array.dtype(), &self.spec.dtype);
-            return Err(DataError::Refused(format!(
-                "{label} has elements of type {found}, expected {expected} as {} has; {ALIKE}",
-                first()
-            )));
-        }
-        Ok(())
+        alike::check(array, &shape, &self.spec.dtype, || self.path(self.parts.first().unwrap_or(part)))
     }
 
     /// How many of `rows`, from the first, follow each other in one part, with the part and the place of the first.
@@ -259,6 +241,7 @@ fn only_rows(pattern: &Pattern) -> Result<(), DataError> {
 mod tests {
     use ndarray::{ArrayD, Axis, IxDyn, Slice};
 
+    use super::alike::ALIKE;
     use super::*;
     use crate::{arrays, open_rows};
 

@@ -33,6 +33,24 @@ pub(crate) trait Format {
         false
     }
 
+    /// Whether a file whose name says nothing may be one, by the bytes that it starts with.
+    fn may_start(start: &[u8]) -> bool {
+        let _ = start;
+        false
+    }
+
+    /// The names of the arrays of a file, without looking at them; nothing where it holds one array without a name.
+    fn keys(file: &Path) -> Result<Option<Vec<String>>, DataError> {
+        let _ = file;
+        Ok(None)
+    }
+
+    /// Keeps a file open of which many arrays are read, those of a group; nothing where it holds one.
+    fn shelf<E: Real>(file: &Path, group: &str) -> Result<Option<Box<dyn Shelf<E>>>, DataError> {
+        let _ = (file, group);
+        Ok(None)
+    }
+
     /// Whether its rows have seeds, by which they are matched.
     const SEEDS: bool = false;
 
@@ -62,6 +80,15 @@ pub(crate) type Opened<E> = Result<Box<dyn RowArray<E>>, DataError>;
 
 /// An array that is begun to be written, or why it could not be.
 pub(crate) type Created<E> = Result<Box<dyn RowWriter<E> + Send>, DataError>;
+
+/// A group of arrays in a file that is kept open.
+pub(crate) trait Shelf<E: Real>: Send + Sync {
+    /// The names in the group, of arrays and of groups.
+    fn names(&self) -> &[String];
+
+    /// Opens the array of a name, or `rest` in the group of that name; `path` is what messages call it.
+    fn array(&self, name: &str, rest: &str, path: &ArrayPath, options: &RowOptions) -> Opened<E>;
+}
 
 /// What is done with a few rows: it takes the number of the first and the values.
 pub type Visit<'a, E> = dyn FnMut(usize, &[E]) -> Result<(), DataError> + 'a;
@@ -125,6 +152,8 @@ pub struct ArrayInfo {
     pub dtype: String,
     /// Its shape.
     pub shape: Vec<usize>,
+    /// The names of its columns, where the file has them.
+    pub columns: Vec<String>,
     /// Whether the first axis moves fastest, as in Fortran.
     pub fortran_order: bool,
     /// The bytes of its values.
@@ -134,12 +163,17 @@ pub struct ArrayInfo {
 }
 
 impl ArrayInfo {
+    /// Whether it is a table of which columns may be asked for.
+    pub fn has_columns(&self) -> bool {
+        self.format == super::text::Text::NAME
+    }
+
     /// An array that is read by rows, whose elements have a type such as `<f4`.
     pub(crate) fn of_rows<E: Real>(path: ArrayPath, format: &'static str, array: &dyn RowArray<E>) -> Self {
         let (dtype, shape) = (array.dtype().to_owned(), array.shape().to_vec());
         let size = dtype.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(1);
         let bytes = saturating_product(&shape).saturating_mul(size) as u64;
-        Self { path, format, dtype, shape, fortran_order: false, bytes, compressed: None }
+        Self { path, format, dtype, shape, columns: vec![], fortran_order: false, bytes, compressed: None }
     }
 }
 

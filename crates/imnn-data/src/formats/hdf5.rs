@@ -6,13 +6,14 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use imnn_hdf5::{Dataset, Hdf5Error, MAGIC, Options, Writer, datasets};
+use imnn_hdf5::{Dataset, Group, Hdf5Error, MAGIC, Options, Writer, datasets};
 use imnn_io::Partial;
 use imnn_sim::Real;
 
-use super::format::{ArrayInfo, Created, Format, Location, Member, Opened, RowOptions, RowShape};
+use super::foreign;
+use super::format::{ArrayInfo, Created, Format, Location, Member, Opened, RowOptions, RowShape, Shelf};
 use super::writing::{Progress, RowWriter, WriteOptions, Written, io};
 use crate::file::open;
 use crate::rows::{RowArray, RowSpec};
@@ -26,7 +27,18 @@ impl Format for Hdf5 {
     const TARGET: Option<&'static str> = Some("file.h5:dataset");
 
     fn starts(start: &[u8]) -> bool {
-        start == MAGIC
+        // MATLAB writes HDF5 files since its version 7.3, with bytes of its own in front.
+        start == MAGIC || start == b"MATLAB 7"
+    }
+
+    fn keys(file: &Path) -> Result<Option<Vec<String>>, DataError> {
+        let label = file.display().to_string();
+        datasets(file).map(Some).map_err(|error| refused(file, &label, error))
+    }
+
+    fn shelf<E: Real>(file: &Path, group: &str) -> Result<Option<Box<dyn Shelf<E>>>, DataError> {
+        let opened = Group::open(file, group).map_err(|error| refused(file, &label(file, group), error))?;
+        Ok(Some(Box::new(Hdf5Group { file: file.to_owned(), group: opened })))
     }
 
     fn rows<E: Real>(at: &Location<'_>, _: RowShape<'_>, _: &RowOptions) -> Opened<E> {
@@ -37,7 +49,7 @@ impl Format for Hdf5 {
         open(&at.file)?;
         let keys = match at.key {
             Some(key) => vec![key.to_owned()],
-            None => datasets(&at.file).map_err(|error| DataError::hdf5(&at.file, &at.path.to_string(), error))?,
+            None => datasets(&at.file).map_err(|error| refused(&at.file, &at.path.to_string(), error))?,
         };
         let members = keys.iter().map(|key| {
             let path = ArrayPath::with_key(&at.file, key);
@@ -60,6 +72,35 @@ impl Format for Hdf5 {
     }
 }
 
+/// Why a file cannot be read, which may be no HDF5 file for all its name says.
+fn refused(file: &Path, label: &str, error: Hdf5Error) -> DataError {
+    match foreign::what(file).filter(|_| matches!(error, Hdf5Error::Unreadable(_))) {
+        Some(other) => DataError::unusable(label, other),
+        None => DataError::hdf5(file, label, error),
+    }
+}
+
+fn label(file: &Path, key: &str) -> String {
+    if key.is_empty() { file.display().to_string() } else { format!("{}:{key}", file.display()) }
+}
+
+/// A group of datasets.
+struct Hdf5Group {
+    file: PathBuf,
+    group: Group,
+}
+
+impl<E: Real> Shelf<E> for Hdf5Group {
+    fn names(&self) -> &[String] {
+        self.group.names()
+    }
+
+    fn array(&self, name: &str, rest: &str, path: &ArrayPath, _: &RowOptions) -> Opened<E> {
+        let dataset = self.group.dataset(name, rest);
+        Ok(Box::new(Hdf5Rows::of(&self.file, path.to_string(), dataset)?))
+    }
+}
+
 struct Hdf5Rows {
     file: PathBuf,
     spec: RowSpec,
@@ -70,14 +111,14 @@ impl Hdf5Rows {
     fn open(at: &Location<'_>) -> Result<Self, DataError> {
         // Says what is there in place of a file that is missing.
         open(&at.file)?;
-        let (file, label) = (at.file.clone(), at.path.to_string());
-        match Dataset::open(&file, at.key) {
-            Ok(dataset) => {
-                let (shape, dtype) = (dataset.shape().to_vec(), dataset.dtype().to_owned());
-                Ok(Self { file, spec: RowSpec { label, shape, dtype, seeds: None }, dataset })
-            }
-            Err(error) => Err(DataError::hdf5(&file, &label, error)),
-        }
+        Self::of(&at.file, at.path.to_string(), Dataset::open(&at.file, at.key))
+    }
+
+    fn of(file: &Path, label: String, dataset: Result<Dataset, Hdf5Error>) -> Result<Self, DataError> {
+        let dataset = dataset.map_err(|error| refused(file, &label, error))?;
+        let (shape, dtype) = (dataset.shape().to_vec(), dataset.dtype().to_owned());
+        let spec = RowSpec { label, shape, dtype, seeds: None };
+        Ok(Self { file: file.to_owned(), spec, dataset })
     }
 }
 

@@ -1,9 +1,12 @@
 //! The kinds of files that arrays lie in: a file or folder for each, and its name in the list below.
 
+mod alike;
 pub(crate) mod archive_writer;
 mod array_reader;
 mod folder;
+mod foreign;
 mod format;
+mod keyed;
 pub(crate) mod pass;
 pub mod writing;
 
@@ -18,9 +21,10 @@ pub use self::array_reader::ArrayReader;
 use self::folder::Folder;
 pub(crate) use self::format::RowShape;
 pub use self::format::{ArrayInfo, Member, RowOptions, Visit};
-use self::format::{Created, Format, Location, Opened, read_by_rows};
+use self::format::{Created, Format, Location, Opened, Shelf, read_by_rows};
+use self::keyed::Keyed;
 use self::writing::{RowWriter, WriteOptions};
-use crate::rows::{Pattern, RowArray};
+use crate::rows::{Numbered, Pattern, RowArray};
 use crate::{ArrayPath, DataError};
 
 /// Makes of the formats an enumeration that does what [`Format`] says. A file is of the first to which it belongs.
@@ -41,6 +45,18 @@ macro_rules! formats {
 
             fn starts(self, start: &[u8]) -> bool {
                 match self { $(Self::$format => $module::$format::starts(start)),* }
+            }
+
+            fn may_start(self, start: &[u8]) -> bool {
+                match self { $(Self::$format => $module::$format::may_start(start)),* }
+            }
+
+            fn keys(self, file: &Path) -> Result<Option<Vec<String>>, DataError> {
+                match self { $(Self::$format => $module::$format::keys(file)),* }
+            }
+
+            fn shelf<E: Real>(self, file: &Path, group: &str) -> Result<Option<Box<dyn Shelf<E>>>, DataError> {
+                match self { $(Self::$format => $module::$format::shelf(file, group)),* }
             }
 
             fn seeds(self) -> bool {
@@ -74,7 +90,7 @@ macro_rules! formats {
     };
 }
 
-formats! { tfrecord::TfRecord, hdf5::Hdf5, npz::Npz, npy::Npy }
+formats! { tfrecord::TfRecord, hdf5::Hdf5, text::Text, npz::Npz, npy::Npy }
 
 impl Kind {
     /// That of a name.
@@ -83,17 +99,27 @@ impl Kind {
         Self::FORMATS.iter().copied().find(|format| format.endings().contains(&ending))
     }
 
-    /// That of a file, by its first bytes or else its name; what nothing fits is said to be no `.npy` file.
+    /// That of a path, by the first bytes of the file or else its name; what nothing fits is said to be no `.npy` file.
     fn of<'a>(path: &'a ArrayPath) -> (Self, Location<'a>) {
         let (file, key) = path.locate();
+        (Self::of_file(&file), Location { path, file, key })
+    }
+
+    /// The first bytes of a file.
+    fn start(file: &Path) -> Vec<u8> {
         let mut start = vec![];
         // If it cannot be read, whoever opens it says why; a pipe would be waited for without end.
         if file.is_file() {
-            let _ = File::open(&file).and_then(|file| file.take(8).read_to_end(&mut start));
+            let _ = File::open(file).and_then(|file| file.take(8).read_to_end(&mut start));
         }
-        let kind = Self::FORMATS.iter().copied().find(|format| format.starts(&start));
-        let kind = kind.or_else(|| Self::named(&file)).unwrap_or(Self::Npy);
-        (kind, Location { path, file, key })
+        start
+    }
+
+    fn of_file(file: &Path) -> Self {
+        let start = Self::start(file);
+        let of = |fits: &dyn Fn(Self) -> bool| Self::FORMATS.iter().copied().find(|format| fits(*format));
+        let kind = of(&|format| format.starts(&start)).or_else(|| Self::named(file));
+        kind.or_else(|| of(&|format| format.may_start(&start))).unwrap_or(Self::Npy)
     }
 }
 
@@ -109,6 +135,8 @@ impl Kind {
 /// | records, one file or many with `*` in their name | one read for each record; rows are flat |
 /// | many, as `run/{seed}.npy` | one file for each row, in the order of the numbers in their names |
 /// | many, as `run/{seeds}.npy` | the same, where files may hold consecutive ones |
+/// | arrays of one file, as `many.h5:run/{seed}` | one array for each row, in the order of the numbers in their names |
+/// | a text table | from memory, if its numbers fit `options.memory` |
 ///
 /// In a pattern `{seed}` stands for a number in the name of the files or of a folder above them; `{seed:05}` for one that
 /// is filled up with zeros to five digits; `{seeds}` for a number, or for the first and last of consecutive ones of which
@@ -145,8 +173,39 @@ pub fn open_rows<E: Real>(path: &ArrayPath, options: &RowOptions) -> Result<Box<
 /// As [`open_rows`], with rows of this shape where the file does not say.
 pub(crate) fn open_shaped<E: Real>(path: &ArrayPath, row: RowShape<'_>, options: &RowOptions) -> Opened<E> {
     match Pattern::of(path)? {
-        Some(pattern) => Ok(Box::new(Folder::open::<E>(pattern, options)?)),
+        Some(pattern) => open_pattern(pattern, options),
         None => open_file(path, row, options),
+    }
+}
+
+fn open_pattern<E: Real>(pattern: Pattern, options: &RowOptions) -> Opened<E> {
+    match pattern.in_file() {
+        Some((file, group, rest)) => {
+            let (shelf, rest) = (shelf::<E>(&pattern, file, group)?, rest.to_owned());
+            Ok(Box::new(Keyed::open(pattern, rest, shelf, options)?))
+        }
+        None => Ok(Box::new(Folder::open::<E>(pattern, options)?)),
+    }
+}
+
+/// Opens the file of a pattern whose numbers are in the names of its arrays.
+fn shelf<E: Real>(pattern: &Pattern, file: &Path, group: &str) -> Result<Box<dyn Shelf<E>>, DataError> {
+    // Says what is there in place of a file that is missing.
+    crate::file::open(file)?;
+    Kind::of_file(file).shelf(file, group)?.ok_or_else(|| {
+        let reason = "{seed} in a key stands for arrays of one file, an HDF5 file or an archive, and this file has none by name";
+        DataError::unusable(pattern.label(), reason)
+    })
+}
+
+/// The numbers that a pattern finds, ascending.
+///
+/// # Errors
+/// If there are none, or the same twice, and if the folder or file cannot be read.
+pub fn numbers(pattern: &Pattern) -> Result<Vec<Numbered>, DataError> {
+    match pattern.in_file() {
+        Some((file, group, _)) => pattern.among(shelf::<f64>(pattern, file, group)?.names()),
+        None => pattern.of_files(),
     }
 }
 
@@ -175,16 +234,40 @@ pub fn members(path: &ArrayPath) -> Result<Vec<Member>, DataError> {
 /// Reads an array, or its first `n_rows` rows, in row-major order.
 pub(crate) fn read<E: Real>(path: &ArrayPath, n_rows: Option<usize>) -> Result<ArrayD<E>, DataError> {
     if let Some(pattern) = Pattern::of(path)? {
-        return read_by_rows(&Folder::open::<E>(pattern, &RowOptions::default())?, n_rows);
+        return read_by_rows(&*open_pattern::<E>(pattern, &RowOptions::default())?, n_rows);
     }
     let (kind, at) = Kind::of(path);
     kind.read(&at, n_rows)
 }
 
-/// How names of files end that each hold whole arrays, or several.
-pub fn array_endings() -> impl Iterator<Item = &'static str> {
-    let whole = Kind::FORMATS.iter().filter(|format| !format.seeds());
-    whole.flat_map(|format| format.endings()).copied()
+/// The names of the arrays of a file, without looking at these; nothing where it holds one array without a name.
+///
+/// # Errors
+/// If the file is not there, or its list of names cannot be read.
+pub fn keys(file: &Path) -> Result<Option<Vec<String>>, DataError> {
+    crate::file::open(file)?;
+    Kind::of_file(file).keys(file)
+}
+
+/// How names of files end that hold arrays.
+pub fn endings() -> impl Iterator<Item = &'static str> {
+    Kind::FORMATS.iter().flat_map(|format| format.endings()).copied()
+}
+
+/// Whether the bytes that a file starts with may be those of arrays or of a table, whatever it is called.
+pub fn resembles_array(file: &Path) -> bool {
+    let start = Kind::start(file);
+    Kind::FORMATS.iter().any(|format| format.starts(&start) || format.may_start(&start))
+}
+
+/// What a file is that holds no array, and how to make one of it; nothing where that is not known.
+pub fn what(file: &Path) -> Option<String> {
+    foreign::what(file)
+}
+
+/// Whether files of such a name are parts of one array together, which `*` in the name stands for.
+pub fn is_shard(file: &Path) -> bool {
+    Kind::named(file).is_some_and(Kind::seeds)
 }
 
 /// Begins an array of this shape, in the format of its name.

@@ -9,12 +9,13 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use imnn_io::Partial;
-use imnn_io::npy::{Header, Reader, descr, header, write_values};
+use imnn_io::npy::{Header, NpyError, Reader, descr, header, write_values};
 use imnn_io::stamp::Stamp;
 use imnn_io::text::unravel;
 use imnn_sim::Real;
 use ndarray::ArrayD;
 
+use super::foreign;
 use super::format::{ArrayInfo, Created, Format, Location, Member, Opened, RowOptions, RowShape};
 use super::writing::{Progress, RowWriter, WriteOptions, Written, io};
 use crate::file::open;
@@ -29,20 +30,25 @@ impl Format for Npy {
     const NAME: &'static str = "npy";
     const TARGET: Option<&'static str> = Some("file.npy");
 
+    fn starts(start: &[u8]) -> bool {
+        start.starts_with(b"\x93NUMPY")
+    }
+
     fn rows<E: Real>(at: &Location<'_>, _: RowShape<'_>, _: &RowOptions) -> Opened<E> {
-        Ok(Box::new(NpyRows::open(at.without_key()?, at.path.to_string())?))
+        Ok(Box::new(NpyRows::open(at.without_key()?, at.path)?))
     }
 
     fn contents(at: &Location<'_>) -> Result<Vec<Member>, DataError> {
         let mut opened = open(at.without_key()?)?;
-        let header = Reader::new(&mut opened.reader, opened.len).header();
-        let header = header.map_err(|error| DataError::npy(at.path, error))?;
+        let header = described(&mut Reader::new(&mut opened.reader, opened.len), at.path)?;
         Ok(vec![Member::Array(info(at.path.clone(), Self::NAME, header, None))])
     }
 
     fn read<E: Real>(at: &Location<'_>, n_rows: Option<usize>) -> Result<ArrayD<E>, DataError> {
         let opened = open(at.without_key()?)?;
-        Reader::new(opened.reader, opened.len).read(n_rows).map_err(|error| DataError::npy(at.path, error))
+        let mut reader = Reader::new(opened.reader, opened.len);
+        let header = described(&mut reader, at.path)?;
+        reader.values(&header, n_rows).map_err(|error| DataError::npy(at.path, error))
     }
 
     fn create<E: Real>(path: &ArrayPath, shape: &[usize], options: &WriteOptions) -> Created<E> {
@@ -53,11 +59,28 @@ impl Format for Npy {
     }
 }
 
+/// What the header of an array says, or what is there in place of an array of numbers.
+pub(super) fn described<R: Read>(reader: &mut Reader<R>, path: &ArrayPath) -> Result<Header, DataError> {
+    reader.header().map_err(|error| {
+        let other = match &error {
+            NpyError::NotAnArray { .. } if path.key().is_none() => foreign::what(path.file()),
+            NpyError::Dtype { dtype, shape, .. } if dtype.ends_with('O') => {
+                Some(foreign::objects(path, shape, &reader.peek(foreign::LOOKED_AT)))
+            }
+            _ => None,
+        };
+        match other {
+            Some(other) => DataError::unusable(path, other),
+            None => DataError::npy(path, error),
+        }
+    })
+}
+
 /// An array as its header describes it.
 pub(super) fn info(path: ArrayPath, format: &'static str, header: Header, compressed: Option<u64>) -> ArrayInfo {
     let bytes = header.n_bytes();
     let Header { descr: dtype, fortran_order, shape, .. } = header;
-    ArrayInfo { path, format, dtype, shape, fortran_order, bytes, compressed }
+    ArrayInfo { path, format, dtype, shape, columns: vec![], fortran_order, bytes, compressed }
 }
 
 /// The bytes read at once, which stay in the processor's caches until they are numbers; a multiple of every element's
@@ -77,20 +100,20 @@ pub(crate) struct NpyRows {
 
 impl NpyRows {
     /// The array of a `.npy` file.
-    pub(super) fn open(path: &Path, label: String) -> Result<Self, DataError> {
-        let opened = open(path)?;
+    pub(super) fn open(file: &Path, path: &ArrayPath) -> Result<Self, DataError> {
+        let opened = open(file)?;
         let file = opened.reader.into_inner();
-        let stamp = Stamp::of(&file).map_err(|source| DataError::read(&label, source))?;
-        Self::within(file, stamp, 0..opened.len, label)
+        let stamp = Stamp::of(&file).map_err(|source| DataError::read(path, source))?;
+        Self::within(file, stamp, 0..opened.len, path)
     }
 
     /// The array in the bytes `part` of a file that was as `stamp` says before anything was read.
-    pub(super) fn within(file: File, stamp: Stamp, part: Range<u64>, label: String) -> Result<Self, DataError> {
-        let len = part.end - part.start;
+    pub(super) fn within(file: File, stamp: Stamp, part: Range<u64>, path: &ArrayPath) -> Result<Self, DataError> {
+        let (len, label) = (part.end - part.start, path.to_string());
         // One read for the whole of most headers: folders have many files.
         let mut reader = BufReader::with_capacity(256, &file);
         reader.seek(SeekFrom::Start(part.start)).map_err(|source| DataError::read(&label, source))?;
-        let header = Reader::new(reader.take(len), len).header().map_err(|error| DataError::npy(&label, error))?;
+        let header = described(&mut Reader::new(reader.take(len), len), path)?;
         let start = part.start + header.data_offset;
         let (shape, dtype) = (header.shape.clone(), header.descr.clone());
         Ok(Self { spec: RowSpec { label, shape, dtype, seeds: None }, file, header, start, stamp })

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use imnn_io::npz::{Archive, Member as Stored};
 use imnn_io::stamp::Stamp;
@@ -11,10 +11,11 @@ use imnn_sim::Real;
 use ndarray::ArrayD;
 
 use super::archive_writer::ArchiveWriter;
+use super::foreign;
 use super::format::{
-    ArrayInfo, Created, Format, Location, Member, Opened as OpenedRows, RowOptions, RowShape, Visit,
+    ArrayInfo, Created, Format, Location, Member, Opened as OpenedRows, RowOptions, RowShape, Shelf, Visit,
 };
-use super::npy::{NpyRows, info};
+use super::npy::{NpyRows, described, info};
 use super::writing::WriteOptions;
 use crate::file::{Opened, open};
 use crate::rows::{HeldRows, pieces, row_len};
@@ -48,6 +49,23 @@ impl Format for Npz {
         Ok(members.collect())
     }
 
+    fn keys(file: &Path) -> Result<Option<Vec<String>>, DataError> {
+        Ok(Some(OpenArchive::open(file)?.keys().to_vec()))
+    }
+
+    fn shelf<E: Real>(file: &Path, group: &str) -> Result<Option<Box<dyn Shelf<E>>>, DataError> {
+        let archive = OpenArchive::open(file)?;
+        let before = if group.is_empty() { String::new() } else { format!("{group}/") };
+        let inside = archive.keys().iter().filter_map(|key| key.strip_prefix(&before));
+        let mut names: Vec<String> = inside.map(|key| key.split('/').next().unwrap_or(key).to_owned()).collect();
+        names.sort();
+        names.dedup();
+        if names.is_empty() {
+            return Err(DataError::key_needed(file, archive.keys()));
+        }
+        Ok(Some(Box::new(NpzGroup { archive: Mutex::new(archive), names })))
+    }
+
     fn read<E: Real>(at: &Location<'_>, n_rows: Option<usize>) -> Result<ArrayD<E>, DataError> {
         OpenArchive::open(&at.file)?.read(at.key, at.path, n_rows)
     }
@@ -60,6 +78,24 @@ impl Format for Npz {
         let mut archive = ArchiveWriter::create(path.file(), options.replace)?;
         archive.begin::<E>(path.key().unwrap_or("data"), shape)?;
         Ok(Box::new(archive))
+    }
+}
+
+/// The arrays of an archive whose names begin alike, as if they were in a group.
+struct NpzGroup {
+    archive: Mutex<OpenArchive>,
+    names: Vec<String>,
+}
+
+impl<E: Real> Shelf<E> for NpzGroup {
+    fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn array(&self, _: &str, _: &str, path: &ArrayPath, options: &RowOptions) -> OpenedRows<E> {
+        // A thread that panicked elsewhere has left the archive whole.
+        let mut archive = self.archive.lock().unwrap_or_else(PoisonError::into_inner);
+        archive.rows(path.key(), path, options)
     }
 }
 
@@ -78,6 +114,10 @@ impl OpenArchive {
         let file = Arc::new(reader.into_inner());
         let stamp = Stamp::of(&file).map_err(|source| DataError::read(path.display(), source))?;
         let archive = Archive::new(BufReader::new(file.clone()), len).map_err(|error| DataError::npz(path, error))?;
+        // Archives of other programs hold files of their own, which cannot be taken for arrays.
+        if let Some(other) = foreign::archive(path, archive.keys()) {
+            return Err(DataError::unusable(path.display(), other));
+        }
         Ok(Self { path: path.to_owned(), archive, file, stamp })
     }
 
@@ -98,7 +138,7 @@ impl OpenArchive {
     pub(super) fn info(&mut self, key: Option<&str>, label: &ArrayPath) -> Result<ArrayInfo, DataError> {
         let member = self.member(key)?;
         let compressed = member.compressed();
-        let header = member.npy().header().map_err(|error| DataError::npy(label, error))?;
+        let header = described(&mut member.npy(), label)?;
         Ok(info(label.clone(), Npz::NAME, header, compressed))
     }
 
@@ -109,7 +149,9 @@ impl OpenArchive {
         label: &ArrayPath,
         n_rows: Option<usize>,
     ) -> Result<ArrayD<E>, DataError> {
-        self.member(key)?.npy().read(n_rows).map_err(|error| DataError::npy(label, error))
+        let mut reader = self.member(key)?.npy();
+        let header = described(&mut reader, label)?;
+        reader.values(&header, n_rows).map_err(|error| DataError::npy(label, error))
     }
 
     /// Goes through an array that is compressed; says whether it did.
@@ -145,11 +187,10 @@ impl OpenArchive {
                 drop(member);
             }
             let file = file.try_clone().map_err(|source| DataError::read(&label, source))?;
-            return Ok(Box::new(NpyRows::within(file, stamp, stored, label)?));
+            return Ok(Box::new(NpyRows::within(file, stamp, stored, path)?));
         }
-        let refused = |error| DataError::npy(path, error);
         let mut reader = member.npy();
-        let header = reader.header().map_err(refused)?;
+        let header = described(&mut reader, path)?;
         let needed = header.len.saturating_mul(size_of::<E>());
         if needed > options.memory {
             let allowed = options.memory;
@@ -160,7 +201,7 @@ impl OpenArchive {
                 ),
             ));
         }
-        let values = reader.values(&header, None).map_err(refused)?;
+        let values = reader.values(&header, None).map_err(|error| DataError::npy(path, error))?;
         Ok(Box::new(HeldRows::new(label, values).with_dtype(header.descr)))
     }
 }
@@ -173,7 +214,7 @@ fn unpacked<E: Real>(
 ) -> Result<bool, DataError> {
     let refused = |error| DataError::npy(label, error);
     let mut npy = member.npy();
-    let header = npy.header().map_err(refused)?;
+    let header = described(&mut npy, label)?;
     if header.shape.is_empty() || (header.fortran_order && header.shape.len() > 1) {
         return Ok(false);
     }

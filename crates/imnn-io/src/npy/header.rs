@@ -98,7 +98,7 @@ impl Header {
             let entry = entries.iter().find(|(key, _)| *key == Literal::Text(name.to_owned()));
             entry.map(|(_, value)| value).ok_or_else(|| malformed(&format!("`{name}` is missing")))
         };
-        let (descr, dtype) = element(get("descr")?)?;
+        let (descr, dtype) = element(get("descr")?, || get("shape").ok().and_then(shape).unwrap_or_default())?;
         let Literal::Bool(fortran_order) = *get("fortran_order")? else {
             return Err(malformed("`fortran_order` is not True or False"));
         };
@@ -124,15 +124,16 @@ fn take(reader: &mut impl Read, n: u64) -> Result<Vec<u8>, NpyError> {
     Ok(bytes)
 }
 
-fn element(descr: &Literal) -> Result<(String, Dtype), NpyError> {
+fn element(descr: &Literal, shape: impl Fn() -> Vec<usize>) -> Result<(String, Dtype), NpyError> {
     match descr {
         Literal::Text(text) => match Dtype::parse(text) {
             Ok(dtype) => Ok((text.clone(), dtype)),
-            Err(advice) => Err(NpyError::Dtype { dtype: text.clone(), advice }),
+            Err(advice) => Err(NpyError::Dtype { dtype: text.clone(), advice, shape: shape() }),
         },
         Literal::Sequence(fields) => Err(NpyError::Dtype {
             dtype: format!("record of {} fields", fields.len()),
             advice: "save each field as an array of its own, x['name']",
+            shape: shape(),
         }),
         _ => Err(NpyError::Header("`descr` is not a type".to_owned())),
     }

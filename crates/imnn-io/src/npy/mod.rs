@@ -64,6 +64,8 @@ pub enum NpyError {
         dtype: String,
         /// What to do.
         advice: &'static str,
+        /// The shape in the header.
+        shape: Vec<usize>,
     },
     /// A finite value is beyond the range of the precision that it is read in.
     #[error(transparent)]

@@ -49,6 +49,14 @@ impl<R: Read> Reader<R> {
         if found == header.n_bytes() { Ok(header) } else { Err(header.wrong_length(found)) }
     }
 
+    /// The next bytes, at most so many and as many as can be read: of elements that the header says are no numbers.
+    pub fn peek(&mut self, n: u64) -> Vec<u8> {
+        let mut bytes = vec![];
+        // What cannot be read is left out: it is looked at to say more about another fault.
+        let _ = self.reader.by_ref().take(n).read_to_end(&mut bytes);
+        bytes
+    }
+
     /// Reads the data behind the header.
     ///
     /// # Errors

@@ -14,12 +14,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod blocks;
 mod numbered;
 mod statistics;
+mod tree;
 mod uses;
+mod walk;
 
 pub use imnn_data::{ArrayInfo, Member};
-use imnn_data::{ArrayPath, ArrayReader, DataError, is_pattern, members};
+use imnn_data::{ArrayPath, ArrayReader, DataError, is_pattern};
 use imnn_io::npy::Dtype;
 
 pub use numbered::{Numbered, numbered};
@@ -32,9 +35,9 @@ pub use uses::{Meaning, Use, uses};
 pub enum Contents {
     /// The arrays of a file.
     Members(Vec<Member>),
-    /// Files with a number in their names, one row each.
+    /// Files, or arrays of a file, with a number in their names, one row each.
     Numbered(Numbered),
-    /// The numbered files of a folder and of those in it, by pattern, and its other arrays.
+    /// What is in a folder and in those in it, or in a file of many arrays: by pattern where names are numbered.
     Folder(Vec<Contents>),
 }
 
@@ -62,9 +65,13 @@ pub fn contents(path: &ArrayPath) -> Result<Contents, DataError> {
         return Ok(Contents::Numbered(numbered(path)?));
     }
     if path.file().is_dir() {
-        return numbered::folder(path.file()).map(Contents::Folder);
+        return tree::folder(path.file()).map(Contents::Folder);
     }
-    members(path).map(Contents::Members)
+    let mut found = tree::file(path)?;
+    match (found.pop(), found.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (last, _) => Ok(Contents::Folder(found.into_iter().chain(last).collect())),
+    }
 }
 
 /// What one array is, without reading its values.

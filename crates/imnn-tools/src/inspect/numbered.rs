@@ -1,11 +1,9 @@
 //! Files with numbers in their names, as patterns.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use imnn_data::{ArrayPath, DataError, Pattern, RowOptions, arrays, numbers, open_rows};
+use ndarray::{ArrayD, Axis};
 
-use super::{ArrayInfo, Contents, Member, array, contents};
-use imnn_data::{ArrayPath, DataError, Pattern, RowOptions, array_endings, consecutive, open_rows};
-use imnn_io::folder::names;
+use super::{ArrayInfo, array};
 
 /// Files of a pattern such as `fiducial/{seed}.npy`.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +19,10 @@ pub struct Numbered {
     pub n_missing: u64,
     /// The first few of them.
     pub missing: Vec<u64>,
+    /// The numbers.
+    pub seeds: Vec<u64>,
+    /// The columns of tables that are the same in all files, and are left out of `info`.
+    pub same: Vec<String>,
     /// The files of which type and shape were compared: all, or some of many.
     pub compared: usize,
     /// Those of them that differ from the first, with what is different.
@@ -28,7 +30,7 @@ pub struct Numbered {
 }
 
 /// As many files are opened, evenly spread over all.
-const OPENED: usize = 1000;
+const OPENED: usize = 12;
 
 /// As many missing numbers and unlike files are named.
 const NAMED: usize = 5;
@@ -40,7 +42,7 @@ const NAMED: usize = 5;
 pub fn numbered(path: &ArrayPath) -> Result<Numbered, DataError> {
     let no_pattern = || DataError::unusable(path, "write {seed} where the names of the files have a number");
     let pattern = Pattern::of(path)?.ok_or_else(no_pattern)?;
-    let numbers = pattern.numbers()?;
+    let numbers = numbers(&pattern)?;
     if pattern.has_several() {
         return several(path, &pattern.path(&numbers[0].digits), numbers.len());
     }
@@ -84,107 +86,51 @@ fn described(info: ArrayInfo, seeds: &[u64], compared: usize, unlike: Vec<String
     let gaps = seeds.windows(2).map(|pair| pair[0] + 1..pair[1]);
     let missing = gaps.flat_map(|gap| gap.take(NAMED)).take(NAMED).collect();
     let n_missing = last - first - (seeds.len() as u64 - 1);
-    Numbered { info, first, last, n_missing, missing, compared, unlike }
+    Numbered { info, first, last, n_missing, missing, seeds: seeds.to_vec(), same: vec![], compared, unlike }
 }
 
-/// What is in a folder: patterns that stand for several files in it and in the folders in it, and other arrays.
-pub(super) fn folder(folder: &Path) -> Result<Vec<Contents>, DataError> {
-    let mut found = vec![];
-    let mut folders = vec![folder.to_owned()];
-    folders.extend(entries(folder)?.into_iter().map(|name| folder.join(name)).filter(|path| path.is_dir()));
-    for folder in folders {
-        found.extend(of_one(&folder)?);
-    }
-    if found.is_empty() {
-        let endings: Vec<&str> = array_endings().collect();
-        let reason = format!("no file in it, nor in the folders in it, ends in .{}", endings.join(", ."));
-        return Err(DataError::unusable(folder.display(), reason));
-    }
-    Ok(found)
+/// Of tables of which some columns are the same in all files, such as the wavenumbers of spectra, the others.
+///
+/// Two files are compared, the first and the last.
+pub(super) fn columns_that_differ(path: &ArrayPath, of: Numbered) -> Numbered {
+    differing(path, &of).unwrap_or(of)
 }
 
-fn of_one(folder: &Path) -> Result<Vec<Contents>, DataError> {
-    let mut groups: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-    let mut of_several = BTreeSet::new();
-    for name in entries(folder)? {
-        let ending = Path::new(&name).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        let is_array = array_endings().any(|known| known == ending) && !name.starts_with('.');
-        if is_array && folder.join(&name).is_file() {
-            of_several.extend(around_several(&name));
-            groups.entry(around_number(&name)).or_default().push(name);
-        }
-    }
-    let mut found = vec![];
-    for (before, after) in of_several {
-        // Other names look like these, but then their rows are not as many.
-        let path = ArrayPath::of_file(folder.join(format!("{before}{{seeds}}{after}")));
-        let Ok(numbered) = numbered(&path) else { continue };
-        found.push(Contents::Numbered(numbered));
-        let around = (before, after);
-        groups.retain(|key, names| {
-            names.retain(|name| around_several(name).as_ref() != Some(&around));
-            *key != around && !names.is_empty()
-        });
-    }
-    for ((before, after), names) in groups {
-        // An archive of several arrays is not a row, so the files are named one by one.
-        let as_pattern = folder.join(format!("{before}{{seed}}{after}"));
-        if names.len() > 1
-            && let Ok(numbered) = numbered(&ArrayPath::of_file(as_pattern))
-        {
-            found.push(Contents::Numbered(numbered));
-            continue;
-        }
-        for name in names {
-            let path = ArrayPath::of_file(folder.join(name));
-            found
-                .push(contents(&path).unwrap_or_else(|error| {
-                    Contents::Members(vec![Member::Other { path, reason: error.to_string() }])
-                }));
-        }
-    }
-    Ok(found)
-}
+/// Tables of more columns are no columns of one quantity each.
+const COLUMNS: usize = 32;
 
-fn entries(folder: &Path) -> Result<Vec<String>, DataError> {
-    names(folder).map_err(|source| DataError::read(folder.display(), source))
-}
-
-/// What stands before and after the last number in a name; the whole name where it has none.
-fn around_number(name: &str) -> (String, String) {
-    let stem = name.rfind('.').unwrap_or(name.len());
-    let Some(end) = name[..stem].rfind(|c: char| c.is_ascii_digit()).map(|at| at + 1) else {
-        return (name.to_owned(), String::new());
+fn differing(path: &ArrayPath, of: &Numbered) -> Option<Numbered> {
+    let [_, _, n] = of.info.shape[..] else { return None };
+    if path.key().is_some() || !(2..=COLUMNS).contains(&n) || !of.info.has_columns() {
+        return None;
+    }
+    let pattern = Pattern::of(path).ok()??;
+    let numbers = numbers(&pattern).ok()?;
+    let read = |at: usize| arrays::read::<f64>(&pattern.path(&numbers[at].digits)).ok();
+    let (first, last) = (read(0)?, read(numbers.len() - 1)?);
+    let is_same = |column: &usize| {
+        let of = |table: &ArrayD<f64>| table.index_axis(Axis(1), *column).iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        of(&first) == of(&last)
     };
-    let start = name[..end]
-        .rfind(|c: char| !c.is_ascii_digit())
-        .map_or(0, |at| at + name[at..].chars().next().map_or(1, char::len_utf8));
-    (name[..start].to_owned(), name[end..].to_owned())
-}
-
-/// What stands before and after the numbers of several rows in a name, such as `0-999`.
-fn around_several(name: &str) -> Option<(String, String)> {
-    let (before, after) = around_number(name);
-    let end = name.len() - after.len();
-    let digits = before.strip_suffix('-')?;
-    let start = digits.len() - digits.chars().rev().take_while(char::is_ascii_digit).count();
-    consecutive(&name[start..end])?;
-    Some((before[..start].to_owned(), after))
+    let (same, differ): (Vec<usize>, Vec<usize>) = (0..n).partition(is_same);
+    if same.is_empty() || differ.is_empty() {
+        return None;
+    }
+    let key: Vec<String> = differ.iter().map(usize::to_string).collect();
+    let name = |column: usize| of.info.columns.get(column).cloned().unwrap_or_else(|| column.to_string());
+    let path = ArrayPath::with_key(path.file(), key.join(","));
+    let kept = if differ.len() == 1 { vec![] } else { vec![differ.len()] };
+    let shape = [&of.info.shape[..2], &kept[..]].concat();
+    let columns = differ.iter().filter_map(|&column| of.info.columns.get(column).cloned()).collect();
+    let bytes = of.info.bytes / n as u64 * differ.len() as u64;
+    let info = ArrayInfo { path, shape, columns, bytes, ..of.info.clone() };
+    Some(Numbered { info, same: same.into_iter().map(name).collect(), ..of.clone() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use imnn_data::arrays;
-
-    #[test]
-    fn the_last_number_of_a_name_is_the_seed() {
-        let around = |name: &str| around_number(name);
-        assert_eq!(around("lens_z1_0042.npy"), ("lens_z1_".to_owned(), ".npy".to_owned()));
-        assert_eq!(around("7é.npy"), (String::new(), "é.npy".to_owned()));
-        assert_eq!(around("é7.npy"), ("é".to_owned(), ".npy".to_owned()));
-        assert_eq!(around("x.npy"), ("x.npy".to_owned(), String::new()));
-    }
+    use crate::inspect::{Contents, contents};
 
     #[test]
     fn gaps_and_unlike_files_are_found() {
@@ -225,7 +171,5 @@ mod tests {
         // Names that only look like it.
         write("x8-9.npy", &[3, 3, 2]);
         assert!(found().len() > 1 && found().iter().all(|part| matches!(part, Contents::Members(_))), "{:?}", found());
-        assert_eq!(around_several("a1-2b.npy"), Some(("a".to_owned(), "b.npy".to_owned())));
-        assert_eq!(around_several("2-1.npy"), None);
     }
 }

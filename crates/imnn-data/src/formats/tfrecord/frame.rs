@@ -38,10 +38,8 @@ fn checked_length(head: &[u8; HEAD as usize], offset: u64) -> Result<u64, String
     if masked_crc(&head[..8]) == u32::from_le_bytes(checksum) {
         return Ok(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
     }
-    let advice = match (offset, a, b) {
-        (0, 0x1f, 0x8b) => "this is a gzipped file, unpack it first",
-        (0, 0x78, _) => "this may be a file compressed by zlib; write it without compression",
-        (0, ..) => "this is not a TFRecord file, or it is damaged",
+    let advice = match offset {
+        0 => "this is not a TFRecord file, or it is damaged",
         _ => "the file is damaged from here on; write or copy it again",
     };
     Err(format!("the checksum of the record's length is wrong; {advice}"))

@@ -9,6 +9,7 @@ use super::example::Place;
 use super::frame::{self, HEAD, TAIL};
 use super::scan::scan;
 use crate::DataError;
+use crate::formats::foreign;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -72,7 +73,10 @@ impl Index {
             while offset < end {
                 let (record, scanned) = shard.with(|file| {
                     let damaged = |reason: String| shard.damaged(offset, reason);
-                    let record = frame::length(file, offset, end).map_err(damaged)?;
+                    let record = frame::length(file, offset, end).map_err(|reason| match foreign::what(path) {
+                        Some(other) if offset == 0 => DataError::unusable(path.display(), other),
+                        _ => damaged(reason),
+                    })?;
                     if record <= SMALL {
                         frame::data(file, offset, record).map_err(damaged)?;
                     }
