@@ -6,7 +6,7 @@ use imnn::sim::Key;
 use ndarray::Array2;
 
 use crate::Failure;
-use crate::problems::{Data, Problem};
+use crate::problems::Problem;
 use crate::train::{Settings, train_on};
 
 /// Fresh data sets.

@@ -67,8 +67,7 @@ impl ArrayPath {
 
 impl From<&str> for ArrayPath {
     fn from(text: &str) -> Self {
-        const WITH_KEYS: [&str; 9] =
-            [".npz:", ".h5:", ".hdf5:", ".hdf:", ".he5:", ".txt:", ".dat:", ".csv:", ".tsv:"];
+        const WITH_KEYS: [&str; 9] = [".npz:", ".h5:", ".hdf5:", ".hdf:", ".he5:", ".txt:", ".dat:", ".csv:", ".tsv:"];
         let archive = WITH_KEYS.iter().filter_map(|ending| Some(text.find(ending)? + ending.len() - 1)).min();
         let colon = match archive {
             Some(at) => Some(at),

@@ -24,7 +24,8 @@ pub fn keys(there: &[String]) -> String {
         [] => "it holds no arrays".to_owned(),
         _ => {
             const SHOWN: usize = 20;
-            let many = |named: &Named| if named.n > 1 { format!("{} ({})", named.name, named.n) } else { named.name.clone() };
+            let many =
+                |named: &Named| if named.n > 1 { format!("{} ({})", named.name, named.n) } else { named.name.clone() };
             // Arrays by the thousand, one for each seed, are one name.
             let there: Vec<String> = match there.len() > SHOWN {
                 true => put_together(there).iter().map(many).collect(),

@@ -193,7 +193,8 @@ fn shelf<E: Real>(pattern: &Pattern, file: &Path, group: &str) -> Result<Box<dyn
     // Says what is there in place of a file that is missing.
     crate::file::open(file)?;
     Kind::of_file(file).shelf(file, group)?.ok_or_else(|| {
-        let reason = "{seed} in a key stands for arrays of one file, an HDF5 file or an archive, and this file has none by name";
+        let reason =
+            "{seed} in a key stands for arrays of one file, an HDF5 file or an archive, and this file has none by name";
         DataError::unusable(pattern.label(), reason)
     })
 }

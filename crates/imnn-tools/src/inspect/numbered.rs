@@ -109,7 +109,8 @@ fn differing(path: &ArrayPath, of: &Numbered) -> Option<Numbered> {
     let read = |at: usize| arrays::read::<f64>(&pattern.path(&numbers[at].digits)).ok();
     let (first, last) = (read(0)?, read(numbers.len() - 1)?);
     let is_same = |column: &usize| {
-        let of = |table: &ArrayD<f64>| table.index_axis(Axis(1), *column).iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        let of =
+            |table: &ArrayD<f64>| table.index_axis(Axis(1), *column).iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         of(&first) == of(&last)
     };
     let (same, differ): (Vec<usize>, Vec<usize>) = (0..n).partition(is_same);

@@ -22,7 +22,8 @@ pub(super) fn folder(folder: &Path) -> Result<Vec<Contents>, DataError> {
     let mut other = below.other;
     for named in put_together(&below.files) {
         let first = folder.join(&named.first);
-        let known = first.extension().and_then(|ending| ending.to_str()).is_some_and(|own| endings().any(|of| of == own));
+        let known =
+            first.extension().and_then(|ending| ending.to_str()).is_some_and(|own| endings().any(|of| of == own));
         if known || resembles_array(&first) {
             found.extend(of_name(folder, &named));
         } else if let Some(reason) = what(&first) {
@@ -90,10 +91,9 @@ fn shards(folder: &Path, files: &mut Vec<String>, found: &mut Vec<Contents>) {
             continue;
         }
         let path = ArrayPath::of_file(folder.join(&name));
-        found.push(members(&path).map_or_else(
-            |error| unreadable(path.clone(), without(&path, &error)),
-            Contents::Members,
-        ));
+        found.push(
+            members(&path).map_or_else(|error| unreadable(path.clone(), without(&path, &error)), Contents::Members),
+        );
         files.retain(|file| of(file).as_ref() != Some(&name));
     }
 }

@@ -75,7 +75,16 @@ mod tests {
     fn info(shape: &[usize]) -> ArrayInfo {
         let path = ArrayPath::from("x.npy");
         let (dtype, shape) = ("<f4".into(), shape.to_vec());
-        ArrayInfo { path, format: "npy", dtype, shape, columns: vec![], fortran_order: false, bytes: 0, compressed: None }
+        ArrayInfo {
+            path,
+            format: "npy",
+            dtype,
+            shape,
+            columns: vec![],
+            fortran_order: false,
+            bytes: 0,
+            compressed: None,
+        }
     }
 
     #[test]

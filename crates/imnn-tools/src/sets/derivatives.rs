@@ -45,7 +45,8 @@ pub(super) fn sets(all: &[&Found]) -> Vec<Proposal> {
 /// Whether a name says that it is of derivatives.
 fn is_derivative(of: &Found) -> bool {
     let text = of.text();
-    let last = parts(&text).into_iter().rev().map(|part| text[part].to_lowercase()).find(|part| !part.contains("{seed"));
+    let last =
+        parts(&text).into_iter().rev().map(|part| text[part].to_lowercase()).find(|part| !part.contains("{seed"));
     let Some(last) = last else { return false };
     let stem = last.split('.').next().unwrap_or_default();
     let words = ["deriv", "der", "grad", "jac", "exact", "numerical"];

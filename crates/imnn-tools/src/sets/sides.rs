@@ -109,12 +109,7 @@ impl<'a> Arrays<'a> {
     }
 
     /// Parameters with simulations above alone: below them are those at the fiducial.
-    fn one_sided(
-        &self,
-        (number, around, row): &Context,
-        pairs: &[Pair<'a>],
-        fiducials: &[&'a Found],
-    ) -> Vec<Pair<'a>> {
+    fn one_sided(&self, (number, around, row): &Context, pairs: &[Pair<'a>], fiducials: &[&'a Found]) -> Vec<Pair<'a>> {
         let mut found: Vec<Pair<'a>> = vec![];
         for above in self.all.iter().filter(|of| of.row() == row) {
             let text = above.text();
@@ -151,8 +146,10 @@ fn proposal(fiducial: &Found, pairs: &[Pair<'_>], axis: bool) -> Vec<Proposal> {
             notes.push(format!("{} below and above have no simulation at the fiducial", plural(sides.0 - n_d, "row")));
         }
         let path = |side: fn(&Pair<'_>) -> imnn_data::ArrayPath| pairs.iter().map(|pair| side(pair)).collect();
-        let derivative =
-            DerivativeFiles::Sides { below: path(|pair| pair.below.path.clone()), above: path(|pair| pair.above.path.clone()) };
+        let derivative = DerivativeFiles::Sides {
+            below: path(|pair| pair.below.path.clone()),
+            above: path(|pair| pair.above.path.clone()),
+        };
         Some(Proposal {
             fiducial: fiducial.path.clone(),
             derivative,

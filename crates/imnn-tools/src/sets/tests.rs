@@ -38,7 +38,10 @@ fn a_suite_of_folders_with_a_one_sided_parameter() {
     let sets = proposals(&found);
     assert_eq!(sets.len(), 2);
     let set = sets.iter().find(|set| set.fiducial.to_string() == "3D/fiducial/{seed}/df_m_4_PCS_z=0.npy").unwrap();
-    assert_eq!((&set.parameters[..], set.n_s, set.n_d, set.say_n_d), (&["Mnu", "Om", "s8"].map(str::to_owned)[..], 60, 40, false));
+    assert_eq!(
+        (&set.parameters[..], set.n_s, set.n_d, set.say_n_d),
+        (&["Mnu", "Om", "s8"].map(str::to_owned)[..], 60, 40, false)
+    );
     let (below, above) = sides(set);
     assert_eq!(below[0], "3D/fiducial_ZA/{seed}/df_m_4_PCS_z=0.npy");
     assert_eq!(above[2], "3D/s8_p/{seed}/df_m_4_PCS_z=0.npy");
@@ -72,18 +75,28 @@ fn words_for_below_and_above_in_many_places() {
 #[test]
 fn nothing_is_proposed_that_does_not_belong_together() {
     // Other shapes, no fiducial, no common seeds, seeds on one side alone.
-    assert!(proposals(&[plain("fid.npy", &[30, 6]), plain("a_m.npy", &[30, 6]), plain("a_p.npy", &[30, 5])]).is_empty());
+    assert!(
+        proposals(&[plain("fid.npy", &[30, 6]), plain("a_m.npy", &[30, 6]), plain("a_p.npy", &[30, 5])]).is_empty()
+    );
     assert!(proposals(&[plain("a_m.npy", &[30, 6]), plain("a_p.npy", &[30, 6])]).is_empty());
     let late = Found { seeds: Some((100..130).collect()), ..seeded("a_p/{seed}.npy", 30, &[6]) };
     assert!(proposals(&[seeded("fid/{seed}.npy", 30, &[6]), seeded("a_m/{seed}.npy", 30, &[6]), late]).is_empty());
-    assert!(proposals(&[plain("fid.npy", &[30, 6]), seeded("a_m/{seed}.npy", 30, &[6]), seeded("a_p/{seed}.npy", 30, &[6])]).is_empty());
+    assert!(
+        proposals(&[
+            plain("fid.npy", &[30, 6]),
+            seeded("a_m/{seed}.npy", 30, &[6]),
+            seeded("a_p/{seed}.npy", 30, &[6])
+        ])
+        .is_empty()
+    );
     assert!(proposals(&[plain("maps.npy", &[30, 8]), plain("other.npy", &[30, 8, 8])]).is_empty());
     assert!(proposals(&[]).is_empty());
 }
 
 #[test]
 fn numbers_of_rows_that_differ_are_said() {
-    let found = [seeded("fid/{seed}.npy", 60, &[6]), seeded("a_m/{seed}.npy", 40, &[6]), seeded("a_p/{seed}.npy", 39, &[6])];
+    let found =
+        [seeded("fid/{seed}.npy", 60, &[6]), seeded("a_m/{seed}.npy", 40, &[6]), seeded("a_p/{seed}.npy", 39, &[6])];
     let set = &proposals(&found)[0];
     assert_eq!((set.n_s, set.n_d, set.say_n_d), (60, 39, true));
     let set = &proposals(&[plain("fid.npy", &[60, 6]), plain("a_m.npy", &[40, 6]), plain("a_p.npy", &[40, 6])])[0];

@@ -88,7 +88,8 @@ pub(super) fn without(part: &str, at: usize, word: &str) -> String {
 /// How much a part looks like the name of simulations at the fiducial; less is more, nothing is not at all.
 pub(super) fn is_fiducial(part: &str) -> Option<usize> {
     let stem = part.split('.').next().unwrap_or_default().to_lowercase();
-    let exact = ["fiducial", "fid", "fiducials", "central", "mean", "base", "baseline", "reference", "ref", "main", "f"];
+    let exact =
+        ["fiducial", "fid", "fiducials", "central", "mean", "base", "baseline", "reference", "ref", "main", "f"];
     match exact.iter().position(|name| *name == stem) {
         Some(at) => Some(at),
         None if stem.starts_with("fid") || stem.ends_with("fiducial") || stem.ends_with("_fid") => Some(exact.len()),

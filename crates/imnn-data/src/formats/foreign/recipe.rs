@@ -6,7 +6,8 @@ use super::pickle::{self, Object};
 use crate::ArrayPath;
 
 /// What has to be said wherever a pickle is loaded.
-pub(super) const TRUST: &str = "loading a pickle runs whatever is written in it, so do it with files of people you trust";
+pub(super) const TRUST: &str =
+    "loading a pickle runs whatever is written in it, so do it with files of people you trust";
 
 /// A line of Python that makes another file of this one: in `code`, `<from>` is its name and `<to>` that of the other.
 pub(super) fn python(file: &Path, import: &str, code: &str, ending: &str) -> String {
@@ -54,7 +55,11 @@ pub(super) fn shell(file: &Path) -> String {
 
 fn quoted(name: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-=+,@%".contains(c);
-    if !name.is_empty() && name.chars().all(plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', "'\\''")) }
+    if !name.is_empty() && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', "'\\''"))
+    }
 }
 
 /// A name as text of Python between the double quotes of a shell; what would have to be escaped in both is left to be put in.
@@ -77,13 +82,22 @@ pub(in crate::formats) fn objects(path: &ArrayPath, shape: &[usize], bytes: &[u8
     let (what, recipe) = match (&item, shape) {
         (Object::Dict, []) => (
             "a dict".to_owned(),
-            format!("{}, and its arrays are {}", make(&format!("np.savez(<to>, **{{str(k): v for k, v in {loaded}.item().items()}})"), "npz"), keys_of(&file)),
+            format!(
+                "{}, and its arrays are {}",
+                make(&format!("np.savez(<to>, **{{str(k): v for k, v in {loaded}.item().items()}})"), "npz"),
+                keys_of(&file)
+            ),
         ),
         (Object::Dict, _) => (
             "dicts".to_owned(),
             format!(
                 "{}, and its arrays are {}",
-                make(&format!("x = {loaded}.ravel(); np.savez(<to>, **{{k: np.stack([d[k] for d in x]) for k in x[0]}})"), "npz"),
+                make(
+                    &format!(
+                        "x = {loaded}.ravel(); np.savez(<to>, **{{k: np.stack([d[k] for d in x]) for k in x[0]}})"
+                    ),
+                    "npz"
+                ),
                 keys_of(&file)
             ),
         ),

@@ -42,7 +42,11 @@ fn each_kind_has_its_own_sentence() {
     let mut tar = vec![b'a'; 600];
     tar[257..262].copy_from_slice(b"ustar");
     check("x.tar", &tar, &["is a tar archive", "tar -xf "]);
-    check("x.pkl", b"\x80\x04}\x94.", &["a pickle of Python: a dict", "np.savez('", ":{seed} where the keys are seeds"]);
+    check(
+        "x.pkl",
+        b"\x80\x04}\x94.",
+        &["a pickle of Python: a dict", "np.savez('", ":{seed} where the keys are seeds"],
+    );
     check("x.pkl", b"\x80\x04]\x94.", &["a list", "np.array(np.load('"]);
     check("x.pt", b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", &["PyTorch", "torch.load('"]);
     // What is not known is said as before, with its first bytes.

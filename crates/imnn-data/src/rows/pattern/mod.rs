@@ -218,9 +218,7 @@ impl Pattern {
     /// Whether there is a file in the folder of this name, where folders are numbered.
     fn is_there(&self, name: &str) -> bool {
         match &self.place {
-            Place::Files { folder, rest, .. } => {
-                rest.as_os_str().is_empty() || folder.join(name).join(rest).is_file()
-            }
+            Place::Files { folder, rest, .. } => rest.as_os_str().is_empty() || folder.join(name).join(rest).is_file(),
             Place::Keys { .. } => true,
         }
     }

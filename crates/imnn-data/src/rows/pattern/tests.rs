@@ -69,9 +69,7 @@ fn files_may_hold_several_rows() {
 fn what_is_no_pattern_is_said() {
     let folder = folder(&["a/x.npy", "99999999999999999999999.npy", "odd{seed}.npy"]);
     assert!(found(&folder, "a/{seed}.npy").unwrap_err().contains("a has such a name; there is x.npy"));
-    assert!(
-        found(&folder, "b/{seed}.npy").unwrap_err().starts_with("b: no such file; the pattern b/{seed}.npy needs")
-    );
+    assert!(found(&folder, "b/{seed}.npy").unwrap_err().starts_with("b: no such file; the pattern b/{seed}.npy needs"));
     assert!(found(&folder, "{seed}.npy").unwrap_err().contains("beyond the range of seeds"));
     for odd in [
         "{seed:5}.npy",
