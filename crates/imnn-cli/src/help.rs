@@ -53,6 +53,7 @@ shift = true                             # periodic
 flip = true
 transpose = true
 
+# validation = 0.2                       # in [simulations]: a fifth of the files is kept apart; or files of their own:
 [simulations.validation]                 # decides when to stop and which weights are best; for a simulator n_s, n_d
 fiducial = "validation/fiducial.npy"
 derivative = "validation/derivative.npy" # or below, above; also load, cache, prefetch, n_s, n_d

@@ -8,8 +8,8 @@ use crate::formats::{RowShape, has_seeds, open_shaped, read};
 use crate::rows::{Lacking, lacking_seeds};
 use crate::spec::{Labels, check_asked};
 use crate::{
-    ArrayPath, ArraySet, Arrays, DataError, FilesKind, Invalid, ParameterSteps, RowArray, RowOptions, StackedRows,
-    Streamed, Streaming,
+    ArrayPath, ArraySet, Arrays, DataError, FilesKind, Invalid, Kept, ParameterSteps, RowArray, RowOptions,
+    StackedRows, Streamed, Streaming,
 };
 
 /// Where the simulations are, before they are read.
@@ -40,6 +40,8 @@ pub struct Files {
     /// What becomes of simulations that failed: those with values that are not finite, and where simulations are matched by
     /// seed those of which a file is missing. They are refused by default.
     pub invalid: Invalid,
+    /// Which part of what is left; all by default.
+    pub kept: Kept,
 }
 
 /// Where the derivatives are.
@@ -77,7 +79,16 @@ impl Files {
 
     /// All the rows of arrays, wherever the derivatives are.
     pub fn of(fiducial: ArrayPath, derivative: DerivativeFiles, kind: FilesKind) -> Self {
-        Self { fiducial, derivative, kind, n_s: None, n_d: None, input_shape: None, invalid: Invalid::Refuse }
+        Self {
+            fiducial,
+            derivative,
+            kind,
+            n_s: None,
+            n_d: None,
+            input_shape: None,
+            invalid: Invalid::Refuse,
+            kept: Kept::All,
+        }
     }
 
     /// Reads and checks the simulations.
@@ -87,7 +98,10 @@ impl Files {
     pub fn load<E: Real>(&self) -> Result<Arrays<E>, DataError> {
         let derivative = match &self.derivative {
             DerivativeFiles::Array(path)
-                if self.invalid.refuses() && !has_seeds(path)? && !has_seeds(&self.fiducial)? =>
+                if self.invalid.refuses()
+                    && self.kept == Kept::All
+                    && !has_seeds(path)?
+                    && !has_seeds(&self.fiducial)? =>
             {
                 path
             }
@@ -188,7 +202,7 @@ impl<E: Real> ArraySet<E> {
         if let Some(shape) = &files.input_shape {
             set.spec.reshape_input(shape)?;
         }
-        Ok(set)
+        set.kept(files.kept)
     }
 }
 

@@ -28,6 +28,7 @@ mod file;
 mod files;
 mod formats;
 mod invalid;
+mod kept;
 mod layout;
 mod memory;
 mod path;
@@ -54,6 +55,7 @@ pub use formats::pass::{each_row, for_each_rows};
 pub use formats::*;
 pub use imnn_sim::ParameterSteps;
 pub use invalid::{Invalid, LeftOut, Memo, Partner, Tally};
+pub use kept::Kept;
 pub use memory::{DEFAULT_MEMORY, FileSource, Load, Loading, MemoryBudget};
 pub use path::ArrayPath;
 pub use rows::{

@@ -146,7 +146,7 @@ command = ["p", "{seed}", "{theta}", "{out}"]
         refuses(&format!("{FILE}command = 1"), &["line 6"]);
         let text = FILE.replace("[\"p\", \"{seed}\", \"{theta}\", \"{out}\"]", "\"p {seed}\"");
         refuses(&text, &["a list of texts", "command = [\"p\", \"{seed}\"]"]);
-        refuses(&format!("{FILE}check = \"of\""), &["did you mean \"off\"?"]);
+        refuses(&format!("{FILE}check = \"offf\""), &["did you mean \"off\"?"]);
         refuses("x = ", &["not valid TOML"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use imnn::data::{Augmentation, Files, FilesKind, LeftOut, ParameterSteps, read_steps};
+use imnn::data::{Augmentation, Files, FilesKind, Kept, LeftOut, ParameterSteps, read_steps};
 use imnn::io::text::bytes;
 use imnn::io::{ConfigError, Section};
 use imnn::sim::{BuiltIn, Simulator};
@@ -41,6 +41,9 @@ pub struct Simulations {
     /// Simulations kept apart to decide when to stop and which weights are best.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
+    /// In their place the share of the files for training that is kept apart, from the end: `validation = 0.2`.
+    #[serde(rename = "validation", skip_serializing_if = "Option::is_none")]
+    pub kept_apart: Option<f64>,
 }
 
 /// Whether simulations in files are looked at before training.
@@ -134,17 +137,26 @@ impl Simulations {
         };
         let (fiducial, derivative) = (paths.fiducial.clone(), paths.derivative.clone());
         let (input_shape, invalid) = (self.input_shape.clone(), paths.invalid.clone());
-        Files { fiducial, derivative, kind, n_s, n_d, input_shape, invalid }
+        Files { fiducial, derivative, kind, n_s, n_d, input_shape, invalid, kept: Kept::All }
+    }
+
+    /// Whether there are simulations for validation.
+    pub(crate) fn validates(&self) -> bool {
+        self.validation.is_some() || self.kept_apart.is_some()
     }
 
     /// The files for training, and those for validation if there are any; nothing of a simulator.
     pub(crate) fn all_files(&self) -> Option<(Files, Option<Files>)> {
         let (Kind::Numerical { files, .. } | Kind::Exact { files }) = &self.kind else { return None };
-        let validation = match &self.validation {
-            Some(Validation { files: Some(files), n_s, n_d, .. }) => Some(self.files(files, *n_s, *n_d)),
-            _ => None,
-        };
-        Some((self.files(files, self.n_s, self.n_d), validation))
+        let training = self.files(files, self.n_s, self.n_d);
+        let kept = |kept| Files { kept, ..training.clone() };
+        Some(match (&self.validation, self.kept_apart) {
+            (Some(Validation { files: Some(files), n_s, n_d, .. }), _) => {
+                (training, Some(self.files(files, *n_s, *n_d)))
+            }
+            (_, Some(share)) => (kept(Kept::Rest(share)), Some(kept(Kept::Last(share)))),
+            _ => (training, None),
+        })
     }
 
     /// What was left out of the files that were opened, for training and for validation, with their names.
@@ -219,9 +231,36 @@ pub(super) fn read(section: &Section<'_>, theta_fid: &[f64], base: &Path) -> Res
         let reason = "a simulator has the shape it has; to change it, begin the network with { reshape = [...] }";
         return Err(section.invalid("input_shape", reason));
     }
-    let validation =
-        section.section("validation")?.map(|section| read_validation(&section, &kind, n_params, base)).transpose()?;
-    Ok(Simulations { kind, n_s, n_d, input_shape, check, augment, noise, validation })
+    let kept_apart = read_share(section, &kind)?;
+    let validation = match kept_apart {
+        Some(_) => None,
+        None => {
+            let own = section.section("validation")?;
+            own.map(|section| read_validation(&section, &kind, n_params, base)).transpose()?
+        }
+    };
+    Ok(Simulations { kind, n_s, n_d, input_shape, check, augment, noise, validation, kept_apart })
+}
+
+/// The share that is kept apart, where `validation` is a number.
+fn read_share(section: &Section<'_>, kind: &Kind) -> Result<Option<f64>, ConfigError> {
+    let item = section.item("validation");
+    if item.is_none_or(|item| item.as_section().is_some()) {
+        return Ok(None);
+    }
+    let share: f64 = section.required("validation", "write a share such as 0.2, or a table")?;
+    if !(0.0 < share && share < 1.0) {
+        let reason =
+            format!("{share}: write the share of the simulations to keep apart, between 0 and 1, as 0.2, or a table");
+        return Err(section.invalid("validation", reason));
+    }
+    match kind {
+        Kind::Simulator { .. } => Err(section.invalid(
+            "validation",
+            "a share is of simulations in files; a simulator makes others: write [simulations.validation] with n_s",
+        )),
+        _ => Ok(Some(share)),
+    }
 }
 
 /// A built-in simulator of so many parameters.

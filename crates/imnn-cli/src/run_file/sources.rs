@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use imnn::data::{
-    Augmented, DataError, FileSource, MemoryBudget, Noise, OnTheFly, Source, Streamed, Transformed, suggested_counts,
+    Augmented, DataError, FileSource, Files, Kept, MemoryBudget, Noise, OnTheFly, Source, Streamed, Transformed,
+    suggested_counts,
 };
 use imnn::sim::{BuiltIn, FiniteDifferences, Key, Real, Simulator};
 
@@ -60,7 +61,8 @@ impl RunFile {
                 self.simulator(simulator, derivative, simulations.n_s, simulations.n_d)?
             }
             Kind::Exact { files } | Kind::Numerical { files, .. } => {
-                self.files(files, simulations.n_s, simulations.n_d, budget)?
+                let kept = simulations.kept_apart.map_or(Kept::All, Kept::Rest);
+                self.files(files, (simulations.n_s, simulations.n_d), kept, budget)?
             }
         };
         let source: AnySource<E> = match simulations.augment.any() {
@@ -78,9 +80,15 @@ impl RunFile {
         budget: &mut Budget<E>,
     ) -> Result<Option<AnySource<E>>, DataError> {
         let simulations = &self.simulations;
+        if let (Some(share), Kind::Exact { files } | Kind::Numerical { files, .. }) =
+            (simulations.kept_apart, &simulations.kind)
+        {
+            let source = self.files(files, (simulations.n_s, simulations.n_d), Kept::Last(share), budget)?;
+            return with_noise(source, of_training).map(Some);
+        }
         let Some(Validation { files, n_s, n_d, noise }) = &simulations.validation else { return Ok(None) };
         let source = match (files, &simulations.kind) {
-            (Some(files), _) => self.files(files, *n_s, *n_d, budget)?,
+            (Some(files), _) => self.files(files, (*n_s, *n_d), Kept::All, budget)?,
             (None, Kind::Simulator { simulator, derivative }) => {
                 self.simulator(simulator, derivative, n_s.or(simulations.n_s), *n_d)?
             }
@@ -112,11 +120,11 @@ impl RunFile {
     fn files<E: Real>(
         &self,
         paths: &FilePaths,
-        n_s: Option<usize>,
-        n_d: Option<usize>,
+        (n_s, n_d): (Option<usize>, Option<usize>),
+        kept: Kept,
         budget: &mut Budget<E>,
     ) -> Result<AnySource<E>, DataError> {
-        let files = self.simulations.files(paths, n_s, n_d);
+        let files = Files { kept, ..self.simulations.files(paths, n_s, n_d) };
         let FileSource { source, streamed } = budget.memory.open::<E>(&files, &paths.loading)?;
         budget.streamed.extend(streamed);
         source.spec().check_n_params("theta_fid", self.theta_fid.len())?;

@@ -272,7 +272,7 @@ fn unknown_keys_are_refused_with_a_suggestion() {
     refused(
         "delta_theta = [0.1, 0.1]",
         "widths = [0.1, 0.1]",
-        "runs/run.toml line 9: simulations: unknown key \"widths\"; expected one of kind, n_s, n_d, input_shape, check, augment, noise, validation, fiducial, derivative, load, cache, prefetch, below, above, delta_theta, theta_below, theta_above",
+        "runs/run.toml line 9: simulations: unknown key \"widths\"; expected one of kind, n_s, n_d, input_shape, check, augment, noise, validation, fiducial, derivative, load, cache, prefetch, invalid, below, above, delta_theta, theta_below, theta_above",
     );
 }
 

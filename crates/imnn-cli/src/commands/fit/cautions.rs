@@ -6,7 +6,7 @@ use crate::output::number;
 
 /// F is measured on what has trained the network.
 pub(super) const ON_TRAINING: &str = "these simulations trained the network: F is too large and the errors are too small, the more so the fewer they are; with \
-     [simulations.validation] F is that of simulations it has not seen (`imnn data split` sets a part of them aside)";
+     validation = 0.2 in [simulations] a fifth of them is kept apart, and F is that of simulations it has not seen";
 
 /// From this much on in ln det F for each parameter a network has learned the noise of its simulations: errors on them are a
 /// tenth smaller than on others.

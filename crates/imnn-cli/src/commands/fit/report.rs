@@ -164,10 +164,10 @@ impl<E: Element> Report<'_, E> {
     /// The simulations that the statistics are measured on.
     fn measured_on(&self) -> &'static str {
         let simulations = &self.run.simulations;
-        match (&simulations.validation, &simulations.kind) {
-            (Some(_), _) => "validation simulations",
-            (None, Kind::Simulator { .. }) => FRESH,
-            (None, _) => TRAINING,
+        match (simulations.validates(), &simulations.kind) {
+            (true, _) => "validation simulations",
+            (false, Kind::Simulator { .. }) => FRESH,
+            (false, _) => TRAINING,
         }
     }
 
