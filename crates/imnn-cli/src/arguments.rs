@@ -85,6 +85,39 @@ pub enum Command {
     ///
     /// Says what is missing for GPUs and how to get it.
     Devices,
+    /// Write what a training run found, and what that is worth, as one HTML page
+    ///
+    /// Tables, cautions, the plot of the history, the run file and versions, in one file that needs nothing else.
+    Report(ReportArguments),
+    /// Print completions for a shell, to be put where it looks for them
+    ///
+    /// For instance: imnn completions bash > ~/.local/share/bash-completion/completions/imnn
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages, imnn.1 and one for each command, into a folder
+    ///
+    /// For instance: imnn man ~/.local/share/man/man1
+    Man {
+        /// The folder; it is made where it is not there.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+}
+
+/// Arguments of `imnn report`.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArguments {
+    /// The folder that `imnn fit` wrote
+    #[arg(value_name = "DIR")]
+    pub run: PathBuf,
+    /// The page [default: report.html in the folder of the run, which is written anew]
+    #[arg(long, value_name = "FILE.html")]
+    pub out: Option<PathBuf>,
+    /// Replace a file that is there already
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Arguments of `imnn fit`.

@@ -12,7 +12,7 @@ pub(crate) const UNFINISHED: &str = "unfinished";
 pub(crate) const FINISHING: &str = "finishing";
 
 /// The files of a run, of any version. A folder with anything else in it is not replaced.
-pub(crate) const OF_A_RUN: [&str; 16] = [
+pub(crate) const OF_A_RUN: [&str; 17] = [
     imnn_io::manifest::NAME,
     "run.toml",
     "model.toml",
@@ -28,6 +28,7 @@ pub(crate) const OF_A_RUN: [&str; 16] = [
     "typical.npz",
     "plot.png",
     "report.json",
+    "report.html",
     CHECKPOINT,
 ];
 

@@ -9,6 +9,7 @@ use crate::panel::{Curve, Mark, Panel};
 use crate::picture::Picture;
 use crate::stack::{Size, Stack};
 use crate::style::{BLUE, CURVE_WIDTH, GREEN, INK, LONG_DASHED, PURPLE, Rgb, Stroke, VERMILION, light};
+use crate::svg::svg;
 use crate::ticks::{grouped, number};
 use imnn_fit::{History, Round, Trace};
 
@@ -52,6 +53,14 @@ impl Default for HistoryPlot {
 /// be written. A file that was there before stays as it is then.
 pub fn plot_history(history: &History, settings: &HistoryPlot, path: impl AsRef<Path>) -> Result<(), PlotError> {
     format::write(path.as_ref(), settings.pixel_ratio, || check(history, settings).map(|()| drawn(history, settings)))
+}
+
+/// The same as the text of an SVG, for a page that has it among other things.
+///
+/// # Errors
+/// If the history is empty, or a setting is out of its range.
+pub fn history_svg(history: &History, settings: &HistoryPlot) -> Result<String, PlotError> {
+    check(history, settings).map(|()| svg(&drawn(history, settings)))
 }
 
 fn check(history: &History, settings: &HistoryPlot) -> Result<(), PlotError> {

@@ -40,5 +40,5 @@ mod svg;
 mod ticks;
 
 pub use error::PlotError;
-pub use history::{HistoryPlot, plot_history};
+pub use history::{HistoryPlot, history_svg, plot_history};
 pub use refinement::{RefinementPlot, plot_refinement};

@@ -7,7 +7,9 @@ mod fisher;
 mod fit;
 mod information;
 pub(crate) mod left_out;
+mod manual;
 mod plot;
+mod report;
 mod saved;
 pub(crate) mod simulate;
 mod summarise;
@@ -44,5 +46,8 @@ pub(crate) fn run(command: &Command) -> Result<String, CliError> {
         Command::Simulate(arguments) => simulate::simulate(arguments),
         Command::Data(arguments) => data::data(arguments),
         Command::Devices => Ok(devices::devices()),
+        Command::Report(arguments) => report::report(arguments),
+        Command::Completions { shell } => Ok(manual::completions(*shell)),
+        Command::Man { folder } => manual::pages(folder),
     }
 }

@@ -23,6 +23,7 @@ mod plot;
 mod read_out;
 mod refine;
 mod refusals;
+mod report;
 mod saved;
 mod simulate;
 mod standard_error;
