@@ -17,7 +17,7 @@ use inject::{FAULTS, Fault};
 use problems::PROBLEMS;
 use trials::{false_alarms, injected, two};
 
-/// A few other seeds, and units that are extreme in sets of other units only, are not seen in every set.
+/// A few other seeds, a little noise, and units that are extreme in sets of other units only are not seen in every set.
 #[test]
 fn every_fault_is_found_in_nearly_every_problem() {
     let mut missed = vec![];
@@ -25,11 +25,12 @@ fn every_fault_is_found_in_nearly_every_problem() {
         for (p, problem) in PROBLEMS.iter().enumerate() {
             let counts = injected(&[*fault], *problem, 1, Key::new(11).fold_in((100 * f + p) as u64));
             if counts.said < counts.all {
-                missed.push((*fault, problem.name()));
+                missed.push((*fault, format!("{} in {}", fault.name(), problem.name())));
             }
         }
     }
-    let may_be = |(fault, _): &(Fault, &str)| [Fault::SomeOtherSeeds, Fault::Tiny].contains(fault);
+    let may_be =
+        |(fault, _): &(Fault, String)| [Fault::SomeOtherSeeds, Fault::Tiny, Fault::UnsharedNoise].contains(fault);
     assert!(missed.len() <= 2 && missed.iter().all(may_be), "{missed:?}");
 }
 

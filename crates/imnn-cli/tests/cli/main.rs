@@ -11,6 +11,7 @@ mod fit;
 mod fit_checks;
 mod full_disk;
 mod interrupt;
+mod invalid;
 mod killed;
 mod leftovers;
 mod many_members;
