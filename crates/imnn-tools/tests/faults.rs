@@ -12,6 +12,7 @@ mod sets;
 mod trials;
 
 use imnn_sim::Key;
+use imnn_tools::check::Severity;
 
 use inject::{FAULTS, Fault};
 use problems::PROBLEMS;
@@ -43,6 +44,17 @@ fn two_faults_do_not_hide_each_other() {
             assert_eq!(counts.said, counts.all, "{:?} in {}", two(key), problem.name());
         }
     }
+}
+
+#[test]
+fn with_no_simulation_that_is_finite_there_is_an_error_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut set = trials::sound(problems::Problem::Image, Key::new(14), false).0;
+    for array in [&mut set.fiducial, &mut set.derivative] {
+        array.fill(f64::NAN);
+    }
+    let (worst, said) = set.checked(folder.path());
+    assert!(worst == Severity::Error && said[0].contains("is NaN"), "{said:#?}");
 }
 
 #[test]
