@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use imnn::data::ArrayPath;
 
-use crate::commands::data::DataArguments;
+use crate::commands::data::{DataArguments, InvalidChoice};
 use crate::commands::simulate::SimulateArguments;
 use crate::help;
 
@@ -225,6 +225,9 @@ pub struct FisherArguments {
     /// How close to the identity the covariance should come
     #[arg(long, value_name = "NUMBER", default_value_t = 0.1)]
     pub epsilon: f64,
+    /// What becomes of simulations with summaries that are not finite
+    #[arg(long, value_enum, default_value = "refuse")]
+    pub invalid: InvalidChoice,
     /// Write the gradients dloss_dx and dloss_ddx (or dloss_dx_mp) to this .npz file
     #[arg(long, value_name = "FILE")]
     pub gradients: Option<PathBuf>,

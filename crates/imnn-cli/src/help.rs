@@ -37,6 +37,7 @@ derivative = "train/derivative.npy"      # numerical: (n_d, 2, n_params, *input)
                                          # one file for each seed: "train/{seed}.npy"; instead of derivative also
                                          # below = ["Om_m/{seed}.npy", "s8_m/{seed}.npy"] and above = [...], or
                                          # below = "m.npy" and above = "p.npy", (n_d, n_params, *input) each
+invalid = "refuse"                       # simulations that are not finite; "drop": left out, with their partners
 check = "on"                             # looks at a part of the files before training; "off": takes them as they are
 delta_theta = [0.04, 0.03]               # theta_above - theta_below, the full width; or give these two
 n_s = 1000                               # rows to use, all by default; also n_d
@@ -56,7 +57,7 @@ transpose = true
 # validation = 0.2                       # in [simulations]: a fifth of the files is kept apart; or files of their own:
 [simulations.validation]                 # decides when to stop and which weights are best; for a simulator n_s, n_d
 fiducial = "validation/fiducial.npy"
-derivative = "validation/derivative.npy" # or below, above; also load, cache, prefetch, n_s, n_d
+derivative = "validation/derivative.npy" # or below, above; also load, cache, prefetch, invalid, n_s, n_d
 
 [network]
 precision = "f32"                        # or "f64"

@@ -185,6 +185,11 @@ impl DataError {
         Self::Refused(format!("{label} has {found}, {other} has {expected}"))
     }
 
+    /// Whether the bytes of a file are not those of an array, as of one that was not written to its end.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Self::Npy { .. } | Self::Unusable { .. })
+    }
+
     /// Says how simulations with values that are not finite are left out.
     pub(crate) fn or_drop(mut self) -> Self {
         if let Self::NotFinite { note, .. } = &mut self {

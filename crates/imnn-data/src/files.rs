@@ -155,6 +155,7 @@ impl<E: Real> ArraySet<E> {
     /// # Errors
     /// Whatever is wrong with the files or the shapes.
     pub fn open(files: &Files, options: &RowOptions) -> Result<Self, DataError> {
+        let options = &RowOptions { skip_damaged: !files.invalid.refuses(), ..*options };
         let lacking = if files.invalid.refuses() { Lacking::Refused(files.n_d) } else { Lacking::Failed };
         let mut partners = vec![];
         let row = files.input_shape.as_deref().map_or(RowShape::AsStored, RowShape::Input);
@@ -178,13 +179,13 @@ impl<E: Real> ArraySet<E> {
                 };
                 Box::new(match pair {
                     Some([below, above]) => {
-                        partners = lacking_seeds(&[below.seeds(), above.seeds()]);
+                        partners = lacking_seeds(&[&*below, &*above]);
                         StackedRows::for_all(below, above, lacking)?
                     }
                     None => {
                         let (below, above) = (all(below)?, all(above)?);
-                        let seeds: Vec<_> = below.iter().chain(&above).map(|array| array.seeds()).collect();
-                        partners = lacking_seeds(&seeds);
+                        let all: Vec<&dyn RowArray<E>> = below.iter().chain(&above).map(|array| &**array).collect();
+                        partners = lacking_seeds(&all);
                         StackedRows::per_parameter(below, above, lacking)?
                     }
                 })

@@ -150,7 +150,7 @@ impl MemoryBudget {
         };
         // Opened to be asked for the shapes alone, which costs little; values and checksums are compared when they are
         // loaded.
-        Ok(size(RowOptions { memory: address(limit), checksums: false })? <= limit)
+        Ok(size(RowOptions { memory: address(limit), checksums: false, ..RowOptions::default() })? <= limit)
     }
 
     /// Compressed arrays may take what is left beside `other` bytes.

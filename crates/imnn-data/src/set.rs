@@ -4,7 +4,7 @@ use imnn_sim::Real;
 
 use crate::invalid::{Missing, Question, Rows, drop_failed};
 use crate::layout::{self, Labelled};
-use crate::rows::{Lacking, lacking_seeds, matched};
+use crate::rows::{Lacking, lacking_of, matched, seeds_of_any};
 use crate::spec::{DatasetSpec, Labels, check_asked};
 use crate::{DataError, FilesKind, Invalid, LeftOut, RowArray};
 
@@ -46,13 +46,14 @@ impl<E: Real> ArraySet<E> {
         partners: Vec<Vec<u64>>,
         (kind, asked, invalid): (&FilesKind, (Option<usize>, Option<usize>), &Invalid),
     ) -> Result<Self, DataError> {
-        let mut of_any: Vec<u64> = partners.iter().flatten().copied().chain(seeds_of(&*derivative)).collect();
+        let of_derivatives = seeds_of_any(&[&*derivative]);
+        let mut of_any = of_derivatives.clone();
+        of_any.extend(partners.iter().flatten().chain(&fiducial.spec().damaged));
         of_any.sort_unstable();
         of_any.dedup();
-        let at_fiducial = match fiducial.seeds() {
-            Some(seeds) => lacking_seeds(&[Some(seeds), Some(&of_any)]).swap_remove(0),
-            None => vec![],
-        };
+        let at_fiducial = lacking_of(&of_any, &*fiducial);
+        // Of one array of derivatives, those without a file.
+        let partners = if partners.is_empty() { vec![lacking_of(&of_derivatives, &*derivative)] } else { partners };
         let missing = Missing { fiducial: at_fiducial, partners };
         let (fiducial, derivative, seeds) = matched(fiducial, derivative, Lacking::Failed)?;
         let [f, d] = [&fiducial, &derivative].map(|array| Labelled { label: array.label(), shape: array.shape() });
@@ -86,10 +87,6 @@ impl<E: Real> ArraySet<E> {
         spec.take(n_s, n_d)?;
         Ok(Self { fiducial, derivative, seeds, spec, kind: kind.clone(), dtypes, left_out: None })
     }
-}
-
-fn seeds_of<E: Real>(array: &dyn RowArray<E>) -> impl Iterator<Item = u64> + '_ {
-    array.seeds().unwrap_or_default().iter().copied()
 }
 
 /// The shape of the first `n_rows` rows, of which `asked` have to be there.

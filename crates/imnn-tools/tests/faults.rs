@@ -12,12 +12,13 @@ mod sets;
 mod trials;
 
 use imnn_sim::Key;
+use imnn_tools::check::Severity;
 
 use inject::{FAULTS, Fault};
 use problems::PROBLEMS;
 use trials::{false_alarms, injected, two};
 
-/// A few other seeds, and units that are extreme in sets of other units only, are not seen in every set.
+/// A few other seeds, a little noise, and units that are extreme in sets of other units only are not seen in every set.
 #[test]
 fn every_fault_is_found_in_nearly_every_problem() {
     let mut missed = vec![];
@@ -25,11 +26,12 @@ fn every_fault_is_found_in_nearly_every_problem() {
         for (p, problem) in PROBLEMS.iter().enumerate() {
             let counts = injected(&[*fault], *problem, 1, Key::new(11).fold_in((100 * f + p) as u64));
             if counts.said < counts.all {
-                missed.push((*fault, problem.name()));
+                missed.push((*fault, format!("{} in {}", fault.name(), problem.name())));
             }
         }
     }
-    let may_be = |(fault, _): &(Fault, &str)| [Fault::SomeOtherSeeds, Fault::Tiny].contains(fault);
+    let may_be =
+        |(fault, _): &(Fault, String)| [Fault::SomeOtherSeeds, Fault::Tiny, Fault::UnsharedNoise].contains(fault);
     assert!(missed.len() <= 2 && missed.iter().all(may_be), "{missed:?}");
 }
 
@@ -42,6 +44,17 @@ fn two_faults_do_not_hide_each_other() {
             assert_eq!(counts.said, counts.all, "{:?} in {}", two(key), problem.name());
         }
     }
+}
+
+#[test]
+fn with_no_simulation_that_is_finite_there_is_an_error_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut set = trials::sound(problems::Problem::Image, Key::new(14), false).0;
+    for array in [&mut set.fiducial, &mut set.derivative] {
+        array.fill(f64::NAN);
+    }
+    let (worst, said) = set.checked(folder.path());
+    assert!(worst == Severity::Error && said[0].contains("is NaN"), "{said:#?}");
 }
 
 #[test]

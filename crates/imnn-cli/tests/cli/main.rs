@@ -11,6 +11,7 @@ mod fit;
 mod fit_checks;
 mod full_disk;
 mod interrupt;
+mod invalid;
 mod kept_apart;
 mod killed;
 mod leftovers;

@@ -41,18 +41,31 @@ struct Part {
     n_rows: Option<usize>,
 }
 
+/// A file whose name says that it holds more is not of simulations.
+const MOST: u64 = 1 << 24;
+
 impl Folder {
-    /// Opens each file once and compares them.
+    /// Opens each file once and compares them; those that are damaged are left out where that is asked for.
     pub(super) fn open<E: Real>(pattern: Pattern, options: &RowOptions) -> Result<Self, DataError> {
         let numbers = pattern.of_files()?;
         let spec = RowSpec { label: pattern.label().to_owned(), ..RowSpec::default() };
         let parts = Vec::with_capacity(numbers.len());
         let mut folder = Self { spec, parts, places: vec![], options: *options, pattern };
         let mut rows = Vec::with_capacity(numbers.len());
+        let mut damage = None;
         for Numbered { seed, last, digits } in numbers {
             let path = folder.pattern.path(&digits);
             let stamp = stamp(path.file())?;
-            let array = open_file::<E>(&path, RowShape::AsStored, options)?;
+            let array = match open_file::<E>(&path, RowShape::AsStored, options) {
+                Err(error)
+                    if options.skip_damaged && error.is_damage() && last.is_none_or(|last| last - seed < MOST) =>
+                {
+                    folder.spec.damaged.extend(seed..=last.unwrap_or(seed));
+                    damage.get_or_insert(error);
+                    continue;
+                }
+                array => array?,
+            };
             let n_rows = last.map(|last| several(&*array, last - seed)).transpose()?;
             let part = Part { digits, stamp, n_rows };
             if folder.parts.is_empty() {
@@ -64,6 +77,9 @@ impl Folder {
             let n = n_rows.unwrap_or(1);
             rows.extend((0..n).map(|row| (seed + row as u64, Reverse(n), folder.parts.len(), row)));
             folder.parts.push(part);
+        }
+        if let Some(error) = damage.filter(|_| rows.is_empty()) {
+            return Err(error);
         }
         rows.sort_unstable();
         rows.dedup_by_key(|(seed, ..)| *seed);

@@ -133,11 +133,13 @@ pub struct RowOptions {
     /// Whether the checksums of an archive are compared when it is opened, which reads it once; they are by default.
     /// Reading single rows compares none.
     pub checksums: bool,
+    /// Whether of numbered files those that cannot be read, as they are damaged, are left out; they are an error by default.
+    pub skip_damaged: bool,
 }
 
 impl Default for RowOptions {
     fn default() -> Self {
-        Self { memory: 1 << 30, checksums: true }
+        Self { memory: 1 << 30, checksums: true, skip_damaged: false }
     }
 }
 

@@ -117,7 +117,7 @@ impl Hdf5Rows {
     fn of(file: &Path, label: String, dataset: Result<Dataset, Hdf5Error>) -> Result<Self, DataError> {
         let dataset = dataset.map_err(|error| refused(file, &label, error))?;
         let (shape, dtype) = (dataset.shape().to_vec(), dataset.dtype().to_owned());
-        let spec = RowSpec { label, shape, dtype, seeds: None };
+        let spec = RowSpec { label, shape, dtype, ..RowSpec::default() };
         Ok(Self { file: file.to_owned(), spec, dataset })
     }
 }

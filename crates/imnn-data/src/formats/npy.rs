@@ -116,7 +116,7 @@ impl NpyRows {
         let header = described(&mut Reader::new(reader.take(len), len), path)?;
         let start = part.start + header.data_offset;
         let (shape, dtype) = (header.shape.clone(), header.descr.clone());
-        Ok(Self { spec: RowSpec { label, shape, dtype, seeds: None }, file, header, start, stamp })
+        Ok(Self { spec: RowSpec { label, shape, dtype, ..RowSpec::default() }, file, header, start, stamp })
     }
 
     /// Fills `bytes` from the place `at` of the data.

@@ -52,23 +52,39 @@ fn common_seeds(arrays: &[Named<'_>], lacking: Lacking) -> Result<Vec<u64>, Data
     };
     let advice = match in_all.len() {
         0 => "no seed is in all of the arrays".to_owned(),
-        n => format!("add what is missing, or set n_d = {n} to use the {} that all have", plural(n, "seed")),
+        n => format!(
+            "add what is missing, set n_d = {n} to use the {} that all have, or leave out what failed: invalid = \"drop\" in [simulations]",
+            plural(n, "seed")
+        ),
     };
     let (with, without) = (name(true), name(false));
     let reason = format!("seed {seed} is in {with} and not in {without}{others}; {advice}");
     Err(DataError::Refused(reason))
 }
 
-/// The seeds that each of the arrays lacks of those that any of them has; none where they have no seeds.
-pub(crate) fn lacking_seeds(arrays: &[Option<&[u64]>]) -> Vec<Vec<u64>> {
-    let mut all: Vec<u64> = arrays.iter().flatten().flat_map(|seeds| seeds.iter().copied()).collect();
+/// The seeds that each of the arrays lacks of those that any of them has, or has a damaged file of; none where they have no
+/// seeds.
+pub(crate) fn lacking_seeds<E: Real>(arrays: &[&dyn RowArray<E>]) -> Vec<Vec<u64>> {
+    let all = seeds_of_any(arrays);
+    arrays.iter().map(|array| lacking_of(&all, *array)).collect()
+}
+
+/// Those of these seeds that an array with seeds lacks.
+pub(crate) fn lacking_of<E: Real>(seeds: &[u64], array: &dyn RowArray<E>) -> Vec<u64> {
+    let Some(there) = array.seeds() else { return vec![] };
+    seeds.iter().copied().filter(|seed| there.binary_search(seed).is_err()).collect()
+}
+
+/// All seeds of arrays, those of damaged files too, ascending.
+pub(crate) fn seeds_of_any<E: Real>(arrays: &[&dyn RowArray<E>]) -> Vec<u64> {
+    let seeds = |array: &&dyn RowArray<E>| {
+        let spec = array.spec();
+        spec.seeds.iter().flatten().chain(&spec.damaged).copied().collect::<Vec<_>>()
+    };
+    let mut all: Vec<u64> = arrays.iter().flat_map(seeds).collect();
     all.sort_unstable();
     all.dedup();
-    let lacks = |seeds: &Option<&[u64]>| match seeds {
-        Some(seeds) => all.iter().copied().filter(|seed| seeds.binary_search(seed).is_err()).collect(),
-        None => vec![],
-    };
-    arrays.iter().map(lacks).collect()
+    all
 }
 
 /// Refuses arrays of which only some have seeds.
@@ -125,7 +141,7 @@ pub(crate) fn chosen_rows<E: Real>(array: Box<dyn RowArray<E>>, rows: &[usize]) 
     shape[0] = rows.len();
     // They are matched now, and have no seeds to be matched by once more.
     let (label, dtype) = (array.label().to_owned(), array.dtype().to_owned());
-    Box::new(Picked { array, rows: rows.to_vec(), spec: RowSpec { label, shape, dtype, seeds: None } })
+    Box::new(Picked { array, rows: rows.to_vec(), spec: RowSpec { label, shape, dtype, ..RowSpec::default() } })
 }
 
 /// Rows of another array in another order.

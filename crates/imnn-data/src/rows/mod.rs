@@ -14,7 +14,7 @@ use crate::DataError;
 use crate::values::check_finite;
 
 pub use held::HeldRows;
-pub(crate) use matching::{Lacking, chosen_rows, lacking_seeds, matched};
+pub(crate) use matching::{Lacking, chosen_rows, lacking_of, lacking_seeds, matched, seeds_of_any};
 pub(crate) use pattern::hint;
 pub use pattern::{Numbered, Pattern, consecutive, is_pattern};
 pub use stack::StackedRows;
@@ -30,6 +30,8 @@ pub struct RowSpec {
     pub dtype: String,
     /// The random seed of each row where the rows have them, ascending and each once.
     pub seeds: Option<Vec<u64>>,
+    /// The seeds of files that are damaged and were left out.
+    pub damaged: Vec<u64>,
 }
 
 /// An array of which a few rows are read at a time: the first axis counts the rows.

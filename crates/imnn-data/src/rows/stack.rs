@@ -125,7 +125,7 @@ fn side_by_side<E: Real>(
         arrays = arrays.into_iter().map(|array| picked(array, seeds)).collect();
     }
     let dtype = arrays.first().map(|array| array.dtype().to_owned()).unwrap_or_default();
-    Ok((RowSpec { label, shape: [&[n], row].concat(), dtype, seeds }, arrays))
+    Ok((RowSpec { label, shape: [&[n], row].concat(), dtype, seeds, ..RowSpec::default() }, arrays))
 }
 
 /// The number of rows of arrays without seeds.

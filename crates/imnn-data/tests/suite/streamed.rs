@@ -386,7 +386,7 @@ fn folders_are_matched_by_seed() {
     let without = |text: String| text.replace(&format!("{}/", at.display()), "");
     assert_eq!(
         without(message(files.load::<f64>())),
-        "seed 33 is in m0/{seed}.npy and not in m1/map_{seed}.npz:map; add what is missing, or set n_d = 2 to use the 2 seeds that all have"
+        "seed 33 is in m0/{seed}.npy and not in m1/map_{seed}.npz:map; add what is missing, set n_d = 2 to use the 2 seeds that all have, or leave out what failed: invalid = \"drop\" in [simulations]"
     );
     let two = Files { n_d: Some(2), ..files.clone() };
     same::<f64>(&two.open::<f64>(&Streaming::default()).unwrap(), &expected, 2);
@@ -398,7 +398,7 @@ fn folders_are_matched_by_seed() {
     std::fs::remove_file(at.join("fid/7.npy")).unwrap();
     assert_eq!(
         without(message(files.load::<f64>())),
-        "seed 7 is in below and above (m0/{seed}.npy, ...) and not in fid/{seed}.npy; add what is missing, or set n_d = 1 to use the 1 seed that all have"
+        "seed 7 is in below and above (m0/{seed}.npy, ...) and not in fid/{seed}.npy; add what is missing, set n_d = 1 to use the 1 seed that all have, or leave out what failed: invalid = \"drop\" in [simulations]"
             .replace("m0/", &format!("{}/m0/", at.display()).replace(&format!("{}/", at.display()), ""))
     );
     // A value that is not finite is named by its file.

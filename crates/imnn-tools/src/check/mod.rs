@@ -235,6 +235,7 @@ fn one(
             pairs::FEW
         ));
     }
+    units::halves(set, report);
     if options.single {
         units::units(&of_set, &sample, report);
     }

@@ -133,8 +133,11 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// Rows less their mean.
 pub(super) fn centred(array: ArrayView2<'_, f64>) -> Array2<f64> {
-    let mean = array.mean_axis(Axis(0)).unwrap_or_default();
-    &array - &mean
+    match array.mean_axis(Axis(0)) {
+        Some(mean) => &array - &mean,
+        // There are none.
+        None => array.to_owned(),
+    }
 }
 
 fn norms(array: &Array2<f64>) -> Array1<f64> {

@@ -140,7 +140,7 @@ fn noise(name: &str, a: usize, label: &str, z: [f64; 2], sample: &Sample, report
 }
 
 /// What the fiducial differs by from the middle, in units of the change to below and above, where that is noise.
-const UNSHARED: f64 = 1.3;
+const UNSHARED: f64 = 1.1;
 
 /// Compares where the fiducial lies with where it should.
 fn lies_between(a: usize, label: &str, (at, rest): (f64, f64), kind: &FilesKind, report: &mut Report) {

@@ -2,6 +2,8 @@
 
 use ndarray::{ArrayView1, Axis};
 
+use imnn_data::ArraySet;
+
 use super::sample::Sample;
 use super::{Report, SetReport};
 
@@ -11,6 +13,18 @@ const SMALL: f64 = 1e-18;
 
 /// Simulations that differ by less of their values differ in the last two digits of single precision.
 const DIGITS: f64 = 1e-5;
+
+/// Says that differences of simulations in half precision have few digits, or none.
+pub(super) fn halves(set: &ArraySet<f64>, report: &mut Report) {
+    let is_half = |dtype: &&String| dtype.ends_with("f2") || dtype.contains("float16");
+    if set.spec.derivatives.sides() == 2 && set.dtypes.iter().any(|dtype| is_half(&dtype)) {
+        report.warn(format!(
+            "{}: simulations are in half precision (float16), which keeps three digits, and derivatives are differences of them: save \
+             them as float32",
+            set.derivative.label()
+        ));
+    }
+}
 
 /// Says what single precision does not hold.
 pub(super) fn units(of: &SetReport, sample: &Sample, report: &mut Report) {

@@ -8,7 +8,8 @@ mod set;
 mod split;
 
 pub use arguments::{
-    CheckArguments, ConvertArguments, DataArguments, DataCommand, InspectArguments, SetArguments, SplitArguments,
+    CheckArguments, ConvertArguments, DataArguments, DataCommand, InspectArguments, InvalidChoice, SetArguments,
+    SplitArguments,
 };
 
 use crate::CliError;

@@ -8,7 +8,7 @@ use crate::commands::information;
 use crate::output;
 
 pub(super) fn json(found: &Found) -> String {
-    let Found { evaluation, estimate, alpha } = found;
+    let Found { evaluation, estimate, alpha, left_out } = found;
     let s = &evaluation.statistics;
     let mut json = json!({
         "n_s": estimate.n_s,
@@ -28,6 +28,9 @@ pub(super) fn json(found: &Found) -> String {
         "hartlap": hartlap_factor(estimate.n_s, s.n_summaries()).ok(),
         "estimate": information::json(estimate),
     });
+    if let Some([fiducial, derivative]) = left_out {
+        json["left_out"] = json!({ "fiducial": { "failed": fiducial }, "derivative": { "failed": derivative } });
+    }
     for (name, value) in Record::NAMES.iter().zip(evaluation.record.to_array()) {
         json[*name] = json!(value);
     }

@@ -5,8 +5,9 @@ mod people;
 
 use imnn::data::{ArrayPath, arrays};
 use imnn::stats::{Evaluation, FisherEstimate, Loss, numerical_derivative};
-use ndarray::{Array, Array1, Array3, ArrayViewD, Dimension};
+use ndarray::{Array, Array1, Array2, Array3, ArrayViewD, Axis, Dimension};
 
+use super::data::InvalidChoice;
 use crate::output::terminal_width;
 use crate::{CliError, FisherArguments};
 
@@ -15,11 +16,17 @@ struct Found {
     evaluation: Evaluation,
     estimate: FisherEstimate,
     alpha: f64,
+    /// The simulations that were left out, where that was asked for.
+    left_out: Option<[Vec<usize>; 2]>,
 }
 
 pub(crate) fn fisher(arguments: &FisherArguments) -> Result<String, CliError> {
     let x = read(&arguments.summaries, "n_s, n_summaries", "a single summary is saved as x[:, None]")?;
     let Derivatives { dx, delta_theta, files } = read_derivatives(arguments)?;
+    let (x, dx, left_out) = match arguments.invalid {
+        InvalidChoice::Refuse => (x, dx, None),
+        InvalidChoice::Drop => without_failed(&x, &dx),
+    };
     let place = format!("{}, {files}", arguments.summaries);
     let (lambda, epsilon) = (arguments.lambda, arguments.epsilon);
     let loss = Loss::new(lambda, epsilon).map_err(CliError::at(format!("--lambda {lambda} --epsilon {epsilon}")))?;
@@ -40,8 +47,24 @@ pub(crate) fn fisher(arguments: &FisherArguments) -> Result<String, CliError> {
         arrays::write_npz(path, &[("dloss_dx", dloss_dx.into()), (name, all.into())])?;
     }
     let [_, alpha, _] = loss.penalty().numbers();
-    let found = Found { evaluation, estimate, alpha };
+    let found = Found { evaluation, estimate, alpha, left_out };
     Ok(if arguments.json { machine::json(&found) } else { people::text(&found, terminal_width()) })
+}
+
+/// Summaries, derivatives, and the rows of each that were left out.
+type Left = (Array2<f64>, Array3<f64>, Option<[Vec<usize>; 2]>);
+
+/// Without what is not finite: a simulation with its derivatives, and derivatives without their simulation, which then is
+/// behind those with derivatives.
+fn without_failed(x: &Array2<f64>, dx: &Array3<f64>) -> Left {
+    let finite = |row: usize| x.row(row).iter().all(|value| value.is_finite());
+    let whole =
+        |row: &usize| *row < x.nrows() && finite(*row) && dx.index_axis(Axis(0), *row).iter().all(|v| v.is_finite());
+    let (with, incomplete): (Vec<usize>, Vec<usize>) = (0..dx.dim().0).partition(whole);
+    let (without, failed): (Vec<usize>, Vec<usize>) =
+        (0..x.nrows()).filter(|row| with.binary_search(row).is_err()).partition(|&row| finite(row));
+    let rows = [&with[..], &without].concat();
+    (x.select(Axis(0), &rows), dx.select(Axis(0), &with), Some([failed, incomplete]))
 }
 
 /// Derivatives of the summaries, as they were given.

@@ -9,14 +9,34 @@ use crate::output::{Table, folded, item, measured, number};
 /// More summaries than that have a covariance that nobody reads.
 const MOST_SUMMARIES: usize = 30;
 
+/// Which simulations were left out.
+fn left_out_text([simulations, derivatives]: &[Vec<usize>; 2]) -> String {
+    let named = |what: &str, rows: &[usize]| match rows {
+        [] => format!("no {what}"),
+        rows => {
+            let all: Vec<String> = rows.iter().take(12).map(usize::to_string).collect();
+            let more = if rows.len() > 12 { ", ..." } else { "" };
+            format!("{} {what} (rows {}{more})", rows.len(), all.join(", "))
+        }
+    };
+    format!(
+        "left out, as they are not finite: {}, {}\n\n",
+        named("simulations", simulations),
+        named("derivatives", derivatives)
+    )
+}
+
 pub(super) fn text(found: &Found, width: usize) -> String {
-    let Found { evaluation, estimate, alpha } = found;
+    let Found { evaluation, estimate, alpha, left_out } = found;
     let s = &evaluation.statistics;
     let (n_summaries, n_params) = (s.n_summaries(), s.n_params());
     let mut text = format!(
         "{} simulations, {} with derivatives; {n_summaries} summaries, {n_params} parameters\n\n",
         estimate.n_s, estimate.n_d
     );
+    if let Some(left_out) = left_out {
+        text.push_str(&left_out_text(left_out));
+    }
     text.push_str("Fisher information without bias, with errors\n");
     text.push_str(&estimate.shown(&[], None, width));
     text.push_str("\nWhat F is worth\n");

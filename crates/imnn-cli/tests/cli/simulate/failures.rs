@@ -121,7 +121,10 @@ fn what_fails_is_tried_as_often_as_is_asked_for() {
 fn a_program_that_is_not_there_fails() {
     let place = Place::new(&SIMS.replace("\"sh\", \"sim.sh\"", "\"./no_such_program\""));
     let (report, _) = place.fails("set", &[]);
-    assert_eq!(report["failed"], 14);
+    // Three at a time, and no more after three.
+    let failed = report["failed"].as_u64().expect("a number");
+    assert!((3..=5).contains(&failed), "{report}");
+    assert_eq!(report["no_more"]["kind"], "not_started");
     contains(
         report["failures"][0]["reason"].as_str().expect("text"),
         &["cannot be started: ./no_such_program, in the folder /"],

@@ -6,6 +6,7 @@ mod blocks;
 mod claims;
 mod deadline;
 mod failures;
+mod first;
 mod interrupted;
 mod job_script;
 mod launched;

@@ -39,7 +39,9 @@ fn files_that_are_no_simulations_are_made_again() {
     // A shape that is asked for is not that of the files.
     place.write("sims.toml", &format!("{SIMS}shape = [5]\n"));
     let (report, _) = place.fails("set", &[]);
-    assert_eq!((&report["failed"], &report["failures"][0]["kind"]), (&14.into(), &"shape".into()));
+    // None fits, so that no more are made than a few.
+    let failed = report["failed"].as_u64().expect("a number");
+    assert!((3..=5).contains(&failed) && report["failures"][0]["kind"] == "shape", "{report}");
 }
 
 #[test]

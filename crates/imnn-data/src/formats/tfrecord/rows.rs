@@ -67,7 +67,7 @@ impl TfRecords {
             None => vec![index.entries.len(), index.len],
         };
         let seeds = index.seeds.take();
-        Ok(Self { spec: RowSpec { label, shape, dtype: "<f4".to_owned(), seeds }, index })
+        Ok(Self { spec: RowSpec { label, shape, dtype: "<f4".to_owned(), seeds, ..RowSpec::default() }, index })
     }
 
     /// The number of parameters, where the records are a numerical derivative.
