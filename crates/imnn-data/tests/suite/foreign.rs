@@ -85,10 +85,7 @@ fn seeds_that_do_not_fit_are_named() {
         refused("twice.tfrecord"),
         "twice.tfrecord: the record of seed 1 is there twice, in twice.tfrecord at byte 95 and in twice.tfrecord at byte 190"
     );
-    assert!(
-        refused("gzip.tfrecord")
-            .contains("the record at byte 0: the checksum of the record's length is wrong; this is a gzipped")
-    );
+    assert!(refused("gzip.tfrecord").contains("gzip.tfrecord: is compressed by gzip; unpack it: gzip -dc < "));
     assert!(refused("none_*.tfrecords").contains("no name fits the pattern"));
     let partner = tempfile::tempdir().unwrap();
     for (n, file) in [0, 1, 2, 5, 6, 7].into_iter().enumerate() {
