@@ -160,6 +160,9 @@ fn resembles(magic: &[u8]) -> &'static str {
         _ if !magic.is_empty() && magic.iter().all(|&b| b.is_ascii_graphic() || b.is_ascii_whitespace()) => {
             "; if it is a table of numbers as text, name it .txt"
         }
+        _ if magic.len() == 6 => {
+            "; if it holds plain numbers, save them with np.save('file.npy', np.fromfile('FILE', dtype=np.float32).reshape(...))"
+        }
         _ => "",
     }
 }

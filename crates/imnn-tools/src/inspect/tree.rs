@@ -78,7 +78,7 @@ fn blocks(folder: &Path, files: &mut Vec<String>, found: &mut Vec<Contents>) {
         // Other names look like these, but then their rows are not as many.
         let path = ArrayPath::of_file(within(folder, &format!("{before}{{seeds}}{after}")));
         let Ok(numbered) = numbered(&path) else { continue };
-        found.push(Contents::Numbered(numbered));
+        found.push(Contents::Numbered(Box::new(numbered)));
         let around = (before, after);
         files.retain(|name| around_several(name).as_ref() != Some(&around) && around_number(name) != around);
     }
@@ -142,7 +142,7 @@ fn of_pattern(path: &ArrayPath, named: &Named) -> Contents {
         );
         return unreadable(path.clone(), reason);
     }
-    let whole = numbered(path).map(|numbered| columns_that_differ(path, numbered));
+    let whole = numbered(path).map(|numbered| Box::new(columns_that_differ(path, numbered)));
     whole.map_or_else(|error| unreadable(path.clone(), without(path, &error)), Contents::Numbered)
 }
 

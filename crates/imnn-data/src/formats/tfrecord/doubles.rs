@@ -15,7 +15,7 @@ pub(super) fn are_doubles(values: &[f32]) -> bool {
     // Zeros apart: numbers of few binary places have no others.
     2 * low.len() >= pairs.len()
         && low.len() >= LEAST
-        && share(|low| !(low < 1e10)) > 0.15
+        && share(|low| low > 1e10 || low.is_nan()) > 0.15
         && share(|low| low < 1e-10) > 0.15
         && pairs.iter().filter(ordinary).count() * 20 >= pairs.len() * 19
 }

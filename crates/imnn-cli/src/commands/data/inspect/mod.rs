@@ -19,7 +19,7 @@ enum Found {
     /// A run of `imnn fit`.
     Run(Description),
     Array(ArrayInfo),
-    Numbered(Numbered),
+    Numbered(Box<Numbered>),
     /// What cannot be used, and why.
     Other(ArrayPath, String),
 }
@@ -102,7 +102,8 @@ fn flat(contents: Contents) -> Vec<Found> {
 
 fn info(found: &Found) -> Option<&ArrayInfo> {
     match found {
-        Found::Array(info) | Found::Numbered(Numbered { info, .. }) => Some(info),
+        Found::Array(info) => Some(info),
+        Found::Numbered(numbered) => Some(&numbered.info),
         _ => None,
     }
 }
