@@ -34,7 +34,9 @@ kind = "numerical"                       # "numerical", "exact" or "simulator"
 fiducial = "train/fiducial.npy"          # (n_s, *input)
 derivative = "train/derivative.npy"      # numerical: (n_d, 2, n_params, *input), 0 = below, 1 = above
                                          # exact: (n_d, *input, n_params)
-                                         # one file for each seed: "train/{seed}.npy"; instead of derivative also
+                                         # one file for each seed: "train/{seed}.npy"; one array in a file for each:
+                                         # "many.h5:fid/{seed}"; a column of text: "Pk/{seed}.txt:1"; instead of
+                                         # derivative also
                                          # below = ["Om_m/{seed}.npy", "s8_m/{seed}.npy"] and above = [...], or
                                          # below = "m.npy" and above = "p.npy", (n_d, n_params, *input) each
 invalid = "refuse"                       # simulations that are not finite; "drop": left out, with their partners

@@ -78,8 +78,9 @@ pub enum DeviceError {
 
     /// The network returned NaN or infinity.
     #[error(
-        "the network returned {value} for simulation {row} (of {n_s}); training has diverged: lower the learning rate, clip \
-         the gradient, or scale the data to order one"
+        "the network returned {value} for simulation {row} (of {n_s}): either a layer has no value for these data, as log1p \
+         has none below -1, or training has diverged: lower the learning rate, clip the gradient, or scale the data to \
+         order one"
     )]
     NonFinite {
         /// Row of the simulation.

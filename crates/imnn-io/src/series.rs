@@ -30,7 +30,8 @@ const LEAST: usize = 4;
 /// Puts names together that differ by one number, and leaves the others as they are, in alphabetical order.
 ///
 /// Where several numbers differ, the one that takes the most values is the seed, and the others tell series apart. Names in
-/// which numbers differ together are one entry that has no numbers, with `{seed}` in all of these places.
+/// which numbers differ together are one entry with `{seed}` in all of these places; it has numbers where these are the same
+/// in each name, and once in each part between `/`.
 pub fn put_together(names: &[String]) -> Vec<Named> {
     let mut alike: BTreeMap<String, Vec<(&String, Vec<&str>)>> = BTreeMap::new();
     for name in names {
@@ -70,10 +71,18 @@ fn of_alike(names: &[(&String, Vec<&str>)]) -> Vec<Named> {
         apart.entry(others.collect()).or_default().push((name, numbers[seed]));
     }
     if apart.values().all(|series| series.len() == 1) && n_places > 1 {
-        // Several numbers go along: no one of them tells the names apart.
+        // Several numbers go along: no one of them tells the names apart, unless they are the same.
         let places: Vec<usize> = (0..n_places).filter(|&at| values(at) > 1).collect();
         let first = names[0].0;
-        return vec![Named { name: with_seed(first, &places), numbers: vec![], n: names.len(), first: first.clone() }];
+        let name = with_seed(first, &places);
+        let one = |numbers: &[&str]| places.iter().all(|&at| numbers[at] == numbers[places[0]]);
+        let alike = names.iter().all(|(_, numbers)| one(numbers))
+            && name.split('/').all(|part| part.matches("{seed}").count() < 2);
+        let parsed = |(_, numbers): &(&String, Vec<&str>)| numbers[places[0]].parse().ok();
+        let mut numbers: Vec<u64> = names.iter().filter_map(parsed).collect();
+        numbers.sort_unstable();
+        let numbers = if alike && numbers.len() == names.len() { numbers } else { vec![] };
+        return vec![Named { name, numbers, n: names.len(), first: first.clone() }];
     }
     let series = apart.into_values().flat_map(|series| {
         let numbers: Option<Vec<u64>> = series.iter().map(|(_, digits)| digits.parse().ok()).collect();
@@ -138,10 +147,14 @@ mod tests {
 
     #[test]
     fn numbers_that_go_along_are_one_entry_without_a_seed() {
-        let names: Vec<String> = (0..9).map(|seed| format!("{seed}/map_{seed}.npy")).collect();
+        let names: Vec<String> = (0..9).map(|seed| format!("{seed}/map_{}.npy", seed + 1)).collect();
         let found = put_together(&names);
         assert_eq!((found.len(), found[0].name.as_str(), found[0].n), (1, "{seed}/map_{seed}.npy", 9));
-        assert!(found[0].numbers.is_empty() && found[0].first == "0/map_0.npy");
+        assert!(found[0].numbers.is_empty() && found[0].first == "0/map_1.npy");
+        let names: Vec<String> = (0..9).map(|seed| format!("{seed}/map_{seed}.npy")).collect();
+        assert_eq!(put_together(&names)[0].numbers, (0..9).collect::<Vec<u64>>());
+        let names: Vec<String> = (0..9).map(|seed| format!("{seed}_{seed}.npy")).collect();
+        assert!(put_together(&names)[0].numbers.is_empty());
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod leftovers;
 mod many_members;
 mod namespaces;
 mod noise;
+mod open;
 mod permissions;
 mod places;
 mod plot;

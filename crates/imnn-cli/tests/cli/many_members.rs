@@ -16,7 +16,9 @@ fn an_archive_is_opened_a_few_times_whatever_it_holds() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
     let values = ArrayD::from_elem(vec![4, 3], 1.5_f32);
-    let names: Vec<String> = (0..N).map(|k| format!("k{k}")).collect();
+    // Without numbers, by which they would be one pattern.
+    let letter = |k: usize| char::from(b'a' + (k % 26) as u8);
+    let names: Vec<String> = (0..N).map(|k| format!("k{}{}", letter(k / 26), letter(k))).collect();
     let all: Vec<(&str, AnyArray<'_>)> = names.iter().map(|name| (name.as_str(), values.view().into())).collect();
     let (from, to) = (path("many.npz"), path("copy.npz"));
     write_npz(&from, &all).expect("written");

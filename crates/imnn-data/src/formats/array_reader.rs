@@ -1,11 +1,13 @@
 //! Arrays read one after the other.
 
+use std::path::Path;
+
 use imnn_sim::Real;
 
 use super::format::{ArrayInfo, Member, RowOptions, Visit};
 use super::npz::OpenArchive;
 use super::pass::{each_array, for_each_rows};
-use super::{Kind, has_seeds, members, open_rows, read};
+use super::{Kind, has_seeds, keys, members, open_rows, read};
 use crate::rows::{RowArray, is_pattern};
 use crate::{ArrayPath, DataError};
 
@@ -56,6 +58,17 @@ impl ArrayReader {
                 let there: Vec<String> = several.iter().filter_map(key).collect();
                 Err(DataError::key_needed(path.file(), &there))
             }
+        }
+    }
+
+    /// As [`keys`](super::keys()).
+    ///
+    /// # Errors
+    /// Those of [`keys`](super::keys()).
+    pub fn keys(&mut self, file: &Path) -> Result<Option<Vec<String>>, DataError> {
+        match self.archive(&ArrayPath::of_file(file))? {
+            Some((archive, _)) => Ok(Some(archive.keys().to_vec())),
+            None => keys(file),
         }
     }
 

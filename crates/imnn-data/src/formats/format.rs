@@ -156,6 +156,8 @@ pub struct ArrayInfo {
     pub shape: Vec<usize>,
     /// The names of its columns, where the file has them.
     pub columns: Vec<String>,
+    /// The seeds of its rows, where the file has them.
+    pub seeds: Option<Vec<u64>>,
     /// Whether the first axis moves fastest, as in Fortran.
     pub fortran_order: bool,
     /// The bytes of its values.
@@ -175,7 +177,8 @@ impl ArrayInfo {
         let (dtype, shape) = (array.dtype().to_owned(), array.shape().to_vec());
         let size = dtype.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(1);
         let bytes = saturating_product(&shape).saturating_mul(size) as u64;
-        Self { path, format, dtype, shape, columns: vec![], fortran_order: false, bytes, compressed: None }
+        let seeds = array.seeds().map(<[u64]>::to_vec);
+        Self { path, format, dtype, shape, columns: vec![], seeds, fortran_order: false, bytes, compressed: None }
     }
 }
 

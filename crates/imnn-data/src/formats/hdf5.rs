@@ -33,6 +33,7 @@ impl Format for Hdf5 {
 
     fn keys(file: &Path) -> Result<Option<Vec<String>>, DataError> {
         let label = file.display().to_string();
+        open(file)?;
         datasets(file).map(Some).map_err(|error| refused(file, &label, error))
     }
 

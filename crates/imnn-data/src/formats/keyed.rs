@@ -53,7 +53,9 @@ impl<E: Real> Keyed<E> {
     }
 
     fn array(&self, row: usize) -> Opened<E> {
-        self.shelf.array(&self.pattern.part(&self.digits[row]), &self.rest, &self.path(row), &self.options)
+        let digits = &self.digits[row];
+        let rest = self.rest.replace("{seed}", digits);
+        self.shelf.array(&self.pattern.part(digits), &rest, &self.path(row), &self.options)
     }
 }
 

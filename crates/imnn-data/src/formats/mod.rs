@@ -8,6 +8,7 @@ mod foreign;
 mod format;
 mod keyed;
 pub(crate) mod pass;
+mod patterns;
 pub mod writing;
 
 use std::fs::File;
@@ -18,13 +19,13 @@ use imnn_sim::Real;
 use ndarray::ArrayD;
 
 pub use self::array_reader::ArrayReader;
-use self::folder::Folder;
 pub(crate) use self::format::RowShape;
 pub use self::format::{ArrayInfo, Member, RowOptions, Visit};
 use self::format::{Created, Format, Location, Opened, Shelf, read_by_rows};
-use self::keyed::Keyed;
+pub use self::patterns::numbers;
+use self::patterns::open_pattern;
 use self::writing::{RowWriter, WriteOptions};
-use crate::rows::{Numbered, Pattern, RowArray};
+use crate::rows::{Pattern, RowArray};
 use crate::{ArrayPath, DataError};
 
 /// Makes of the formats an enumeration that does what [`Format`] says. A file is of the first to which it belongs.
@@ -178,38 +179,6 @@ pub(crate) fn open_shaped<E: Real>(path: &ArrayPath, row: RowShape<'_>, options:
     }
 }
 
-fn open_pattern<E: Real>(pattern: Pattern, options: &RowOptions) -> Opened<E> {
-    match pattern.in_file() {
-        Some((file, group, rest)) => {
-            let (shelf, rest) = (shelf::<E>(&pattern, file, group)?, rest.to_owned());
-            Ok(Box::new(Keyed::open(pattern, rest, shelf, options)?))
-        }
-        None => Ok(Box::new(Folder::open::<E>(pattern, options)?)),
-    }
-}
-
-/// Opens the file of a pattern whose numbers are in the names of its arrays.
-fn shelf<E: Real>(pattern: &Pattern, file: &Path, group: &str) -> Result<Box<dyn Shelf<E>>, DataError> {
-    // Says what is there in place of a file that is missing.
-    crate::file::open(file)?;
-    Kind::of_file(file).shelf(file, group)?.ok_or_else(|| {
-        let reason =
-            "{seed} in a key stands for arrays of one file, an HDF5 file or an archive, and this file has none by name";
-        DataError::unusable(pattern.label(), reason)
-    })
-}
-
-/// The numbers that a pattern finds, ascending.
-///
-/// # Errors
-/// If there are none, or the same twice, and if the folder or file cannot be read.
-pub fn numbers(pattern: &Pattern) -> Result<Vec<Numbered>, DataError> {
-    match pattern.in_file() {
-        Some((file, group, _)) => pattern.among(shelf::<f64>(pattern, file, group)?.names()),
-        None => pattern.of_files(),
-    }
-}
-
 fn open_file<E: Real>(path: &ArrayPath, row: RowShape<'_>, options: &RowOptions) -> Opened<E> {
     let (kind, at) = Kind::of(path);
     kind.rows(&at, row, options)
@@ -246,7 +215,6 @@ pub(crate) fn read<E: Real>(path: &ArrayPath, n_rows: Option<usize>) -> Result<A
 /// # Errors
 /// If the file is not there, or its list of names cannot be read.
 pub fn keys(file: &Path) -> Result<Option<Vec<String>>, DataError> {
-    crate::file::open(file)?;
     Kind::of_file(file).keys(file)
 }
 

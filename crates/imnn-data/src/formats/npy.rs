@@ -80,7 +80,7 @@ pub(super) fn described<R: Read>(reader: &mut Reader<R>, path: &ArrayPath) -> Re
 pub(super) fn info(path: ArrayPath, format: &'static str, header: Header, compressed: Option<u64>) -> ArrayInfo {
     let bytes = header.n_bytes();
     let Header { descr: dtype, fortran_order, shape, .. } = header;
-    ArrayInfo { path, format, dtype, shape, columns: vec![], fortran_order, bytes, compressed }
+    ArrayInfo { path, format, dtype, shape, columns: vec![], seeds: None, fortran_order, bytes, compressed }
 }
 
 /// The bytes read at once, which stay in the processor's caches until they are numbers; a multiple of every element's

@@ -113,7 +113,10 @@ impl OpenArchive {
         let Opened { reader, len } = open(path)?;
         let file = Arc::new(reader.into_inner());
         let stamp = Stamp::of(&file).map_err(|source| DataError::read(path.display(), source))?;
-        let archive = Archive::new(BufReader::new(file.clone()), len).map_err(|error| DataError::npz(path, error))?;
+        let archive = Archive::new(BufReader::new(file.clone()), len).map_err(|error| match foreign::what(path) {
+            Some(other) => DataError::unusable(path.display(), other),
+            None => DataError::npz(path, error),
+        })?;
         // Archives of other programs hold files of their own, which cannot be taken for arrays.
         if let Some(other) = foreign::archive(path, archive.keys()) {
             return Err(DataError::unusable(path.display(), other));

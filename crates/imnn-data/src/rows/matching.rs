@@ -92,7 +92,7 @@ fn without_seeds<E: Real>(arrays: &[&dyn RowArray<E>]) -> DataError {
     let name = |has: bool| arrays.iter().find(|array| array.seeds().is_some() == has).map_or("", |array| array.label());
     let (with, without) = (name(true), name(false));
     DataError::Refused(format!(
-        "{with} has seeds in its names and {without} has none, so which rows belong together cannot be told; give all as patterns with {{seed}}, or all as single arrays in the same order"
+        "{with} has seeds and {without} has none, so which rows belong together cannot be told; give all with seeds (a pattern with {{seed}} in its names, or records with a feature `seed`), or all as single arrays in the same order"
     ))
 }
 

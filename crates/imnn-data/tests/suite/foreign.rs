@@ -85,10 +85,7 @@ fn seeds_that_do_not_fit_are_named() {
         refused("twice.tfrecord"),
         "twice.tfrecord: the record of seed 1 is there twice, in twice.tfrecord at byte 95 and in twice.tfrecord at byte 190"
     );
-    assert!(
-        refused("gzip.tfrecord")
-            .contains("the record at byte 0: the checksum of the record's length is wrong; this is a gzipped")
-    );
+    assert!(refused("gzip.tfrecord").contains("gzip.tfrecord: is compressed by gzip; unpack it: gzip -dc < "));
     assert!(refused("none_*.tfrecords").contains("no name fits the pattern"));
     let partner = tempfile::tempdir().unwrap();
     for (n, file) in [0, 1, 2, 5, 6, 7].into_iter().enumerate() {
@@ -352,4 +349,21 @@ mod hdf5 {
         assert_eq!(batch.derivatives[12..24], x(1).iter().map(|x| x + 0.5).collect::<Vec<f32>>());
         assert_eq!(std::fs::read_dir(at.path()).unwrap().count(), 1);
     }
+}
+
+#[test]
+fn bytes_of_float64_are_not_read_as_twice_as_many_float32() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = TfRecordWriter::new(folder.path().join("double"), TfRecordOptions::default()).unwrap();
+    for seed in 0..10 {
+        let values = (0..6).map(|k| f64::from((seed * 6 + k + 1) as f32 * 0.754_877_7).fract() - 0.5);
+        let halves: Vec<f32> = values
+            .flat_map(|value| [value.to_bits() as u32, (value.to_bits() >> 32) as u32])
+            .map(f32::from_bits)
+            .collect();
+        writer.write(seed, &halves).unwrap();
+    }
+    writer.finish().unwrap();
+    let error = TfRecords::open(&folder.path().join("double_*.tfrecords").into()).unwrap_err().to_string();
+    assert!(error.contains("holds the bytes of float64") && error.contains("astype('<f4')"), "{error}");
 }

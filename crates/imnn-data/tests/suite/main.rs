@@ -14,6 +14,7 @@ mod failed;
 mod foreign;
 /// Every layout of h5py, to the bit.
 mod h5py;
+mod keyed;
 /// Damaged TFRecord and HDF5 files.
 mod mutated;
 /// Noise is drawn evenly, the same for all that belongs together, with the statistics of its bank.

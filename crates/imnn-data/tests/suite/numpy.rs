@@ -74,7 +74,7 @@ fn what_holds_no_real_numbers() {
         refused("complex.npy"),
         "complex.npy: cannot read elements of type <c16 as real numbers: save real and imaginary part as channels, np.stack([x.real, x.imag], axis=-1)"
     );
-    assert!(refused("object.npy").contains("|O as real numbers: these are pickled Python objects; save numbers"));
+    assert!(refused("object.npy").contains("object.npy: holds Python objects (a pickle), here "));
     assert!(refused("text.npy").contains("<U1 as real numbers: these are texts"));
     assert!(refused("records.npy").contains("record of 2 fields as real numbers: save each field"));
     assert!(refused("long_double.npy").contains("<f16 as real numbers: save it as x.astype(np.float64)"));
@@ -88,7 +88,7 @@ fn what_is_not_there() {
     assert_eq!(refused("no/a.npy"), "no/a.npy: no such file; its folder no does not exist");
     assert_eq!(refused("le_f4.npy/a.npy"), "le_f4.npy/a.npy: no such file; its folder le_f4.npy does not exist");
     let folder = arrays::read::<f64>(&path("../numpy")).unwrap_err().to_string();
-    assert!(folder.contains("numpy: is a folder; give the path of a .npy file"), "{folder}");
+    assert!(folder.contains("numpy: is a folder; name a file in it, or all of a kind as "), "{folder}");
     assert_eq!(refused("stored.npz:z"), "stored.npz: has no array `z`; it has x, y, layers/0/weight");
     assert_eq!(
         refused("stored.npz"),
@@ -103,7 +103,7 @@ fn what_is_not_there() {
 fn other_formats_are_recognised() {
     assert_eq!(
         refused("make.py"),
-        "make.py: not a .npy array: it starts with \\\"\\\"\\\"Wri, a .npy file with \\x93NUMPY; if it is text, convert it with np.save('file.npy', np.loadtxt('file'))"
+        "make.py: not a .npy array: it starts with \\\"\\\"\\\"Wri, a .npy file with \\x93NUMPY; if it is a table of numbers as text, name it .txt"
     );
     let folder = tempfile::tempdir().unwrap();
     let message = |name: &str, bytes: &[u8]| {
@@ -112,8 +112,11 @@ fn other_formats_are_recognised() {
         arrays::read::<f64>(&file.into()).unwrap_err().to_string()
     };
     assert!(message("a", b"\x89HDF\r\n\x1a\n").contains("HDF5"));
-    assert!(message("a", b"\x80\x04\x95").contains("this is a Python pickle"));
-    assert!(message("a", b"").contains("it starts with nothing (it is empty)"));
+    assert!(
+        message("a", b"\x80\x04\x95").contains("a: is a pickle of Python: an object; make an array of it: python3 -c ")
+    );
+    assert!(message("a", b"").contains("a: is empty: whatever wrote it"));
+    assert!(message("a.npz", b"<html>").contains("a.npz: is a web page"));
     assert!(message("a.npz", b"no zip").contains("a.npz: not a readable .npz archive"));
 }
 

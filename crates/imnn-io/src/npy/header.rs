@@ -158,7 +158,10 @@ fn resembles(magic: &[u8]) -> &'static str {
         [0x80, 2..=5, ..] => "; this is a Python pickle, save the array with np.save",
         [0x1f, 0x8b, ..] => "; this is gzipped, unpack it first",
         _ if !magic.is_empty() && magic.iter().all(|&b| b.is_ascii_graphic() || b.is_ascii_whitespace()) => {
-            "; if it is text, convert it with np.save('file.npy', np.loadtxt('file'))"
+            "; if it is a table of numbers as text, name it .txt"
+        }
+        _ if magic.len() == 6 => {
+            "; if it holds plain numbers, save them with np.save('file.npy', np.fromfile('FILE', dtype=np.float32).reshape(...))"
         }
         _ => "",
     }

@@ -36,7 +36,7 @@ pub enum Contents {
     /// The arrays of a file.
     Members(Vec<Member>),
     /// Files, or arrays of a file, with a number in their names, one row each.
-    Numbered(Numbered),
+    Numbered(Box<Numbered>),
     /// What is in a folder and in those in it, or in a file of many arrays: by pattern where names are numbered.
     Folder(Vec<Contents>),
 }
@@ -62,7 +62,7 @@ pub fn fits_single(dtype: &str) -> bool {
 /// If it is not there, cannot be read, or is of no kind that is known.
 pub fn contents(path: &ArrayPath) -> Result<Contents, DataError> {
     if is_pattern(path)? {
-        return Ok(Contents::Numbered(numbered(path)?));
+        return Ok(Contents::Numbered(Box::new(numbered(path)?)));
     }
     if path.file().is_dir() {
         return tree::folder(path.file()).map(Contents::Folder);

@@ -1,7 +1,7 @@
 //! What is in a folder and the folders in it: repeated names as patterns, a few of the files of each opened.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use imnn_data::{ArrayPath, ArrayReader, DataError, endings, is_shard, keys, members, resembles_array, what};
 use imnn_io::series::{Named, put_together};
@@ -21,7 +21,7 @@ pub(super) fn folder(folder: &Path) -> Result<Vec<Contents>, DataError> {
     shards(folder, &mut below.files, &mut found);
     let mut other = below.other;
     for named in put_together(&below.files) {
-        let first = folder.join(&named.first);
+        let first = within(folder, &named.first);
         let known =
             first.extension().and_then(|ending| ending.to_str()).is_some_and(|own| endings().any(|of| of == own));
         if known || resembles_array(&first) {
@@ -30,7 +30,7 @@ pub(super) fn folder(folder: &Path) -> Result<Vec<Contents>, DataError> {
             other.push((named.name, reason));
         }
     }
-    let other = other.into_iter().map(|(name, reason)| unreadable(ArrayPath::of_file(folder.join(name)), reason));
+    let other = other.into_iter().map(|(name, reason)| unreadable(ArrayPath::of_file(within(folder, &name)), reason));
     found.extend(other);
     if found.is_empty() {
         let known: Vec<&str> = endings().collect();
@@ -42,12 +42,12 @@ pub(super) fn folder(folder: &Path) -> Result<Vec<Contents>, DataError> {
 
 /// What is in a file: its arrays, those that differ by a number as patterns.
 pub(super) fn file(path: &ArrayPath) -> Result<Vec<Contents>, DataError> {
-    let names = if path.key().is_none() { keys(path.file())? } else { None };
+    let mut reader = ArrayReader::default();
+    let names = if path.key().is_none() { reader.keys(path.file())? } else { None };
     let Some(names) = names.filter(|names| !names.is_empty()) else {
         return Ok(vec![Contents::Members(members(path)?)]);
     };
     let mut found = vec![];
-    let mut reader = ArrayReader::default();
     let together = put_together(&names);
     for named in together.iter().take(MANY) {
         let path = ArrayPath::with_key(path.file(), &named.name);
@@ -66,14 +66,19 @@ pub(super) fn file(path: &ArrayPath) -> Result<Vec<Contents>, DataError> {
     Ok(found)
 }
 
+/// A name in a folder; in the one where the program is, the name alone.
+fn within(folder: &Path, name: &str) -> PathBuf {
+    if folder == Path::new(".") { PathBuf::from(name) } else { folder.join(name) }
+}
+
 /// Files of several rows, whose names have the first and the last seed: taken out of the names.
 fn blocks(folder: &Path, files: &mut Vec<String>, found: &mut Vec<Contents>) {
     let around: BTreeSet<(String, String)> = files.iter().filter_map(|name| around_several(name)).collect();
     for (before, after) in around {
         // Other names look like these, but then their rows are not as many.
-        let path = ArrayPath::of_file(folder.join(format!("{before}{{seeds}}{after}")));
+        let path = ArrayPath::of_file(within(folder, &format!("{before}{{seeds}}{after}")));
         let Ok(numbered) = numbered(&path) else { continue };
-        found.push(Contents::Numbered(numbered));
+        found.push(Contents::Numbered(Box::new(numbered)));
         let around = (before, after);
         files.retain(|name| around_several(name).as_ref() != Some(&around) && around_number(name) != around);
     }
@@ -90,7 +95,7 @@ fn shards(folder: &Path, files: &mut Vec<String>, found: &mut Vec<Contents>) {
         if files.iter().filter(|file| of(file).as_ref() == Some(&name)).count() < 2 {
             continue;
         }
-        let path = ArrayPath::of_file(folder.join(&name));
+        let path = ArrayPath::of_file(within(folder, &name));
         found.push(
             members(&path).map_or_else(|error| unreadable(path.clone(), without(&path, &error)), Contents::Members),
         );
@@ -100,14 +105,14 @@ fn shards(folder: &Path, files: &mut Vec<String>, found: &mut Vec<Contents>) {
 
 /// What files are that differ by one number, or a file alone.
 fn of_name(folder: &Path, named: &Named) -> Vec<Contents> {
-    let path = ArrayPath::of_file(folder.join(&named.name));
+    let path = ArrayPath::of_file(within(folder, &named.name));
     if named.n == 1 {
         return file(&path).unwrap_or_else(|error| vec![unreadable(path.clone(), without(&path, &error))]);
     }
     if named.numbers.is_empty() {
         return vec![of_pattern(&path, named)];
     }
-    match keys(&folder.join(&named.first)) {
+    match keys(&within(folder, &named.first)) {
         Err(error) => vec![unreadable(path, error.to_string())],
         // One array in each file needs no key.
         Ok(Some(names)) if names.len() > 1 => {
@@ -137,7 +142,7 @@ fn of_pattern(path: &ArrayPath, named: &Named) -> Contents {
         );
         return unreadable(path.clone(), reason);
     }
-    let whole = numbered(path).map(|numbered| columns_that_differ(path, numbered));
+    let whole = numbered(path).map(|numbered| Box::new(columns_that_differ(path, numbered)));
     whole.map_or_else(|error| unreadable(path.clone(), without(path, &error)), Contents::Numbered)
 }
 

@@ -81,6 +81,7 @@ mod tests {
             dtype,
             shape,
             columns: vec![],
+            seeds: None,
             fortran_order: false,
             bytes: 0,
             compressed: None,

@@ -50,8 +50,9 @@ pub(super) fn below(folder: &Path) -> Result<Below, DataError> {
                     found.other.push((shown(&inside), "a folder that leads in circles, or lies too deep".to_owned()));
                 }
                 Ok(_) if entry.path().join("model.toml").is_file() => {
-                    let reason = format!("a run of imnn fit: `imnn data inspect {}`", entry.path().display());
-                    found.other.push((shown(&inside), reason));
+                    found
+                        .other
+                        .push((shown(&inside), "a run of imnn fit, which `imnn data inspect` describes".to_owned()));
                 }
                 Ok(_) => folders.push((inside, depth + 1)),
             }

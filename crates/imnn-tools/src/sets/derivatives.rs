@@ -51,7 +51,7 @@ fn is_derivative(of: &Found) -> bool {
     let stem = last.split('.').next().unwrap_or_default();
     let words = ["deriv", "der", "grad", "jac", "exact", "numerical"];
     words.iter().any(|word| stem.split(|c: char| !c.is_alphabetic()).any(|part| part.starts_with(word)))
-        || ["d", "dx", "dd", "dmu", "dfid"].contains(&stem)
+        || stem.split('_').next().is_some_and(|first| ["d", "dx", "dd", "dmu", "dfid"].contains(&first))
 }
 
 /// How long the paths are the same.

@@ -37,7 +37,6 @@ pub(super) fn sets(all: &[&Found]) -> Vec<Proposal> {
             }
         }
     }
-    // A part such as the letter of a field may tell arrays apart by chance: most parameters in one place are meant.
     let mut sets = vec![];
     for (context, mut pairs) in contexts {
         let fiducials = arrays.fiducials(&context, &sides);
@@ -48,6 +47,15 @@ pub(super) fn sets(all: &[&Found]) -> Vec<Proposal> {
         }
     }
     sets
+}
+
+/// A name for a parameter that has a number or nothing.
+fn named(name: String) -> String {
+    if name.chars().any(char::is_alphabetic) {
+        name
+    } else {
+        format!("parameter_{name}").trim_end_matches('_').to_owned()
+    }
 }
 
 impl<'a> Arrays<'a> {
@@ -63,7 +71,7 @@ impl<'a> Arrays<'a> {
                         let Some(above) = self.by_name.get(&replaced(&text, &word, &high)) else { continue };
                         if above.row() == below.row() {
                             let context = (number, replaced(&text, part, "\0"), below.row().to_vec());
-                            let name = without(&text[part.clone()], at, low);
+                            let name = named(without(&text[part.clone()], at, low));
                             found.push((context, Pair { name, below, above, note: None }));
                         }
                     }
@@ -111,12 +119,14 @@ impl<'a> Arrays<'a> {
     /// Parameters with simulations above alone: below them are those at the fiducial.
     fn one_sided(&self, (number, around, row): &Context, pairs: &[Pair<'a>], fiducials: &[&'a Found]) -> Vec<Pair<'a>> {
         let mut found: Vec<Pair<'a>> = vec![];
-        for above in self.all.iter().filter(|of| of.row() == row) {
+        let is_known = |of: &Found| pairs.iter().any(|pair| pair.below.path == of.path || pair.above.path == of.path);
+        for above in self.all.iter().filter(|of| of.row() == row && !is_known(of)) {
             let text = above.text();
             let parts = parts(&text);
             let Some(part) = parts.get(*number).filter(|part| replaced(&text, part, "\0") == *around) else { continue };
             let part = &text[part.clone()];
-            let name = SIDES.iter().find_map(|(_, high)| Some(without(part, *places(part, high).first()?, high)));
+            let name =
+                SIDES.iter().find_map(|(_, high)| Some(named(without(part, *places(part, high).first()?, high))));
             let Some(name) = name.filter(|name| pairs.iter().chain(&found).all(|pair| pair.name != *name)) else {
                 continue;
             };
@@ -124,8 +134,10 @@ impl<'a> Arrays<'a> {
             let fits = |of: &&&Found| of.row() == row && common(&[**of, *above]).is_some_and(|(n, _)| n > 0);
             let same = |of: &&&Found| fits(of) && of.seeds == above.seeds && of.n() == above.n();
             let Some(below) = fiducials.iter().find(same).or_else(|| fiducials.iter().find(fits)) else { continue };
+            let others = fiducials.iter().filter(|of| of.path != below.path && fits(of));
+            let others: String = others.map(|of| format!(", or take {}", of.path)).collect();
             let note = format!(
-                "{name} has simulations above alone; below them are those of {}: check that they are at the fiducial",
+                "{name} has simulations above alone; below them are those of {}: check that they are at the fiducial{others}",
                 below.path
             );
             found.push(Pair { name, below, above, note: Some(note) });

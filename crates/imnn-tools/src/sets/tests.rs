@@ -58,7 +58,7 @@ fn words_for_below_and_above_in_many_places() {
         ("f.npy", "h-.npy", "h+.npy", "h"),
         ("fiducial_{seed}.npy", "As_lo_{seed}.npy", "As_hi_{seed}.npy", "As"),
         ("FID/{seed}.txt:1", "w0_M/{seed}.txt:1", "w0_P/{seed}.txt:1", "w0"),
-        ("sims/fid_0.h5:d", "sims/0m_0.h5:d", "sims/0p_0.h5:d", "0"),
+        ("sims/fid_0.h5:d", "sims/0m_0.h5:d", "sims/0p_0.h5:d", "parameter_0"),
     ] {
         let of = |path: &str| {
             if path.contains("{seed}") { seeded(path, 30, &[6]) } else { plain(path, &[30, 6]) }
@@ -115,7 +115,7 @@ fn single_arrays_are_told_by_their_shapes() {
     assert_eq!(sets.len(), 1, "{sets:?}");
     let validation = sets[0].validation.as_ref().unwrap();
     assert_eq!((validation.fiducial.to_string().as_str(), validation.n_d), ("validation/fiducial.npy", 50));
-    let sets = proposals(&[plain("f.npy", &[80, 6]), plain("dx.npy", &[60, 6, 2])]);
+    let sets = proposals(&[plain("f.npy", &[80, 6]), plain("dx_dtheta.npy", &[60, 6, 2])]);
     assert!(sets[0].exact && sets[0].parameters.len() == 2 && sets[0].n_d == 60);
     // Two arrays with an axis of the parameters.
     let sets = proposals(&[plain("fid.npy", &[80, 6]), plain("t_m.npy", &[60, 3, 6]), plain("t_p.npy", &[60, 3, 6])]);

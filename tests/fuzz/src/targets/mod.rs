@@ -6,6 +6,7 @@ mod npz;
 mod records;
 mod runs;
 mod saved;
+mod tables;
 mod texts;
 mod weights;
 
@@ -17,7 +18,7 @@ const H5PY: &str = "crates/imnn-data/tests/h5py";
 const HDF5: &[(&str, &[&str])] = &[(FOREIGN, &[".h5"]), (H5PY, &[".h5", ".hdf5"])];
 
 /// All of them.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     Target {
         name: "npy",
         about: "an npy file, from memory and by rows",
@@ -53,6 +54,13 @@ pub const TARGETS: [Target; 11] = [
         run: hdf5::mended,
         words: hdf5::WORDS,
         seeds: HDF5,
+    },
+    Target {
+        name: "text_table",
+        about: "a table of numbers as text, the whole and a column",
+        run: tables::table,
+        words: tables::WORDS,
+        seeds: &[],
     },
     Target {
         name: "weights",
@@ -107,5 +115,6 @@ pub fn target(name: &str) -> Option<&'static Target> {
 
 /// The inputs to begin with that are no files of the repository as they are, by the names of their targets.
 pub(crate) fn made_seeds() -> Vec<(&'static str, String, Vec<u8>)> {
-    [records::seeds(), hdf5::seeds(), weights::seeds(), texts::seeds(), saved::seeds(), runs::seeds()].concat()
+    [records::seeds(), hdf5::seeds(), tables::seeds(), weights::seeds(), texts::seeds(), saved::seeds(), runs::seeds()]
+        .concat()
 }

@@ -17,7 +17,14 @@ pub struct DataArguments {
 #[derive(Clone, Debug, Subcommand)]
 #[non_exhaustive]
 pub enum DataCommand {
-    /// What is in files: arrays with types and shapes, numbered files, and what they may be used for
+    /// What is in files and folders, and the lines of a run file that train on it
+    ///
+    /// Of a folder, and of a file of many arrays, names that differ by a number are one line, with how many there are, and
+    /// a few of them are opened. What cannot be read is listed with the reason. Simulations at the fiducial, below and above
+    /// it are known by their names (fiducial and Om_m, Om_p; minus, plus; low, high; below, above; ...), shapes and seeds:
+    /// look at what is proposed before you train on it.
+    ///
+    /// The exit code is 1 where a file that was named cannot be read; for what is in a folder beside arrays it stays 0.
     #[command(after_long_help = INSPECT)]
     Inspect(InspectArguments),
     /// Copy an array into another kind of file, in bounded memory, and compare what was written
@@ -44,7 +51,7 @@ pub enum DataCommand {
 /// Arguments of `imnn data inspect`.
 #[derive(Args, Clone, Debug)]
 pub struct InspectArguments {
-    /// Arrays, archives, patterns such as fiducial/{seed}.npy, folders, or runs of `imnn fit`
+    /// Arrays, archives, tables, patterns such as fiducial/{seed}.npy, folders, or runs of `imnn fit`
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<ArrayPath>,
     /// Read all values: least, largest, mean, standard deviation, and how many are not finite
@@ -223,7 +230,9 @@ fn share(text: &str) -> Result<f64, String> {
 const INSPECT: &str = "\
 Examples:
   imnn data inspect train/fiducial.npy train/derivative.npy     with what to write in a run file
-  imnn data inspect simulations/                                the patterns of its numbered files
+  imnn data inspect simulations/                                a tree of folders: patterns, and sets to train on
+  imnn data inspect many.h5                                     a dataset for each seed: many.h5:fid/{seed}
+  imnn data inspect Pk.txt                                      a table: Pk.txt:1 or Pk.txt:P(k) is a column of it
   imnn data inspect 'fiducial/{seed}.npy' --values              statistics, in bounded memory";
 
 const CONVERT: &str = "\

@@ -4,6 +4,7 @@ mod cautions;
 mod checks;
 mod devices;
 mod follow;
+mod hints;
 mod parts;
 mod place;
 mod refine;
@@ -95,7 +96,7 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
     let checkpoints = run.checkpoints.of(&place.folder);
     let control = checkpoints.control();
     let builder = parts.builder(Key::new(run.seed), None, team).checkpoints(checkpoints);
-    let mut imnn = builder.build().map_err(CliError::at(file.display()))?;
+    let mut imnn = builder.build().map_err(|error| hints::explained(&run, &file, error))?;
     signals::are_for_training(control);
     let warnings = team.agree(imnn.warnings().map_err(CliError::at(file.display())))?;
     let plain = |warning: &String| warning.trim_start_matches("warning: ").to_owned();
@@ -149,7 +150,7 @@ fn lead_in<E: Element>(place: Place, arguments: &FitArguments, team: &Team) -> R
         Err(source) if imnn.history().is_empty() => {
             // There is nothing to go on with.
             place.folder.begin_anew()?;
-            Err(CliError::at(file.display())(source))
+            Err(hints::explained(&run, &file, source))
         }
         Err(source) => {
             let (usable, goes_on) = (measure_best(&mut imnn), imnn.can_go_on());

@@ -67,7 +67,7 @@ fn a_set_in_blocks_is_trained_on_as_one_of_single_files() {
     contains(&of_file(&place, &["data", "check", "-"], "blocks/run.toml"), &["30"]);
     contains(
         &of_file(&place, &["data", "inspect", "-"], "blocks"),
-        &["fiducial/{seeds}.npy", "slope_m/{seeds}.npy", "from 10 to 39"],
+        &["fiducial/{seeds}.npy", "slope_m/{seeds}.npy", "seeds 10 to 39", "slope_p/{seeds}.npy\"\n"],
     );
     place.makes("blocks", &[]);
     assert_eq!(place.calls().values().sum::<usize>(), 2 * 70);

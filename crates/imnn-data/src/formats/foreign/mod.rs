@@ -9,7 +9,7 @@ use std::path::Path;
 
 pub(super) use self::pickle::LOOKED_AT;
 pub(super) use self::recipe::objects;
-use self::recipe::{TRUST, beside, converts, python, unpacks};
+use self::recipe::{TRUST, UNPACKED, beside, converts, python, unpacks};
 
 /// The first bytes that are looked at.
 const START: u64 = 1024;
@@ -47,7 +47,7 @@ pub(super) fn what(file: &Path) -> Option<String> {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => format!("is compressed by zstd; {}", unpacks(file, "zstd -dc")),
         _ if is_zlib(&start) => {
             let unpack = "open(<to>, 'wb').write(zlib.decompress(open(<from>, 'rb').read()))";
-            format!("is compressed by zlib; unpack it: {}", python(file, "import zlib", unpack, "unpacked"))
+            format!("is compressed by zlib; unpack it: {}", python(file, "import zlib", unpack, UNPACKED))
         }
         [b'S', b'I', b'M', b'P', b'L', b'E', b' ', ..] => {
             let save = "np.save(<to>, fits.getdata(<from>).astype(float))";
@@ -78,6 +78,7 @@ pub(super) fn what(file: &Path) -> Option<String> {
             format!("is text in UTF-16; write it in UTF-8: iconv -f UTF-16 -t UTF-8 {} > {}", recipe::shell(file), beside(file, "utf8.txt"))
         }
         [0x80, 2..=5, ..] => pickle_file(file),
+        _ if [&b"(dp"[..], b"(lp", b"ccopy_reg\n", b"cnumpy"].iter().any(|begin| start.starts_with(begin)) => pickle_file(file),
         _ => return None,
     })
 }

@@ -22,26 +22,26 @@ pub(super) fn converts(file: &Path, import: &str, code: &str, ending: &str) -> S
 
 /// How a file is unpacked by a program that writes to its standard output.
 pub(super) fn unpacks(file: &Path, program: &str) -> String {
-    let name = file.display().to_string();
-    let endings = [".gz", ".bz2", ".xz", ".zst", ".GZ"];
-    let to = match endings.iter().find_map(|ending| name.strip_suffix(ending)) {
-        Some(plain) => quoted(plain),
-        None => beside(file, ""),
-    };
-    format!("unpack it: {program} < {} > {to}", shell(file))
+    format!("unpack it: {program} < {} > {}", shell(file), beside(file, UNPACKED))
 }
 
-/// A name for what is made of a file, beside it; with the ending that the file has where none is given.
+/// What is asked for in place of an ending where a file is unpacked.
+pub(super) const UNPACKED: &str = "unpacked";
+
+/// A name for what is made of a file, beside it.
 pub(super) fn beside(file: &Path, ending: &str) -> String {
     quoted(&beside_name(file, ending))
 }
 
 fn beside_name(file: &Path, ending: &str) -> String {
-    let own = file.extension().map(|own| own.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let text =
+        |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default();
+    let (stem, own) = (text(file.file_stem()), text(file.extension()));
+    let packed = ["gz", "GZ", "bz2", "xz", "zst", "zz", "z"].contains(&own.as_str());
     let name = match ending {
-        "" => format!("{stem}_unpacked.{own}"),
-        "unpacked" => format!("{stem}_unpacked.{}", if own == "zz" || own == "z" { "tfrecords" } else { &own }),
+        // Without the ending that says how it is packed.
+        UNPACKED if packed => stem,
+        UNPACKED => format!("{stem}_unpacked.{own}"),
         ending if own == ending => format!("{stem}_numbers.{ending}"),
         ending => format!("{stem}.{ending}"),
     };

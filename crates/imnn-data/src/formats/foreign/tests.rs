@@ -30,7 +30,11 @@ fn each_kind_has_its_own_sentence() {
     check("x.npy", b"{\"a\": [1, 2]}", &["is JSON", "json.load(open('", "x.npz'"]);
     check("x.npy.gz", b"\x1f\x8b\x08", &["compressed by gzip", "gzip -dc < ", "x.npy.gz > ", "x.npy"]);
     check("x.tfrecords", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00", &["gzip", "x_unpacked.tfrecords"]);
-    check("x.tfrecords.zz", b"\x78\x9c\xed\x00\x00\x00\x00\x00\x00\x00\x00\x00", &["zlib", "zlib.decompress(open('"]);
+    check(
+        "x.tfrecords.zz",
+        b"\x78\x9c\xed\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+        &["zlib", "x.tfrecords', 'wb').write(zlib.decompress(open('"],
+    );
     check("x.npy", b"BZh9", &["bzip2 -dc"]);
     check("x.npy", b"\xfd7zXZ\0", &["xz -dc"]);
     check("x.npy", b"\x28\xb5\x2f\xfd", &["zstd -dc"]);

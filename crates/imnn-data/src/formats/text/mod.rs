@@ -49,7 +49,7 @@ impl Format for Text {
         let (shape, bytes) = (table.shape(), 8 * table.values.len() as u64);
         let (path, format, dtype) = (at.path.clone(), Self::NAME, DTYPE.to_owned());
         let columns = table.names;
-        let info = ArrayInfo { path, format, dtype, shape, columns, fortran_order: false, bytes, compressed: None };
+        let info = ArrayInfo { path, format, dtype, shape, columns, seeds: None, fortran_order: false, bytes, compressed: None };
         Ok(vec![Member::Array(info)])
     }
 

@@ -23,8 +23,10 @@
 //! and over any shards. Nothing in a record says what shape `data` has: rows are flat until the caller says,
 //! [`TfRecords::with_input_shape`].
 //!
-//! Files that are compressed as a whole (`TFRecordOptions(compression_type="GZIP")`) are refused.
+//! Files that are compressed as a whole (`TFRecordOptions(compression_type="GZIP")`) are refused, and so are data that can
+//! only be the bytes of float64.
 
+mod doubles;
 mod example;
 mod frame;
 mod index;

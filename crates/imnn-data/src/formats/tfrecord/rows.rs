@@ -8,6 +8,7 @@ use imnn_io::folder::names;
 use imnn_io::text::{plural, saturating_product, tuple};
 use imnn_sim::Real;
 
+use super::doubles::are_doubles;
 use super::example::{Example, Place};
 use super::frame;
 use super::index::{Index, Shard};
@@ -43,6 +44,10 @@ pub struct TfRecords {
     index: Index,
 }
 
+/// As many records are looked at, and no more values than these.
+const LOOKED_AT: usize = 64;
+const ENOUGH: usize = 4096;
+
 impl TfRecords {
     /// The records of a file, or of all files whose name is that of the path with anything in place of `*`.
     ///
@@ -67,7 +72,30 @@ impl TfRecords {
             None => vec![index.entries.len(), index.len],
         };
         let seeds = index.seeds.take();
-        Ok(Self { spec: RowSpec { label, shape, dtype: "<f4".to_owned(), seeds, ..RowSpec::default() }, index })
+        let records = Self { spec: RowSpec { label, shape, dtype: "<f4".to_owned(), seeds, ..RowSpec::default() }, index };
+        records.refuse_doubles()?;
+        Ok(records)
+    }
+
+    /// Refuses records whose data are the bytes of float64, by looking at a few of them.
+    fn refuse_doubles(&self) -> Result<(), DataError> {
+        let n = self.index.entries.len();
+        let (mut values, mut one) = (vec![], vec![0.0_f32; self.index.len]);
+        if !self.index.len.is_multiple_of(2) {
+            return Ok(());
+        }
+        for record in (0..n).step_by(n.div_ceil(LOOKED_AT).max(1)) {
+            if values.len() >= ENOUGH || self.record(record, &mut one).is_err() {
+                // What is damaged is said where it is read.
+                break;
+            }
+            values.extend_from_slice(&one);
+        }
+        if !are_doubles(&values) {
+            return Ok(());
+        }
+        let reason = "its feature `data` holds the bytes of float64, twice as many as of float32, which records are read as; write x.astype('<f4').tobytes()";
+        Err(DataError::unusable(&self.spec.label, reason))
     }
 
     /// The number of parameters, where the records are a numerical derivative.

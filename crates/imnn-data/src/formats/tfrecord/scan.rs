@@ -23,11 +23,12 @@ const NAMES: [&[u8]; 4] = [b"data", b"seed", b"derivative", b"parameter"];
 /// Whatever is found here is compared with the whole message when the record is read.
 pub(super) fn scan(file: &File, record: Range<u64>) -> Result<Scanned, String> {
     let mut wire = Wire { file, at: record.start, window: vec![], start: 0 };
-    let (mut data, mut numbers) = (None, [None; 3]);
+    let (mut data, mut numbers, mut others) = (None, [None; 3], vec![]);
     for entry in wire.inner(record, 1..=1)? {
         let (name, value) = (wire.fields(entry.clone(), 1..=1)?.pop(), wire.fields(entry, 2..=2)?.pop());
         let (Some(name), Some(value)) = (name, value) else { continue };
-        match wire.name(name)? {
+        match wire.name(name.clone())? {
+            None if others.len() < SHOWN => others.push(wire.text(name)?),
             None => {}
             // One value of bytes, or a list of floats.
             Some(0) => {
@@ -40,7 +41,12 @@ pub(super) fn scan(file: &File, record: Range<u64>) -> Result<Scanned, String> {
             }
         }
     }
-    let len = data.ok_or("it has no feature `data` that holds float32 values")?;
+    let len = data.ok_or_else(|| {
+        let there = if others.is_empty() { "no other".to_owned() } else { others.join(", ") };
+        format!(
+            "it has no feature `data` that holds float32 values; it has {there}: write the simulation as `data`, bytes of x.astype('<f4').tobytes(), and its random seed as `seed`, an int64"
+        )
+    })?;
     if len % 4 != 0 {
         return Err(format!("its feature `data` has {len} bytes, not a multiple of 4, the size of a float32"));
     }
@@ -57,6 +63,9 @@ struct Wire<'a> {
 }
 
 const WINDOW: u64 = 512;
+
+/// As many names of other features are told.
+const SHOWN: usize = 10;
 const MALFORMED: &str = "it is not a tf.train.Example: a length in it leads out of the message";
 
 impl Wire<'_> {
@@ -108,6 +117,14 @@ impl Wire<'_> {
         self.at = value.start;
         let name = (value.start..value.end).map(|_| self.byte(value.end)).collect::<Result<Vec<u8>, _>>()?;
         Ok(NAMES.iter().position(|known| *known == name))
+    }
+
+    /// The beginning of a text.
+    fn text(&mut self, value: Range<u64>) -> Result<String, String> {
+        self.at = value.start;
+        let bytes = (value.start..value.end.min(value.start + 40)).map(|_| self.byte(value.end));
+        let bytes = bytes.collect::<Result<Vec<u8>, _>>()?;
+        Ok(format!("`{}`", String::from_utf8_lossy(&bytes).escape_debug()))
     }
 
     /// The first number of a list of int64.

@@ -13,6 +13,7 @@ use crate::{ArrayPath, DataError};
 /// A path with `{seed}` in one of its parts: all files of that name with any number in that place, or with `{seed}` in its
 /// key all arrays of such a name in one file.
 ///
+/// The number may stand again in what follows a numbered folder, `{seed}/map_{seed}.npy`.
 /// With `{seeds}` a file may also hold several rows, for consecutive numbers: `0-999.npy` those of 0 to 999.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pattern {
@@ -61,7 +62,7 @@ impl Pattern {
         }
         let refuse = |reason: &str| DataError::unusable(path, reason);
         let (numbering, place) = match (at, key) {
-            (Some(at), None) if !parts[at + 1..].iter().any(numbered) => {
+            (Some(at), None) if parts[at + 1..].iter().all(|part| again(&part.as_os_str().to_string_lossy())) => {
                 let folder: PathBuf = parts[..at].iter().collect();
                 let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
                 let (rest, key) = (parts[at + 1..].iter().collect(), path.key().map(str::to_owned));
@@ -72,7 +73,7 @@ impl Pattern {
                 let before = key.find(SEED).and_then(|at| key[..at].rfind('/'));
                 let (group, rest) = before.map_or(("", key), |at| (&key[..at], &key[at + 1..]));
                 let (part, rest) = rest.split_once('/').unwrap_or((rest, ""));
-                if rest.contains(SEED) {
+                if !again(rest) {
                     return Err(refuse(SEVERAL));
                 }
                 let numbering = Numbering::of(part).map_err(refuse)?;
@@ -149,7 +150,7 @@ impl Pattern {
             Place::Files { folder, rest, key } => {
                 let mut file = folder.join(part);
                 if !rest.as_os_str().is_empty() {
-                    file.push(rest);
+                    file.push(with_again(rest, digits));
                 }
                 match key {
                     Some(key) => ArrayPath::with_key(file, key),
@@ -157,7 +158,8 @@ impl Pattern {
                 }
             }
             Place::Keys { file, group, rest } => {
-                let parts = [group.as_str(), &part, rest].into_iter().filter(|part| !part.is_empty());
+                let rest = rest.replace(AGAIN, digits);
+                let parts = [group.as_str(), &part, &rest].into_iter().filter(|part| !part.is_empty());
                 ArrayPath::with_key(file, parts.collect::<Vec<_>>().join("/"))
             }
         }
@@ -218,9 +220,28 @@ impl Pattern {
     /// Whether there is a file in the folder of this name, where folders are numbered.
     fn is_there(&self, name: &str) -> bool {
         match &self.place {
-            Place::Files { folder, rest, .. } => rest.as_os_str().is_empty() || folder.join(name).join(rest).is_file(),
+            Place::Files { folder, rest, .. } => {
+                let rest = |digits| with_again(rest, digits);
+                rest("").as_os_str().is_empty()
+                    || folder.join(name).join(rest(self.digits(name).unwrap_or_default())).is_file()
+            }
             Place::Keys { .. } => true,
         }
+    }
+}
+
+/// The number once more, as it is written where it stands first.
+const AGAIN: &str = "{seed}";
+
+/// Whether a part behind the number has it again at most, or not at all.
+fn again(part: &str) -> bool {
+    !part.replace(AGAIN, "").contains(SEED)
+}
+
+fn with_again(rest: &Path, digits: &str) -> PathBuf {
+    match rest.to_str() {
+        Some(text) => text.replace(AGAIN, digits).into(),
+        None => rest.to_owned(),
     }
 }
 

@@ -82,12 +82,19 @@ fn what_is_no_pattern_is_said() {
     ] {
         assert!(found(&folder, odd).unwrap_err().contains("write {seed}, or {seed:05}"), "{odd}");
     }
-    for twice in ["{seed}/{seed}.npy", "{seed}{seed}.npy"] {
+    for twice in ["{seed}/{seed:05}.npy", "{seed}{seed}.npy", "{seed}/{seeds}.npy"] {
         assert!(found(&folder, twice).unwrap_err().contains("there are several {seed}"), "{twice}");
     }
     for file in ["odd{seed}.npy", "a/x.npy", "{i}.npy"] {
         assert_eq!(Pattern::of(&ArrayPath::from(file).resolve(folder.path())).unwrap(), None);
     }
+}
+
+#[test]
+fn the_number_of_a_folder_may_stand_again_in_it() {
+    let folder = folder(&["3/map_3.npy", "1/map_1.npy", "2/map_3.npy", "04/map_04.npy"]);
+    let expected = [(1, "1/map_1.npy"), (3, "3/map_3.npy"), (4, "04/map_04.npy")];
+    assert_eq!(found(&folder, "{seed}/map_{seed}.npy").unwrap(), expected.map(|(seed, name)| (seed, name.to_owned())));
 }
 
 #[test]
@@ -114,7 +121,7 @@ fn arrays_of_a_file_may_be_numbered() {
     assert!(seeds(&["x"]).unwrap_err().ends_with("many.h5:f has such a name; there is x"));
     assert!(seeds(&["1", "01"]).unwrap_err().contains("have the same seed"));
     for (text, part) in [
-        ("many.h5:{seed}/{seed}", "several {seed}"),
+        ("many.h5:{seed}/{seed:05}", "several {seed}"),
         ("many.h5:{seed}_{seed}", "several {seed}"),
         ("f{seed}.h5:{seed}", "several {seed}"),
         ("many.h5:{seeds}", "files of several rows"),

@@ -1,91 +1,16 @@
-//! `imnn data inspect`: what is in files.
+//! An array in several lines.
 
-use imnn::data::inspect::{
-    ArrayInfo, Contents, Member, Numbered, Statistics, Use, contents, statistics, type_name, uses,
-};
+use imnn::data::inspect::{ArrayInfo, Numbered, Statistics, Use, statistics, type_name, uses};
 use imnn::data::{ArrayPath, ArrayReader, Meaning, RowOptions};
-use imnn::fit::Description;
 use imnn::io::text::{bytes, tuple};
 use serde_json::{Value, json};
 
-use super::arguments::InspectArguments;
+use super::Found;
 use crate::CliError;
-use crate::output::{self, facts, json_line, number};
-
-/// What there is under a path.
-enum Found {
-    /// A run of `imnn fit`.
-    Run(Description),
-    Array(ArrayInfo),
-    Numbered(Numbered),
-    /// What cannot be used, and why.
-    Other(ArrayPath, String),
-}
-
-pub(super) fn inspect(arguments: &InspectArguments) -> Result<String, CliError> {
-    let mut found = vec![];
-    let mut unusable = 0;
-    for path in &arguments.files {
-        match look(path) {
-            Ok(of_path) => found.push((path, of_path)),
-            // The others are shown all the same.
-            Err(error) if arguments.files.len() > 1 => {
-                unusable += 1;
-                found.push((path, vec![Found::Other(path.clone(), error.to_string())]));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    let all: Vec<ArrayInfo> = found.iter().flat_map(|(_, found)| found).filter_map(info).cloned().collect();
-    let (mut texts, mut values) = (vec![], vec![]);
-    let mut reader = arguments.values.then(ArrayReader::default);
-    for (path, found) in &found {
-        let (of_texts, of_json): (Vec<String>, Vec<Value>) =
-            found.iter().map(|found| describe(path, found, &all, reader.as_mut())).collect::<Result<_, _>>()?;
-        texts.extend(of_texts);
-        match &found[..] {
-            [Found::Run(_)] => values.extend(of_json),
-            _ => values.push(json!({ "path": path.to_string(), "kind": "arrays", "arrays": of_json })),
-        }
-    }
-    let text = if arguments.json { json_line(&Value::Array(values)) } else { texts.join("\n") };
-    if unusable > 0 {
-        output::print(&text)?;
-        return Err(CliError::Refused(format!("{unusable} of the files above cannot be used")));
-    }
-    Ok(text)
-}
-
-fn look(path: &ArrayPath) -> Result<Vec<Found>, CliError> {
-    if path.key().is_none() && path.file().join("model.toml").is_file() {
-        return Ok(vec![Found::Run(Description::load(path.file())?)]);
-    }
-    Ok(flat(contents(path)?))
-}
-
-fn flat(contents: Contents) -> Vec<Found> {
-    let of_member = |member| match member {
-        Member::Array(info) => Some(Found::Array(info)),
-        Member::Other { path, reason } => Some(Found::Other(path, reason)),
-        _ => None,
-    };
-    match contents {
-        Contents::Members(members) => members.into_iter().filter_map(of_member).collect(),
-        Contents::Numbered(numbered) => vec![Found::Numbered(numbered)],
-        Contents::Folder(parts) => parts.into_iter().flat_map(flat).collect(),
-        _ => vec![],
-    }
-}
-
-fn info(found: &Found) -> Option<&ArrayInfo> {
-    match found {
-        Found::Array(info) | Found::Numbered(Numbered { info, .. }) => Some(info),
-        _ => None,
-    }
-}
+use crate::output::{facts, number};
 
 /// The text and the JSON of one of them, with statistics of the values where there is a reader of them.
-fn describe(
+pub(super) fn describe(
     path: &ArrayPath,
     found: &Found,
     all: &[ArrayInfo],
@@ -137,16 +62,21 @@ fn of_array(
             format!("to {}; unpack it with `imnn data convert` to read it by rows", bytes(compressed)),
         ));
     }
+    if !info.columns.is_empty() {
+        rows.push(("columns", info.columns.join(", ")));
+        if info.path.key().is_none() {
+            let last = info.columns.len() - 1;
+            rows.push(("a column", format!("{0}:{last}, or {0}:{1}", info.path, info.columns[last])));
+        }
+        value["columns"] = json!(info.columns);
+    }
     if let Some(numbered) = numbered {
-        let gaps = match numbered.n_missing {
-            0 => "none missing".to_owned(),
-            n => format!(
-                "{n} missing: {}{}",
-                list(&numbered.missing),
-                if n > numbered.missing.len() as u64 { ", ..." } else { "" }
-            ),
-        };
+        let none = if numbered.n_missing == 0 { "none missing" } else { "most of those between missing" };
+        let gaps = gaps(numbered).unwrap_or(none.to_owned());
         rows.push(("seeds", format!("{}, from {} to {}, {gaps}", info.shape[0], numbered.first, numbered.last)));
+        if !numbered.same.is_empty() {
+            rows.push(("left out", format!("{}, the same in all files", numbered.same.join(", "))));
+        }
         if numbered.compared < info.shape[0] {
             rows.push(("compared", format!("{} of the files", numbered.compared)));
         }
@@ -155,7 +85,7 @@ fn of_array(
         }
         value["seeds"] = json!({
             "n": info.shape[0], "first": numbered.first, "last": numbered.last, "n_missing": numbered.n_missing,
-            "missing": numbered.missing, "compared": numbered.compared, "unlike": numbered.unlike,
+            "missing": numbered.missing, "compared": numbered.compared, "unlike": numbered.unlike, "same": numbered.same,
         });
     }
     if let Some(reader) = values {
@@ -203,6 +133,11 @@ fn listed(rows: &[(&str, String)]) -> String {
     facts(rows).lines().map(|line| format!("  {line}\n")).collect()
 }
 
-fn list(numbers: &[u64]) -> String {
-    numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+/// Which numbers are missing, if some are.
+pub(super) fn gaps(numbered: &Numbered) -> Option<String> {
+    let named = numbered.missing.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let more = if numbered.n_missing > numbered.missing.len() as u64 { ", ..." } else { "" };
+    // Of seeds that were drawn nearly all are missing.
+    let few = numbered.n_missing > 0 && numbered.n_missing <= numbered.seeds.len() as u64;
+    few.then(|| format!("{} missing: {named}{more}", numbered.n_missing))
 }
