@@ -166,10 +166,13 @@ pub struct ArrayInfo {
     pub compressed: Option<u64>,
 }
 
+/// What a table is called, of which columns may be asked for.
+pub(crate) const TEXT_TABLE: &str = "text table";
+
 impl ArrayInfo {
     /// Whether it is a table of which columns may be asked for.
     pub fn has_columns(&self) -> bool {
-        self.format == super::text::Text::NAME
+        self.format == TEXT_TABLE
     }
 
     /// An array that is read by rows, whose elements have a type such as `<f4`.

@@ -19,11 +19,12 @@ use imnn_sim::Real;
 use ndarray::ArrayD;
 
 pub use self::array_reader::ArrayReader;
+use self::folder::Folder;
 pub(crate) use self::format::RowShape;
 pub use self::format::{ArrayInfo, Member, RowOptions, Visit};
 use self::format::{Created, Format, Location, Opened, Shelf, read_by_rows};
 pub use self::patterns::numbers;
-use self::patterns::open_pattern;
+use self::patterns::open_keyed;
 use self::writing::{RowWriter, WriteOptions};
 use crate::rows::{Pattern, RowArray};
 use crate::{ArrayPath, DataError};
@@ -176,6 +177,13 @@ pub(crate) fn open_shaped<E: Real>(path: &ArrayPath, row: RowShape<'_>, options:
     match Pattern::of(path)? {
         Some(pattern) => open_pattern(pattern, options),
         None => open_file(path, row, options),
+    }
+}
+
+fn open_pattern<E: Real>(pattern: Pattern, options: &RowOptions) -> Opened<E> {
+    match open_keyed(&pattern, options) {
+        Some(keyed) => keyed,
+        None => Ok(Box::new(Folder::open::<E>(pattern, options)?)),
     }
 }
 

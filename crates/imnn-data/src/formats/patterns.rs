@@ -5,21 +5,17 @@ use std::path::Path;
 use imnn_sim::Real;
 
 use super::Kind;
-use super::folder::Folder;
 use super::format::{Opened, RowOptions, Shelf};
 use super::keyed::Keyed;
 use crate::DataError;
 use crate::rows::{Numbered, Pattern};
 
-/// Opens what a pattern names as the rows of one array.
-pub(super) fn open_pattern<E: Real>(pattern: Pattern, options: &RowOptions) -> Opened<E> {
-    match pattern.in_file() {
-        Some((file, group, rest)) => {
-            let (shelf, rest) = (shelf::<E>(&pattern, file, group)?, rest.to_owned());
-            Ok(Box::new(Keyed::open(pattern, rest, shelf, options)?))
-        }
-        None => Ok(Box::new(Folder::open::<E>(pattern, options)?)),
-    }
+/// Opens the arrays of a file that a pattern names as the rows of one array; nothing where it names files.
+pub(super) fn open_keyed<E: Real>(pattern: &Pattern, options: &RowOptions) -> Option<Opened<E>> {
+    let (file, group, rest) = pattern.in_file()?;
+    let keyed = shelf::<E>(pattern, file, group)
+        .and_then(|shelf| Keyed::open(pattern.clone(), rest.to_owned(), shelf, options));
+    Some(keyed.map(|keyed| Box::new(keyed) as _))
 }
 
 /// Opens the file of a pattern whose numbers are in the names of its arrays.

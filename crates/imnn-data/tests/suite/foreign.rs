@@ -356,7 +356,7 @@ fn bytes_of_float64_are_not_read_as_twice_as_many_float32() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = TfRecordWriter::new(folder.path().join("double"), TfRecordOptions::default()).unwrap();
     for seed in 0..10 {
-        let values = (0..6).map(|k| f64::from((seed * 6 + k + 1) as f32 * 0.754_877_7).fract() - 0.5);
+        let values = (0..6).map(|k| ((seed * 6 + k + 1) as f64 * 0.754_877_666).fract() - 0.5);
         let halves: Vec<f32> = values
             .flat_map(|value| [value.to_bits() as u32, (value.to_bits() >> 32) as u32])
             .map(f32::from_bits)

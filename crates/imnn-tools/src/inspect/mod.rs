@@ -22,10 +22,10 @@ mod uses;
 mod walk;
 
 pub use imnn_data::{ArrayInfo, Member};
-use imnn_data::{ArrayPath, ArrayReader, DataError, is_pattern};
+use imnn_data::{ArrayPath, DataError, is_pattern};
 use imnn_io::npy::Dtype;
 
-pub use numbered::{Numbered, numbered};
+pub use numbered::{Numbered, array, numbered};
 pub use statistics::{Statistics, statistics};
 pub use uses::{Meaning, Use, uses};
 
@@ -72,17 +72,6 @@ pub fn contents(path: &ArrayPath) -> Result<Contents, DataError> {
         (Some(one), true) => Ok(one),
         (last, _) => Ok(Contents::Folder(found.into_iter().chain(last).collect())),
     }
-}
-
-/// What one array is, without reading its values.
-///
-/// # Errors
-/// As [`contents`], and if the path names several arrays.
-pub fn array(path: &ArrayPath) -> Result<ArrayInfo, DataError> {
-    if is_pattern(path)? {
-        return Ok(numbered(path)?.info);
-    }
-    ArrayReader::default().info(path)
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Files with numbers in their names, as patterns.
 
-use imnn_data::{ArrayPath, DataError, Pattern, RowOptions, arrays, numbers, open_rows};
+use imnn_data::{
+    ArrayInfo, ArrayPath, ArrayReader, DataError, Pattern, RowOptions, arrays, is_pattern, numbers, open_rows,
+};
 use ndarray::{ArrayD, Axis};
-
-use super::{ArrayInfo, array};
 
 /// Files of a pattern such as `fiducial/{seed}.npy`.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,20 +46,24 @@ pub fn numbered(path: &ArrayPath) -> Result<Numbered, DataError> {
     if pattern.has_several() {
         return several(path, &pattern.path(&numbers[0].digits), numbers.len());
     }
-    let of_first = array(&pattern.path(&numbers[0].digits))?;
     let n = numbers.len();
     let opened = n.min(OPENED);
-    let mut unlike = vec![];
+    let (mut first, mut unlike) = (None, vec![]);
     for k in 0..opened {
         // The first and the last are among them.
         let at = if opened > 1 { k * (n - 1) / (opened - 1) } else { 0 };
-        let other = pattern.path(&numbers[at].digits);
-        match array(&other) {
-            Ok(info) if info.shape == of_first.shape && info.dtype == of_first.dtype => {}
-            Ok(info) => unlike.push(format!("{other}: {} of {}", imnn_io::text::tuple(&info.shape), info.dtype)),
-            Err(error) => unlike.push(error.to_string()),
+        let path = pattern.path(&numbers[at].digits);
+        match (array(&path), &first) {
+            (Ok(info), None) => first = Some(info),
+            (Ok(info), Some(first)) if info.shape == first.shape && info.dtype == first.dtype => {}
+            (Ok(info), Some(_)) => {
+                unlike.push(format!("{path}: {} of {}", imnn_io::text::tuple(&info.shape), info.dtype))
+            }
+            // One that cannot be read does not hide the others.
+            (Err(error), _) => unlike.push(error.to_string()),
         }
     }
+    let Some(of_first) = first else { return Err(DataError::other(unlike.swap_remove(0))) };
     let seeds: Vec<u64> = numbers.iter().map(|number| number.seed).collect();
     let info = ArrayInfo {
         path: path.clone(),
@@ -87,6 +91,17 @@ fn described(info: ArrayInfo, seeds: &[u64], compared: usize, unlike: Vec<String
     let missing = gaps.flat_map(|gap| gap.take(NAMED)).take(NAMED).collect();
     let n_missing = last - first - (seeds.len() as u64 - 1);
     Numbered { info, first, last, n_missing, missing, seeds: seeds.to_vec(), same: vec![], compared, unlike }
+}
+
+/// What one array is, without reading its values.
+///
+/// # Errors
+/// As [`contents`](super::contents), and if the path names several arrays.
+pub fn array(path: &ArrayPath) -> Result<ArrayInfo, DataError> {
+    if is_pattern(path)? {
+        return Ok(numbered(path)?.info);
+    }
+    ArrayReader::default().info(path)
 }
 
 /// Of tables of which some columns are the same in all files, such as the wavenumbers of spectra, the others.

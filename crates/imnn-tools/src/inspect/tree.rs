@@ -27,6 +27,7 @@ pub(super) fn folder(folder: &Path) -> Result<Vec<Contents>, DataError> {
         if known || resembles_array(&first) {
             found.extend(of_name(folder, &named));
         } else if let Some(reason) = what(&first) {
+            let reason = if named.n > 1 { format!("{} files; {} {reason}", named.n, named.first) } else { reason };
             other.push((named.name, reason));
         }
     }

@@ -35,7 +35,7 @@ pub(super) fn sets(all: &[&Found]) -> Vec<Proposal> {
             n_d,
             say_n_d: n_d < derivative.n(),
             input: fiducial.row().to_vec(),
-            notes: vec![],
+            notes: [fiducial, derivative].into_iter().filter_map(|of| of.note()).collect(),
             validation: None,
         });
     }

@@ -4,7 +4,7 @@
 //! use imnn_tools::sets::{Found, proposals};
 //!
 //! let seeds: Vec<u64> = (0..60).collect();
-//! let found = |path: &str| Found { path: path.into(), shape: vec![60, 8], seeds: Some(seeds.clone()) };
+//! let found = |path: &str| Found { path: path.into(), shape: vec![60, 8], seeds: Some(seeds.clone()), unlike: None };
 //! let sets = proposals(&[found("fiducial/{seed}.npy"), found("Om_m/{seed}.npy"), found("Om_p/{seed}.npy")]);
 //! assert_eq!(sets[0].fiducial.to_string(), "fiducial/{seed}.npy");
 //! assert_eq!(sets[0].parameters, ["Om"]);
@@ -26,6 +26,8 @@ pub struct Found {
     pub shape: Vec<usize>,
     /// The seeds of its rows, ascending, where they have seeds.
     pub seeds: Option<Vec<u64>>,
+    /// A file of it that is not like the others, with what is wrong.
+    pub unlike: Option<String>,
 }
 
 /// Simulations and their derivatives that belong together, as far as names and shapes tell.
@@ -61,6 +63,11 @@ impl Found {
 
     fn n(&self) -> usize {
         self.shape.first().copied().unwrap_or(0)
+    }
+
+    /// What has to be mended before it can be trained on.
+    fn note(&self) -> Option<String> {
+        self.unlike.as_ref().map(|unlike| format!("mend or remove what is not like the other files: {unlike}"))
     }
 
     fn text(&self) -> String {

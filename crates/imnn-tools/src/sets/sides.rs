@@ -157,6 +157,7 @@ fn proposal(fiducial: &Found, pairs: &[Pair<'_>], axis: bool) -> Vec<Proposal> {
         if n_d < sides.0 {
             notes.push(format!("{} below and above have no simulation at the fiducial", plural(sides.0 - n_d, "row")));
         }
+        notes.extend(arrays.iter().filter_map(|of| of.note()));
         let path = |side: fn(&Pair<'_>) -> imnn_data::ArrayPath| pairs.iter().map(|pair| side(pair)).collect();
         let derivative = DerivativeFiles::Sides {
             below: path(|pair| pair.below.path.clone()),

@@ -3,11 +3,11 @@
 use super::*;
 
 fn seeded(path: &str, n: u64, row: &[usize]) -> Found {
-    Found { path: path.into(), shape: [&[n as usize], row].concat(), seeds: Some((0..n).collect()) }
+    Found { path: path.into(), shape: [&[n as usize], row].concat(), seeds: Some((0..n).collect()), unlike: None }
 }
 
 fn plain(path: &str, shape: &[usize]) -> Found {
-    Found { path: path.into(), shape: shape.to_vec(), seeds: None }
+    Found { path: path.into(), shape: shape.to_vec(), seeds: None, unlike: None }
 }
 
 fn sides(set: &Proposal) -> (Vec<String>, Vec<String>) {
@@ -91,6 +91,13 @@ fn nothing_is_proposed_that_does_not_belong_together() {
     );
     assert!(proposals(&[plain("maps.npy", &[30, 8]), plain("other.npy", &[30, 8, 8])]).is_empty());
     assert!(proposals(&[]).is_empty());
+}
+
+#[test]
+fn what_has_to_be_mended_is_said() {
+    let broken = Found { unlike: Some("a_p/3.npy: is empty".to_owned()), ..seeded("a_p/{seed}.npy", 30, &[6]) };
+    let sets = proposals(&[seeded("fid/{seed}.npy", 30, &[6]), seeded("a_m/{seed}.npy", 30, &[6]), broken]);
+    assert_eq!(sets[0].notes, ["mend or remove what is not like the other files: a_p/3.npy: is empty"]);
 }
 
 #[test]

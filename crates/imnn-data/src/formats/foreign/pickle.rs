@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 /// The bytes that are looked at.
-pub(in crate::formats) const LOOKED_AT: u64 = 1 << 16;
+pub(crate) const LOOKED_AT: u64 = 1 << 16;
 
 /// As many operations are looked at.
 const OPERATIONS: usize = 1000;

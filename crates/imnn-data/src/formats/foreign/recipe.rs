@@ -68,7 +68,7 @@ fn literal(name: &str) -> String {
 }
 
 /// What an array of Python objects is, by the bytes behind its header, and how to make numbers of it.
-pub(in crate::formats) fn objects(path: &ArrayPath, shape: &[usize], bytes: &[u8]) -> String {
+pub(crate) fn objects(path: &ArrayPath, shape: &[usize], bytes: &[u8]) -> String {
     let item = pickle::item(bytes);
     let (file, key) = path.locate();
     let loaded = match key.filter(|key| !key.is_empty()) {

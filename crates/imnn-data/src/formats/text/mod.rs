@@ -21,7 +21,7 @@ use imnn_sim::Real;
 use ndarray::ArrayD;
 
 use self::table::{Table, Limits};
-use super::format::{ArrayInfo, Format, Location, Member, Opened, RowOptions, RowShape};
+use super::format::{ArrayInfo, Format, Location, Member, Opened, RowOptions, RowShape, TEXT_TABLE};
 use crate::DataError;
 use crate::rows::HeldRows;
 
@@ -32,7 +32,7 @@ const DTYPE: &str = "<f8";
 
 impl Format for Text {
     const ENDINGS: &'static [&'static str] = &["txt", "dat", "csv", "tsv"];
-    const NAME: &'static str = "text table";
+    const NAME: &'static str = TEXT_TABLE;
 
     fn may_start(start: &[u8]) -> bool {
         cells::may_start(start)

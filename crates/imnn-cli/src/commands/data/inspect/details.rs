@@ -5,7 +5,7 @@ use imnn::data::{ArrayPath, ArrayReader, Meaning, RowOptions};
 use imnn::io::text::{bytes, tuple};
 use serde_json::{Value, json};
 
-use super::Found;
+use super::found::{Found, gaps};
 use crate::CliError;
 use crate::output::{facts, number};
 
@@ -131,13 +131,4 @@ fn add_values(
 
 fn listed(rows: &[(&str, String)]) -> String {
     facts(rows).lines().map(|line| format!("  {line}\n")).collect()
-}
-
-/// Which numbers are missing, if some are.
-pub(super) fn gaps(numbered: &Numbered) -> Option<String> {
-    let named = numbered.missing.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-    let more = if numbered.n_missing > numbered.missing.len() as u64 { ", ..." } else { "" };
-    // Of seeds that were drawn nearly all are missing.
-    let few = numbered.n_missing > 0 && numbered.n_missing <= numbered.seeds.len() as u64;
-    few.then(|| format!("{} missing: {named}{more}", numbered.n_missing))
 }

@@ -4,8 +4,7 @@ use imnn::data::ArrayPath;
 use imnn::data::inspect::{ArrayInfo, Numbered, type_name};
 use imnn::io::text::{plural, tuple};
 
-use super::Found;
-use super::details::gaps;
+use super::found::{Found, gaps};
 
 /// Names longer than this do not push the others to the right.
 const WIDE: usize = 60;

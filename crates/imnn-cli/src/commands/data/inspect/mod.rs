@@ -1,28 +1,20 @@
 //! `imnn data inspect`: what is in files and folders, and what to write in a run file to train on it.
 
 mod details;
+mod found;
 mod listing;
 mod run_lines;
 
-use imnn::data::inspect::{ArrayInfo, Contents, Member, Numbered, contents};
+use imnn::data::inspect::{ArrayInfo, Contents, Member, contents};
 use imnn::data::sets::{self, proposals};
 use imnn::data::{ArrayPath, ArrayReader};
 use imnn::fit::Description;
 use serde_json::{Value, json};
 
+use self::found::Found;
 use super::arguments::InspectArguments;
 use crate::CliError;
 use crate::output::{self, json_line};
-
-/// What there is under a path.
-enum Found {
-    /// A run of `imnn fit`.
-    Run(Description),
-    Array(ArrayInfo),
-    Numbered(Box<Numbered>),
-    /// What cannot be used, and why.
-    Other(ArrayPath, String),
-}
 
 /// What was asked for by one argument.
 struct Asked<'a> {
@@ -110,14 +102,12 @@ fn info(found: &Found) -> Option<&ArrayInfo> {
 
 /// As a part of a set, if it may be one.
 fn in_set(found: &Found) -> Option<sets::Found> {
-    let (info, seeds) = match found {
-        // Files that are not alike cannot be trained on.
-        Found::Numbered(numbered) if !numbered.unlike.is_empty() => return None,
-        Found::Numbered(numbered) => (&numbered.info, Some(numbered.seeds.clone())),
-        Found::Array(info) => (info, info.seeds.clone()),
+    let (info, seeds, unlike) = match found {
+        Found::Numbered(numbered) => (&numbered.info, Some(numbered.seeds.clone()), numbered.unlike.first().cloned()),
+        Found::Array(info) => (info, info.seeds.clone(), None),
         _ => return None,
     };
-    Some(sets::Found { path: info.path.clone(), shape: info.shape.clone(), seeds })
+    Some(sets::Found { path: info.path.clone(), shape: info.shape.clone(), seeds, unlike })
 }
 
 /// Each array in several lines, or in one where there are many.
