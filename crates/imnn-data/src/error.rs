@@ -193,7 +193,7 @@ impl DataError {
     /// Says how simulations with values that are not finite are left out.
     pub(crate) fn or_drop(mut self) -> Self {
         if let Self::NotFinite { note, .. } = &mut self {
-            note.push_str("; or leave the simulation out, with its partners: invalid = \"drop\" in [simulations]");
+            note.push_str(", or leave the simulation out, with its partners: invalid = \"drop\" in [simulations]");
         }
         self
     }

@@ -65,9 +65,8 @@ pub use data_set::{DataSet, Mark, Status, VectorStatus};
 pub use design::{Design, Vector};
 pub use error::JobsError;
 pub use failure::Failure;
-pub use options::{Event, RunOptions};
+pub use options::{Again, Event, RunOptions};
 pub use overview::{Overview, SessionOverview, VectorOverview};
-pub use runner::Again;
 
 pub use shard::Shard;
 pub use template::command_line;

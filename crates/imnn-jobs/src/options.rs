@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::time::Duration;
 
-use crate::{Again, Failure, Shard};
+use crate::{Failure, Shard};
 
 /// How programs are run.
 #[derive(Clone, Debug)]
@@ -52,6 +52,18 @@ impl RunOptions {
     pub(crate) fn together(&self) -> NonZero<usize> {
         self.block.unwrap_or(NonZero::<usize>::MIN)
     }
+}
+
+/// What became of a simulation that was made a second time.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Again {
+    /// It is the same to the last bit.
+    Same,
+    /// It differs by so much, in units of its scatter, which is little.
+    Rounded(f64),
+    /// It could not be made again.
+    Failed,
 }
 
 /// What happens while programs run.

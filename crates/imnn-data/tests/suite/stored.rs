@@ -168,7 +168,7 @@ fn values_that_are_not_finite_are_refused() {
     wrong[[2, 1, 0, 3].as_slice()] = f64::INFINITY;
     assert_eq!(
         message(Arrays::exact(fiducial(9), wrong)),
-        "derivative[2, 1, 0, 3] is inf: 1 of 120 values is not finite; remove or replace it"
+        "derivative[2, 1, 0, 3] is inf: 1 of 120 values is not finite; remove or replace it, or leave the simulation out, with its partners: invalid = \"drop\" in [simulations]"
     );
     let mut wrong = numerical(5);
     wrong[[4, 1, 3, 1, 2].as_slice()] = f64::NEG_INFINITY;
@@ -292,7 +292,7 @@ fn every_fault_of_files_names_the_file_and_what_to_do() {
     write_npy(path("nan.npy"), wrong.view()).unwrap();
     assert_eq!(
         refused(&set("nan.npy"), at),
-        "nan.npy[2, 0, 1, 1] is NaN: 1 of 120 values is not finite; remove or replace it"
+        "nan.npy[2, 0, 1, 1] is NaN: 1 of 120 values is not finite; remove or replace it, or leave the simulation out, with its partners: invalid = \"drop\" in [simulations]"
     );
 
     let step = |width| DataError::from(ParameterSteps::of_widths([0.1, 0.2, width, 0.4]).unwrap_err()).to_string();

@@ -314,7 +314,10 @@ fn values_that_are_not_finite_are_named_where_they_are_read() {
     d[[1, 1, 0, 3].as_slice()] = f64::NEG_INFINITY;
     let source = Streamed::exact(Box::new(HeldRows::new("f.npy", f)), Box::new(HeldRows::new("d.npy", d))).unwrap();
     let read = |rows| message(source.read(rows, Key::new(0), &mut Microbatch::new()));
-    assert_eq!(read(2..5), "f.npy[3, 1, 2] is NaN: 2 of 18 values are not finite in rows 2..5; remove or replace them");
+    assert_eq!(
+        read(2..5),
+        "f.npy[3, 1, 2] is NaN: 2 of 18 values are not finite in rows 2..5; remove or replace them, or leave the simulation out, with its partners: invalid = \"drop\" in [simulations]"
+    );
     assert_eq!(
         read(0..2),
         "d.npy[1, 1, 0, 3] is -inf: 1 of 48 values is not finite in rows 0..2; remove or replace it"
@@ -407,7 +410,7 @@ fn folders_are_matched_by_seed() {
     let refused = without(message(source.read(0..2, Key::new(0), &mut Microbatch::new())));
     assert_eq!(
         refused,
-        "fid/7.npy[0] is NaN: 3 of 6 values are not finite in rows 0..2; remove or replace them; or leave the simulation out, with its partners: invalid = \"drop\" in [simulations]"
+        "fid/7.npy[0] is NaN: 3 of 6 values are not finite in rows 0..2; remove or replace them, or leave the simulation out, with its partners: invalid = \"drop\" in [simulations]"
     );
     write_seeds(at, "p1/map_*.npz", &[10], &[3], 0);
     let refused = without(message(source.read(0..2, Key::new(0), &mut Microbatch::new())));

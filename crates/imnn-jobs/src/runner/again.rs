@@ -5,27 +5,15 @@ use std::path::Path;
 use imnn_data::each_row;
 
 use super::{Job, Run};
-use crate::JobsError;
 use crate::check::{check, open};
 use crate::design::FIDUCIAL;
 use crate::failure::Fault;
 use crate::process::{self, Ended};
 use crate::session::remove_folder;
+use crate::{Again, JobsError};
 
 /// Simulations that differ by less, in units of their scatter, differ by rounding: sums of several threads, for instance.
 const ROUNDING: f64 = 1e-2;
-
-/// What became of it.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Again {
-    /// It is the same to the last bit.
-    Same,
-    /// It differs by so much, in units of its scatter, which is little.
-    Rounded(f64),
-    /// It could not be made again.
-    Failed,
-}
 
 impl Run<'_> {
     /// Whether a simulation is the one that is made twice: the first at the fiducial.
@@ -45,7 +33,7 @@ impl Run<'_> {
         remove_folder(&folder);
         Ok(match found {
             None => Ok(Again::Failed),
-            Some(apart) if apart == 0.0 => Ok(Again::Same),
+            Some(0.0) => Ok(Again::Same),
             Some(apart) if apart < ROUNDING => Ok(Again::Rounded(apart)),
             Some(apart) => Err(Fault::NotRepeated(apart)),
         })

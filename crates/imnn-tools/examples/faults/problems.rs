@@ -18,7 +18,16 @@ pub enum Problem {
     Heavy,
     /// Images of 4 x 4 pixels of a blob and noise; its brightness and size.
     Image,
+    /// Few counts in many pixels; their rate and its scatter.
+    Sparse,
+    /// Band powers over three decades, each of more modes than the one before; amplitude and slope.
+    Spectrum,
+    /// Images of 8 x 8 pixels as whole numbers from 0 to 255, where both ends are reached.
+    Clipped,
 }
+
+/// Other sound data.
+pub const MORE: [Problem; 3] = [Problem::Sparse, Problem::Spectrum, Problem::Clipped];
 
 pub const PROBLEMS: [Problem; 5] =
     [Problem::MeanVariance, Problem::Field, Problem::Counts, Problem::Heavy, Problem::Image];
@@ -34,6 +43,9 @@ impl Problem {
             Self::Counts => "lognormal counts",
             Self::Heavy => "heavy tails",
             Self::Image => "images of 4 x 4",
+            Self::Sparse => "few counts",
+            Self::Spectrum => "band powers",
+            Self::Clipped => "clipped images",
         }
     }
 
@@ -45,6 +57,9 @@ impl Problem {
             Self::Counts => vec![32],
             Self::Heavy => vec![20],
             Self::Image => vec![4, 4, 1],
+            Self::Sparse => vec![64],
+            Self::Spectrum => vec![24],
+            Self::Clipped => vec![8, 8],
         }
     }
 
@@ -64,6 +79,20 @@ impl Problem {
             }
             Self::Heavy => g.iter().zip(more.chunks(2)).map(|(g, u)| a + b * student(*g, normal_cdf(u[0]))).collect(),
             Self::Image => (0..n).map(|k| 3.0 * a * blob(k, b) + g[k]).collect(),
+            Self::Sparse => {
+                let count = |(g, u): (&f64, &f64)| poisson(0.3 * (a - 1.0 + b * g).exp(), normal_cdf(*u));
+                g.iter().zip(more).map(count).collect()
+            }
+            Self::Spectrum => {
+                let power = |k: usize| 1e4 * a * ((k + 1) as f64).powf(-1.5 * b);
+                let modes = |k: usize| (2 * k + 3) as f64;
+                // A chi^2 of many degrees of freedom, by Wilson and Hilferty.
+                let of = |k: usize| (1.0 - 2.0 / (9.0 * modes(k)) + g[k] * (2.0 / (9.0 * modes(k))).sqrt()).powi(3);
+                (0..n).map(|k| power(k) * of(k).abs()).collect()
+            }
+            Self::Clipped => (0..n)
+                .map(|k| (128.0 + 60.0 * (b * g[k] + a - 1.0) + 10.0 * more[k]).round().clamp(0.0, 255.0))
+                .collect(),
         }
     }
 

@@ -6,7 +6,7 @@ use ndarray::{Axis, Slice};
 use rand::Rng;
 
 use super::inject::{FAULTS, Fault};
-use super::problems::{PROBLEMS, Problem};
+use super::problems::{MORE, PROBLEMS, Problem};
 use super::sets::{Set, Size};
 
 /// How often a fault was put in, said at all, and said to be an error.
@@ -34,7 +34,8 @@ pub fn sound(problem: Problem, key: Key, may_be_exact: bool) -> (Set, Size) {
     let mut rng = key.rng();
     let n_s = [60, 100, 200, 400][below(&mut rng, 4)];
     let n_d = [n_s, n_s / 2, 40, 16][below(&mut rng, 4)];
-    let exact = may_be_exact && problem != Problem::Counts && below(&mut rng, 4) == 0;
+    let whole = [Problem::Counts, Problem::Sparse, Problem::Clipped].contains(&problem);
+    let exact = may_be_exact && !whole && below(&mut rng, 4) == 0;
     let size = Size { n_s, n_d, width: [0.1, 0.2, 0.5][below(&mut rng, 3)], exact };
     let first_seed = rng.next_u64() >> 8;
     let mut set = Set::new(problem, first_seed, size);
@@ -44,7 +45,7 @@ pub fn sound(problem: Problem, key: Key, may_be_exact: bool) -> (Set, Size) {
         set = set.validated(first_seed + 10_000, Size { n_s, n_d, ..size });
     }
     // Other units, and another zero.
-    if problem != Problem::Counts && below(&mut rng, 2) == 0 {
+    if !whole && below(&mut rng, 2) == 0 {
         let (by, zero) = ([1e-6, 1e-2, 1e3, 1e8][below(&mut rng, 4)], [0.0, 0.0, 30.0][below(&mut rng, 3)]);
         let zero_of_change = if exact { 0.0 } else { zero };
         let change = |array: &mut ndarray::ArrayD<f64>, zero: f64| array.mapv_inplace(|x| by * (x + zero));
@@ -79,8 +80,10 @@ fn mask(set: &mut Set, exact: bool) {
 pub fn false_alarms(n: usize, key: Key) -> (Counts, Vec<String>) {
     let folder = tempfile::tempdir().expect("a folder");
     let (mut counts, mut said) = (Counts::default(), vec![]);
+    let kinds: Vec<&Problem> = PROBLEMS.iter().chain(&MORE).collect();
     for k in 0..n {
-        let (set, size) = sound(PROBLEMS[k % PROBLEMS.len()], key.fold_in(k as u64), true);
+        let problem = *kinds[k % kinds.len()];
+        let (set, size) = sound(problem, key.fold_in(k as u64), true);
         let (worst, findings) = set.checked(folder.path());
         counts.add(worst);
         said.extend(findings.into_iter().map(|finding| format!("{} {size:?}: {finding}", set.problem.name())));

@@ -33,9 +33,9 @@ impl Misread {
                 "these are the bytes of {other} numbers, read as {this}: write the array again, np.save(file, np.frombuffer(data, \
                  dtype=np.{other}).reshape(...)), where `data` are its bytes"
             ),
-            Self::Order => format!(
-                "these are numbers of the other byte order: np.save(file, x.view(x.dtype.newbyteorder())) writes them as they are"
-            ),
+            Self::Order => "these are numbers of the other byte order: np.save(file, x.view(x.dtype.newbyteorder())) writes them as \
+                            they are"
+                .to_owned(),
             Self::Integers => {
                 format!(
                     "these are the bytes of integers, read as {this}: np.save(file, x.view(np.int{bits}).astype(np.float64))"

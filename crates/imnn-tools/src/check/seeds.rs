@@ -121,8 +121,8 @@ fn same(label: &str, a: usize, below: &Array2<f64>, above: &Array2<f64>, sample:
     // Of a simulation of whole numbers a small step may well change none.
     let whole = below.iter().all(|value| value.fract() == 0.0);
     let severity = match same.len() == n {
-        false if whole && 2 * same.len() <= n => Severity::Note,
-        false if whole || below.ncols() < 16 => Severity::Warning,
+        false if whole => Severity::Note,
+        false if below.ncols() < 16 => Severity::Warning,
         _ => Severity::Error,
     };
     report.add(severity, message);
