@@ -59,6 +59,8 @@ pub enum Verdict {
 
 /// The error that is asked for, and the share of noise.
 const ERROR: f64 = 0.1;
+/// From this error on there are few simulations.
+const FEW: f64 = 0.15;
 const SHARE: f64 = 0.05;
 
 impl FisherEstimate {
@@ -100,7 +102,7 @@ impl FisherEstimate {
         if unseen.is_empty() {
             verdicts.extend(self.errors.as_ref().err().copied().map(Verdict::NoInverse));
         }
-        if error > ERROR {
+        if error > FEW {
             // 2 m / (m - 2)^2 = error^2 with m = n_s - n_summaries, for a small error
             let needed = self.n_summaries + 4 + (2.0 / (ERROR * ERROR)).ceil() as usize;
             verdicts.push(Verdict::FewSimulations { error, raw: 1.0 / factor, needed });
