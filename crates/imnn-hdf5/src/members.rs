@@ -19,7 +19,8 @@ pub struct Group {
     stamp: Stamp,
     path: String,
     names: Vec<String>,
-    places: HashMap<String, u64>,
+    /// Nothing where a name leads elsewhere.
+    places: HashMap<String, Option<u64>>,
 }
 
 impl Group {
@@ -36,12 +37,16 @@ impl Group {
         };
         let links = group::links(&bytes, &object)?;
         drop(bytes);
-        let place = |(name, link): &(String, Link)| match link {
-            Link::Hard(at) => Some((name.clone(), *at)),
-            // They lead elsewhere, and are followed where they are opened.
-            Link::Soft(_) | Link::External => None,
-        };
-        let places = links.iter().filter_map(place).collect();
+        let mut places = HashMap::new();
+        for (name, link) in &links {
+            let at = match link {
+                Link::Hard(at) => Some(*at),
+                // They lead elsewhere, and are followed where they are opened.
+                Link::Soft(_) | Link::External => None,
+            };
+            // Of several of one name the first, as everywhere.
+            places.entry(name.clone()).or_insert(at);
+        }
         let mut names: Vec<String> = links.into_iter().map(|(name, _)| name).collect();
         names.sort();
         Ok(Self { file, stamp, path: path.trim_matches('/').to_owned(), names, places })
@@ -58,13 +63,13 @@ impl Group {
     /// As [`Dataset::open`].
     pub fn dataset(&self, name: &str, rest: &str) -> Result<Dataset, Hdf5Error> {
         let (bytes, root) = superblock(&self.file)?;
-        let object = match self.places.get(name) {
-            Some(&at) if rest.is_empty() => Some(Object::read(&bytes, at)?),
-            Some(&at) => group::find(&bytes, at, rest)?,
+        let place = self.places.get(name).copied().flatten();
+        let object = match place {
+            Some(at) if rest.is_empty() => Some(Object::read(&bytes, at)?),
+            Some(at) => group::find(&bytes, at, rest)?,
             None => group::find(&bytes, root, &[&self.path, name, rest].join("/"))?,
         };
         let missing = || {
-            let place = self.places.get(name).copied();
             let there = place.and_then(|at| group::datasets(&bytes, at).ok()).unwrap_or_default();
             let key = [&self.path, name, rest].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
             Hdf5Error::MissingKey { key: key.join("/"), there }

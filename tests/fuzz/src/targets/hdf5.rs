@@ -4,7 +4,7 @@ use crate::check::{check_array, file as file_named, rows, text};
 use crate::scratch::scratch;
 use crate::target::Answer;
 use imnn::data::ArrayPath;
-use imnn::hdf5::{Dataset, Options, Writer, datasets};
+use imnn::hdf5::{Dataset, Group, Options, Writer, datasets};
 use imnn::ndarray::ArrayD;
 use std::fs;
 
@@ -43,6 +43,9 @@ pub(super) fn file(data: &[u8]) -> Answer {
     let (shape, values) = rows(&ArrayPath::with_key(&path, name.as_str()), 1 << 16)?;
     let dataset = Dataset::open(&path, Some(name)).map_err(text)?;
     assert_eq!(dataset.shape(), shape, "another shape by rows");
+    let (group, last) = name.rsplit_once('/').unwrap_or(("", name));
+    let of_group = Group::open(&path, group).and_then(|group| group.dataset(last, ""));
+    assert!(of_group.is_ok_and(|of| of.shape() == shape), "another shape, or none, by its group");
     let Some(values) = values else { return Ok("large".into()) };
     let array = ArrayD::from_shape_vec(shape.clone(), values);
     check_array(&array.unwrap_or_else(|error| panic!("not the shape that it says: {error}")));
