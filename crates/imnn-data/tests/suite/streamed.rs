@@ -320,7 +320,7 @@ fn values_that_are_not_finite_are_named_where_they_are_read() {
     );
     assert_eq!(
         read(0..2),
-        "d.npy[1, 1, 0, 3] is -inf: 1 of 48 values is not finite in rows 0..2; remove or replace it"
+        "d.npy[1, 1, 0, 3] is -inf: 1 of 48 values is not finite in rows 0..2; remove or replace it, or leave the simulation out, with its partners: invalid = \"drop\" in [simulations]"
     );
     assert!(read(4..6).ends_with("cut the range at n_d"));
     assert!(message(source.with(&streaming(1 << 20, Prefetch::Never))).starts_with("d.npy[1"));
