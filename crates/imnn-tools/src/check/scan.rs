@@ -152,14 +152,16 @@ pub(super) fn duplicates(sets: &[(&'static str, ArraySet<f64>)], mut hashes: Vec
         }
     }
     let named = |set: &str, row: usize| {
-        sets.iter().find(|(name, _)| *name == set).map_or(String::new(), |(_, set)| set.fiducial.element(&[row]))
+        let set = sets.iter().find(|(name, _)| *name == set);
+        // A file with one simulation is called by its name alone.
+        set.map_or(String::new(), |(_, set)| set.fiducial.element(&[row]).trim_end_matches("[]").to_owned())
     };
     let severity = |of: Severity| if by_chance { Severity::Warning } else { of };
     if let Some(&(a, b)) = across.first() {
         let (a, b) = (named("training", a), named("validation", b));
         let (n, are) = (across.len(), if across.len() == 1 { "is" } else { "are" });
         let message = format!(
-            "{a} and {b} are the same simulation: {n} {are} of those for validation in training too, which makes validation blind to overfitting"
+            "{a} for training and {b} for validation are the same simulation: {n} {are} of those for validation in training too, which makes validation blind to overfitting"
         );
         report.add(severity(Severity::Error), message);
     }
