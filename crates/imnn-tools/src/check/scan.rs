@@ -88,14 +88,6 @@ pub(super) fn scan(
         );
         report.error(message);
     }
-    let most = of.statistics.max.max(-of.statistics.min);
-    if most > f64::from(f32::MAX) {
-        let message = format!(
-            "{}: values up to {most:e} are beyond the range of single precision, which is that of networks by default; use precision = \"f64\" or scale the data",
-            of.label
-        );
-        report.note(message);
-    }
     if simulations && of.looked_at > 1 {
         of.constant = same.iter().filter(|same| **same).count();
         constant(name, &of, &same, array, report);
