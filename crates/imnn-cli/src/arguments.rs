@@ -27,6 +27,12 @@ pub struct Arguments {
 #[derive(Clone, Debug, Subcommand)]
 #[non_exhaustive]
 pub enum Command {
+    /// Write a run file for the arrays that there are, with what was chosen for them and why
+    ///
+    /// Looks at files and folders for simulations at the fiducial, below and above it, by their names and shapes, and at the
+    /// simulations for symmetries. What only their owner knows is asked for (--theta-fid, --delta-theta), or left to be filled
+    /// in. With --simulator, for those who have a program instead of arrays, it writes the file for `imnn simulate`.
+    Init(InitArguments),
     /// Train the network that a run file describes, and save the run in a folder
     ///
     /// In the folder are then `run.toml` (everything written out, to be run again), `model.toml`, the weights
@@ -118,6 +124,47 @@ pub struct ReportArguments {
     /// Replace a file that is there already
     #[arg(long)]
     pub force: bool,
+}
+
+/// Arguments of `imnn init`.
+#[derive(Args, Clone, Debug)]
+pub struct InitArguments {
+    /// Arrays, archives, patterns such as fiducial/{seed}.npy, or folders
+    #[arg(value_name = "FILE", default_value = ".", conflicts_with = "simulator")]
+    pub files: Vec<ArrayPath>,
+    /// The file to write [default: run.toml, or sims.toml with --simulator]
+    #[arg(long, value_name = "FILE.toml")]
+    pub out: Option<PathBuf>,
+    /// The parameters at the fiducial, with commas between them
+    #[arg(long, value_name = "NUMBERS", value_parser = numbers, allow_hyphen_values = true)]
+    pub theta_fid: Option<Numbers>,
+    /// theta_above - theta_below, the full widths, with commas between them
+    #[arg(long, value_name = "NUMBERS", value_parser = numbers)]
+    pub delta_theta: Option<Numbers>,
+    /// The names of the parameters, with commas between them
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub parameters: Vec<String>,
+    /// Which of several sets, from 1; `imnn data inspect` lists them
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub set: usize,
+    /// The command of a simulator: it takes a seed and parameters and writes one .npy file
+    #[arg(long, value_name = "COMMAND", requires_all = ["theta_fid", "delta_theta"])]
+    pub simulator: Option<String>,
+    /// Replace a file that is there already
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Numbers with commas between them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Numbers(pub Vec<f64>);
+
+fn numbers(text: &str) -> Result<Numbers, String> {
+    let number = |text: &str| match text.trim().parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => Err(format!("`{text}` is no number; write numbers with commas between them, as 0.3,0.8")),
+    };
+    text.split(',').map(number).collect::<Result<_, _>>().map(Numbers)
 }
 
 /// Arguments of `imnn fit`.

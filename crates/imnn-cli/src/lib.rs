@@ -15,8 +15,8 @@ pub mod run_file;
 use imnn::io::text::bytes;
 
 pub use arguments::{
-    Arguments, Command, EstimateArguments, FisherArguments, FitArguments, PlotArguments, ReportArguments,
-    SummariseArguments,
+    Arguments, Command, EstimateArguments, FisherArguments, FitArguments, InitArguments, Numbers, PlotArguments,
+    ReportArguments, SummariseArguments,
 };
 pub use commands::data::{
     CheckArguments, ConvertArguments, DataArguments, DataCommand, InspectArguments, SetArguments, SplitArguments,

@@ -6,6 +6,7 @@ mod estimate;
 mod fisher;
 mod fit;
 mod information;
+mod init;
 pub(crate) mod left_out;
 mod manual;
 mod plot;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: &Command) -> Result<String, CliError> {
     let launch = Launch::of_this_process();
     check_alone(command, launch).inspect_err(|_| launch.iter().for_each(Launch::let_the_first_speak))?;
     match command {
+        Command::Init(arguments) => init::init(arguments),
         Command::Fit(arguments) => fit::fit(arguments),
         Command::Estimate(arguments) => estimate::estimate(arguments),
         Command::Summarise(arguments) => summarise::summarise(arguments),

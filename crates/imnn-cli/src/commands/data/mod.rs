@@ -3,7 +3,7 @@
 mod arguments;
 mod check;
 mod convert;
-mod inspect;
+pub(super) mod inspect;
 mod set;
 mod split;
 

@@ -3,10 +3,10 @@
 mod details;
 mod found;
 mod listing;
-mod run_lines;
+pub(in crate::commands) mod run_lines;
 
 use imnn::data::inspect::{ArrayInfo, Contents, Member, contents};
-use imnn::data::sets::{self, proposals};
+use imnn::data::sets::{self, Proposal, proposals};
 use imnn::data::{ArrayPath, ArrayReader};
 use imnn::fit::Description;
 use serde_json::{Value, json};
@@ -62,6 +62,13 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<String, CliError> 
         return Err(CliError::Refused(format!("{unusable} of the files above cannot be used")));
     }
     Ok(text)
+}
+
+/// The sets that can be trained with among what there is under some paths.
+pub(in crate::commands) fn sets_in(paths: &[ArrayPath]) -> Result<Vec<Proposal>, CliError> {
+    let asked = paths.iter().map(look).collect::<Result<Vec<_>, _>>()?;
+    let found: Vec<sets::Found> = asked.iter().flat_map(|asked| &asked.found).filter_map(in_set).collect();
+    Ok(proposals(&found))
 }
 
 fn look(path: &ArrayPath) -> Result<Asked<'_>, CliError> {

@@ -48,15 +48,35 @@ fn paths(set: &Proposal) -> Vec<String> {
 
 /// The lines for one set; what only its owner knows is left empty.
 pub(super) fn of(set: &Proposal) -> String {
+    with(set, &Known::default())
+}
+
+/// What the owner of a set has said of it, and what else is to be written below `[simulations]`.
+#[derive(Default)]
+pub(in crate::commands) struct Known {
+    pub(in crate::commands) theta_fid: Option<Vec<f64>>,
+    pub(in crate::commands) delta_theta: Option<Vec<f64>>,
+    pub(in crate::commands) lines: String,
+}
+
+/// The lines for one set of which that is known.
+pub(in crate::commands) fn with(set: &Proposal, known: &Known) -> String {
     let names: Vec<String> = set.parameters.iter().map(|name| quoted(name)).collect();
     let listed = set.parameters.join(", ");
-    let mut text = format!("theta_fid = []                # fill in: {listed} at the fiducial\n");
+    let mut text = match &known.theta_fid {
+        Some(theta_fid) => format!("theta_fid = {theta_fid:?}\n"),
+        None => format!("theta_fid = []                # fill in: {listed} at the fiducial\n"),
+    };
     text.push_str(&format!("parameters = [{}]\n\n[simulations]\n", names.join(", ")));
     text.push_str(&format!("kind = \"{}\"\n{}", if set.exact { "exact" } else { "numerical" }, files(set)));
-    if !set.exact {
-        text.push_str(&format!(
+    match &known.delta_theta {
+        _ if set.exact => {}
+        Some(delta_theta) => {
+            text.push_str(&format!("delta_theta = {delta_theta:?}   # theta_above - theta_below, the full widths\n"));
+        }
+        None => text.push_str(&format!(
             "delta_theta = []              # fill in: theta_above - theta_below of {listed}, the full widths\n"
-        ));
+        )),
     }
     if set.say_n_d {
         text.push_str(&format!("n_d = {}\n", set.n_d));
@@ -67,7 +87,8 @@ pub(super) fn of(set: &Proposal) -> String {
         tuple(&set.input),
         set.n_d
     ));
-    if (2..=3).contains(&set.input.len()) {
+    text.push_str(&known.lines);
+    if known.lines.is_empty() && (2..=3).contains(&set.input.len()) {
         let axes: Vec<String> = set.input.iter().map(usize::to_string).collect();
         text.push_str(&format!(
             "# input_shape = [{}, 1]   # for layers of convolutions, if all axes are space\n",
