@@ -1,19 +1,22 @@
 //! Whether simulations look the same everywhere, as fields on a periodic grid do.
 
 use imnn_data::{ArrayPath, DataError, RowOptions, open_rows};
+use imnn_sim::Key;
+use rand::RngExt;
 
 /// Simulations that are looked at, at most, and numbers of them.
 const SIMULATIONS: usize = 500;
-const NUMBERS: usize = 1 << 24;
+const NUMBERS: usize = 1 << 21;
 /// Axes shorter than this are too short to tell, and to convolve over.
 const SHORTEST: usize = 16;
 /// Fewer simulations than this are too few to tell.
 const FEWEST: usize = 50;
-/// A moment of a place lies from its mean over all places by its own error, squared, on average; by so many of them where places
-/// differ.
-const PLACES_DIFFER: f64 = 1.5;
-/// Neighbours across the border differ from all others by so many errors.
-const BORDER_DIFFERS: f64 = 4.0;
+/// How often the simulations are shifted at random, to see by how much places differ by chance.
+const SHIFTED: u64 = 40;
+/// Places that differ so many times more than after any of the shifts are not alike.
+const MORE: f64 = 1.2;
+/// Neighbours along two axes are alike within so many errors.
+const ERRORS: f64 = 4.0;
 
 /// What symmetries simulations have, as far as their means and neighbours tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +27,12 @@ pub struct Looks {
     pub isotropic: bool,
 }
 
-/// How the simulations in an array `(n, *axes)` of one to three axes look: whether the mean and the product of neighbours are the same
-/// at all places, and across the border as elsewhere.
+/// How the simulations in an array `(n, *axes)` of one to three axes look: whether the mean, the square and the product of neighbours
+/// are the same at all places, across the border too.
 ///
-/// It tells nothing of grids shorter than 16, or of fewer than 50 simulations.
+/// Simulations of a field on a periodic grid are as likely after a shift, so that places differ no more than where each simulation was
+/// shifted at random: a randomisation test, which is exact whatever the distribution. It tells nothing of grids shorter than 16, or of
+/// fewer than 50 simulations.
 ///
 /// # Errors
 /// If the array cannot be read.
@@ -44,34 +49,37 @@ pub fn looks(path: &ArrayPath) -> Result<Looks, DataError> {
     array.read(0..n, &mut values)?;
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     values.iter_mut().for_each(|value| *value -= mean);
-    let simulations: Vec<&[f64]> = values.chunks_exact(size).collect();
-    if spread(&simulations, |x, place| x[place]) > PLACES_DIFFER
-        || spread(&simulations, |x, place| x[place] * x[place]) > PLACES_DIFFER
-    {
+    let neighbours: Vec<Next> = (0..axes.len()).map(|axis| Next::along(axes, axis)).collect();
+    let found = spreads(&values, size, &neighbours);
+    let mut by_chance = vec![0.0_f64; found.len()];
+    let mut shifted = vec![0.0; values.len()];
+    for time in 0..SHIFTED {
+        let mut rng = Key::new(SHIFTS).fold_in(time).rng();
+        for (row, of) in shifted.chunks_exact_mut(size).zip(values.chunks_exact(size)) {
+            let steps: Vec<usize> = axes.iter().map(|&axis| rng.random_range(0..axis)).collect();
+            row.iter_mut().enumerate().for_each(|(place, value)| *value = of[moved(place, axes, &steps)]);
+        }
+        let spreads = spreads(&shifted, size, &neighbours);
+        by_chance.iter_mut().zip(spreads).for_each(|(most, spread)| *most = most.max(spread));
+    }
+    if found.iter().zip(&by_chance).any(|(found, most)| *found > MORE * most) {
         return Ok(nothing);
     }
-    let mut along = vec![];
-    for axis in 0..axes.len() {
-        let next = Next::along(axes, axis);
-        let product = |x: &[f64], place: usize| x[place] * x[next.of(place)];
-        let of = |x: &[f64], crosses: bool| {
-            let places = (0..size).filter(|&place| next.crosses(place) == crosses);
-            let (sum, count) = places.fold((0.0, 0), |(sum, count), place| (sum + product(x, place), count + 1));
-            sum / f64::from(count)
-        };
-        let apart: Vec<f64> = simulations.iter().map(|x| of(x, true) - of(x, false)).collect();
-        if spread(&simulations, product) > PLACES_DIFFER || errors_from_zero(&apart).abs() > BORDER_DIFFERS {
-            return Ok(nothing);
-        }
-        along.push(simulations.iter().map(|x| of(x, false)).collect::<Vec<f64>>());
-    }
-    let alike = |other: &Vec<f64>| {
-        let apart: Vec<f64> = along[0].iter().zip(other).map(|(a, b)| a - b).collect();
-        errors_from_zero(&apart).abs() < BORDER_DIFFERS
+    let along = |next: &Next| -> Vec<f64> {
+        let product = |x: &[f64]| (0..size).map(|place| x[place] * x[next.of(place)]).sum::<f64>();
+        values.chunks_exact(size).map(product).collect()
     };
-    let square = axes.iter().all(|axis| *axis == axes[0]);
-    Ok(Looks { stationary: true, isotropic: axes.len() > 1 && square && along[1..].iter().all(alike) })
+    let first = along(&neighbours[0]);
+    let alike = |next: &Next| {
+        let apart: Vec<f64> = first.iter().zip(along(next)).map(|(a, b)| a - b).collect();
+        errors_from_zero(&apart).abs() < ERRORS
+    };
+    let square = axes.len() > 1 && axes.iter().all(|axis| *axis == axes[0]);
+    Ok(Looks { stationary: true, isotropic: square && neighbours[1..].iter().all(alike) })
 }
+
+/// The key of the random shifts.
+const SHIFTS: u64 = 0x0073_6869_6674;
 
 /// The neighbour of each place along an axis of a periodic grid.
 struct Next {
@@ -93,21 +101,43 @@ impl Next {
     }
 }
 
-/// By how many of its own errors, squared, the mean of a function of each place lies from its mean over all places: 1 on average
-/// where the places are alike.
-fn spread(simulations: &[&[f64]], function: impl Fn(&[f64], usize) -> f64) -> f64 {
-    let (n, size) = (simulations.len() as f64, simulations[0].len());
-    let moments: Vec<(f64, f64)> = (0..size)
-        .map(|place| {
-            let values = || simulations.iter().map(|x| function(x, place));
-            let mean = values().sum::<f64>() / n;
-            let variance = values().map(|value| (value - mean) * (value - mean)).sum::<f64>() / (n - 1.0);
-            (mean, variance / n)
-        })
-        .collect();
-    let mean = moments.iter().map(|(mean, _)| mean).sum::<f64>() / size as f64;
-    let squares = moments.iter().map(|(of, square)| (of - mean) * (of - mean) / square.max(f64::MIN_POSITIVE));
-    squares.sum::<f64>() / size as f64
+/// The place so many steps further along each axis of a periodic grid.
+fn moved(place: usize, axes: &[usize], steps: &[usize]) -> usize {
+    let (mut rest, mut to, mut stride) = (place, 0, 1);
+    for (&axis, step) in axes.iter().zip(steps).rev() {
+        to += (rest % axis + step) % axis * stride;
+        rest /= axis;
+        stride *= axis;
+    }
+    to
+}
+
+/// By how much places differ in their mean, in their square and in the products with their neighbours.
+fn spreads(values: &[f64], size: usize, neighbours: &[Next]) -> Vec<f64> {
+    let of_value = spread(values, size, |x, place| x[place]);
+    let of_square = spread(values, size, |x, place| x[place] * x[place]);
+    let of_neighbours = neighbours.iter().map(|next| spread(values, size, |x, place| x[place] * x[next.of(place)]));
+    [of_value, of_square].into_iter().chain(of_neighbours).collect()
+}
+
+/// By how many of its own errors, squared, the mean of a function of each place lies from its mean over all places.
+fn spread(values: &[f64], size: usize, function: impl Fn(&[f64], usize) -> f64) -> f64 {
+    let n = (values.len() / size) as f64;
+    let (mut sums, mut squares) = (vec![0.0; size], vec![0.0; size]);
+    for x in values.chunks_exact(size) {
+        for place in 0..size {
+            let value = function(x, place);
+            sums[place] += value;
+            squares[place] += value * value;
+        }
+    }
+    let mean = sums.iter().sum::<f64>() / (n * size as f64);
+    let of = |(sum, square): (&f64, &f64)| {
+        let own = sum / n;
+        let variance = ((square / n - own * own) / (n - 1.0)).max(f64::MIN_POSITIVE);
+        (own - mean) * (own - mean) / variance
+    };
+    sums.iter().zip(&squares).map(of).sum::<f64>() / size as f64
 }
 
 /// How many of its errors the mean is from zero.
@@ -122,7 +152,6 @@ fn errors_from_zero(values: &[f64]) -> f64 {
 mod tests {
     use super::*;
     use imnn_data::arrays;
-    use imnn_sim::Key;
     use ndarray::ArrayD;
 
     /// Smoothed noise on a grid, each value changed by a function of its place and value.

@@ -75,8 +75,8 @@ fn what_only_its_owner_knows_is_left_to_be_filled_in() {
     assert!(with(&["--theta-fid", "1,2"]).contains("--theta-fid: 2 numbers for 1 parameter"));
     assert!(with(&["--parameters", "a,b"]).contains("--parameters: 2 names for 1 parameters (A)"));
     assert!(with(&["--set", "7"]).contains("--set 7: there are 1 sets"));
-    let nothing = tempfile::tempdir().expect("a folder");
-    let message = refuses(&["init", nothing.path().to_str().expect("text"), "--out", &folder.text("none.toml")]);
+    // One array alone is no set.
+    let message = refuses(&["init", &folder.text("fiducial.npy"), "--out", &folder.text("none.toml")]);
     assert!(message.contains("imnn data inspect"), "{message}");
     assert!(!folder.0.path().join("none.toml").exists());
 }

@@ -133,8 +133,9 @@ fn few_files_are_there_at_any_moment() {
     for child in running {
         assert!(child.wait_with_output().expect("it ends").status.success());
     }
-    // 15 blocks, at most what two blocks are being put together of, and the two files of partners.
-    assert!(most.get() <= 15 + 2 * 7 + 2 * 3 + 2, "{most:?}");
+    // 15 blocks, of each process what one is being put together of and what is made of the next, and the two files of partners;
+    // one for each simulation would be 102.
+    assert!(most.get() <= 15 + 2 * (7 + 7) + 2, "{most:?}");
     assert_eq!(names(&place.path("set/fiducial")).len(), 15);
 }
 

@@ -3,7 +3,7 @@
 mod details;
 mod found;
 mod listing;
-pub(in crate::commands) mod run_lines;
+pub(crate) mod run_lines;
 
 use imnn::data::inspect::{ArrayInfo, Contents, Member, contents};
 use imnn::data::sets::{self, Proposal, proposals};
@@ -65,7 +65,7 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<String, CliError> 
 }
 
 /// The sets that can be trained with among what there is under some paths.
-pub(in crate::commands) fn sets_in(paths: &[ArrayPath]) -> Result<Vec<Proposal>, CliError> {
+pub(crate) fn sets_in(paths: &[ArrayPath]) -> Result<Vec<Proposal>, CliError> {
     let asked = paths.iter().map(look).collect::<Result<Vec<_>, _>>()?;
     let found: Vec<sets::Found> = asked.iter().flat_map(|asked| &asked.found).filter_map(in_set).collect();
     Ok(proposals(&found))

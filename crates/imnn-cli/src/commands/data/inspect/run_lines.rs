@@ -53,14 +53,14 @@ pub(super) fn of(set: &Proposal) -> String {
 
 /// What the owner of a set has said of it, and what else is to be written below `[simulations]`.
 #[derive(Default)]
-pub(in crate::commands) struct Known {
-    pub(in crate::commands) theta_fid: Option<Vec<f64>>,
-    pub(in crate::commands) delta_theta: Option<Vec<f64>>,
-    pub(in crate::commands) lines: String,
+pub(crate) struct Known {
+    pub(crate) theta_fid: Option<Vec<f64>>,
+    pub(crate) delta_theta: Option<Vec<f64>>,
+    pub(crate) lines: String,
 }
 
 /// The lines for one set of which that is known.
-pub(in crate::commands) fn with(set: &Proposal, known: &Known) -> String {
+pub(crate) fn with(set: &Proposal, known: &Known) -> String {
     let names: Vec<String> = set.parameters.iter().map(|name| quoted(name)).collect();
     let listed = set.parameters.join(", ");
     let mut text = match &known.theta_fid {
