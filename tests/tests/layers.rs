@@ -4,7 +4,7 @@ use imnn::data::Arrays;
 use imnn::device::{Cotangents, Cpu, Device, Session, Task};
 use imnn::models::{
     Activation, Element, Layer, Model, Network, Padding, avg_pool, concat, conv, dense, flatten, gelu, global_avg_pool,
-    global_max_pool, max_pool, reshape, residual, serial, sigmoid, standardise, sum, tanh,
+    global_max_pool, max_pool, reshape, residual, serial, sigmoid, slice, standardise, sum, tanh,
 };
 use imnn::ndarray::{Array2, ArrayD, Ix2};
 use imnn::sim::Key;
@@ -51,6 +51,9 @@ fn layers() -> Vec<Case> {
             vec![standardise(&[0.5], &[2.0]), standardise(&[1.0, -0.5, 0.0], &[1.0, 0.1, 3.0])],
             shape,
         );
+        let line: usize = shape[1..d].iter().product::<usize>() * 3;
+        let lines = [&[3], &shape[1..d], &[3]].concat();
+        push(format!("sliced, {d}"), vec![slice(line, &lines)], shape);
         push(format!("side by side, {d}"), vec![concat([one(2), one(3), serial([gelu()])])], shape);
         push(format!("added, {d}"), vec![sum([one(3), serial([tanh()])])], shape);
         push(format!("residual, {d}"), vec![residual(one(3))], shape);

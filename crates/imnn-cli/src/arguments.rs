@@ -214,6 +214,9 @@ pub struct EstimateArguments {
     /// The data, (*input) or (n, *input); an axis of one channel at the end may be missing
     #[arg(value_name = "DATA.npy")]
     pub data: ArrayPath,
+    /// The given summaries of the data, (n_given) or (n, n_given), where the network was trained beside such from files
+    #[arg(long, value_name = "FILE")]
+    pub given: Option<ArrayPath>,
     /// The true parameters, (n, n_params), to compare with: adds the truth and the pull, (estimate - truth) / error
     #[arg(long, value_name = "FILE")]
     pub truth: Option<ArrayPath>,
@@ -237,6 +240,9 @@ pub struct SummariseArguments {
     /// The data, (*input), (n, *input) or (..., *input)
     #[arg(value_name = "DATA.npy")]
     pub data: ArrayPath,
+    /// The given summaries of the data, (n_given) or (n, n_given), where the network was trained beside such from files
+    #[arg(long, value_name = "FILE")]
+    pub given: Option<ArrayPath>,
     /// Derivatives of the first n_d of the data, (n_d, *input, n_params), for those of the summaries
     #[arg(long, value_name = "FILE")]
     pub derivative: Option<ArrayPath>,
@@ -266,6 +272,12 @@ pub struct FisherArguments {
     /// theta_above - theta_below for each parameter, the full width: numbers separated by commas, or a file (n_params)
     #[arg(long, value_name = "WIDTHS|FILE", requires = "below_above", allow_hyphen_values = true)]
     pub delta_theta: Option<String>,
+    /// Summaries that are there already, (n_s, n_given), of the same simulations: what --summaries add to them
+    #[arg(long, value_name = "FILE", requires = "given_derivatives")]
+    pub given: Option<ArrayPath>,
+    /// Their derivatives, (n_d, n_given, n_params); where --delta-theta is given, those below and above, (n_d, 2, n_params, n_given)
+    #[arg(long, value_name = "FILE", requires = "given")]
+    pub given_derivatives: Option<ArrayPath>,
     /// Largest strength of the regularisation
     #[arg(long, value_name = "NUMBER", default_value_t = 10.0)]
     pub lambda: f64,

@@ -61,6 +61,10 @@ transpose = true
 fiducial = "validation/fiducial.npy"
 derivative = "validation/derivative.npy" # or below, above; also load, cache, prefetch, invalid, n_s, n_d
 
+# [summaries]                            # what one trusts already, to which the network adds; its last layer sees both
+# given = "power_spectrum"               # of the data; or from files, row by row as the simulations:
+# given = { fiducial = "t.npy", derivative = "dt.npy" }    # (n_s, n_given); for validation [summaries.validation]
+
 [network]
 precision = "f32"                        # or "f64"
 # initial = "weights.safetensors"        # start from the weights of another run of this network (or .npz)

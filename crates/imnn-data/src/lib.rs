@@ -12,6 +12,7 @@
 //! | [`OnTheFly`] | made by a simulator, new for each key | those of the simulator |
 //! | [`simulate_exact`], [`simulate_numerical`] | drawn once from a simulator into [`Arrays`] | either |
 //! | [`Augmented`] | of another source, seen through random symmetries | of that source, seen through the same |
+//! | [`Joined`], [`Summarised`] | of another source, with summaries of them behind | of that source, and of the summaries |
 //! | [`Transformed`] | of another source, with [`Noise`] added or a [`Transform`] of the user's own | of that source, under the same draw |
 //!
 //! Everything is checked where it comes in: whatever is wrong with a file, a shape, a value or a parameter is a
@@ -27,6 +28,7 @@ mod error;
 mod file;
 mod files;
 mod formats;
+mod given;
 mod invalid;
 mod kept;
 mod layout;
@@ -53,6 +55,7 @@ pub use error::DataError;
 pub use files::{DerivativeFiles, Files};
 pub use formats::pass::{each_row, for_each_rows};
 pub use formats::*;
+pub use given::{Given, GivenSummaries, Joined, PowerSpectrum, Summarised};
 pub use imnn_sim::ParameterSteps;
 pub use invalid::{Invalid, LeftOut, Memo, Partner, Tally};
 pub use kept::Kept;

@@ -3,7 +3,7 @@
 use imnn_io::text::{plural, tuple};
 
 use crate::layout::{self, Labelled};
-use crate::{DataError, Derivatives, ParameterSteps};
+use crate::{DataError, Derivatives, Given, ParameterSteps};
 
 /// The names of the array of simulations and that of derivatives: file and key, or role.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +55,8 @@ pub struct DatasetSpec {
     pub n_params: usize,
     /// What the derivatives are.
     pub derivatives: Derivatives,
+    /// Summaries that were given, which stand behind the data of each simulation.
+    pub given: Option<Given>,
 }
 
 impl DatasetSpec {
@@ -76,14 +78,14 @@ impl DatasetSpec {
         if n_d > n_s {
             return Err(labels.more_derivatives(n_d, n_s));
         }
-        Ok(Self { labels, input_shape: input_shape.to_vec(), n_s, n_d, n_params, derivatives })
+        Ok(Self { labels, input_shape: input_shape.to_vec(), n_s, n_d, n_params, derivatives, given: None })
     }
 
     /// Simulations of this shape without derivatives.
     pub(crate) fn data(labels: Labels, shape: &[usize]) -> Result<Self, DataError> {
         let input = layout::simulations(Labelled { label: &labels.fiducial, shape })?;
         let (input_shape, n_s) = (input.to_vec(), shape[0]);
-        Ok(Self { labels, input_shape, n_s, n_d: 0, n_params: 0, derivatives: Derivatives::Exact })
+        Ok(Self { labels, input_shape, n_s, n_d: 0, n_params: 0, derivatives: Derivatives::Exact, given: None })
     }
 
     /// Simulations and derivatives in arrays of these shapes.
@@ -137,6 +139,8 @@ impl DatasetSpec {
     pub(crate) fn reshape_input(&mut self, shape: &[usize]) -> Result<(), DataError> {
         layout::check_view(&self.labels.fiducial, &self.input_shape, shape)?;
         self.input_shape = shape.to_vec();
+        // Whatever the axes are now, they are not of data and summaries.
+        self.given = None;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use crate::data_array::DataArray;
 use crate::error::{FitError, Result};
 use crate::typical::Typical;
-use imnn_data::{Arrays, Source};
+use imnn_data::{Arrays, Given, Source};
 use imnn_device::{Device, Session, Summaries, Task};
 use imnn_models::{Element, Model, Parameters};
 use imnn_sim::Key;
@@ -29,6 +29,7 @@ pub struct Compressor<E: Element> {
     compression: ScoreCompression,
     names: Vec<String>,
     typical: Option<Typical>,
+    given: Option<Given>,
     /// Clones take turns.
     session: Arc<Mutex<Box<dyn Session<E>>>>,
 }
@@ -62,13 +63,41 @@ impl<E: Element> Compressor<E> {
             });
         }
         let session = Arc::new(Mutex::new(device.load(&model)?));
-        Ok(Compressor { model, parameters, statistics, compression, names, typical: None, session })
+        Ok(Compressor { model, parameters, statistics, compression, names, typical: None, given: None, session })
     }
 
     /// With what the simulations look like.
     pub(crate) fn with_typical(mut self, typical: Typical) -> Self {
         self.typical = Some(typical);
         self
+    }
+
+    /// With what stands behind the data.
+    pub(crate) fn with_given(mut self, given: Option<Given>) -> Self {
+        self.given = given;
+        self
+    }
+
+    /// The summaries that were given, which stand behind the data in each row that the network reads; `None` of a network
+    /// of data alone.
+    pub fn given(&self) -> Option<&Given> {
+        self.given.as_ref()
+    }
+
+    /// Rows for a network beside given summaries: data of shape `(*data)` or `(n, *data)` with the summaries behind, `(n_given)` or
+    /// `(n, n_given)`; without them they are made by the function of the run, if it has one.
+    ///
+    /// # Errors
+    /// If a shape does not fit, the run has no function for the summaries, or its network is one of data alone.
+    pub fn rows(&self, data: impl DataArray, given: Option<ArrayD<f64>>) -> Result<ArrayD<E>> {
+        let Some(of_run) = &self.given else {
+            return Err(FitError::Disagree {
+                what: "number of given summaries".into(),
+                found: given.map_or_else(|| "0".to_owned(), |given| format!("an array of shape {:?}", given.shape())),
+                expected: "none: this network is one of data alone, ".into(),
+            });
+        };
+        Ok(of_run.rows(data.to_array(&of_run.data_shape), given.map(|given| given.mapv(E::of)))?)
     }
 
     /// What the simulations look like that the statistics were measured on; runs of before do not say.
@@ -159,7 +188,10 @@ impl<E: Element> Compressor<E> {
 
     /// The data with an axis over simulations.
     fn batch(&self, data: impl DataArray) -> Result<ArrayD<E>> {
-        let data = data.to_array(self.model.input_shape());
+        let mut data = data.to_array(self.model.input_shape());
+        if let Some(given) = self.given.as_ref().filter(|given| given.are_data(data.shape())) {
+            data = given.rows(data, None)?;
+        }
         match data.shape() {
             input if self.is_input(input) => Ok(data.insert_axis(Axis(0))),
             [0, ..] => Err(FitError::Disagree {

@@ -5,7 +5,7 @@ use crate::files::SavedFiles;
 use crate::fingerprint::Fingerprint;
 use crate::keys::RunKeys;
 use crate::parts::Parts;
-use imnn_data::Source;
+use imnn_data::{Given, Source};
 use imnn_models::{Element, Network};
 use imnn_sim::Key;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,9 @@ pub struct Description {
     pub precision: String,
     /// Shape of one simulation.
     pub input_shape: Vec<usize>,
+    /// Summaries that were given, which stand behind the data of a simulation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
     /// Fiducial parameter values.
     pub theta_fid: Vec<f64>,
     /// Names of the parameters.
@@ -73,6 +76,7 @@ impl Description {
             imnn: Some(env!("CARGO_PKG_VERSION").into()),
             precision: E::NAME.into(),
             input_shape: parts.model.input_shape().to_vec(),
+            given: parts.training.spec().given.clone(),
             theta_fid: parts.theta_fid.clone(),
             parameters: parts.names.clone(),
             key: keys.root.to_string(),

@@ -60,8 +60,9 @@ impl<E: Element> Imnn<E> {
             self.measured_before(before, crossed);
             n_s
         });
+        let shares = self.shares()?;
         let reading = self.session.usage().since(before).reading_share();
-        let outcome = Outcome { iterations, stop, last_layer, read_out_gain, held_out, refit, reading };
+        let outcome = Outcome { iterations, stop, last_layer, read_out_gain, held_out, shares, refit, reading };
         self.state.outcomes.push(outcome.clone());
         Ok(outcome)
     }

@@ -4,6 +4,7 @@ use crate::channels;
 use crate::checkpoint::Checkpoints;
 use crate::compressor::Compressor;
 use crate::data_array::DataArray;
+use crate::data_only::DataOnly;
 use crate::description::Description;
 use crate::error::{FitError, Result};
 use crate::history::History;
@@ -20,7 +21,7 @@ use crate::state::TrainingState;
 use crate::typical::Typical;
 use imnn_data::{Derivatives, Minibatches, Source};
 use imnn_device::{Device, Session, Start, Summaries, Task};
-use imnn_models::{Element, Model, Optimiser, OptimiserState, Parameters};
+use imnn_models::{Element, Model, Optimiser, OptimiserState, Parallel, Parameters};
 use imnn_ranks::Ranks;
 use imnn_sim::Key;
 use imnn_stats::{FisherEstimate, Statistics};
@@ -177,7 +178,7 @@ impl<E: Element> Imnn<E> {
         let Parts { model, device, theta_fid, names, .. } = &self.parts;
         let (model, theta_fid, names) = (model.clone(), theta_fid.clone(), names.clone());
         let compressor = Compressor::new(model, parameters, statistics, theta_fid, names, device.as_ref())?;
-        Ok(compressor.with_typical(typical))
+        Ok(compressor.with_typical(typical).with_given(self.parts.training.spec().given.clone()))
     }
 
     /// The summaries of data of shape `(*input)` or `(n, *input)`.
@@ -224,10 +225,17 @@ impl<E: Element> Imnn<E> {
     /// # Errors
     /// If simulations cannot be read.
     pub fn warnings(&self) -> Result<Vec<String>> {
-        let begins = self.parts.model.network().layers.first().map_or("", |layer| layer.name());
+        let mut layers = &self.parts.model.network().layers[..];
+        if let (Some(_), Some(Parallel { branches, .. })) =
+            (&self.parts.training.spec().given, layers.first().and_then(|layer| layer.settings::<Parallel>()))
+        {
+            // The branch of the data begins by taking them.
+            layers = branches.first().and_then(|of_data| of_data.layers.get(1..)).unwrap_or_default();
+        }
+        let begins = layers.first().map_or("", |layer| layer.name());
         let input = match MENDS_INPUTS.contains(&begins) {
             true => None,
-            false => input::warning(self.parts.training.as_ref(), self.state.keys.training)?,
+            false => input::warning(&DataOnly::new(self.parts.training.as_ref()), self.state.keys.training)?,
         };
         let axes = channels::warning(self.model(), self.parts.training.augmentation());
         Ok(self.kink_warning().into_iter().chain(axes).chain(input).collect())

@@ -50,7 +50,7 @@ impl<E: Element> Imnn<E> {
     fn read_out(&self, number: usize) -> Result<Result<Found, String>> {
         let Parts { model, device, training, .. } = &self.parts;
         let key = self.state.keys.read_out.fold_in(number as u64);
-        let n = per_feature(training.input_shape());
+        let n = per_feature(training.spec().data_shape());
         of_source(model, &self.state.parameters, device.as_ref(), training.as_ref(), key, n)
     }
 

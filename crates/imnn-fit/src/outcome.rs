@@ -19,12 +19,30 @@ pub struct Outcome {
     pub read_out_gain: Option<Estimate>,
     /// `ln det F` on held-out simulations: the validation set, or new ones of the simulator.
     pub held_out: Option<Estimate>,
+    /// What summaries that were given and the network tell, where there are both and held-out simulations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares: Option<Shares>,
     /// If at the end the last layer was made again from the training and the validation set together
     /// ([`FitSettings::refit`](crate::FitSettings::refit)): how many simulations these are. What was held out tells of the last layer before that.
     pub refit: Option<usize>,
     /// The share of the device's time, from 0 to 1, that went into reading or making simulations. Near 1 the source bounds
     /// the run, not the network.
     pub reading: f64,
+}
+
+/// What given summaries t and a network tell, each alone and both: `ln det F` on held-out simulations of the linear maps with
+/// the largest det F ([`ReadOut`](imnn_stats::ReadOut)), made from training simulations.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Shares {
+    /// Of the given summaries; `None` where they are too few for the parameters.
+    pub given: Option<Estimate>,
+    /// Of the features of the network, which was trained for what they add and not to be best alone.
+    pub network: Option<Estimate>,
+    /// Of both together.
+    pub both: Estimate,
+    /// How much more both tell than the given summaries: the logarithm of `det (F_t + V S^-1 V^T) / det F_t`.
+    pub added: Option<Estimate>,
 }
 
 /// Why training stopped.

@@ -8,6 +8,7 @@ use imnn_models::{Element, Features, Model, Parameters};
 use imnn_sim::Key;
 use imnn_stats::{FeatureMoments, ReadOut, Statistics};
 use ndarray::ArrayView2;
+use std::ops::Range;
 
 /// Simulations for each feature that the read-out takes of data of this shape from a source that has any number: without a ridge it
 /// would lose about one part in so many of det F for each parameter to their finite number. Training makes that good for vectors,
@@ -51,7 +52,7 @@ pub(crate) fn of_source<E: Element>(
 ) -> Result<Result<Found, String>> {
     let Some(features) = model.features() else { return Ok(Err(NOT_LINEAR.into())) };
     let halves = moments(&features, parameters, device, source, key, per_feature, 2)?;
-    Ok(solve(&features, parameters, halves))
+    Ok(found(&features, parameters, halves))
 }
 
 /// Parts of the simulations for validation, each of which is measured by the read-out of all the others.
@@ -67,14 +68,14 @@ pub(crate) fn of_sets<E: Element>(
 ) -> Result<Result<(Found, Statistics), String>> {
     let Some(features) = model.features() else { return Ok(Err(NOT_LINEAR.into())) };
     let of = |(source, key): (&dyn Source<E>, Key), n_parts| {
-        moments(&features, parameters, device, source, key, per_feature(source.input_shape()), n_parts)
+        moments(&features, parameters, device, source, key, per_feature(source.spec().data_shape()), n_parts)
     };
     let mut both = vec![];
     for set in sets {
         both.append(&mut of(set, 1)?);
     }
     let training = both[0].clone();
-    let found = match solve(&features, parameters, both) {
+    let found = match found(&features, parameters, both) {
         Ok(found) => found,
         Err(reason) => return Ok(Err(reason)),
     };
@@ -86,7 +87,7 @@ pub(crate) fn of_sets<E: Element>(
 const NOT_LINEAR: &str = "the network does not end in a linear layer";
 
 /// The moments of the features in so many parts of the simulations.
-fn moments<E: Element>(
+pub(crate) fn moments<E: Element>(
     features: &Features,
     parameters: &Parameters<E>,
     device: &dyn Device<E>,
@@ -101,17 +102,29 @@ fn moments<E: Element>(
     simulations.moments(session.as_mut(), parameters.values(), n_features, n_parts)
 }
 
-/// The read-out, if it can be computed with in the precision of the weights.
-fn solve<E: Element>(
+/// The read-out of all features, and from how many simulations.
+fn found<E: Element>(
     features: &Features,
     parameters: &Parameters<E>,
     halves: Vec<FeatureMoments>,
 ) -> Result<Found, String> {
     let halves = <[FeatureMoments; 2]>::try_from(halves).map_err(|_| "there are no halves")?;
-    let (weight, n_features) = (features.weight(parameters), halves[0].n_features());
-    let present = ArrayView2::from_shape((n_features, weight.len() / n_features.max(1)), &weight)
-        .map_err(|error| error.to_string())?;
-    let read_out = ReadOut::new(&halves, present).map_err(|error| error.to_string())?;
+    let read_out = solve(features, parameters, 0..halves[0].n_features(), &halves)?;
+    Ok(Found { read_out, n_s: halves.iter().map(FeatureMoments::n_s).sum() })
+}
+
+/// The read-out of some of the features, whose moments these are, if it can be computed with in the precision of the weights.
+pub(crate) fn solve<E: Element>(
+    features: &Features,
+    parameters: &Parameters<E>,
+    part: Range<usize>,
+    halves: &[FeatureMoments; 2],
+) -> Result<ReadOut, String> {
+    let weight = features.weight(parameters);
+    let n_summaries = weight.len() / features.model().n_summaries().max(1);
+    let of_part = weight.get(part.start * n_summaries..part.end * n_summaries).unwrap_or_default();
+    let present = ArrayView2::from_shape((part.len(), n_summaries), of_part).map_err(|error| error.to_string())?;
+    let read_out = ReadOut::new(halves, present).map_err(|error| error.to_string())?;
     // Written so that a NaN is refused.
     let rounding = read_out.cancellation * E::epsilon().f64();
     if !(rounding <= LARGEST_ROUNDING && read_out.weight.iter().all(|&w| E::of(w).is_finite())) {
@@ -122,5 +135,5 @@ fn solve<E: Element>(
             E::NAME
         ));
     }
-    Ok(Found { read_out, n_s: halves.iter().map(FeatureMoments::n_s).sum() })
+    Ok(read_out)
 }

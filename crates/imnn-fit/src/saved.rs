@@ -103,8 +103,8 @@ impl<E: Element> Compressor<E> {
         let model = Model::new(network, &description.input_shape)?;
         let parameters = Parameters::load(files.path("weights.safetensors")?, model.layout())?;
         let statistics = read_statistics(&files.path("statistics.npz")?)?;
-        let Description { theta_fid, parameters: names, .. } = description;
-        let compressor = Compressor::new(model, parameters, statistics, theta_fid, names, &device)?;
+        let Description { theta_fid, parameters: names, given, .. } = description;
+        let compressor = Compressor::new(model, parameters, statistics, theta_fid, names, &device)?.with_given(given);
         // Runs of before have none.
         match files.path_if_there(TYPICAL)? {
             Some(path) => Ok(compressor.with_typical(Typical::load(&path)?)),

@@ -1,5 +1,6 @@
 //! Which network to take for simulations where the user names none.
 
+use crate::data_only::DataOnly;
 use crate::error::{FitError, Result};
 use crate::input::InputMoments;
 use crate::read_out::of_source;
@@ -60,7 +61,7 @@ const PER_FEATURE: usize = 50;
 const OWN: u64 = u64::from_le_bytes(*b"suggests");
 
 impl Suggestion {
-    /// Looks at the simulations of a source, up to a thousand of them, and where a choice is to be made at as many as
+    /// Looks at the simulations of a source (without summaries that stand behind them; [`beside_given`](crate::beside_given) puts them beside the network), up to a thousand of them, and where a choice is to be made at as many as
     /// [a read-out](crate::FitSettings::read_out) takes.
     ///
     /// # Errors
@@ -72,6 +73,14 @@ impl Suggestion {
         key: Key,
     ) -> Result<Self> {
         let [of_moments, of_weights, of_read_out] = key.fold_in(OWN).split();
+        let data;
+        let source: &dyn Source<E> = match &source.spec().given {
+            Some(_) => {
+                data = DataOnly::new(source);
+                &data
+            }
+            None => source,
+        };
         let plain = InputMoments::of(source, of_moments, |value| value)?;
         let candidate = |inputs: Inputs| -> Result<Network> {
             let standardise = |moments: &InputMoments| functions::standardise(&moments.mean, &moments.deviation);

@@ -106,7 +106,7 @@ impl<E: Element> Imnn<E> {
         settings: &CheckedSettings,
         observer: &mut dyn Observer,
     ) -> Result<(Stop, Option<HeldOut>)> {
-        let Pace { round, rate, .. } = Pace::of(self.parts.training.input_shape());
+        let Pace { round, rate, .. } = Pace::of(self.parts.training.spec().data_shape());
         let mut length = settings.round.unwrap_or(round);
         let mut best = self.best_so_far()?;
         loop {
@@ -215,7 +215,7 @@ impl<E: Element> Imnn<E> {
         let max_iterations = self.state.counters.before.saturating_add(n);
         let training = self.parts.training.as_ref();
         let of_files = watch.is_none() && !training.simulates_anew();
-        let usual = of_files.then(|| Pace::of(training.input_shape()).minibatch);
+        let usual = of_files.then(|| Pace::of(training.spec().data_shape()).minibatch);
         let minibatch = settings.minibatch.or(usual);
         loop {
             // The next multiple, also where training goes on in the middle.

@@ -33,11 +33,12 @@ impl Typical {
     /// # Errors
     /// If they cannot be read.
     pub(crate) fn of<E: Element>(source: &dyn Source<E>, key: Key) -> Result<Self> {
-        let per_row = source.input_shape().iter().product::<usize>().max(1);
+        let spec = source.spec();
+        let (per_row, len) = (spec.row_len().max(1), spec.data_shape().iter().product());
         let mut range = arr2(&[[f64::INFINITY, f64::NEG_INFINITY]; NAMES.len()]);
         each(source, key, SIMULATIONS, &mut |values| {
             for row in values.chunks_exact(per_row) {
-                for (mut range, moment) in range.rows_mut().into_iter().zip(moments(row)) {
+                for (mut range, moment) in range.rows_mut().into_iter().zip(moments(&row[..len])) {
                     range[0] = moment.min(range[0]);
                     range[1] = moment.max(range[1]);
                 }

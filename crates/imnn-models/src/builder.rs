@@ -96,6 +96,11 @@ impl Builder {
         Shape::of(&self.shape).channels
     }
 
+    /// The numbers of a simulation.
+    pub(crate) fn size(&self) -> usize {
+        self.shape.iter().product()
+    }
+
     /// The axes before the channels; layers with windows need one to three of them.
     pub(crate) fn spatial(&self) -> Result<&[usize], String> {
         match &self.shape[..] {
@@ -152,7 +157,7 @@ impl Builder {
 
     /// The same numbers in other axes of the same size.
     pub(crate) fn reshape(&mut self, shape: Vec<usize>) -> Result<(), String> {
-        let from: usize = self.shape.iter().product();
+        let from = self.size();
         match checked_size(&shape) {
             _ if shape.is_empty() => return Err("the shape needs at least one axis".into()),
             Some(to) if to == from => {}

@@ -8,6 +8,7 @@ mod catalogue;
 mod element;
 mod error;
 mod features;
+mod given;
 mod grammar;
 mod initialise;
 mod layer;

@@ -10,6 +10,10 @@ use crate::windows::Padding;
 /// many unknowns as there are features.
 const LARGEST_FEATURES: usize = 256;
 
+/// The largest side of a pattern in the plane and in space, and on a line.
+const LARGEST: usize = 5;
+const LARGEST_ON_A_LINE: usize = 9;
+
 impl Network {
     /// A network for simulations of this shape (channels last) that ends in so many summaries.
     ///
@@ -17,8 +21,9 @@ impl Network {
     ///   features are put together: on what is nearly quadratic in the data the wide layer is better than a deep network, and
     ///   cheaper; what is not needs the deep one. Vectors of up to 256 numbers are features too: where they inform by their
     ///   means, a linear map of them is the answer.
-    /// - For fields, which are taken to be periodic, one convolution of stride 1 with 64 filters of side 5 and gelu, averaged over the
-    ///   field: the powers of 64 patterns. A larger stride would throw power away.
+    /// - For fields, which are taken to be periodic, one convolution of stride 1 with 64 filters and gelu, averaged over the
+    ///   field: the powers of 64 patterns, of side 9 on a line and 5 in the plane and in space. A larger stride would throw power
+    ///   away; larger patterns tell more scales apart, and take more simulations to be learned.
     pub fn suggested(input_shape: &[usize], n_summaries: usize) -> Self {
         match input_shape {
             [] | [_] => {
@@ -29,7 +34,8 @@ impl Network {
                 serial([Parallel { branches, join: Join::Concat }.into(), dense(n_summaries)])
             }
             [space @ .., _] => {
-                let kernel: Vec<usize> = space.iter().map(|&side| side.min(5)).collect();
+                let largest = if space.len() == 1 { LARGEST_ON_A_LINE } else { LARGEST };
+                let kernel: Vec<usize> = space.iter().map(|&side| side.min(largest)).collect();
                 let strides = vec![1; kernel.len()];
                 serial([conv(64, &kernel, &strides, Padding::Circular), gelu(), global_avg_pool(), dense(n_summaries)])
             }

@@ -1,6 +1,7 @@
 //! Moments of features, added up batch by batch.
 
-use ndarray::{Array1, Array2, ArrayView2, ArrayView3, Axis};
+use ndarray::{Array1, Array2, ArrayView2, ArrayView3, Axis, Slice};
+use std::ops::Range;
 
 use crate::check;
 use crate::columns::{gram, sums};
@@ -80,6 +81,23 @@ impl FeatureMoments {
         self.scatter /= times as f64;
         (self.n_s, self.n_d) = (self.n_s / times, self.n_d / times);
         self
+    }
+
+    /// The moments of some of the features of the same simulations.
+    ///
+    /// # Panics
+    /// If there are no such features.
+    #[must_use]
+    pub fn features(&self, part: Range<usize>) -> Self {
+        let part = Slice::from(part);
+        let of = |array: &Array2<f64>, axis| array.slice_axis(Axis(axis), part).to_owned();
+        FeatureMoments {
+            n_s: self.n_s,
+            n_d: self.n_d,
+            mean: self.mean.slice_axis(Axis(0), part).to_owned(),
+            scatter: of(&of(&self.scatter, 0), 1),
+            dmu: of(&self.dmu, 0),
+        }
     }
 
     /// The moments of `h weight + bias`, `(n_features, n_summaries)` and `(n_summaries)`, of the same simulations.

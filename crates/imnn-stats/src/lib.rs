@@ -85,6 +85,7 @@ extern crate imnn_lapack as _;
 #[cfg(feature = "openblas-static")]
 extern crate openblas_src as _;
 
+mod added;
 mod check;
 mod cholesky;
 mod columns;
@@ -105,6 +106,7 @@ mod regularisation;
 pub mod table;
 
 /// The array crate whose views the functions take, so that a user needs no dependency of their own on it.
+pub use added::Added;
 pub use ndarray;
 
 pub use covariance::{covariance, mean};

@@ -5,7 +5,7 @@
 
 use imnn_models::{
     Activation, Join, Layer, Network, Padding, Parallel, avg_pool, conv, dense, flatten, global_avg_pool,
-    global_max_pool, max_pool, reshape, residual, standardise,
+    global_max_pool, max_pool, reshape, residual, slice, standardise,
 };
 use std::slice::Iter;
 
@@ -109,7 +109,7 @@ impl Builder {
 
     /// One layer, or a few that the engine treats together.
     fn block(&mut self, draws: &mut Draws<'_>, depth: usize) {
-        match draws.below(14) {
+        match draws.below(15) {
             0 => {
                 let features = draws.channels();
                 self.dense(features);
@@ -120,6 +120,7 @@ impl Builder {
             6 if self.has_windows() => self.read_with_strides(draws),
             7 if draws.below(3) == 0 => self.rename(draws),
             12 => self.standardise(draws),
+            14 => self.slice(draws),
             13 if self.has_windows() => self.pooled(draws),
             8 | 9 if depth < 2 => self.parallel(draws, depth),
             10 if depth < 2 => self.residual(draws, depth),
@@ -142,6 +143,16 @@ impl Builder {
             (0..len).map(|_| least + draws.below(9) as f64 / 4.0).collect()
         };
         self.layers.push(standardise(&list(-1.0), &list(0.5)));
+    }
+
+    /// Some consecutive lines of the first axis.
+    fn slice(&mut self, draws: &mut Draws<'_>) {
+        let lines = self.shape[0];
+        let first = draws.below(lines);
+        let mut shape = self.shape.clone();
+        shape[0] = 1 + draws.below(lines - first);
+        let line: usize = shape[1..].iter().product();
+        self.push(slice(first * line, &shape), shape);
     }
 
     /// A convolution, an activation and the mean over all positions.

@@ -81,7 +81,7 @@ fn every_step_is_drawn() {
         names_of_layers(case.model.network(), &mut seen);
         names_of_steps(&case, &mut seen);
     }
-    let plain = "dense conv max_pool avg_pool global_max_pool global_avg_pool flatten reshape parallel Concat Sum \
+    let plain = "dense conv max_pool avg_pool global_max_pool global_avg_pool flatten reshape slice parallel Concat Sum \
                  standardise relu leaky_relu tanh sigmoid softplus elu gelu selu exp asinh log1p identity \
                  composed left-out per-summary per-row chunks narrow wide windows map Copy Add \
                  piecewise-bias piecewise smooth-bias smooth pooled accumulate";

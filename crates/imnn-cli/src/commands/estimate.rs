@@ -17,8 +17,8 @@ use crate::{CliError, EstimateArguments};
 
 pub(crate) fn estimate(arguments: &EstimateArguments) -> Result<String, CliError> {
     let check = |path: &Path| {
-        let also = arguments.truth.as_ref().map(ArrayPath::file);
-        let read: Vec<&Path> = also.into_iter().chain([arguments.data.file()]).collect();
+        let also = [&arguments.truth, &arguments.given].into_iter().flatten().map(ArrayPath::file);
+        let read: Vec<&Path> = also.chain([arguments.data.file()]).collect();
         target::check(path, arguments.force, &read)
     };
     // Before the work, and again after it.
@@ -65,6 +65,7 @@ struct Compared {
 fn estimate_in<E: Element>(arguments: &EstimateArguments) -> Result<Estimates, CliError> {
     let compressor: Compressor<E> = saved::compressor(&arguments.run)?;
     let (summaries, estimates, mut cautions) = saved::of_file::<E, _>(&arguments.data, |data| {
+        let data = saved::with_given(data, arguments.given.as_ref(), &compressor)?;
         let sets = DataSets::new(data, &compressor);
         let mut summaries = compressor.summaries(&sets.array)?;
         let mut estimates = compressor.estimate_from_summaries(&summaries)?;

@@ -96,6 +96,10 @@ impl Page<'_> {
             ("ln det F, raw", raw),
             ("ln det F, expected", expected),
             ("ln det F, held out", pair(&told["lndetF_held_out"])),
+            ("ln det F, given summaries alone", pair_of(&told["shares"]["given"])),
+            ("ln det F, the network alone", pair_of(&told["shares"]["network"])),
+            ("ln det F, both", pair_of(&told["shares"]["both"])),
+            ("ln det F, added by the network", pair_of(&told["shares"]["added"])),
             ("missing at least, ln det F", pair(&told["missing_at_least"])),
             ("not known", estimate["unknown"].as_str().map(str::to_owned)),
         ];
@@ -185,6 +189,12 @@ fn cell(value: &Value) -> Option<String> {
 /// `[value, error]`
 fn pair(value: &Value) -> Option<String> {
     let (value, error) = value[0].as_f64().zip(value[1].as_f64())?;
+    Some(table::measured(Measured { value, error }))
+}
+
+/// `{ value, error }`
+fn pair_of(of: &Value) -> Option<String> {
+    let (value, error) = of["value"].as_f64().zip(of["error"].as_f64())?;
     Some(table::measured(Measured { value, error }))
 }
 

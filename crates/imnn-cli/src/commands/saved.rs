@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use imnn::data::{ArrayPath, arrays};
+use imnn::data::{ArrayPath, DataError, Given, arrays};
 use imnn::device::Cpu;
 use imnn::fit::{Compressor, Description, FitError};
 use imnn::io::text::{plural, unravel};
@@ -102,7 +102,9 @@ impl<E: Element> DataSets<E> {
     pub(super) fn cautions(&self, compressor: &Compressor<E>) -> Cautions {
         let mut cautions = self.unusable.clone();
         let values = self.array.as_slice().unwrap_or_default();
+        let n_data = compressor.given().map_or(self.per_set, Given::data_len);
         for (set, data) in values.chunks(self.per_set).enumerate() {
+            let data = &data[..n_data.min(data.len())];
             let usable = self.unusable.binary_search_by_key(&set, |(unusable, _)| *unusable).is_err();
             if let Some(unlike) = compressor.typical().filter(|_| usable).and_then(|of| of.unlike(data.iter().copied()))
             {
@@ -131,6 +133,33 @@ pub(super) fn caution_lines(cautions: &Cautions) -> String {
 /// Cautions for machines.
 pub(super) fn caution_values(cautions: &Cautions) -> Value {
     cautions.iter().map(|(set, what)| json!({ "data_set": set, "what": what })).collect()
+}
+
+/// Data as the network of a run reads them: with the summaries behind that were given, where it was trained beside such.
+pub(super) fn with_given<E: Element>(
+    data: ArrayD<E>,
+    given: Option<&ArrayPath>,
+    compressor: &Compressor<E>,
+) -> Result<ArrayD<E>, Box<FitError>> {
+    let Some(of_run) = compressor.given() else {
+        let Some(path) = given else { return Ok(data) };
+        return Err(FitError::from(DataError::Refused(format!(
+            "{path}: this network was not trained beside given summaries; take --given away"
+        )))
+        .into());
+    };
+    match given {
+        Some(path) => Ok(compressor.rows(data, Some(arrays::read::<f64>(path).map_err(FitError::from)?))?),
+        None if of_run.are_data(data.shape()) && of_run.function.is_none() => {
+            Err(FitError::from(DataError::Refused(format!(
+                "the network was trained beside {} of the data: give those of these data too, as --given t.npy",
+                of_run.count()
+            )))
+            .into())
+        }
+        None if of_run.are_data(data.shape()) => Ok(compressor.rows(data, None)?),
+        None => Ok(data),
+    }
 }
 
 /// Reads data and has it compressed; whatever is wrong is said to be wrong with the file.

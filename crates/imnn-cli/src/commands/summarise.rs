@@ -17,8 +17,8 @@ use crate::{CliError, SummariseArguments};
 
 pub(crate) fn summarise(arguments: &SummariseArguments) -> Result<String, CliError> {
     let check = |path: &Path| {
-        let also = arguments.derivative.as_ref().map(ArrayPath::file);
-        let read: Vec<&Path> = also.into_iter().chain([arguments.data.file()]).collect();
+        let also = [&arguments.derivative, &arguments.given].into_iter().flatten().map(ArrayPath::file);
+        let read: Vec<&Path> = also.chain([arguments.data.file()]).collect();
         target::check(path, arguments.force, &read)
     };
     // Before the work, and again after it.
@@ -48,9 +48,19 @@ fn summarise_in<E: Element>(arguments: &SummariseArguments) -> Result<Compressed
     let compressor: Compressor<E> = saved::compressor(&arguments.run)?;
     let names = compressor.names().to_vec();
     let Some(path) = &arguments.derivative else {
-        let (x, cautions) = saved::of_file(&arguments.data, |data| summaries(&compressor, data))?;
+        let (x, cautions) = saved::of_file(&arguments.data, |data| {
+            summaries(&compressor, saved::with_given(data, arguments.given.as_ref(), &compressor)?)
+        })?;
         return Ok(Compressed { x, dx: None, names, cautions });
     };
+    if let Some(given) = compressor.given() {
+        let (rows, n) = (given.data_len() + given.n_given, given.n_given);
+        return Err(CliError::Refused(format!(
+            "--derivative: this network sees {} behind the data; give data as rows (n, {rows}), of which the last {n} are the given \
+             summaries, to imnn::fit::Compressor::summaries_with_derivatives in a program",
+            given.count()
+        )));
+    }
     let derivative = arrays::read::<E>(path)?;
     let found = derivative.shape().last().copied().unwrap_or(0);
     let data = arrays::read::<E>(&arguments.data)?;

@@ -26,6 +26,7 @@
 
 mod augment;
 mod files;
+mod given;
 mod noise;
 mod settings;
 mod simulate;
@@ -40,6 +41,7 @@ use imnn::models::OptimiserConfig;
 use serde::Serialize;
 
 pub use files::FilePaths;
+pub use given::{Function, GivenBy, Summaries};
 pub use noise::{Noise, ValidationNoise};
 pub use settings::{Checkpoints, Device, DeviceKind, NetworkSettings, Precision};
 pub use simulate::SimulateFile;
@@ -58,6 +60,9 @@ pub struct RunFile {
     pub parameters: Vec<String>,
     /// `[simulations]`: what to train on.
     pub simulations: Simulations,
+    /// `[summaries]`: summaries that one has already, to which the network adds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summaries: Option<Summaries>,
     /// `[network]`.
     pub network: NetworkSettings,
     /// `[optimiser]`; without it training is in rounds, with Adam.
@@ -101,6 +106,7 @@ impl RunFile {
             "theta_fid",
             "parameters",
             "simulations",
+            "summaries",
             "network",
             "optimiser",
             "fit",
@@ -130,9 +136,14 @@ impl RunFile {
             return Err(root.invalid("seed", format!("{seed} is too large, at most {}", i64::MAX)));
         }
         let base = path.parent().unwrap_or(Path::new(""));
+        let simulations = simulations::read(&simulations, &theta_fid, base)?;
+        let summaries = root.section("summaries")?;
+        let summaries =
+            summaries.map(|section| given::read(&section, &simulations, theta_fid.len(), base)).transpose()?;
         Ok(Self {
             seed,
-            simulations: simulations::read(&simulations, &theta_fid, base)?,
+            simulations,
+            summaries,
             network: settings::read_network(root.section("network")?.as_ref(), base)?,
             optimiser: root.item("optimiser").map(|item| OptimiserConfig::read(&item)).transpose()?,
             fit: settings::read_fit(root.section("fit")?.as_ref())?,
@@ -151,6 +162,7 @@ impl RunFile {
             *initial = base.join(&*initial);
         }
         self.simulations.resolve(base);
+        self.summaries.iter_mut().for_each(|summaries| summaries.resolve(base));
         self
     }
 

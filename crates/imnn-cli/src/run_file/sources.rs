@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use imnn::data::{
-    Augmented, DataError, FileSource, Files, Kept, MemoryBudget, Noise, OnTheFly, Source, Streamed, Transformed,
-    suggested_counts,
+    Augmented, DataError, FileSource, Files, Joined, Kept, MemoryBudget, Noise, OnTheFly, PowerSpectrum, Source,
+    Streamed, Summarised, Transformed, suggested_counts,
 };
 use imnn::sim::{BuiltIn, FiniteDifferences, Key, Real, Simulator};
 
-use super::{FilePaths, Kind, RunFile, SimulatorDerivative, Validation, ValidationNoise, noise};
+use super::{
+    FilePaths, Function, GivenBy, Kind, RunFile, SimulatorDerivative, Summaries, Validation, ValidationNoise, noise,
+};
 
 /// A source of any kind.
 pub type AnySource<E> = Box<dyn Source<E>>;
@@ -71,7 +73,34 @@ impl RunFile {
         };
         // After the symmetries of the sky: noise is that of the instrument, and has its own.
         let noise = self.noise(simulations.noise.as_ref(), budget)?;
-        Ok((with_noise(source, noise.clone())?, noise))
+        let kept = simulations.kept_apart.map_or(Kept::All, Kept::Rest);
+        let source = with_noise(source, noise.clone())?;
+        let of_files = self.summaries.as_ref().and_then(Summaries::files);
+        Ok((self.with_given(source, of_files, (simulations.n_s, simulations.n_d), kept, budget)?, noise))
+    }
+
+    /// With the summaries of `[summaries]` behind the data: those in these files, or of the function.
+    fn with_given<E: Real>(
+        &self,
+        data: AnySource<E>,
+        files: Option<&FilePaths>,
+        (n_s, n_d): (Option<usize>, Option<usize>),
+        kept: Kept,
+        budget: &mut Budget<E>,
+    ) -> Result<AnySource<E>, DataError> {
+        match (self.summaries.as_ref().map(|summaries| &summaries.given), files) {
+            (Some(GivenBy::Function(Function::PowerSpectrum)), _) => {
+                let power = PowerSpectrum::of(data.input_shape())?;
+                Ok(Box::new(Summarised::new::<E>(data, power)?))
+            }
+            (Some(GivenBy::Files(_)), Some(paths)) => {
+                let files = Files { kept, input_shape: None, ..self.simulations.files(paths, n_s, n_d) };
+                let FileSource { source, streamed } = budget.memory.open::<E>(&files, &paths.loading)?;
+                budget.streamed.extend(streamed);
+                Ok(Box::new(Joined::new::<E>(data, source)?))
+            }
+            _ => Ok(data),
+        }
     }
 
     fn validation<E: Real>(
@@ -83,8 +112,10 @@ impl RunFile {
         if let (Some(share), Kind::Exact { files } | Kind::Numerical { files, .. }) =
             (simulations.kept_apart, &simulations.kind)
         {
-            let source = self.files(files, (simulations.n_s, simulations.n_d), Kept::Last(share), budget)?;
-            return with_noise(source, of_training).map(Some);
+            let (rows, kept) = ((simulations.n_s, simulations.n_d), Kept::Last(share));
+            let source = with_noise(self.files(files, rows, kept, budget)?, of_training)?;
+            let of_files = self.summaries.as_ref().and_then(Summaries::files);
+            return self.with_given(source, of_files, rows, kept, budget).map(Some);
         }
         let Some(Validation { files, n_s, n_d, noise }) = &simulations.validation else { return Ok(None) };
         let source = match (files, &simulations.kind) {
@@ -99,7 +130,8 @@ impl RunFile {
             ValidationNoise::Own(noise) => self.noise(Some(noise), budget)?,
             ValidationNoise::AsTraining => of_training,
         };
-        with_noise(source, noise).map(Some)
+        let of_files = self.summaries.as_ref().and_then(|summaries| summaries.validation.as_ref());
+        self.with_given(with_noise(source, noise)?, of_files, (*n_s, *n_d), Kept::All, budget).map(Some)
     }
 
     /// The noise of these settings, viewed in the shape of the simulations.

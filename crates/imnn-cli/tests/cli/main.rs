@@ -10,6 +10,7 @@ mod fisher;
 mod fit;
 mod fit_checks;
 mod full_disk;
+mod given;
 mod init;
 mod interrupt;
 mod invalid;

@@ -5,7 +5,7 @@ use crate::settings::table;
 use crate::{
     Conv, Dense, Dual, Element, Initialiser, Join, Model, Padding, Parallel, ParameterSpec, UserLayer, Vector,
     avg_pool, concat, conv, custom, dense, flatten, global_avg_pool, global_max_pool, leaky_relu, max_pool, reshape,
-    residual, serial, standardise, sum, tanh,
+    residual, serial, slice, standardise, sum, tanh,
 };
 use dfdx::tensor::Cpu;
 use dfdx::tensor_ops::Device;
@@ -277,6 +277,7 @@ fn layer() -> impl Strategy<Value = Layer> {
         Just(global_max_pool()),
         Just(flatten()),
         prop::collection::vec(1..50_usize, 1..4).prop_map(|shape| reshape(&shape)),
+        (0..100_usize, prop::collection::vec(1..50_usize, 1..4)).prop_map(|(start, shape)| slice(start, &shape)),
         (0..Activation::ALL.len()).prop_map(|k| Activation::ALL[k].into()),
     ];
     leaf.prop_recursive(3, 20, 4, |inner| {

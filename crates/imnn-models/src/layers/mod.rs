@@ -51,6 +51,7 @@ layers! {
     max_pool: MaxPool, max_pool;
     avg_pool: AvgPool, avg_pool;
     reshape: Reshape, reshape;
+    slice: Slice, slice;
     parallel: Parallel, concat, sum;
     residual: Residual, residual;
     global_avg_pool: GlobalAvgPool, global_avg_pool;

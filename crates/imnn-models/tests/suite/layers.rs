@@ -279,7 +279,7 @@ fn every_layer_is_drawn() {
         let numbers: Vec<u16> = (0..60).map(|_| imnn_sim::rand::Rng::next_u32(&mut rng) as u16).collect();
         visit(Case::random(&numbers, seed).model.network(), &mut seen);
     }
-    let plain = "dense conv max_pool avg_pool global_max_pool global_avg_pool standardise flatten reshape parallel relu \
+    let plain = "dense conv max_pool avg_pool global_max_pool global_avg_pool standardise flatten reshape slice parallel relu \
                  leaky_relu tanh sigmoid softplus elu gelu selu exp asinh log1p identity bend Concat Sum";
     let mut expected: BTreeSet<String> = plain.split_whitespace().map(String::from).collect();
     for padding in [Padding::Same, Padding::Valid, Padding::Circular] {

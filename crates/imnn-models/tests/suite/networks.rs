@@ -6,7 +6,7 @@ use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo};
 use imnn_models::{
     Activation, Dual, Element, Initialiser, Join, Layer, Matrix, Network, Padding, Parallel, ParameterSpec, Result,
     UserLayer, Vector, avg_pool, conv, custom, dense, flatten, global_avg_pool, global_max_pool, max_pool, reshape,
-    residual, standardise,
+    residual, slice, standardise,
 };
 use std::slice::Iter;
 
@@ -78,6 +78,12 @@ fn layer(draws: &mut Draws<'_>, shape: &mut Vec<usize>, layers: &mut Vec<Layer>)
         5 if draws.below(3) == 0 => {
             *shape = vec![shape.iter().product()];
             layers.push(flatten());
+        }
+        5 if draws.below(2) == 0 => {
+            let (lines, line) = (shape[0], shape[1..].iter().product::<usize>());
+            let first = draws.below(lines);
+            shape[0] = draws.up_to(lines - first);
+            layers.push(slice(first * line, shape));
         }
         5 => {
             shape.reverse();

@@ -8,7 +8,7 @@ use crate::commands::information;
 use crate::output;
 
 pub(super) fn json(found: &Found) -> String {
-    let Found { evaluation, estimate, alpha, left_out } = found;
+    let Found { evaluation, estimate, alpha, left_out, added } = found;
     let s = &evaluation.statistics;
     let mut json = json!({
         "n_s": estimate.n_s,
@@ -30,6 +30,16 @@ pub(super) fn json(found: &Found) -> String {
     });
     if let Some([fiducial, derivative]) = left_out {
         json["left_out"] = json!({ "fiducial": { "failed": fiducial }, "derivative": { "failed": derivative } });
+    }
+    if let Some(added) = added {
+        json["added"] = json!({
+            "given": information::json(&added.given),
+            "both": information::json(&added.both),
+            "given_raw": output::array(&added.given.raw),
+            "both_raw": output::array(&added.both.raw),
+            "raw": output::array(&added.raw),
+            "F": added.f.as_ref().map(|f| output::array(f)),
+        });
     }
     for (name, value) in Record::NAMES.iter().zip(evaluation.record.to_array()) {
         json[*name] = json!(value);

@@ -4,7 +4,7 @@ mod machine;
 mod people;
 
 use imnn::data::{ArrayPath, arrays};
-use imnn::stats::{Evaluation, FisherEstimate, Loss, numerical_derivative};
+use imnn::stats::{Added, Evaluation, FisherEstimate, Loss, numerical_derivative};
 use ndarray::{Array, Array1, Array2, Array3, ArrayViewD, Axis, Dimension};
 
 use super::data::InvalidChoice;
@@ -18,6 +18,8 @@ struct Found {
     alpha: f64,
     /// The simulations that were left out, where that was asked for.
     left_out: Option<[Vec<usize>; 2]>,
+    /// What the summaries add to others that were given.
+    added: Option<Added>,
 }
 
 pub(crate) fn fisher(arguments: &FisherArguments) -> Result<String, CliError> {
@@ -33,6 +35,7 @@ pub(crate) fn fisher(arguments: &FisherArguments) -> Result<String, CliError> {
     let evaluation = loss.evaluate(x.view(), dx.view()).map_err(CliError::at(&place))?;
 
     let estimate = FisherEstimate::new(x.view(), dx.view()).map_err(CliError::at(&place))?;
+    let added = added(arguments, &x, &dx)?;
     let n_d = dx.dim().0;
     if let Some(path) = &arguments.gradients {
         let per_simulation = match &delta_theta {
@@ -47,8 +50,38 @@ pub(crate) fn fisher(arguments: &FisherArguments) -> Result<String, CliError> {
         arrays::write_npz(path, &[("dloss_dx", dloss_dx.into()), (name, all.into())])?;
     }
     let [_, alpha, _] = loss.penalty().numbers();
-    let found = Found { evaluation, estimate, alpha, left_out };
+    let found = Found { evaluation, estimate, alpha, left_out, added };
     Ok(if arguments.json { machine::json(&found) } else { people::text(&found, terminal_width()) })
+}
+
+/// What the summaries add to those of `--given`.
+fn added(arguments: &FisherArguments, x: &Array2<f64>, dx: &Array3<f64>) -> Result<Option<Added>, CliError> {
+    // The command line asks for both.
+    let (Some(given), Some(derivatives)) = (&arguments.given, &arguments.given_derivatives) else { return Ok(None) };
+    if arguments.invalid == InvalidChoice::Drop {
+        let message = "--given: rows of all four arrays belong together; take what failed away in all of them, and leave --invalid out";
+        return Err(CliError::Refused(message.to_owned()));
+    }
+    let t = read(given, "n_s, n_given", "a single summary is saved as t[:, None]")?;
+    let dt = match &arguments.delta_theta {
+        None => read(derivatives, "n_d, n_given, n_params", "simulations come first and parameters last")?,
+        Some(widths) => {
+            let t_mp = read(derivatives, "n_d, 2, n_params, n_given", "as --below-above")?;
+            let delta_theta = read_widths(widths)?;
+            numerical_derivative(t_mp.view(), delta_theta.view()).map_err(CliError::at(derivatives))?
+        }
+    };
+    let place = format!("{given}, {derivatives} beside {}", arguments.summaries);
+    Added::new([t.view(), x.view()], [dt.view(), dx.view()]).map(Some).map_err(CliError::at(place))
+}
+
+/// Widths as numbers with commas between them, or the path of an array.
+fn read_widths(widths: &str) -> Result<Array1<f64>, CliError> {
+    let numbers: Result<Vec<f64>, _> = widths.split(',').map(|number| number.trim().parse()).collect();
+    Ok(Array1::from(match numbers {
+        Ok(numbers) => numbers,
+        Err(_) => arrays::read_vector::<f64>(&ArrayPath::from(widths))?,
+    }))
 }
 
 /// Summaries, derivatives, and the rows of each that were left out.
@@ -89,15 +122,8 @@ fn read_derivatives(arguments: &FisherArguments) -> Result<Derivatives, CliError
     };
     let axes = "n_d, 2, n_params, n_summaries";
     let x_mp = read(path, axes, "index 0 of the second axis is below the fiducial, index 1 above")?;
-    let numbers: Result<Vec<f64>, _> = widths.split(',').map(|number| number.trim().parse()).collect();
-    let (delta_theta, given) = match numbers {
-        Ok(numbers) => {
-            let given = format!("--delta-theta {numbers:?}");
-            (Array1::from(numbers), given)
-        }
-        Err(_) => (Array1::from(arrays::read_vector::<f64>(&ArrayPath::from(widths.as_str()))?), widths.clone()),
-    };
-    let files = format!("{path}, {given}");
+    let delta_theta = read_widths(widths)?;
+    let files = format!("{path}, --delta-theta {widths}");
     let dx = numerical_derivative(x_mp.view(), delta_theta.view()).map_err(CliError::at(&files))?;
     Ok(Derivatives { dx, delta_theta: Some(delta_theta), files })
 }

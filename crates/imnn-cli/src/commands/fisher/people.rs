@@ -1,6 +1,6 @@
 //! What `imnn fisher` prints for people: F with its errors, what it is worth, and then the numbers as they are.
 
-use imnn::stats::{FisherEstimate, Measured, Part, Record};
+use imnn::stats::{Added, FisherEstimate, Measured, Part, Record};
 use ndarray::{Array1, Axis};
 
 use super::Found;
@@ -27,7 +27,7 @@ fn left_out_text([simulations, derivatives]: &[Vec<usize>; 2]) -> String {
 }
 
 pub(super) fn text(found: &Found, width: usize) -> String {
-    let Found { evaluation, estimate, alpha, left_out } = found;
+    let Found { evaluation, estimate, alpha, left_out, added } = found;
     let s = &evaluation.statistics;
     let (n_summaries, n_params) = (s.n_summaries(), s.n_params());
     let mut text = format!(
@@ -43,6 +43,10 @@ pub(super) fn text(found: &Found, width: usize) -> String {
     estimate.verdicts().iter().for_each(|verdict| text.push_str(&item(&verdict.to_string(), width)));
     text.push_str(&convergence(estimate));
     text.push_str(&bounds(estimate, width));
+
+    if let Some(added) = added {
+        text.push_str(&added_text(added, width));
+    }
 
     text.push_str("\nThe numbers as they are, without corrections (raw)\n\n");
     let scalars =
@@ -77,6 +81,21 @@ pub(super) fn text(found: &Found, width: usize) -> String {
     }
     text.pop();
     text
+}
+
+/// What the summaries add to those that were given.
+fn added_text(added: &Added, width: usize) -> String {
+    let Added { given, both, raw, f, .. } = added;
+    let mut text = format!(
+        "\nThe {} given summaries alone, without bias, with errors\n{}\nBoth together\n{}\n",
+        given.n_summaries,
+        given.shown(&[], None, width),
+        both.shown(&[], None, width)
+    );
+    if let Some(f) = f {
+        text.push_str(&folded("F that the summaries add to the given ones: F(both) - F(given)", f.view(), width));
+    }
+    text + &folded("the same as it is (raw): V S^-1 V^T", raw.view(), width)
 }
 
 /// The estimators of Coulton & Wandelt, where the derivatives have noise.

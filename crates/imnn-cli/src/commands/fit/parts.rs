@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use imnn::data::{Source, Streamed};
 use imnn::device::Device;
-use imnn::fit::{FitError, Imnn, ImnnBuilder, Start, Suggestion};
+use imnn::fit::{FitError, Imnn, ImnnBuilder, Start, Suggestion, beside_given};
 use imnn::models::{Element, Model, Network, Parameters};
 use imnn::sim::Key;
 
@@ -52,6 +52,8 @@ impl<E: Element> Parts<E> {
             run.network.layers = Some(suggestion.network.clone());
         }
         let network = run.network.layers.clone().unwrap_or_default();
+        let network = beside_given(network, training.as_ref(), Key::new(run.seed));
+        let network = team.agree(network.map_err(CliError::at(file.display())))?;
         let initial = team.agree(initial(&run, &network, training.input_shape(), file))?;
         if let Kind::Simulator { .. } = run.simulations.kind {
             run.simulations.n_s = Some(training.n_s());
@@ -75,15 +77,18 @@ impl<E: Element> Parts<E> {
     /// What is trained on, for people.
     pub(super) fn header(&self) -> String {
         let run = &self.run;
-        let shape: Vec<_> = self.training.input_shape().iter().map(usize::to_string).collect();
+        let spec = self.training.spec();
+        let shape: Vec<_> = spec.data_shape().iter().map(usize::to_string).collect();
+        let beside = spec.given.as_ref().map(|given| format!(" beside {}", given.count()));
         let counts =
             |source: &AnySource<E>| format!("{} simulations ({} with derivatives)", source.n_s(), source.n_d());
         let validation =
             self.validation.as_ref().map_or_else(String::new, |source| format!(", validating on {}", counts(source)));
         format!(
-            "training on {} of shape {}{} for {}{validation}{}",
+            "training on {} of shape {}{}{} for {}{validation}{}",
             counts(&self.training),
             shape.join(" x "),
+            beside.unwrap_or_default(),
             if run.simulations.noise.is_some() { " with noise" } else { "" },
             run.parameters.join(", "),
             if !self.streamed.is_empty() { ", streamed from files" } else { "" }

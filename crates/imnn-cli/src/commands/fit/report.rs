@@ -65,6 +65,14 @@ impl<E: Element> Report<'_, E> {
         if let Some(held_out) = self.outcome.held_out {
             say("  held out", format!("{} +- {}", number(held_out.value), number(held_out.error)));
         }
+        if let Some(shares) = self.outcome.shares {
+            let told = |of: Option<Estimate>| {
+                of.map_or_else(|| "not known".to_owned(), |of| format!("{} +- {}", number(of.value), number(of.error)))
+            };
+            say("  given summaries alone", told(shares.given));
+            say("  the network alone", told(shares.network));
+            say("  both", format!("{}: the network adds {}", told(Some(shares.both)), told(shares.added)));
+        }
         match self.best() {
             // Rounds are judged at their end.
             _ if self.run.optimiser.is_none() => {}
@@ -130,6 +138,7 @@ impl<E: Element> Report<'_, E> {
             }),
             "rounds": self.imnn.history().rounds.iter().map(round).collect::<Vec<_>>(),
             "lndetF_held_out": self.outcome.held_out.map(|estimate| [estimate.value, estimate.error]),
+            "shares": self.outcome.shares,
             "read_out_gain": self.outcome.read_out_gain.map(|estimate| [estimate.value, estimate.error]),
             "refit": self.outcome.refit,
             "missing_at_least": self.missing.map(|estimate| [estimate.value, estimate.error]),
