@@ -144,6 +144,13 @@ impl Modes {
     }
 
     /// The modes of a field, in the order of its transpose, which the weights do not see.
+    /// The wave number of each mode but the mean and `|d_k|^2 / n^2`, whose mean is the power, of the power-law field.
+    pub(crate) fn powers(&self, d: &[f64]) -> Vec<(f64, f64)> {
+        let n = (self.n * self.n) as f64;
+        let of = |(weight, mode): (&f64, Complex64)| (weight * weight, mode.norm_sqr() / n);
+        self.weights[0].iter().zip(self.modes(d)).map(of).skip(1).collect()
+    }
+
     fn modes(&self, d: &[f64]) -> Vec<Complex64> {
         let n = self.n;
         let mut rows: Vec<Complex64> = d.iter().map(|&d| Complex64::from((self.transform)(d))).collect();

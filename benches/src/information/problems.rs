@@ -1,6 +1,8 @@
 //! Problems whose information is known.
 
-use imnn::data::{Augmentation, Augmented, OnTheFly, Source, simulate_exact, simulate_numerical, suggested_counts};
+use imnn::data::{
+    Augmentation, Augmented, DataError, OnTheFly, Source, simulate_exact, simulate_numerical, suggested_counts,
+};
 use imnn::sim::{GaussianMeanVariance, Key, NoisyLine, PowerLawField, Simulator};
 
 use crate::Failure;
@@ -52,6 +54,13 @@ impl Problem {
         let usual = suggested_counts(&simulator.data_shape());
         let (n_s, n_d) = (n_s.unwrap_or(usual.0), n_d.unwrap_or(usual.1));
         Ok(Data { training: Box::new(OnTheFly::new(simulator, self.theta_fid, n_s, n_d)?), validation: None })
+    }
+
+    /// What a network is trained on by default at another fiducial, of a problem that is simulated on the fly.
+    pub(crate) fn simulations_at(&self, theta_fid: &[f64]) -> Result<AnySource, DataError> {
+        let simulator = (self.simulator)().map_err(DataError::other)?;
+        let (n_s, n_d) = suggested_counts(&simulator.data_shape());
+        Ok(Box::new(OnTheFly::new(simulator, theta_fid, n_s, n_d)?))
     }
 
     /// A set of simulations as from files, with another for validation or without.

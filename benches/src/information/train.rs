@@ -31,6 +31,15 @@ pub(crate) fn train(problem: &Problem, key: Key, settings: &Settings) -> Result<
     train_on(problem, problem.data(key, settings.n_s, settings.n_d)?, key, settings)
 }
 
+/// As [`train`], at another fiducial than that of the problem.
+pub(crate) fn train_at(problem: &Problem, theta_fid: &[f64], key: Key) -> imnn::fit::Result<Imnn<f32>> {
+    let training = problem.simulations_at(theta_fid)?;
+    let network = Suggestion::new(training.as_ref(), theta_fid.len(), &Cpu::all()?, key)?.network;
+    let mut imnn = Imnn::<f32>::builder(network).training(training).theta_fid(theta_fid).key(key).build()?;
+    imnn.fit(&FitSettings::default())?;
+    Ok(imnn)
+}
+
 /// The same on data of another kind.
 pub(crate) fn train_on(problem: &Problem, data: Data, key: Key, settings: &Settings) -> Result<Trained, Failure> {
     let Data { training, validation } = data;
