@@ -155,6 +155,17 @@ impl DatasetSpec {
         Err(DataError::n_params(&self.labels.derivative, self.n_params, other, expected))
     }
 
+    /// The same simulations with so many summaries behind the data of each.
+    pub(crate) fn with_given(&self, n_given: usize, function: Option<String>) -> Self {
+        let given = Given { data_shape: self.input_shape.clone(), n_given, function };
+        Self { input_shape: vec![self.row_len() + n_given], given: Some(given), ..self.clone() }
+    }
+
+    /// The shape of the data of a simulation, without summaries that were given.
+    pub fn data_shape(&self) -> &[usize] {
+        self.given.as_ref().map_or(&self.input_shape, |given| &given.data_shape)
+    }
+
     /// The values of a simulation.
     pub fn row_len(&self) -> usize {
         self.input_shape.iter().product()

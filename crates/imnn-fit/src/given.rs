@@ -67,11 +67,11 @@ impl<E: Element> Imnn<E> {
         let halves = moments(features, &self.state.parameters, device, training, key, n_sims, 2)?;
         let Ok(halves) = <[FeatureMoments; 2]>::try_from(halves) else { return Ok(None) };
         // The features of the network come first.
-        let parts = [n - given.n_given..n, 0..n - given.n_given, 0..n];
+        let parts = [(n - given.n_given..n, 0), (0..n - given.n_given, 0), (0..n, given.n_given)];
         let mut found = Vec::with_capacity(parts.len());
-        for part in parts {
+        for (part, n_given) in parts {
             let of_part = halves.each_ref().map(|half| half.features(part.clone()));
-            let Ok(read_out) = solve(features, &self.state.parameters, part.clone(), &of_part) else {
+            let Ok(read_out) = solve(features, &self.state.parameters, part.clone(), &of_part, n_given) else {
                 found.push(None);
                 continue;
             };

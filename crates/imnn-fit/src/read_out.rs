@@ -52,7 +52,7 @@ pub(crate) fn of_source<E: Element>(
 ) -> Result<Result<Found, String>> {
     let Some(features) = model.features() else { return Ok(Err(NOT_LINEAR.into())) };
     let halves = moments(&features, parameters, device, source, key, per_feature, 2)?;
-    Ok(found(&features, parameters, halves))
+    Ok(found(&features, parameters, halves, n_given(source)))
 }
 
 /// Parts of the simulations for validation, each of which is measured by the read-out of all the others.
@@ -75,7 +75,7 @@ pub(crate) fn of_sets<E: Element>(
         both.append(&mut of(set, 1)?);
     }
     let training = both[0].clone();
-    let found = match found(&features, parameters, both) {
+    let found = match found(&features, parameters, both, n_given(sets[0].0)) {
         Ok(found) => found,
         Err(reason) => return Ok(Err(reason)),
     };
@@ -102,29 +102,36 @@ pub(crate) fn moments<E: Element>(
     simulations.moments(session.as_mut(), parameters.values(), n_features, n_parts)
 }
 
+/// How many given summaries a source has, which a network beside them has as its last features.
+fn n_given<E: Element>(source: &dyn Source<E>) -> usize {
+    source.spec().given.as_ref().map_or(0, |given| given.n_given)
+}
+
 /// The read-out of all features, and from how many simulations.
 fn found<E: Element>(
     features: &Features,
     parameters: &Parameters<E>,
     halves: Vec<FeatureMoments>,
+    n_given: usize,
 ) -> Result<Found, String> {
     let halves = <[FeatureMoments; 2]>::try_from(halves).map_err(|_| "there are no halves")?;
-    let read_out = solve(features, parameters, 0..halves[0].n_features(), &halves)?;
+    let read_out = solve(features, parameters, 0..halves[0].n_features(), &halves, n_given)?;
     Ok(Found { read_out, n_s: halves.iter().map(FeatureMoments::n_s).sum() })
 }
 
-/// The read-out of some of the features, whose moments these are, if it can be computed with in the precision of the weights.
+/// The read-out of some of the features, whose moments these are and of which the last are given summaries, if it can be computed with in the precision of the weights.
 pub(crate) fn solve<E: Element>(
     features: &Features,
     parameters: &Parameters<E>,
     part: Range<usize>,
     halves: &[FeatureMoments; 2],
+    n_given: usize,
 ) -> Result<ReadOut, String> {
     let weight = features.weight(parameters);
     let n_summaries = weight.len() / features.model().n_summaries().max(1);
     let of_part = weight.get(part.start * n_summaries..part.end * n_summaries).unwrap_or_default();
     let present = ArrayView2::from_shape((part.len(), n_summaries), of_part).map_err(|error| error.to_string())?;
-    let read_out = ReadOut::new(halves, present).map_err(|error| error.to_string())?;
+    let read_out = ReadOut::with_ridge_of_last(halves, present, n_given).map_err(|error| error.to_string())?;
     // Written so that a NaN is refused.
     let rounding = read_out.cancellation * E::epsilon().f64();
     if !(rounding <= LARGEST_ROUNDING && read_out.weight.iter().all(|&w| E::of(w).is_finite())) {

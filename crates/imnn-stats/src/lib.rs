@@ -120,6 +120,6 @@ pub use information::{Convergence, FisherEstimate, Measured, Part, Unknown, Verd
 pub use linalg::SMALLEST_DIAGONAL;
 pub use loss::{Evaluation, Loss};
 pub use penalty::Penalty;
-pub use read_out::ReadOut;
+pub use read_out::{OfLast, ReadOut};
 pub use record::{Record, Trace};
 pub use regularisation::*;

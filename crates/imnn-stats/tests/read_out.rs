@@ -167,3 +167,30 @@ fn summaries_that_depend_on_each_other_are_refused() {
     let halves = [moments.clone(), moments];
     assert!(ReadOut::new(&halves, samples.normals((6, 2)).view()).unwrap_err().to_string().contains("parameter"));
 }
+
+/// Three features that inform and forty that are noise, known to be of another kind.
+#[test]
+fn a_ridge_of_their_own_leaves_out_features_that_tell_nothing() {
+    let mut samples = Samples::new(11);
+    let (n_first, n_last) = (3, 40);
+    let mut features = Features::new(&mut samples, n_first + n_last, 2);
+    features.mixing = Array2::eye(n_first + n_last);
+    features.response.rows_mut().into_iter().skip(n_first).for_each(|mut row| row.fill(0.0));
+    let present = samples.normals((n_first + n_last, 2));
+    let fresh = features.moments(&mut samples, 20_000);
+    let (mut gained, mut lost) = (0.0, 0.0);
+    for _ in 0..10 {
+        let halves = [(); 2].map(|()| features.moments(&mut samples, 100));
+        let one = ReadOut::new(&halves, present.view()).unwrap();
+        let own = ReadOut::with_ridge_of_last(&halves, present.view(), n_last).unwrap();
+        assert_eq!(own.of_last.unwrap().n, n_last);
+        assert!(own.held_out >= one.held_out, "{own:?} {one:?}");
+        let of = |read_out: &ReadOut| log_det_f(&fresh, &read_out.weight);
+        gained += of(&own) - of(&one);
+        // As if there were the first alone.
+        let first = halves.each_ref().map(|half| half.features(0..n_first));
+        let alone = ReadOut::new(&first, present.select(Axis(0), &[0, 1, 2]).view()).unwrap();
+        lost += log_det_f(&fresh.features(0..n_first), &alone.weight) - of(&own);
+    }
+    assert!(gained > 0.05 && lost < 0.1 * gained, "{gained} {lost}");
+}

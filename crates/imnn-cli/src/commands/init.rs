@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 
 use imnn::data::sets::Proposal;
 use imnn::data::{ArrayPath, DerivativeFiles, Looks, looks};
+use imnn::device::Cpu;
+use imnn::fit::{FitError, Suggestion};
 use imnn::io::FileError;
 use imnn::io::text::tuple;
+use imnn::sim::Key;
 
 use super::data::inspect::run_lines::{self, Known};
 use super::data::inspect::sets_in;
 use super::target;
-use crate::run_file::{RunFile, SimulateFile};
+use crate::run_file::{RunFile, SimulateFile, Sources};
 use crate::{CliError, InitArguments, Numbers};
 
 /// With fewer simulations than this none is kept apart: what is left of them would be too few to train on.
@@ -46,18 +49,21 @@ fn arrays(arguments: &InitArguments) -> Result<String, CliError> {
     let theta_fid = counted("--theta-fid", arguments.theta_fid.as_ref(), n_params)?;
     let delta_theta = counted("--delta-theta", arguments.delta_theta.as_ref(), n_params)?;
     let complete = theta_fid.is_some() && (set.exact || delta_theta.is_some());
-    let (lines, chosen) = chosen(&set)?;
+    let (lines, mut chosen) = chosen(&set)?;
     resolve(&mut set, &out)?;
     let body = run_lines::with(&set, &Known { theta_fid, delta_theta, lines });
-    let text = format!(
+    let mut text = format!(
         "# Written by `imnn init`; change what you like. Train with: imnn fit {}\n{}\n{body}{NETWORK}",
         with_out(&out),
         chosen.iter().map(|why| format!("# - {why}\n")).collect::<String>(),
     );
     if complete {
         // What is written is read.
-        RunFile::parse(&text, &out)?;
+        let network = network(&RunFile::parse(&text, &out)?)?;
+        text.push_str(&format!("#\n# Of these simulations it is\n# [network]\n# layers = [{network}]\n"));
+        chosen.push(format!("network: {network}"));
     }
+    text.push_str(FIT);
     imnn::io::atomic::write(&out, &text)?;
     let also = if n_sets > 1 { format!("{} other sets: --set 1 to {n_sets}\n", n_sets - 1) } else { String::new() };
     let rest =
@@ -76,9 +82,23 @@ fn arrays(arguments: &InitArguments) -> Result<String, CliError> {
 }
 
 const NETWORK: &str = "
-# The network is chosen by looking at the simulations, its last layer is set in closed form, and training goes on in rounds
-# for as long as they gain information. [network], [optimiser] and [fit] say otherwise: `imnn fit --help`.
+# The network is chosen by looking at the simulations when training begins, and its last layer is set in closed form, with as
+# many summaries as there are parameters. [network] says otherwise: `imnn fit --help` has all layers.
 ";
+
+const FIT: &str = "
+# Training goes on in rounds of Adam, each twice as long as the one before, until one gains less than the tolerance in ln det F of
+# the simulations that were kept apart, or less than the error of its gain; there is no patience and no learning rate to be set.
+# [fit]
+# tolerance = 0.005
+";
+
+/// The network that fits the simulations of a run, in words of a run file.
+fn network(run: &RunFile) -> Result<Suggestion, CliError> {
+    let Sources { training, .. } = run.sources::<f32>()?;
+    let device = Cpu::all().map_err(FitError::from)?;
+    Ok(Suggestion::new(training.as_ref(), run.theta_fid.len(), &device, Key::new(run.seed))?)
+}
 
 fn with_out(run: &Path) -> String {
     format!("{} --out RUN", run.display())

@@ -46,6 +46,7 @@ fn what_is_written_trains() {
     for part in [
         "200 simulations of shape (32,), 120 of them with derivatives with respect to A",
         "a fifth of the simulations",
+        "- network: standardise, { conv = { filters = 64, kernel = [9], ",
         "\n  imnn fit ",
     ] {
         assert!(printed.contains(part), "{printed}");

@@ -5,7 +5,7 @@ use std::ops::Range;
 use imnn_io::text::tuple;
 use imnn_sim::{Key, Real};
 
-use super::spread;
+use super::spread::spread;
 use crate::{DataError, DatasetSpec, Derivatives, Identity, Microbatch, Source};
 
 /// Simulations with summaries of them behind, from a source of their own: row i of one belongs to row i of the other, and so do

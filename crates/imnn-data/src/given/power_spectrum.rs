@@ -7,7 +7,7 @@ use imnn_io::text::tuple;
 use rustfft::num_complex::Complex64;
 use rustfft::{Fft, FftPlanner};
 
-use super::GivenSummaries;
+use super::summarised::GivenSummaries;
 use crate::DataError;
 
 /// The power spectrum of each channel of a field on a periodic grid of one to three dimensions with N cells:

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use imnn_sim::{Key, Real};
 
-use super::spread;
+use super::spread::spread;
 use crate::{DataError, DatasetSpec, Derivatives, Identity, Microbatch, Source};
 
 /// Summaries `t(d)` of data that are not learnt, such as a power spectrum.

@@ -186,7 +186,7 @@ impl Builder {
                 return Err(format!("{} is too large for the vectorised engine", layer.label));
             }
             at = View::whole(at.buffer, layer.input);
-            if let Some(pooled) = self.pooled(rest, at, target) {
+            if let Some(pooled) = self.pooled(rest, at) {
                 (at, rest) = (pooled, &rest[3..]);
                 continue;
             }
@@ -245,8 +245,8 @@ impl Builder {
     }
 
     /// The first three layers in one step, if they are what [`Pooled`] does.
-    fn pooled(&mut self, layers: &[Primitive], at: View, target: Option<View>) -> Option<View> {
-        let [linear, pointwise, mean, after @ ..] = layers else { return None };
+    fn pooled(&mut self, layers: &[Primitive], at: View) -> Option<View> {
+        let [linear, pointwise, mean, ..] = layers else { return None };
         let (Op::Linear(Linear::Windows { windows, weights }), &Op::Pointwise(activation), Op::MeanPool(all)) =
             (&linear.op, &pointwise.op, &mean.op)
         else {
@@ -254,7 +254,7 @@ impl Builder {
         };
         let (shape, g) = (linear.output, linear.output.channels);
         let suits = self.pools && !self.needed[at.buffer] && !activation.is_piecewise_linear() && g >= NARROW;
-        let in_a_row = [pointwise.output, mean.input] == [shape; 2] && (target.is_none() || !after.is_empty());
+        let in_a_row = [pointwise.output, mean.input] == [shape; 2];
         if !(suits && in_a_row && covers_all(all) && weights.weight.end == weights.bias.start) {
             return None;
         }

@@ -1,9 +1,13 @@
 //! The read-out: the linear map of features with the largest Fisher information, in closed form.
 
+mod ridges;
+
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate};
 use ndarray_linalg::error::LinalgError;
 use ndarray_linalg::{Eigh, UPLO};
 
+pub use self::ridges::OfLast;
+use self::ridges::{RIDGES, Ridges, WIDER, largest};
 use crate::cholesky::Cholesky;
 use crate::covariance::symmetrise;
 use crate::error::{Matrix, Result, StatsError};
@@ -37,6 +41,8 @@ pub struct ReadOut {
     pub bias: Array1<f64>,
     /// The ridge rho, in units of the variance of each feature.
     pub ridge: f64,
+    /// That of the last features, where these have one of their own.
+    pub of_last: Option<OfLast>,
     /// `ln det F` on simulations that a map was not made from: the mean over both halves.
     pub held_out: f64,
     /// `ln det F` of the present map on the same simulations; minus infinity where it is singular.
@@ -45,9 +51,6 @@ pub struct ReadOut {
     /// error e of the features is an error of this times e in the summaries.
     pub cancellation: f64,
 }
-
-/// The ridges that are tried: `10^(k/2)` for these k.
-const RIDGES: std::ops::RangeInclusive<i32> = -14..=4;
 
 /// A feature whose deviation is a smaller share of the largest one has none: its weight could not be written down.
 const SMALLEST_DEVIATION: f64 = 1e-15;
@@ -66,17 +69,40 @@ impl ReadOut {
     /// If no ridge gives maps with a regular Fisher matrix, or the summaries beyond the number of parameters are not
     /// independent.
     pub fn new(halves: &[FeatureMoments; 2], present: ArrayView2<'_, f64>) -> Result<Self> {
+        Self::with_ridge_of_last(halves, present, 0)
+    }
+
+    /// As [`ReadOut::new`], with a ridge of their own for the last `n_last` features, which are of another kind, such as summaries that
+    /// one has already: where these, or the others, tell nothing new but noise, a large ridge leaves them out.
+    ///
+    /// # Errors
+    /// As [`ReadOut::new`].
+    pub fn with_ridge_of_last(
+        halves: &[FeatureMoments; 2],
+        present: ArrayView2<'_, f64>,
+        n_last: usize,
+    ) -> Result<Self> {
         let [first, second] = halves.each_ref().map(System::new);
-        let crossed =
-            |ridge| Ok((second.log_det_f(&first.solve(ridge)?)? + first.log_det_f(&second.solve(ridge)?)?) / 2.0);
-        let (ridge, held_out) = largest(crossed)?;
+        let crossed = |ridges: Ridges| {
+            Ok((second.log_det_f(&first.solve(ridges)?)? + first.log_det_f(&second.solve(ridges)?)?) / 2.0)
+        };
+        let (mut ridge, mut held_out) = largest(RIDGES, |ridge| crossed(Ridges::same(ridge)))?;
+        let mut of_last = None;
+        if n_last > 0 {
+            // One after the other: that of the last, then that of the first.
+            let own = |first, last| Ridges { first, of_last: Some(OfLast { n: n_last, ridge: last }) };
+            let (last, _) = largest(WIDER, |last| crossed(own(ridge, last)))?;
+            (ridge, held_out) = largest(WIDER, |first| crossed(own(first, last)))?;
+            of_last = Some(OfLast { n: n_last, ridge: last });
+        }
         let mut all = halves[0].clone();
         all.merge(&halves[1]);
-        let weight = weight(&all, ridge, &present)?;
+        let weight = weight(&all, Ridges { first: ridge, of_last }, &present)?;
         let squares = &all.covariance().diag() + &all.mean().mapv(|mean| mean * mean);
         Ok(ReadOut {
             bias: -all.mean().dot(&weight),
             ridge,
+            of_last,
             held_out,
             present: (present_log_det_f(&first, &present) + present_log_det_f(&second, &present)) / 2.0,
             cancellation: weight
@@ -102,7 +128,8 @@ impl ReadOut {
         for (k, part) in parts.iter().enumerate() {
             let mut rest = others.clone();
             parts.iter().enumerate().filter(|(other, _)| *other != k).for_each(|(_, other)| rest.merge(other));
-            let own = weight(&rest, self.ridge, &self.weight.view())?;
+            let ridges = Ridges { first: self.ridge, of_last: self.of_last };
+            let own = weight(&rest, ridges, &self.weight.view())?;
             // Its summaries have covariance I on the rest.
             let weight = own.dot(&own.t().dot(&rest.covariance()).dot(&self.weight));
             all.merge(&part.mapped(&weight, &-rest.mean().dot(&weight)));
@@ -112,28 +139,15 @@ impl ReadOut {
 }
 
 /// The map of features with these moments, in their units, whose summaries have covariance I; with as many as the map `present` has.
-fn weight(moments: &FeatureMoments, ridge: f64, present: &ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+fn weight(moments: &FeatureMoments, ridges: Ridges, present: &ArrayView2<'_, f64>) -> Result<Array2<f64>> {
     let system = System::new(moments);
-    let map = system.completed(system.whitened(system.solve(ridge)?)?, present)?;
+    let map = system.completed(system.whitened(system.solve(ridges)?)?, present)?;
     Ok(system.in_units_of_features(map))
 }
 
 fn symmetric(mut c: Array2<f64>) -> Array2<f64> {
     symmetrise(&mut c);
     c
-}
-
-/// The ridge with the largest value, and that value.
-fn largest(value: impl Fn(f64) -> Result<f64>) -> Result<(f64, f64)> {
-    let mut best: Result<(f64, f64)> = Err(StatsError::InsensitiveSummaries { parameter: 0, information: 0.0 });
-    for ridge in RIDGES.map(|k| 10.0_f64.powf(0.5 * f64::from(k))) {
-        match (value(ridge), &best) {
-            (Ok(value), Ok((_, largest))) if value <= *largest => {}
-            (Err(_), Ok(_)) => {}
-            (value, _) => best = value.map(|value| (ridge, value)),
-        }
-    }
-    best
 }
 
 fn present_log_det_f(system: &System, present: &ArrayView2<'_, f64>) -> f64 {
@@ -164,16 +178,18 @@ impl System {
         System { scale, c, dmu: moments.dmu() * &inverse.insert_axis(Axis(1)) }
     }
 
-    /// `(C + rho I)^-1 dmu`.
-    fn solve(&self, ridge: f64) -> Result<Array2<f64>> {
+    /// `(C + R)^-1 dmu` with the ridges on the diagonal of R.
+    fn solve(&self, ridges: Ridges) -> Result<Array2<f64>> {
         if let Some(parameter) = self.dmu.columns().into_iter().position(|dmu| dmu.iter().all(|&change| change == 0.0))
         {
             return Err(StatsError::InsensitiveSummaries { parameter, information: 0.0 });
         }
         let mut c = self.c.clone();
         // A feature that does not vary has no part in the others' equations, and its own gives 0.
-        c.diag_mut().mapv_inplace(|variance| if variance > 0.0 { variance + ridge } else { 1.0 });
         let size = c.nrows();
+        for (k, variance) in c.diag_mut().iter_mut().enumerate() {
+            *variance = if *variance > 0.0 { *variance + ridges.of(k, size) } else { 1.0 };
+        }
         let factor = Cholesky::new(&c).ok_or(StatsError::Singular {
             matrix: Matrix::Covariance,
             size,
