@@ -7,7 +7,7 @@ use imnn::fit::Description;
 /// What there is under a path.
 pub(super) enum Found {
     /// A run of `imnn fit`.
-    Run(Description),
+    Run(Box<Description>),
     Array(ArrayInfo),
     Numbered(Box<Numbered>),
     /// What cannot be used, and why.

@@ -73,7 +73,7 @@ pub(crate) fn sets_in(paths: &[ArrayPath]) -> Result<Vec<Proposal>, CliError> {
 
 fn look(path: &ArrayPath) -> Result<Asked<'_>, CliError> {
     if path.key().is_none() && path.file().join("model.toml").is_file() {
-        return Ok(Asked { path, found: vec![Found::Run(Description::load(path.file())?)], many: false });
+        return Ok(Asked { path, found: vec![Found::Run(Box::new(Description::load(path.file())?))], many: false });
     }
     let contents = contents(path)?;
     let many = matches!(&contents, Contents::Folder(_));
