@@ -29,6 +29,8 @@ const LAYERS: &[Layer] = &[
     Layer { name: "imnn-stats", uses: &["imnn-lapack"], never: &[FILES, NETWORKS, TERMINAL, PLOTS, THREADS] },
     Layer { name: "imnn-sim", uses: &["imnn-lapack"],
         never: &[FILES, NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
+    Layer { name: "imnn-prior", uses: &["imnn-io", "imnn-sim"],
+        never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-data", uses: &["imnn-hdf5", "imnn-io", "imnn-sim"],
         never: &[NETWORKS, TERMINAL, PLOTS, LINEAR_ALGEBRA] },
     Layer { name: "imnn-tools", uses: &["imnn-data", "imnn-io", "imnn-sim"],
