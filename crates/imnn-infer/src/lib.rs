@@ -5,7 +5,10 @@
 mod abc;
 mod caution;
 mod check;
+pub mod density;
+pub mod diagnostics;
 mod error;
+pub mod export;
 mod gaussian;
 mod laplace;
 mod pairs;

@@ -1,9 +1,105 @@
 //! What chains are worth: rank-normalised R-hat, bulk and tail effective sample sizes.
 
+use imnn_prior::Prior;
 use imnn_prior::special::normal_quantile;
-use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
+use imnn_sim::Key;
+use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayView3, Axis};
+use rand::RngExt;
 
 use crate::caution::Caution;
+use crate::error::{InferError, Result};
+use crate::posterior::Posterior;
+use crate::weights::normalised;
+
+/// Draws of several chains, or of the walkers of an ensemble.
+#[derive(Clone, Debug)]
+pub struct Chains {
+    /// `(chains, draws, d)`.
+    pub draws: Array3<f64>,
+    /// The log density at the draws, `(chains, draws)`, as the function gave it.
+    pub ln_density: Array2<f64>,
+    /// Trajectories of the no-U-turn sampler that diverged, after tuning.
+    pub divergences: usize,
+    /// The share of accepted moves of an ensemble; NaN for other samplers.
+    pub acceptance: f64,
+}
+
+impl Chains {
+    /// How well the chains agree, for each dimension.
+    pub fn statistics(&self) -> Vec<ChainStatistics> {
+        statistics(self.draws.view())
+    }
+
+    /// The draws of a chain after those of the chain before, `(chains draws, d)`.
+    pub fn flattened(&self) -> Array2<f64> {
+        let (chains, n, d) = self.draws.dim();
+        Array2::from_shape_fn((chains * n, d), |(k, i)| self.draws[[k / n, k % n, i]])
+    }
+
+    /// The posterior whose chains ran in the coordinates in which the prior is standard normal, through the log density of these
+    /// coordinates. Cautions say where chains disagree, are short or diverged. Its log density is up to a constant.
+    ///
+    /// # Errors
+    /// If the chains have another number of dimensions than the prior.
+    pub fn posterior(&self, prior: &Prior, method: &str) -> Result<Posterior> {
+        let (chains, n, d) = self.draws.dim();
+        crate::check::shape("draws", &[d], &[prior.n_params()])?;
+        let mut samples = Array2::zeros((chains * n, d));
+        let mut ln_density = Array1::zeros(chains * n);
+        for (k, phi) in self.flattened().rows().into_iter().enumerate() {
+            let phi = phi.to_vec();
+            samples.row_mut(k).assign(&prior.to_theta(&phi)?);
+            ln_density[k] = self.ln_density[[k / n, k % n]] - prior.ln_volume(&phi)?;
+        }
+        let posterior = Posterior::under(prior, method, samples)?.with_chains(chains)?;
+        let mut posterior = posterior.with_ln_density(ln_density)?;
+        for (statistics, name) in self.statistics().iter().zip(prior.names()) {
+            posterior.cautions.extend(statistics.cautions(name));
+        }
+        if self.divergences > 0 {
+            posterior.cautions.push(Caution::Divergences { n: self.divergences, of: chains * n });
+        }
+        Ok(posterior)
+    }
+}
+
+/// `n` places to begin at: drawn by the weight of a likelihood from `tries` draws of the prior, in its own coordinates, `(n, d)`.
+///
+/// `ln_density` is the log density of the posterior in these coordinates.
+///
+/// # Errors
+/// If the density is 0 at all draws.
+pub fn starts(
+    prior: &Prior,
+    ln_density: impl Fn(&[f64]) -> f64,
+    n: usize,
+    tries: usize,
+    key: Key,
+) -> Result<Array2<f64>> {
+    let [draws, chosen] = key.split();
+    let mut phi = Array2::zeros((tries.max(1), prior.n_params()));
+    let mut ln = Vec::with_capacity(tries);
+    for (k, mut row) in (0..).zip(phi.rows_mut()) {
+        row.assign(&prior.to_phi(&prior.draw(draws, k)?.to_vec())?);
+        let phi = row.to_vec();
+        let weight = ln_density(&phi) - prior.ln_density_phi(&phi);
+        ln.push(if weight.is_nan() { f64::NEG_INFINITY } else { weight });
+    }
+    if ln.iter().all(|w| *w == f64::NEG_INFINITY) {
+        let reason = format!("the density is 0 at all of {} draws of the prior", ln.len());
+        return Err(InferError::NoMass { method: "starts of chains", reason });
+    }
+    // Chains are to begin at different places: weights are flattened until there is room for all.
+    let mut flat = 1.0;
+    let mut weights = normalised(&ln);
+    while crate::weights::effective_number(weights.view()) < n as f64 && flat > 1e-3 {
+        flat *= 0.7;
+        weights = normalised(&ln.iter().map(|w| flat * w).collect::<Vec<f64>>());
+    }
+    let offset: f64 = chosen.rng().random();
+    let rows = crate::weights::systematic(weights.view(), n, offset);
+    Ok(phi.select(Axis(0), &rows))
+}
 
 /// How well the chains of one parameter agree, and how many independent draws they are worth.
 ///

@@ -4,4 +4,6 @@
 pub mod chains;
 pub mod ensemble;
 pub mod importance;
+#[cfg(feature = "nuts")]
+pub mod nuts;
 pub mod psis;
