@@ -41,9 +41,11 @@ impl Density1 {
         Ok(Density1 { x, density: density / sum })
     }
 
-    /// The kernel estimate from weighted samples. Near a hard bound that samples reach the estimate is the linear one (Jones 1993,
-    /// Statistics and Computing 3, 135), made positive; elsewhere the bias is taken away to the next order by the ratio of the
-    /// samples to a first estimate (Jones, Linton & Nielsen 1995, Biometrika 82, 327).
+    /// The kernel estimate from weighted samples: divided by the part of the kernel that is inside hard bounds, and then made right
+    /// to the next order by the ratio of the samples to this first estimate (Jones, Linton & Nielsen 1995, Biometrika 82, 327).
+    ///
+    /// The ratio takes the bias at a bound away too, where the density has a slope: so there is no need of the linear boundary
+    /// kernel (Jones 1993), whose errors are twice as large there and four times in a corner of two bounds.
     pub(crate) fn estimate(
         values: ArrayView1<'_, f64>,
         weights: ArrayView1<'_, f64>,
@@ -84,28 +86,18 @@ impl Density1 {
     }
 }
 
-/// The linear estimate at each node of masses at all of them.
+/// The mean of masses under the kernel about each node, by the part of the kernel that is inside.
 fn smoothed(mass: &[f64], kernel: &[f64]) -> Vec<f64> {
     let n = mass.len();
     let reach = kernel.len() - 1;
     let at = |k: usize| {
-        let (mut f0, mut f1, mut a0, mut a1, mut a2) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        let (mut sum, mut inside) = (0.0, 0.0);
         for j in k.saturating_sub(reach)..=(k + reach).min(n - 1) {
-            let (d, w) = (j as f64 - k as f64, kernel[j.abs_diff(k)]);
-            f0 += w * mass[j];
-            f1 += w * d * mass[j];
-            let w = w * share(j, n);
-            a0 += w;
-            a1 += w * d;
-            a2 += w * d * d;
+            let w = kernel[j.abs_diff(k)];
+            sum += w * mass[j];
+            inside += w * share(j, n);
         }
-        let plain = f0 / a0;
-        if plain <= 0.0 {
-            return 0.0;
-        }
-        let linear = (a2 * f0 - a1 * f1) / (a0 * a2 - a1 * a1);
-        // Where the linear estimate is near the plain one both are the same; it cannot become negative.
-        plain * (linear / plain - 1.0).clamp(-5.0, 2.0).exp()
+        sum / inside
     };
     (0..n).map(at).collect()
 }

@@ -1,6 +1,7 @@
 //! Densities of samples on grids, for plots: kernel estimates that keep what a hard bound cuts off inside, and levels that enclose
 //! a share of the mass.
 
+mod all;
 mod bandwidth;
 pub mod contours;
 mod line;
@@ -11,6 +12,7 @@ use ndarray::{Array1, ArrayView1};
 use crate::error::{InferError, Result};
 use crate::posterior::Posterior;
 
+pub use all::Densities;
 pub use bandwidth::bandwidth;
 pub use contours::contours;
 pub use line::Density1;

@@ -72,7 +72,8 @@ fn nearer(
 /// The share of values below each of `bins + 1` levels; a value of 1 is below the last alone.
 pub fn curve(shares: impl Iterator<Item = f64> + Clone, bins: usize) -> Vec<f64> {
     let n = shares.clone().count() as f64;
-    let edge = |b: usize| b as f64 / bins as f64;
+    // Shares are multiples of 1 / n_samples and may lie on a level; these are rounded as numpy's histograms round them.
+    let edge = |b: usize| b as f64 * (1.0 / bins as f64);
     (0..=bins)
         .map(|b| match b == bins {
             true => 1.0,

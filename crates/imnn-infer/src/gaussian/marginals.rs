@@ -4,6 +4,7 @@ use imnn_prior::special::{LARGEST_PHI, normal_pdf};
 use ndarray::{Array1, Array2};
 
 use super::GaussianApproximation;
+use crate::density::{Densities, Density1, Density2};
 use crate::error::{InferError, Result};
 
 /// Nodes above 0 and weights of the Gauss-Legendre rule of eight points.
@@ -81,6 +82,40 @@ impl GaussianApproximation<'_> {
             *value = self.ln_density(target, &theta)?.exp() / evidence;
         }
         Ok(Some(density))
+    }
+
+    /// The densities of all parameters and pairs of them for a corner plot, where [`marginal`](Self::marginal) has them: exact at
+    /// each point, over 4.5 standard deviations of the likelihood or the posterior about its centre, cut at the prior.
+    ///
+    /// # Errors
+    /// As [`marginal`](Self::marginal).
+    pub fn densities(&self, target: usize) -> Result<Option<Densities>> {
+        let (estimate, likelihood) = self.target(target)?;
+        let (centre, covariance) = match self.normal(target)? {
+            Some(normal) => normal,
+            None => (estimate, likelihood.scale().to_owned()),
+        };
+        let bounds = self.prior.bounds();
+        let grid = |i: usize, n: usize| -> Vec<f64> {
+            let reach = 4.5 * covariance[[i, i]].sqrt();
+            // Where the estimate is outside the prior, from the nearest point of the prior on.
+            let about = centre[i].clamp(bounds[i][0], bounds[i][1]);
+            let (low, high) = ((about - reach).max(bounds[i][0]), (about + reach).min(bounds[i][1]));
+            (0..n).map(|k| if k == n - 1 { high } else { low + (high - low) * k as f64 / (n - 1) as f64 }).collect()
+        };
+        let p = self.prior.n_params();
+        let (mut one, mut pairs) = (Vec::new(), Vec::new());
+        for i in 0..p {
+            let x = grid(i, 256);
+            let Some(density) = self.marginal(target, i, &x)? else { return Ok(None) };
+            one.push(Density1::new(x.into(), density)?);
+            for j in 0..i {
+                let (x, y) = (grid(j, 101), grid(i, 101));
+                let Some(density) = self.marginal_of_two(target, [j, i], [&x, &y])? else { return Ok(None) };
+                pairs.push(Density2::new(x.into(), y.into(), density)?);
+            }
+        }
+        Ok(Some(Densities { one, pairs }))
     }
 
     /// The evidence as an integral, where that is one or two integrals of one dimension.

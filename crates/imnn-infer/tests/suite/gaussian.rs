@@ -172,6 +172,30 @@ fn a_likelihood_far_outside_the_prior_is_sampled_at_its_edge() {
 }
 
 #[test]
+fn exact_densities_are_those_of_samples() {
+    let prior = Prior::builder()
+        .law("a", Uniform::new(0.0, 5.0).unwrap())
+        .law("b", Uniform::new(-5.0, 5.0).unwrap())
+        .build()
+        .unwrap();
+    let fisher = array![[1.0, 0.4], [0.4, 2.0]];
+    let gaussian =
+        GaussianApproximation::new(array![[0.5, 1.0]].view(), Fisher::Same(fisher.view()), &prior, &plain()).unwrap();
+    let exact = gaussian.densities(0).unwrap().unwrap();
+    let sampled = imnn_infer::density::Densities::of(&gaussian.sample(0, 20_000, Key::new(8)).unwrap()).unwrap();
+    for (a, b) in exact.one.iter().zip(&sampled.one) {
+        for p in [0.16, 0.5, 0.84] {
+            assert_close("quantile", b.quantile(p), a.quantile(p), 0.03);
+        }
+    }
+    let (two, other) = (exact.two(0, 1).unwrap(), sampled.two(0, 1).unwrap());
+    for (x, y) in [(0.02, 1.0), (0.5, 1.0), (1.5, 0.5), (0.3, 0.0)] {
+        assert_close("density", other.at(x, y), two.at(x, y), 0.03);
+    }
+    assert!(exact.two(1, 0).is_none());
+}
+
+#[test]
 fn few_simulations_widen_in_one_way_only() {
     let prior = Prior::builder().law("a", Uniform::new(-100.0, 100.0).unwrap()).build().unwrap();
     let with = |widening| GaussianOptions { widening, fiducial: None };
