@@ -75,7 +75,9 @@ fn interpreter() -> Outcome<PathBuf> {
     }
     let folder = workspace::root().join("target/python");
     let python = folder.join("bin/python");
-    if !succeeds(Command::new(&python).args(["-c", "import tensorflow, h5py, hdf5plugin, safetensors, getdist, xarray, zarr"])) {
+    if !succeeds(
+        Command::new(&python).args(["-c", "import tensorflow, h5py, hdf5plugin, safetensors, getdist, xarray, zarr"]),
+    ) {
         run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
         let requirements =
             |member: &str| workspace::root().join("crates").join(member).join("tests/python/requirements.txt");

@@ -17,9 +17,9 @@ pub struct Laplace {
 /// Steps of central differences, in coordinates of scale 1.
 const STEP: f64 = 1e-4;
 
-/// Looks for a maximum of a log density from a start, in coordinates in which the prior is standard normal: Newton's method
-/// with differences, halving steps that do not rise. Directions in which the density does not curve down get the variance 1,
-/// that of the prior.
+/// Looks for a maximum of a log density from a start, in coordinates in which the prior is standard normal: Newton's
+/// method with differences, halving steps that do not rise. Directions in which the density does not curve down get the
+/// variance 1, that of the prior.
 ///
 /// None where the density is not finite at the start.
 pub fn laplace(start: &Array1<f64>, ln_density: impl Fn(&[f64]) -> f64) -> Option<Laplace> {

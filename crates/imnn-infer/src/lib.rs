@@ -1,9 +1,9 @@
 //! Posteriors of parameters from summaries of data, by everything that needs no neural density.
 //!
-//! Arrays and closures go in, arrays come out: summaries may be those of a network, or come from anywhere else. All methods
-//! take several targets, give samples with weights and, where they know it, log density and evidence
-//! ([`Posterior`]), and say what their numbers are not worth ([`Caution`]). The same key gives the same bits on any number of
-//! threads.
+//! Arrays and closures go in, arrays come out: summaries may be those of a network, or come from anywhere else. All
+//! methods take several targets, give samples with weights and, where they know it, log density and evidence
+//! ([`Posterior`]), and say what their numbers are not worth ([`Caution`]). The same key gives the same bits on any
+//! number of threads.
 //!
 //! | What | Where |
 //! | --- | --- |
@@ -64,7 +64,7 @@
 //! | `smoothing` of histograms; the edge of the prior shows half the density | [`density`]: kernel estimates that are flat to a hard edge | `density::line::tests`, `density::plane::tests` |
 //! | `PopulationMonteCarlo`: ends at the first rejection, weights are the prior | [`SmcAbc`] | `smc::*`: its documented targets reach the exact posterior |
 //! | `get_levels`: the nearest grid value, levels dropped silently | [`density::Density2::levels`] by enclosed mass | `density::plane::tests::levels_enclose_their_share_of_normal_laws` |
-//! | `marginal_plot`, `scatter_plot`, `scatter_summaries`, `known`, `label`, `levels`, `ax=` | `plot_corner` of `imnn-plot`: any number of posteriors, points, truth, fiducial, legend | `imnn-plot/src/corner.rs` |
+//! | `marginal_plot`, `scatter_plot`, `scatter_summaries`, `known`, `label`, `levels`, `ax=` | `plot_corner` of `imnn-plot`: any number of posteriors, points, truth, fiducial, legend | `imnn-plot/src/corner` |
 //! | `put_marginals` of a gridded density | [`Posterior::from_grid`] | `hostile::a_density_on_a_grid_is_sampled_with_its_moments` |
 //! | imnn-tf: `log_prob`, rejected points, saved simulations | `ln_density`; `CornerLayer::with_points(abc.pairs().theta())`; [`export::sbi_pairs`] | the same |
 //!

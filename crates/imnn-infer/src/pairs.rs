@@ -140,8 +140,8 @@ impl Pairs {
     }
 }
 
-/// The p value of the rank-sum test whether a value differs between the marked rows and the others (Wilcoxon 1945, Mann &
-/// Whitney 1947; normal approximation), none where there are no values to rank.
+/// The p value of the rank-sum test whether a value differs between the marked rows and the others (Wilcoxon 1945, Mann
+/// & Whitney 1947; normal approximation), none where there are no values to rank.
 pub(crate) fn rank_test(values: ArrayView1<'_, f64>, marked: &[bool]) -> Option<f64> {
     let mut order: Vec<usize> = (0..values.len()).filter(|&k| values[k].is_finite()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));

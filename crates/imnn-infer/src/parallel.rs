@@ -11,8 +11,8 @@ pub fn all_threads() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// `work(range)` for consecutive ranges of `block` numbers of `all`, on threads; the results in the order of the ranges, or the
-/// error of the lowest range that failed. How the numbers are cut depends on `block` alone.
+/// `work(range)` for consecutive ranges of `block` numbers of `all`, on threads; the results in the order of the
+/// ranges, or the error of the lowest range that failed. How the numbers are cut depends on `block` alone.
 pub(crate) fn in_blocks<T: Send>(
     all: Range<u64>,
     block: u64,

@@ -78,8 +78,8 @@ impl Posterior {
         Ok(Posterior { ranges: prior.bounds(), ..Posterior::new(method, prior.names(), samples)? })
     }
 
-    /// Samples of a density that is given on a grid: points drawn by the mass of the cells about the grid points, uniformly
-    /// inside them. The outermost cells end at the outermost points.
+    /// Samples of a density that is given on a grid: points drawn by the mass of the cells about the grid points,
+    /// uniformly inside them. The outermost cells end at the outermost points.
     ///
     /// # Shapes
     /// One axis of rising values for each parameter; `density` has their lengths.

@@ -38,14 +38,14 @@ const BAND: Rgb = (150, 150, 150);
 /// At most so many pairs are drawn of each parameter.
 const PAIRS: usize = 300;
 
-/// Draws the four panels of a calibration into the file `path`, `.png`, `.svg` or `.pdf`, with the verdict above them: the
-/// distribution function of ranks less that of a uniform law with its simultaneous band, coverage of highest-density regions
-/// with its band, TARP with the errors of its bootstraps, and posterior means against truths, both in units of the truths'
-/// scatter.
+/// Draws the four panels of a calibration into the file `path`, `.png`, `.svg` or `.pdf`, with the verdict above them:
+/// the distribution function of ranks less that of a uniform law with its simultaneous band, coverage of
+/// highest-density regions with its band, TARP with the errors of its bootstraps, and posterior means against truths,
+/// both in units of the truths' scatter.
 ///
 /// # Errors
-/// If a setting is out of its range, the extension is none of these, or the file cannot be written. A file that was there before
-/// stays as it is then.
+/// If a setting is out of its range, the extension is none of these, or the file cannot be written. A file that was
+/// there before stays as it is then.
 pub fn plot_calibration(
     calibration: &Calibration,
     settings: &CalibrationPlot,

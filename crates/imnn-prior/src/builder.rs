@@ -95,8 +95,8 @@ impl Builder {
     /// The prior. Where there are constraints their acceptance is measured.
     ///
     /// # Errors
-    /// Names that are empty or not all different, no parameters, a block that is not one, constraints with unknown names, or
-    /// that leave nothing of the prior.
+    /// Names that are empty or not all different, no parameters, a block that is not one, constraints with unknown
+    /// names, or that leave nothing of the prior.
     pub fn build(self) -> Result<Prior> {
         let Builder { names, parts, blocks, linear, predicates, failed } = self;
         if let Some(error) = failed {

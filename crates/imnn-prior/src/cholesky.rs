@@ -4,8 +4,8 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 /// The lower triangular `L` of a positive definite matrix `A = L L^T`.
 ///
-/// For the few parameters and summaries of an inference. Sums are made in one order, so that the bits do not depend on how
-/// many threads a LAPACK has.
+/// For the few parameters and summaries of an inference. Sums are made in one order, so that the bits do not depend on
+/// how many threads a LAPACK has.
 ///
 /// ```
 /// use imnn_prior::Cholesky;
@@ -22,8 +22,8 @@ pub struct Cholesky {
 }
 
 impl Cholesky {
-    /// The factor of a symmetric matrix, of which the lower triangle is read; none where it is not positive definite, or so
-    /// nearly singular that a diagonal entry of L loses all but three of its digits.
+    /// The factor of a symmetric matrix, of which the lower triangle is read; none where it is not positive definite,
+    /// or so nearly singular that a diagonal entry of L loses all but three of its digits.
     ///
     /// # Shapes
     /// `a` is square.

@@ -103,7 +103,8 @@ fn read_block(builder: Builder, block: &Section<'_>) -> Result<Builder, ConfigEr
 }
 
 impl Prior {
-    /// The tables of a file that give this prior again, to the last bit; none where a law or a constraint is one of Rust code.
+    /// The tables of a file that give this prior again, to the last bit; none where a law or a constraint is one of
+    /// Rust code.
     pub fn to_toml(&self) -> Option<String> {
         let (mut lines, mut block_table, mut at) = (String::from("[prior]\n"), String::new(), 0);
         for part in &self.parts {

@@ -12,8 +12,8 @@ use crate::special::{LARGEST_PHI, normal_cdf, normal_ln_pdf, normal_quantile};
 /// phi = Phi^-1(F(theta)),    theta = F^-1(Phi(phi)),    dtheta/dphi = N(phi; 0, 1) / p(theta)
 /// ```
 ///
-/// in which the law is standard normal. Above the median it is computed from the survival functions, so that both tails keep
-/// their digits. `|phi|` ends at [`LARGEST_PHI`].
+/// in which the law is standard normal. Above the median it is computed from the survival functions, so that both tails
+/// keep their digits. `|phi|` ends at [`LARGEST_PHI`].
 ///
 /// A law of one's own needs the five functions without a default:
 ///

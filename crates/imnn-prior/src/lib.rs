@@ -1,5 +1,5 @@
-//! Priors for simulation-based inference: products of named laws with constraints, and the coordinates in which they are
-//! standard normal.
+//! Priors for simulation-based inference: products of named laws with constraints, and the coordinates in which they
+//! are standard normal.
 //!
 //! | What | Where |
 //! | --- | --- |
@@ -9,13 +9,14 @@
 //! | draws by key: draw `k` depends on `k` alone | [`Prior::sample`] |
 //! | priors in TOML files | [`config`] |
 //!
-//! In `phi` a prior without constraints is `N(0, I)` whatever its laws are. Samplers and approximate Bayesian computation
-//! run there: no proposal falls outside the prior, and all parameters have the scale 1. A uniform law's coordinate is the
-//! probit of its share, not the logit; so an uninformed posterior is normal there too, and not logistic.
+//! In `phi` a prior without constraints is `N(0, I)` whatever its laws are. Samplers and approximate Bayesian
+//! computation run there: no proposal falls outside the prior, and all parameters have the scale 1. A uniform law's
+//! coordinate is the probit of its share, not the logit; so an uninformed posterior is normal there too, and not
+//! logistic.
 //!
-//! What rounding allows: `theta` to `phi` and back gives `theta` to a few units in the last place. `phi` to `theta` and back
-//! gives `phi` to 1e-12 plus what one unit in the last place of `theta` is worth in `phi`: a uniform law between 0.1 and 0.5
-//! has at `phi = 8` no other number between `theta` and 0.5.
+//! What rounding allows: `theta` to `phi` and back gives `theta` to a few units in the last place. `phi` to `theta` and
+//! back gives `phi` to 1e-12 plus what one unit in the last place of `theta` is worth in `phi`: a uniform law between
+//! 0.1 and 0.5 has at `phi = 8` no other number between `theta` and 0.5.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -27,8 +27,8 @@ const FARTHEST: f64 = 1e2 * LARGEST_PHI;
 /// ```
 ///
 /// In the coordinates `phi` the prior without its constraints is `N(0, I)`. The acceptance, the share of the prior that
-/// fulfils the constraints, is measured when the prior is built, always with the same draws; [`acceptance`](Prior::acceptance)
-/// gives it with its error.
+/// fulfils the constraints, is measured when the prior is built, always with the same draws;
+/// [`acceptance`](Prior::acceptance) gives it with its error.
 ///
 /// ```
 /// use imnn_prior::{Normal, Prior, Uniform};
@@ -183,8 +183,8 @@ impl Prior {
         if sum.is_nan() { f64::NEG_INFINITY } else { sum }
     }
 
-    /// `ln p` of the prior in its own coordinates: `-|phi|^2/2 - (d/2) ln 2 pi` less the logarithm of the acceptance, and minus
-    /// infinity where the constraints do not hold.
+    /// `ln p` of the prior in its own coordinates: `-|phi|^2/2 - (d/2) ln 2 pi` less the logarithm of the acceptance,
+    /// and minus infinity where the constraints do not hold.
     pub fn ln_density_phi(&self, phi: &[f64]) -> f64 {
         if self.is_constrained() && !self.allows(&self.theta_of(phi)) {
             return f64::NEG_INFINITY;

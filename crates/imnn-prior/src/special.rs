@@ -1,8 +1,9 @@
 //! Special functions to the accuracy that both tails of a law need.
 //!
-//! The error function and the gamma function are those of libm (relative errors of 3e-14 at 30 sigma), the incomplete gamma
-//! and beta functions those of statrs (1e-11 at worst, 1e-13 mostly, over shapes from 0.05 to 5000). statrs has an error
-//! function too, but with errors of 9e-11, and its inverse loses digits; it is the start of one step of Halley's method here.
+//! The error function and the gamma function are those of libm (relative errors of 3e-14 at 30 sigma), the incomplete
+//! gamma and beta functions those of statrs (1e-11 at worst, 1e-13 mostly, over shapes from 0.05 to 5000). statrs has
+//! an error function too, but with errors of 9e-11, and its inverse loses digits; it is the start of one step of
+//! Halley's method here.
 
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2, TAU};
 
@@ -32,8 +33,8 @@ pub fn normal_cdf(z: f64) -> f64 {
     0.5 * libm::erfc(-z * FRAC_1_SQRT_2)
 }
 
-/// `Phi^-1(p)` for p from 0 to 1, with all digits in the lower tail; for the upper tail take `-normal_quantile(1 - p)` with
-/// the survival probability in place of `1 - p`.
+/// `Phi^-1(p)` for p from 0 to 1, with all digits in the lower tail; for the upper tail take `-normal_quantile(1 - p)`
+/// with the survival probability in place of `1 - p`.
 ///
 /// ```
 /// assert!((imnn_prior::special::normal_quantile(6.220960574271785e-16) + 8.0).abs() < 1e-13);
@@ -111,8 +112,8 @@ pub fn chi2_survival(dof: f64, x: f64) -> f64 {
     gamma_upper(0.5 * dof, 0.5 * x)
 }
 
-/// The root of an increasing function `f(x) -> (value, slope)` between `low` and `high`: Newton's method, with bisection
-/// where it leaves what is known to hold the root.
+/// The root of an increasing function `f(x) -> (value, slope)` between `low` and `high`: Newton's method, with
+/// bisection where it leaves what is known to hold the root.
 pub(crate) fn increasing_root(mut low: f64, mut high: f64, start: f64, f: impl Fn(f64) -> (f64, f64)) -> f64 {
     let mut x = if start > low && start < high { start } else { 0.5 * (low + high) };
     for _ in 0..200 {

@@ -10,14 +10,17 @@ pub enum Adjust {
     None,
     /// The mean is a linear function of the summaries: Beaumont, Zhang & Balding 2002, Genetics 162, 2025.
     Mean,
-    /// The logarithm of the variance is one too: Blum & François 2010, [arXiv:0809.4178](https://arxiv.org/abs/0809.4178).
+    /// The logarithm of the variance is one too: Blum & François 2010,
+    /// [arXiv:0809.4178](https://arxiv.org/abs/0809.4178).
     #[default]
     MeanAndVariance,
 }
 
-/// `phi* = m(x_o) + (phi - m(x)) s(x_o) / s(x)`, in the coordinates in which the prior is standard normal, so that nothing leaves it.
+/// `phi* = m(x_o) + (phi - m(x)) s(x_o) / s(x)`, in the coordinates in which the prior is standard normal, so that
+/// nothing leaves it.
 ///
-/// `m` and `ln s^2` are weighted linear regressions on the summaries, with weights `1 - (r / epsilon)^2` of distances `r`.
+/// `m` and `ln s^2` are weighted linear regressions on the summaries, with weights `1 - (r / epsilon)^2` of distances
+/// `r`.
 ///
 /// # Errors
 /// Why it cannot be done.
@@ -60,7 +63,8 @@ pub(crate) fn adjusted(
     }
 }
 
-/// Weighted linear regression on summaries about the target, in units of their spread; columns that do not vary are left out.
+/// Weighted linear regression on summaries about the target, in units of their spread; columns that do not vary are
+/// left out.
 struct Design {
     /// `(n, 1 + columns)`, the first of ones.
     rows: Array2<f64>,

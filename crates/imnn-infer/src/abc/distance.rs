@@ -38,7 +38,8 @@ pub type Own = dyn Fn(&[f64], &[f64]) -> f64 + Send + Sync;
 /// How far simulated summaries are from those of the target.
 #[derive(Clone)]
 pub enum Distance {
-    /// `sqrt((x - x_o)^T F (x - x_o))`, for summaries that are estimates of the parameters; one F, or one for each target.
+    /// `sqrt((x - x_o)^T F (x - x_o))`, for summaries that are estimates of the parameters; one F, or one for each
+    /// target.
     Fisher(Metric),
     /// `sqrt((x - x_o)^T C^-1 (x - x_o))` with the covariance C of the summaries.
     Mahalanobis(Metric),
@@ -110,7 +111,8 @@ impl Distance {
         }
     }
 
-    /// Whether distances are in units of the errors of estimates, so that it is known how much wider a posterior they make.
+    /// Whether distances are in units of the errors of estimates, so that it is known how much wider a posterior they
+    /// make.
     pub(crate) fn is_fisher(&self) -> bool {
         matches!(self, Distance::Fisher(_))
     }

@@ -3,6 +3,7 @@
 mod accept;
 mod adjust;
 pub mod distance;
+mod posterior;
 mod rejection;
 mod simulate;
 

@@ -10,15 +10,16 @@ use ndarray::{Array2, ArrayView2};
 use crate::error::{InferError, Result};
 use crate::parallel::in_blocks;
 
-/// A simulator together with what compresses its data: summaries of simulations at given parameters, a block at a time, so that a
-/// network may run on all of a block at once.
+/// A simulator together with what compresses its data: summaries of simulations at given parameters, a block at a time,
+/// so that a network may run on all of a block at once.
 ///
 /// Simulation and compression have to depend on key and parameters alone, not on which others are in the block.
 pub trait Simulate: Sync {
     /// The number of summaries `q`.
     fn n_summaries(&self) -> usize;
 
-    /// Summaries `(n, q)` of simulations with these keys at these parameters `(n, p)`. A simulation that fails may be NaN.
+    /// Summaries `(n, q)` of simulations with these keys at these parameters `(n, p)`. A simulation that fails may be
+    /// NaN.
     ///
     /// # Errors
     /// What the simulator says, if none of the block can be simulated.

@@ -7,12 +7,14 @@ use ndarray::ArrayView1;
 /// Bins of the data.
 const BINS: usize = 512;
 
-/// The standard deviation of a Gaussian kernel for the density of values between two ends, by the improved Sheather-Jones method:
-/// the mean squared error is made least without assuming that the density is nearly normal. At the ends the density is reflected,
-/// so they may be hard bounds. `independent` is how many independent values these are worth.
+/// The standard deviation of a Gaussian kernel for the density of values between two ends, by the improved
+/// Sheather-Jones method: the mean squared error is made least without assuming that the density is nearly normal. At
+/// the ends the density is reflected, so they may be hard bounds. `independent` is how many independent values these
+/// are worth.
 ///
 /// # References
-/// Botev, Grotowski & Kroese 2010, Annals of Statistics 38, 2916, [arXiv:1011.2602](https://arxiv.org/abs/1011.2602), algorithm 1.
+/// Botev, Grotowski & Kroese 2010, Annals of Statistics 38, 2916, [arXiv:1011.2602](https://arxiv.org/abs/1011.2602),
+/// algorithm 1.
 pub fn bandwidth(
     values: ArrayView1<'_, f64>,
     weights: ArrayView1<'_, f64>,

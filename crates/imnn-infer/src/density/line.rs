@@ -41,11 +41,12 @@ impl Density1 {
         Ok(Density1 { x, density: density / sum })
     }
 
-    /// The kernel estimate from weighted samples: divided by the part of the kernel that is inside hard bounds, and then made right
-    /// to the next order by the ratio of the samples to this first estimate (Jones, Linton & Nielsen 1995, Biometrika 82, 327).
+    /// The kernel estimate from weighted samples: divided by the part of the kernel that is inside hard bounds, and
+    /// then made right to the next order by the ratio of the samples to this first estimate (Jones, Linton & Nielsen
+    /// 1995, Biometrika 82, 327).
     ///
-    /// The ratio takes the bias at a bound away too, where the density has a slope: so there is no need of the linear boundary
-    /// kernel (Jones 1993), whose errors are twice as large there and four times in a corner of two bounds.
+    /// The ratio takes the bias at a bound away too, where the density has a slope: so there is no need of the linear
+    /// boundary kernel (Jones 1993), whose errors are twice as large there and four times in a corner of two bounds.
     pub(crate) fn estimate(
         values: ArrayView1<'_, f64>,
         weights: ArrayView1<'_, f64>,

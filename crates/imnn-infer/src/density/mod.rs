@@ -1,5 +1,5 @@
-//! Densities of samples on grids, for plots: kernel estimates that keep what a hard bound cuts off inside, and levels that enclose
-//! a share of the mass.
+//! Densities of samples on grids, for plots: kernel estimates that keep what a hard bound cuts off inside, and levels
+//! that enclose a share of the mass.
 
 mod all;
 mod bandwidth;

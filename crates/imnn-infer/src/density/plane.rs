@@ -45,8 +45,8 @@ impl Density2 {
         Ok(Density2 { x, y, density: density / sum })
     }
 
-    /// The kernel estimate from weighted samples: the kernel has the shape of the samples' covariance, with a width by Botev's method
-    /// along each principal axis; corrected at hard bounds and to the next order as in one dimension.
+    /// The kernel estimate from weighted samples: the kernel has the shape of the samples' covariance, with a width by
+    /// Botev's method along each principal axis; corrected at hard bounds and to the next order as in one dimension.
     pub(crate) fn estimate(
         columns: [ArrayView1<'_, f64>; 2],
         weights: ArrayView1<'_, f64>,
@@ -125,8 +125,9 @@ impl Density2 {
     }
 }
 
-/// The covariance of the kernel: Botev's widths along the principal axes of the standardised samples. In two dimensions the best width
-/// falls as `n^(-1/6)`, not `n^(-1/5)`: for a normal law the factor between the two is exact, and it is taken for any.
+/// The covariance of the kernel: Botev's widths along the principal axes of the standardised samples. In two dimensions
+/// the best width falls as `n^(-1/6)`, not `n^(-1/5)`: for a normal law the factor between the two is exact, and it is
+/// taken for any.
 fn kernel_covariance(
     columns: [ArrayView1<'_, f64>; 2],
     weights: ArrayView1<'_, f64>,
@@ -267,8 +268,8 @@ mod tests {
             assert!((d - 1.0).abs() < allowed, "{k}, {l}: {d}");
         };
         // In a corner a quarter of the kernel is inside, with some 80 samples.
-        [(0, 0), (0, b - 1), (a - 1, 0), (a - 1, b - 1)].map(|(k, l)| check(k, l, 0.35));
-        [(0, b / 2), (a / 2, b - 1), (a / 2, b / 2)].map(|(k, l)| check(k, l, 0.2));
+        [(0, 0), (0, b - 1), (a - 1, 0), (a - 1, b - 1)].into_iter().for_each(|(k, l)| check(k, l, 0.35));
+        [(0, b / 2), (a / 2, b - 1), (a / 2, b / 2)].into_iter().for_each(|(k, l)| check(k, l, 0.2));
         let edge: f64 = (0..b).map(|l| density.density[[0, l]]).sum::<f64>() / b as f64;
         assert!((edge - 1.0).abs() < 0.05, "{edge}");
     }

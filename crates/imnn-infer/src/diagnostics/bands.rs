@@ -5,11 +5,11 @@ use imnn_prior::special::ln_gamma;
 use crate::check;
 use crate::error::{InferError, Result};
 
-/// A band about a uniform distribution function at several points: with probability `coverage` the empirical distribution function
-/// of `n` uniform values is inside at all points at once.
+/// A band about a uniform distribution function at several points: with probability `coverage` the empirical
+/// distribution function of `n` uniform values is inside at all points at once.
 ///
-/// At each point the count below it is binomial; the band takes the quantiles `gamma/2` and `1 - gamma/2` of all of these, with the
-/// largest gamma for which they hold together, found by the exact recursion over the points.
+/// At each point the count below it is binomial; the band takes the quantiles `gamma/2` and `1 - gamma/2` of all of
+/// these, with the largest gamma for which they hold together, found by the exact recursion over the points.
 ///
 /// # References
 /// Säilynoja, Bürkner & Vehtari 2022, [arXiv:2103.10522](https://arxiv.org/abs/2103.10522), section 2.1.
@@ -102,8 +102,8 @@ fn intervals(n: usize, points: &[f64], gamma: f64, ln_factorials: &[f64]) -> Vec
     points.iter().map(|&p| of(p)).collect()
 }
 
-/// The probability of paths of counts that stay in all intervals: the count at a point is that before it and a binomial number of
-/// those that are left.
+/// The probability of paths of counts that stay in all intervals: the count at a point is that before it and a binomial
+/// number of those that are left.
 fn probability(n: usize, points: &[f64], intervals: &[[usize; 2]], ln_factorials: &[f64]) -> f64 {
     let (mut before, mut paths) = (0.0, vec![(0_usize, 1.0)]);
     for (&point, &[low, high]) in points.iter().zip(intervals) {

@@ -30,12 +30,12 @@ pub struct Calibration {
 }
 
 impl Calibration {
-    /// Calibration from truths and posterior samples, and log densities at both where there are some. 500 pairs with 1000 samples
-    /// each are good numbers; the truths are draws of the prior.
+    /// Calibration from truths and posterior samples, and log densities at both where there are some. 500 pairs with
+    /// 1000 samples each are good numbers; the truths are draws of the prior.
     ///
     /// # Shapes
-    /// `theta` `(pairs, p)`, `samples` `(pairs, n_samples, p)`, `ln_density` `(pairs)` at the truths and `(pairs, n_samples)` at the
-    /// samples.
+    /// `theta` `(pairs, p)`, `samples` `(pairs, n_samples, p)`, `ln_density` `(pairs)` at the truths and `(pairs,
+    /// n_samples)` at the samples.
     ///
     /// # Errors
     /// Other shapes, NaN or infinity, truths or samples outside the prior, fewer than 20 pairs.

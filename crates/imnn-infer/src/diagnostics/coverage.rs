@@ -11,8 +11,8 @@ use crate::error::{InferError, Result};
 /// At which level the truth enters the highest-density region of its posterior; uniform where posteriors are right.
 ///
 /// # References
-/// Hermans et al. 2021, [arXiv:2110.06581](https://arxiv.org/abs/2110.06581), section 2; with levels from samples as Deistler,
-/// Gonçalves & Macke 2022, [arXiv:2210.04815](https://arxiv.org/abs/2210.04815).
+/// Hermans et al. 2021, [arXiv:2110.06581](https://arxiv.org/abs/2110.06581), section 2; with levels from samples as
+/// Deistler, Gonçalves & Macke 2022, [arXiv:2210.04815](https://arxiv.org/abs/2210.04815).
 #[derive(Clone, Debug)]
 pub struct Coverage {
     /// For each pair the share of samples whose density is larger than that of the truth.
@@ -24,8 +24,8 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Coverage from log densities of the posteriors at the truths `(pairs)` and at their samples `(pairs, n_samples)`; each
-    /// posterior may have its own constant.
+    /// Coverage from log densities of the posteriors at the truths `(pairs)` and at their samples `(pairs, n_samples)`;
+    /// each posterior may have its own constant.
     ///
     /// # Errors
     /// Other shapes, NaN, fewer than 20 pairs.

@@ -14,7 +14,8 @@ use crate::posterior::Posterior;
 pub struct Far {
     /// `sqrt((theta_hat - theta_fid)^T F (theta_hat - theta_fid))`.
     pub sigma: f64,
-    /// `sqrt(det Cov_post det F)`: the volume of the posterior over that of `F^-1`; 1 near the fiducial under a wide prior.
+    /// `sqrt(det Cov_post det F)`: the volume of the posterior over that of `F^-1`; 1 near the fiducial under a wide
+    /// prior.
     pub volume: f64,
     /// The largest shift of the posterior mean against the estimate, in posterior standard deviations.
     pub shift: f64,

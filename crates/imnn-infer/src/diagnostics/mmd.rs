@@ -43,7 +43,8 @@ impl Mmd {
     }
 }
 
-/// The share of random divisions of both sets whose discrepancy is at least that of the sets, with the sets themselves counted.
+/// The share of random divisions of both sets whose discrepancy is at least that of the sets, with the sets themselves
+/// counted.
 ///
 /// # Errors
 /// As [`Mmd::new`], and for no permutations.

@@ -1,5 +1,5 @@
-//! Whether posteriors are what they say, and whether there can be one at all: calibration on pairs whose parameters are known,
-//! and checks of the observation against the simulations. Each ends in a verdict in words.
+//! Whether posteriors are what they say, and whether there can be one at all: calibration on pairs whose parameters are
+//! known, and checks of the observation against the simulations. Each ends in a verdict in words.
 
 pub mod bands;
 pub mod calibration;

@@ -10,7 +10,8 @@ use crate::check;
 use crate::error::{InferError, Result};
 use crate::weights;
 
-/// How many neighbours a place is compared with, of how many simulations at most, and how many simulations are compared too.
+/// How many neighbours a place is compared with, of how many simulations at most, and how many simulations are compared
+/// too.
 const NEIGHBOURS: usize = 50;
 const REFERENCE: usize = 10_000;
 const COMPARED: usize = 1000;
@@ -35,9 +36,9 @@ impl Outlying {
     }
 }
 
-/// Compares an observation with simulations at draws of the prior: the distance to its 50 nearest, in units of their covariance,
-/// against the distances of up to 1000 simulations to theirs. A posterior for an observation unlike all simulations is an
-/// extrapolation, whatever method it is from.
+/// Compares an observation with simulations at draws of the prior: the distance to its 50 nearest, in units of their
+/// covariance, against the distances of up to 1000 simulations to theirs. A posterior for an observation unlike all
+/// simulations is an extrapolation, whatever method it is from.
 ///
 /// # Shapes
 /// `x` `(n, q)`, `observed` `(q)`.

@@ -17,8 +17,8 @@ pub struct Predictive {
     pub each: Vec<f64>,
 }
 
-/// Compares an observation with simulations at parameters drawn from its posterior. Values near 1/2 are usual: the posterior was
-/// fitted to the same observation, so p values are not uniform, and only small ones say something.
+/// Compares an observation with simulations at parameters drawn from its posterior. Values near 1/2 are usual: the
+/// posterior was fitted to the same observation, so p values are not uniform, and only small ones say something.
 ///
 /// # Shapes
 /// `replications` `(n, q)`, 500 is a good number; `observed` `(q)`.

@@ -19,8 +19,8 @@ pub struct Residual {
     pub p: f64,
 }
 
-/// `r = x_o - mu - dmu (theta_hat - theta_fid)`, `Q = r^T C^-1 r ~ chi2(n_summaries - n_params)` near the fiducial, for networks with
-/// more summaries than parameters.
+/// `r = x_o - mu - dmu (theta_hat - theta_fid)`, `Q = r^T C^-1 r ~ chi2(n_summaries - n_params)` near the fiducial, for
+/// networks with more summaries than parameters.
 ///
 /// # Shapes
 /// `observed` and `mu` `(n_summaries)`, `c` `(n_summaries, n_summaries)`, `dmu` `(n_summaries, n_params)`, `shift`

@@ -18,7 +18,8 @@ pub struct Sbc {
     pub ranks: Array2<usize>,
     /// Samples of each posterior.
     pub n_samples: usize,
-    /// The chi-squared statistic of the counts of ranks in bins, its degrees of freedom and p value, for each parameter.
+    /// The chi-squared statistic of the counts of ranks in bins, its degrees of freedom and p value, for each
+    /// parameter.
     pub chi2: Vec<(f64, f64, f64)>,
     /// Ranks below each point of the band, for each parameter.
     pub counts: Vec<Vec<usize>>,
@@ -44,8 +45,8 @@ pub fn ranks(theta: ArrayView2<'_, f64>, samples: ArrayView3<'_, f64>) -> Result
     Ok(Array2::from_shape_fn((n, p), |(k, i)| (0..shape[1]).filter(|&l| samples[[k, l, i]] < theta[[k, i]]).count()))
 }
 
-/// The chi-squared statistic of ranks 0 to `n_samples` in so many bins, with its degrees of freedom and p value. Ranks are whole
-/// numbers: each bin has as many of them as it has, and no values are tied.
+/// The chi-squared statistic of ranks 0 to `n_samples` in so many bins, with its degrees of freedom and p value. Ranks
+/// are whole numbers: each bin has as many of them as it has, and no values are tied.
 pub fn rank_chi2(ranks: impl Iterator<Item = usize>, n_samples: usize, bins: usize) -> (f64, f64, f64) {
     let all = n_samples + 1;
     let bins = bins.clamp(2, all);

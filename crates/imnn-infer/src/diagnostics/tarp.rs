@@ -10,8 +10,8 @@ use super::sbc::banded;
 use crate::check;
 use crate::error::{InferError, Result};
 
-/// Shares of samples that are nearer to a random point than the truth; uniform where posteriors are right, for any points that do
-/// not depend on the truth.
+/// Shares of samples that are nearer to a random point than the truth; uniform where posteriors are right, for any
+/// points that do not depend on the truth.
 ///
 /// # References
 /// Lemos, Coogan, Hezaveh & Perreault-Levasseur 2023, [arXiv:2302.03026](https://arxiv.org/abs/2302.03026).
@@ -90,8 +90,9 @@ fn area(curve: &[f64]) -> f64 {
 }
 
 impl Tarp {
-    /// The test with points drawn from the prior, in the coordinates in which it is standard normal: truths and samples are given in
-    /// these, where all parameters have one scale. Errors are from bootstraps over pairs, each with points of its own.
+    /// The test with points drawn from the prior, in the coordinates in which it is standard normal: truths and samples
+    /// are given in these, where all parameters have one scale. Errors are from bootstraps over pairs, each with points
+    /// of its own.
     ///
     /// # Shapes
     /// `phi` `(pairs, p)`, `samples` `(pairs, n_samples, p)`.

@@ -17,11 +17,12 @@ pub struct GetDistOptions {
     pub label: Option<String>,
 }
 
-/// Writes `root.txt` (for several chains `root_1.txt`, ...), `root.paramnames`, `root.ranges` and `root.properties.ini`.
+/// Writes `root.txt` (for several chains `root_1.txt`, ...), `root.paramnames`, `root.ranges` and
+/// `root.properties.ini`.
 ///
-/// Lines are `weight -ln(posterior) p1 p2 ...`; weights have the mean 1, and the second column is 0 where the log density is not
-/// known. The properties say that samples are independent, without which GetDist takes them for a Markov chain, or that they are one.
-/// Load them with the folder in front, as `loadMCSamples("./root")`.
+/// Lines are `weight -ln(posterior) p1 p2 ...`; weights have the mean 1, and the second column is 0 where the log
+/// density is not known. The properties say that samples are independent, without which GetDist takes them for a Markov
+/// chain, or that they are one. Load them with the folder in front, as `loadMCSamples("./root")`.
 ///
 /// # Errors
 /// Names that GetDist cannot read, another number of labels, files that cannot be written.

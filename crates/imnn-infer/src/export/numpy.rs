@@ -11,8 +11,8 @@ use crate::error::{InferError, Result};
 use crate::pairs::Pairs;
 use crate::posterior::Posterior;
 
-/// Writes the posteriors of one or several targets into an npz archive: `samples` `(n_targets, n, p)`, `weights` `(n_targets, n)`,
-/// `log_prob` `(n_targets, n)` where all know it, and `names` `(p)`.
+/// Writes the posteriors of one or several targets into an npz archive: `samples` `(n_targets, n, p)`, `weights`
+/// `(n_targets, n)`, `log_prob` `(n_targets, n)` where all know it, and `names` `(p)`.
 ///
 /// # Errors
 /// No posterior, posteriors with other names or numbers of samples, a file that cannot be written.

@@ -19,7 +19,8 @@ pub struct ZarrOptions<'a> {
     pub observed: Option<ArrayView1<'a, f64>>,
     /// Draws of the prior.
     pub prior: Option<&'a Posterior>,
-    /// The attribute `created_at`, as ISO 8601; by default there is none, so that the same posterior gives the same bytes.
+    /// The attribute `created_at`, as ISO 8601; by default there is none, so that the same posterior gives the same
+    /// bytes.
     pub created_at: Option<String>,
 }
 
@@ -33,9 +34,9 @@ struct Array {
 
 /// Writes a posterior as a folder that xarray and ArviZ open, whole or not at all; a store that is there is replaced.
 ///
-/// Groups are `posterior` (a variable for each parameter, dimensions `chain` and `draw`), `sample_stats` with `lp`, the log density where
-/// it is known, and `weight` where samples are weighted (ArviZ takes no notice of weights: resample before), `observed_data` with
-/// `summary`, and `prior`.
+/// Groups are `posterior` (a variable for each parameter, dimensions `chain` and `draw`), `sample_stats` with `lp`, the
+/// log density where it is known, and `weight` where samples are weighted (ArviZ takes no notice of weights: resample
+/// before), `observed_data` with `summary`, and `prior`.
 ///
 /// # Errors
 /// Names that cannot be names of folders, observed summaries that are not finite, a folder that cannot be written.

@@ -108,7 +108,8 @@ impl Likelihood {
         if self.is_normal() { 9.0 } else { 60.0 }
     }
 
-    /// Density of the second parameter given the first, for two parameters and the normal law: mean and deviation of it.
+    /// Density of the second parameter given the first, for two parameters and the normal law: mean and deviation of
+    /// it.
     pub(crate) fn conditional(&self, estimate: &Array1<f64>, given: usize, value: f64) -> (f64, f64) {
         let other = 1 - given;
         let slope = self.scale[[0, 1]] / self.scale[[given, given]];

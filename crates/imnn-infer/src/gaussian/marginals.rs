@@ -31,8 +31,8 @@ fn integral(low: f64, high: f64, f: impl Fn(f64) -> f64) -> f64 {
 }
 
 impl GaussianApproximation<'_> {
-    /// The marginal density of parameter `i` at the points of a grid: in closed form for normal priors, by integrals for up to
-    /// two parameters without constraints, none otherwise (take the density of samples then).
+    /// The marginal density of parameter `i` at the points of a grid: in closed form for normal priors, by integrals
+    /// for up to two parameters without constraints, none otherwise (take the density of samples then).
     ///
     /// # Errors
     /// If there is no such target or parameter, or nothing of the posterior is inside the prior.
@@ -48,8 +48,8 @@ impl GaussianApproximation<'_> {
         Ok(Some(grid.iter().map(|&x| self.marginal_at(target, i, x).map(|d| d / evidence)).collect::<Result<_>>()?))
     }
 
-    /// The marginal density of parameters `i` and `j` on a grid, `(points of i, points of j)`; where there is none in closed
-    /// form, none.
+    /// The marginal density of parameters `i` and `j` on a grid, `(points of i, points of j)`; where there is none in
+    /// closed form, none.
     ///
     /// # Errors
     /// As [`marginal`](Self::marginal), and for `i = j`.
@@ -84,8 +84,9 @@ impl GaussianApproximation<'_> {
         Ok(Some(density))
     }
 
-    /// The densities of all parameters and pairs of them for a corner plot, where [`marginal`](Self::marginal) has them: exact at
-    /// each point, over 4.5 standard deviations of the likelihood or the posterior about its centre, cut at the prior.
+    /// The densities of all parameters and pairs of them for a corner plot, where [`marginal`](Self::marginal) has
+    /// them: exact at each point, over 4.5 standard deviations of the likelihood or the posterior about its centre, cut
+    /// at the prior.
     ///
     /// # Errors
     /// As [`marginal`](Self::marginal).
@@ -138,8 +139,8 @@ impl GaussianApproximation<'_> {
         }
     }
 
-    /// The mean of a function over the law of a parameter, of which all that is not 0 lies within `reach` of a value. It is an
-    /// integral over the law's own coordinate, where it is smooth whatever the law is.
+    /// The mean of a function over the law of a parameter, of which all that is not 0 lies within `reach` of a value.
+    /// It is an integral over the law's own coordinate, where it is smooth whatever the law is.
     fn over(&self, i: usize, about: f64, reach: f64, f: impl Fn(f64) -> f64) -> f64 {
         let laws = self.prior.laws();
         let Some(law) = laws[i] else { return 0.0 };

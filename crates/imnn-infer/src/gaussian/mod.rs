@@ -30,8 +30,9 @@ pub enum Fisher<'a> {
 /// p(theta | x_o) = p(theta) N(theta_hat; theta, F^-1) / Z,      theta_hat = theta_fid + F^-1 dmu^T C^-1 (x_o - mu)
 /// ```
 ///
-/// It needs no simulations beside those that F is from, and is right near the fiducial, where F was computed. With a normal
-/// prior it is a normal law in closed form. With any other prior samples, evidence and marginals take the prior as it is.
+/// It needs no simulations beside those that F is from, and is right near the fiducial, where F was computed. With a
+/// normal prior it is a normal law in closed form. With any other prior samples, evidence and marginals take the prior
+/// as it is.
 ///
 /// # References
 /// Charnock, Lavaux & Wandelt 2018, [arXiv:1802.03537](https://arxiv.org/abs/1802.03537); Alsing & Wandelt 2018,
@@ -67,8 +68,8 @@ impl<'a> GaussianApproximation<'a> {
     /// `estimates` `(n_targets, p)`, `n_targets` at least 1, `p` that of the prior.
     ///
     /// # Errors
-    /// Other shapes, NaN or infinity, a Fisher matrix that is not symmetric and positive definite, options that contradict
-    /// each other.
+    /// Other shapes, NaN or infinity, a Fisher matrix that is not symmetric and positive definite, options that
+    /// contradict each other.
     pub fn new(
         estimates: ArrayView2<'_, f64>,
         fisher: Fisher<'_>,
@@ -142,8 +143,8 @@ impl<'a> GaussianApproximation<'a> {
         Ok(Cholesky::new(precision.view()).map(|factor| (factor.solve(pull.view()), factor.inverse())))
     }
 
-    /// The distance of the estimate from the fiducial, `sqrt((theta_hat - theta_fid)^T F (theta_hat - theta_fid))`; none where
-    /// no fiducial was given.
+    /// The distance of the estimate from the fiducial, `sqrt((theta_hat - theta_fid)^T F (theta_hat - theta_fid))`;
+    /// none where no fiducial was given.
     ///
     /// # Errors
     /// If there is no such target.

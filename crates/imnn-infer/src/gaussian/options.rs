@@ -2,8 +2,8 @@
 
 use ndarray::Array1;
 
-/// Settings of a [`GaussianApproximation`](super::GaussianApproximation); by default there is no widening, and no fiducial to
-/// compare with.
+/// Settings of a [`GaussianApproximation`](super::GaussianApproximation); by default there is no widening, and no
+/// fiducial to compare with.
 #[derive(Clone, Debug, Default)]
 pub struct GaussianOptions {
     /// What is done about a covariance that was estimated from few simulations.
@@ -12,8 +12,8 @@ pub struct GaussianOptions {
     pub fiducial: Option<Array1<f64>>,
 }
 
-/// What is done about a covariance of the summaries that was estimated from `n_s` simulations. One of these at most: the
-/// t law takes the place of Hartlap's factor.
+/// What is done about a covariance of the summaries that was estimated from `n_s` simulations. One of these at most:
+/// the t law takes the place of Hartlap's factor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Widening {
     /// Nothing: F is taken as exact.

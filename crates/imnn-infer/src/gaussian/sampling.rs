@@ -59,8 +59,8 @@ impl GaussianApproximation<'_> {
         Ok(posterior)
     }
 
-    /// `ln Z`, where it has a closed form or an integral in one dimension: normal priors, and up to two parameters without
-    /// constraints.
+    /// `ln Z`, where it has a closed form or an integral in one dimension: normal priors, and up to two parameters
+    /// without constraints.
     ///
     /// # Errors
     /// If there is no such target.
@@ -88,7 +88,8 @@ impl GaussianApproximation<'_> {
             })
     }
 
-    /// The share of the likelihood inside the prior, and the mean of the prior over the likelihood, which is the evidence.
+    /// The share of the likelihood inside the prior, and the mean of the prior over the likelihood, which is the
+    /// evidence.
     fn measured(&self, estimate: &Array1<f64>, likelihood: &Likelihood, key: Key) -> Result<(f64, Measured)> {
         let draws: Vec<f64> = key
             .fold_in_each(0..MEASURE)

@@ -36,8 +36,9 @@ impl Chains {
         Array2::from_shape_fn((chains * n, d), |(k, i)| self.draws[[k / n, k % n, i]])
     }
 
-    /// The posterior whose chains ran in the coordinates in which the prior is standard normal, through the log density of these
-    /// coordinates. Cautions say where chains disagree, are short or diverged. Its log density is up to a constant.
+    /// The posterior whose chains ran in the coordinates in which the prior is standard normal, through the log density
+    /// of these coordinates. Cautions say where chains disagree, are short or diverged. Its log density is up to a
+    /// constant.
     ///
     /// # Errors
     /// If the chains have another number of dimensions than the prior.
@@ -63,7 +64,8 @@ impl Chains {
     }
 }
 
-/// `n` places to begin at: drawn by the weight of a likelihood from `tries` draws of the prior, in its own coordinates, `(n, d)`.
+/// `n` places to begin at: drawn by the weight of a likelihood from `tries` draws of the prior, in its own coordinates,
+/// `(n, d)`.
 ///
 /// `ln_density` is the log density of the posterior in these coordinates.
 ///
@@ -116,7 +118,8 @@ pub struct ChainStatistics {
 }
 
 impl ChainStatistics {
-    /// The statistics of draws `(chains, draws)` of one parameter; NaN where there are fewer than 4 draws, or none differ.
+    /// The statistics of draws `(chains, draws)` of one parameter; NaN where there are fewer than 4 draws, or none
+    /// differ.
     pub fn new(draws: ArrayView2<'_, f64>) -> Self {
         if draws.ncols() < 4 || draws.iter().any(|value| !value.is_finite()) {
             return ChainStatistics { r_hat: f64::NAN, bulk: f64::NAN, tail: f64::NAN };

@@ -34,11 +34,12 @@ const STRETCH: f64 = 2.0;
 /// y = x_j + z (x_i - x_j),   p(z) ~ 1/sqrt(z) on [1/2, 2],   accept with min(1, z^(d-1) p(y)/p(x_i))
 /// ```
 ///
-/// with `x_j` of the other half. Linear maps of the parameters change nothing, so narrow degeneracies cost no tuning. In more than
-/// about ten dimensions, or with separate modes, it is slow to mix.
+/// with `x_j` of the other half. Linear maps of the parameters change nothing, so narrow degeneracies cost no tuning.
+/// In more than about ten dimensions, or with separate modes, it is slow to mix.
 ///
 /// # Shapes
-/// `starts` `(walkers, d)`, at least `2 d` walkers, an even number, better more; `ln_density` takes `(n, d)` and returns `n` values.
+/// `starts` `(walkers, d)`, at least `2 d` walkers, an even number, better more; `ln_density` takes `(n, d)` and
+/// returns `n` values.
 ///
 /// # Errors
 /// Too few walkers, starts that are not finite or where the density is 0, a density that is NaN or of another length.

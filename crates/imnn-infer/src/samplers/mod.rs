@@ -1,5 +1,5 @@
-//! Samplers of log densities that are given as functions: importance, an ensemble of walkers, the no-U-turn sampler; and what
-//! chains are worth.
+//! Samplers of log densities that are given as functions: importance, an ensemble of walkers, the no-U-turn sampler;
+//! and what chains are worth.
 
 pub mod chains;
 pub mod ensemble;

@@ -30,8 +30,8 @@ impl Default for NutsSettings {
     }
 }
 
-/// Runs a chain from each start through a log density whose gradient is known: `ln_density(x, gradient)` fills the gradient and
-/// returns the value. Where that is not finite a trajectory ends, and counts as divergent.
+/// Runs a chain from each start through a log density whose gradient is known: `ln_density(x, gradient)` fills the
+/// gradient and returns the value. Where that is not finite a trajectory ends, and counts as divergent.
 ///
 /// Best in the coordinates in which the prior is standard normal. Chain `k` depends on the key and `k` alone.
 ///

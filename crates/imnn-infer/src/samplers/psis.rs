@@ -1,4 +1,5 @@
-//! Pareto-smoothed importance sampling: how heavy the tail of importance weights is, and weights with a tail that is not.
+//! Pareto-smoothed importance sampling: how heavy the tail of importance weights is, and weights with a tail that is
+//! not.
 
 use ndarray::Array1;
 
@@ -26,8 +27,8 @@ impl Smoothed {
 /// `(i - 1/2) / M`, none above the largest weight that there was.
 ///
 /// # References
-/// Vehtari, Simpson, Gelman, Yao & Gabry 2024, [arXiv:1507.02646](https://arxiv.org/abs/1507.02646), section 3; the fit by
-/// Zhang & Stephens 2009, with the prior of appendix C.
+/// Vehtari, Simpson, Gelman, Yao & Gabry 2024, [arXiv:1507.02646](https://arxiv.org/abs/1507.02646), section 3; the fit
+/// by Zhang & Stephens 2009, with the prior of appendix C.
 pub fn smoothed(ln_weights: &[f64]) -> Smoothed {
     let n = ln_weights.len();
     let largest = ln_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -61,8 +62,8 @@ pub fn smoothed(ln_weights: &[f64]) -> Smoothed {
     Smoothed { ln_weights: ln.iter().map(|w| w - sum).collect(), k_hat }
 }
 
-/// Shape and scale of a generalised Pareto law by Zhang and Stephens' quasi-Bayesian fit to rising values, the shape drawn
-/// towards 1/2 with the weight of ten values.
+/// Shape and scale of a generalised Pareto law by Zhang and Stephens' quasi-Bayesian fit to rising values, the shape
+/// drawn towards 1/2 with the weight of ten values.
 fn pareto_fit(x: &[f64]) -> (f64, f64) {
     let n = x.len();
     let m = 30 + (n as f64).sqrt().floor() as usize;

@@ -1,6 +1,7 @@
 //! Sequential Monte Carlo ABC: populations of particles that come nearer to the target.
 
 mod population;
+mod settings;
 mod state;
 
 use imnn_prior::Prior;
@@ -17,94 +18,7 @@ use crate::posterior::Posterior;
 use crate::weights::effective_number;
 use population::Particles;
 
-/// How populations follow one another, and when they end.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SmcSettings {
-    /// The number of particles `N`. Defaults to 1000.
-    pub particles: usize,
-    /// Simulations of the first population, of which the nearest `N` are kept; at least `N`. Defaults to `2 N`.
-    pub first: Option<usize>,
-    /// The next epsilon is the weighted quantile of the kept distances at this probability. Defaults to 0.5.
-    pub alpha: f64,
-    /// The largest number of simulations in all; a population that it cuts short is discarded. Defaults to 100 000.
-    pub simulations: u64,
-    /// It ends after a population of which a smaller share is accepted. Defaults to 0.02.
-    pub least_acceptance: f64,
-    /// It ends when epsilon is there. Defaults to 0: never.
-    pub epsilon: f64,
-    /// It ends when the next epsilon is more than this share of the last. Defaults to 0.99.
-    pub least_gain: f64,
-    /// Simulations in a block. Defaults to 64; results do not depend on it unless the simulator's do.
-    pub block: u64,
-    /// Threads; results do not depend on them. Defaults to all.
-    pub threads: usize,
-}
-
-impl Default for SmcSettings {
-    fn default() -> Self {
-        SmcSettings {
-            particles: 1000,
-            first: None,
-            alpha: 0.5,
-            simulations: 100_000,
-            least_acceptance: 0.02,
-            epsilon: 0.0,
-            least_gain: 0.99,
-            block: 64,
-            threads: crate::all_threads(),
-        }
-    }
-}
-
-impl SmcSettings {
-    fn check(&self) -> Result<()> {
-        check::share("alpha", self.alpha)?;
-        check::share("least_gain", self.least_gain)?;
-        if self.particles < 10 {
-            return Err(InferError::setting("particles", self.particles, "at least 10"));
-        }
-        if self.first.is_some_and(|first| first < self.particles) {
-            return Err(InferError::setting("first", self.first, format!("at least the {} particles", self.particles)));
-        }
-        if !(0.0..1.0).contains(&self.least_acceptance) {
-            return Err(InferError::setting("least_acceptance", self.least_acceptance, "a number from 0 to below 1"));
-        }
-        if self.epsilon.is_nan() || self.epsilon < 0.0 {
-            return Err(InferError::setting("epsilon", self.epsilon, "not negative"));
-        }
-        if self.block == 0 {
-            return Err(InferError::setting("block", self.block, "at least 1"));
-        }
-        Ok(())
-    }
-}
-
-/// One population, in numbers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Population {
-    /// All its particles are at most so far from the target.
-    pub epsilon: f64,
-    /// The share of its simulations that was accepted.
-    pub acceptance: f64,
-    /// The effective number of its particles, before they were drawn anew where they were.
-    pub effective: f64,
-    /// Simulations up to the last particle.
-    pub simulations: u64,
-}
-
-/// Why the sequence ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Stop {
-    /// Epsilon is what was asked for.
-    Epsilon,
-    /// Too few of a population were accepted.
-    Acceptance,
-    /// The next epsilon would hardly be less.
-    Gain,
-    /// All simulations are used up; the population that was begun is discarded.
-    Simulations,
-}
+pub use settings::{Population, SmcSettings, Stop};
 
 /// Sequential Monte Carlo ABC for one target, in the coordinates in which the prior is standard normal.
 ///
@@ -119,8 +33,8 @@ pub enum Stop {
 /// The state between two populations can be saved, and goes on to the same bits.
 ///
 /// # References
-/// Beaumont, Cornuet, Marin & Robert 2009, [arXiv:0805.2256](https://arxiv.org/abs/0805.2256); the end of the sequence follows
-/// Lenormand, Jabot & Deffuant 2013, [arXiv:1111.1308](https://arxiv.org/abs/1111.1308).
+/// Beaumont, Cornuet, Marin & Robert 2009, [arXiv:0805.2256](https://arxiv.org/abs/0805.2256); the end of the sequence
+/// follows Lenormand, Jabot & Deffuant 2013, [arXiv:1111.1308](https://arxiv.org/abs/1111.1308).
 ///
 /// ```
 /// use imnn_infer::{Adjust, Distance, SmcAbc, SmcSettings, each_of};
@@ -195,7 +109,8 @@ impl<'a> SmcAbc<'a> {
     /// A sequence whose first population are the nearest of given pairs, which cost no simulation.
     ///
     /// # Errors
-    /// As [`new`](Self::new), and if there are fewer pairs inside the prior than particles, or they are not from the prior.
+    /// As [`new`](Self::new), and if there are fewer pairs inside the prior than particles, or they are not from the
+    /// prior.
     pub fn from_pairs(
         prior: &'a Prior,
         target: ArrayView1<'_, f64>,
@@ -275,7 +190,8 @@ impl<'a> SmcAbc<'a> {
     /// Makes one population; whether the sequence goes on. Nothing is changed by an error.
     ///
     /// # Errors
-    /// What the simulator says; another number of summaries than the target has; too few simulations for the first population.
+    /// What the simulator says; another number of summaries than the target has; too few simulations for the first
+    /// population.
     pub fn step(&mut self, simulator: &(impl Simulate + ?Sized)) -> Result<bool> {
         check::shape("target", &[self.target.len()], &[simulator.n_summaries()])?;
         if self.stop.is_some() {

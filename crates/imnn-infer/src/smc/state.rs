@@ -59,9 +59,9 @@ impl<'a> SmcAbc<'a> {
         Ok(())
     }
 
-    /// Goes on from a file that [`save`](Self::save) wrote, with the same prior, target, distance and settings; these are compared.
-    /// More simulations, another end, other threads and blocks are allowed, and a sequence that had ended goes on where they ask
-    /// for it.
+    /// Goes on from a file that [`save`](Self::save) wrote, with the same prior, target, distance and settings; these
+    /// are compared. More simulations, another end, other threads and blocks are allowed, and a sequence that had ended
+    /// goes on where they ask for it.
     ///
     /// # Errors
     /// As [`new`](Self::new); a file that cannot be read, or that is of something else.

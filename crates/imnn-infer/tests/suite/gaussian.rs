@@ -30,8 +30,8 @@ fn the_gaussian_linear_problem_is_exact() {
     let exact = gaussian.ln_density(0, &mean.to_vec()).unwrap() - gaussian.ln_evidence_exact(0).unwrap().unwrap();
     let det = 0.33234487432350795 * 0.22832172414785168 - 0.0883402008138684_f64.powi(2);
     assert_close("ln p", exact, -(std::f64::consts::TAU).ln() - 0.5 * det.ln(), 1e-12);
-    // The evidence of the three data is that of the estimate, of the rest and of the change of variables: what is compared here
-    // is the density of the estimate, N(theta_hat; m, P + F^-1).
+    // The evidence of the three data is that of the estimate, of the rest and of the change of variables: what is
+    // compared here is the density of the estimate, N(theta_hat; m, P + F^-1).
     let sum = matrix(&numbers["P"]) + imnn_prior::Cholesky::new(fisher.view()).unwrap().inverse();
     let d = vector(&numbers["estimate"]) - vector(&numbers["m"]);
     let factor = imnn_prior::Cholesky::new(sum.view()).unwrap();

@@ -19,8 +19,8 @@ impl Beta {
     /// The law with exponents `a - 1` and `b - 1` between two finite numbers.
     ///
     /// # Errors
-    /// [`PriorError::Setting`](crate::PriorError::Setting) for exponents that are not positive and finite, or bounds that are
-    /// not finite and in order.
+    /// [`PriorError::Setting`](crate::PriorError::Setting) for exponents that are not positive and finite, or bounds
+    /// that are not finite and in order.
     pub fn new(a: f64, b: f64, low: f64, high: f64) -> Result<Self> {
         positive(Self::NAME, "a", a)?;
         positive(Self::NAME, "b", b)?;

@@ -6,7 +6,8 @@ use crate::error::Result;
 use crate::law::Law;
 use crate::special::{gamma_lower, gamma_upper, increasing_root, ln_gamma};
 
-/// `p(theta) = rate^shape theta^(shape-1) exp(-rate theta) / Gamma(shape)` for positive `theta`; the mean is `shape / rate`.
+/// `p(theta) = rate^shape theta^(shape-1) exp(-rate theta) / Gamma(shape)` for positive `theta`; the mean is `shape /
+/// rate`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gamma {
     shape: f64,

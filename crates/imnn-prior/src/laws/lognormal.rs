@@ -17,8 +17,8 @@ impl Lognormal {
     /// The law whose logarithm has this mean and standard deviation.
     ///
     /// # Errors
-    /// [`PriorError::Setting`](crate::PriorError::Setting) for a mean that is not finite or a deviation that is not positive
-    /// and finite.
+    /// [`PriorError::Setting`](crate::PriorError::Setting) for a mean that is not finite or a deviation that is not
+    /// positive and finite.
     pub fn new(mean: f64, sd: f64) -> Result<Self> {
         normal::check(Self::NAME, mean, sd)?;
         Ok(Lognormal { mean, sd })

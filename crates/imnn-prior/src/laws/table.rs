@@ -6,8 +6,8 @@ use super::listed::Listed;
 use crate::error::{PriorError, Result};
 use crate::law::Law;
 
-/// A distribution function that is linear between the points of a table, from 0 at the first to 1 at the last: the density
-/// is constant between two points.
+/// A distribution function that is linear between the points of a table, from 0 at the first to 1 at the last: the
+/// density is constant between two points.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     theta: Vec<f64>,

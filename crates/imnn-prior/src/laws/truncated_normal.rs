@@ -22,8 +22,8 @@ impl TruncatedNormal {
     /// The law of this mean and standard deviation, those before it is cut, between two bounds.
     ///
     /// # Errors
-    /// [`PriorError::Setting`] for a mean that is not finite, a deviation that is not positive, bounds that are NaN or not in
-    /// order, or bounds between which the law has less than 1e-280.
+    /// [`PriorError::Setting`] for a mean that is not finite, a deviation that is not positive, bounds that are NaN or
+    /// not in order, or bounds between which the law has less than 1e-280.
     pub fn new(mean: f64, sd: f64, low: f64, high: f64) -> Result<Self> {
         normal::check(Self::NAME, mean, sd)?;
         if low.is_nan() {
@@ -41,14 +41,14 @@ impl TruncatedNormal {
         Ok(TruncatedNormal { mean, sd, low, high, ends, between })
     }
 
-    /// The probability between an end of the law, in its units and mirrored so that it is the lower one, and a value at this
-    /// distance from it.
+    /// The probability between an end of the law, in its units and mirrored so that it is the lower one, and a value at
+    /// this distance from it.
     fn share(&self, end: f64, distance: f64) -> f64 {
         normal_span(end, distance.clamp(0.0, self.ends[1] - self.ends[0])) / self.between
     }
 
-    /// The distance from an end (as in [`share`](Self::share)) at which the probability is `p`, or from the middle of the law
-    /// where that end is infinite.
+    /// The distance from an end (as in [`share`](Self::share)) at which the probability is `p`, or from the middle of
+    /// the law where that end is infinite.
     fn distance(&self, end: f64, p: f64) -> f64 {
         let target = p * self.between;
         // In logarithms, so that small probabilities are found to all digits.

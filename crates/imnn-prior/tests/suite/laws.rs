@@ -28,7 +28,8 @@ fn laws_are_those_of_scipy() {
         {
             check("a quantile", law.quantile(*p), lower, 1e-9);
             check("an upper quantile", law.upper_quantile(*p), upper, 1e-9);
-            // The quantiles themselves are better: the distribution function gives p back, but for the rounding of theta.
+            // The quantiles themselves are better: the distribution function gives p back, but for the rounding of
+            // theta.
             let rounding = |theta: f64| 4.0 * f64::EPSILON * theta.abs() * law.ln_density(theta).exp();
             for (theta, value) in [
                 (law.quantile(*p), law.cdf(law.quantile(*p))),

@@ -1,4 +1,5 @@
-//! Tests of priors: laws against scipy, coordinates against differences, draws against the laws, files against their faults.
+//! Tests of priors: laws against scipy, coordinates against differences, draws against the laws, files against their
+//! faults.
 
 #![allow(clippy::unwrap_used)]
 
