@@ -36,7 +36,15 @@ pub fn run(arguments: &[String]) -> Outcome {
     }
     run_command(cargo(&["run", "--quiet"]).args(package).args(["--example", "round_trip"]).arg(&ours))?;
     run_command(script(&python, &scripts.join("read.py")).arg(&ours))?;
+    read_posteriors(&python, &out.join("posteriors"))?;
     read_runs(&python, &out.join("run"))
+}
+
+/// Has GetDist, xarray and ArviZ read posteriors.
+fn read_posteriors(python: &Path, out: &Path) -> Outcome {
+    let example = ["run", "--quiet", "--package", "imnn-infer", "--example", "exports"];
+    run_command(cargo(&example).arg(out))?;
+    run_command(script(python, &workspace::root().join("crates/imnn-infer/tests/python/read.py")).arg(out))
 }
 
 /// Has Python read saved runs of every version, and one that is made now.
@@ -67,10 +75,16 @@ fn interpreter() -> Outcome<PathBuf> {
     }
     let folder = workspace::root().join("target/python");
     let python = folder.join("bin/python");
-    if !succeeds(Command::new(&python).args(["-c", "import tensorflow, h5py, hdf5plugin, safetensors"])) {
+    if !succeeds(
+        Command::new(&python).args(["-c", "import tensorflow, h5py, hdf5plugin, safetensors, getdist, xarray, zarr"]),
+    ) {
         run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        let requirements = workspace::root().join("crates/imnn-data/tests/python/requirements.txt");
-        for (option, packages) in [("-r", requirements.as_os_str()), ("--no-deps", "imnn==0.3.2".as_ref())] {
+        let requirements =
+            |member: &str| workspace::root().join("crates").join(member).join("tests/python/requirements.txt");
+        let (data, infer) = (requirements("imnn-data"), requirements("imnn-infer"));
+        for (option, packages) in
+            [("-r", data.as_os_str()), ("-r", infer.as_os_str()), ("--no-deps", "imnn==0.3.2".as_ref())]
+        {
             run_command(Command::new(&python).args(["-m", "pip", "install", "--quiet", option]).arg(packages))?;
         }
     }

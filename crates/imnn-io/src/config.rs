@@ -142,6 +142,13 @@ impl<'a> Section<'a> {
         self.table.keys().map(|key| key.as_ref().as_ref())
     }
 
+    /// The keys, in the order in which they are written.
+    pub fn keys_as_written(&self) -> Vec<&'a str> {
+        let mut keys: Vec<_> = self.table.keys().collect();
+        keys.sort_by_key(|key| key.span().start);
+        keys.into_iter().map(|key| key.as_ref().as_ref()).collect()
+    }
+
     /// Whether the key is there.
     pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
@@ -514,6 +521,8 @@ inner.flag = true
         let document = Document::parse(TEXT, "f.toml").unwrap();
         let root = document.root();
         assert_eq!(root.keys().collect::<Vec<_>>(), ["a", "b", "name", "table"]);
+        let unordered = Document::parse("c = 1\na = 2\n[d]\n[b]\n", "f.toml").unwrap();
+        assert_eq!(unordered.root().keys_as_written(), ["c", "a", "d", "b"]);
         assert_eq!((root.required("a", "").ok(), root.or("c", 7usize).ok()), (Some(1u64), Some(7)));
         assert_eq!((root.optional::<f64>("a").unwrap(), root.required::<f64>("b", "").unwrap()), (Some(1.0), -2.5));
         let table = root.section("table").unwrap().unwrap();

@@ -64,6 +64,12 @@ impl Axis {
         Self { logarithmic: false, low, high, ticks: ticks::whole(low, high, count), power: 0 }
     }
 
+    /// A linear axis between two values, the first of them less.
+    pub(crate) fn between(low: f64, high: f64, count: usize) -> Self {
+        let (ticks, power) = ticks::linear(low, high, count);
+        Self { logarithmic: false, low, high, ticks, power }
+    }
+
     /// The axis of `n` rounds, from 1 on.
     pub(crate) fn rounds(n: usize, count: usize) -> Self {
         let (low, high) = (0.5, n as f64 + 0.5);

@@ -11,6 +11,15 @@ pub enum PlotError {
     /// The history has no entry.
     #[error("the history has no iterations, so there is nothing to plot; plot after a fit of at least one iteration")]
     Empty,
+    /// There is nothing to put into a corner plot, or what there is does not belong together.
+    #[error("{reason}")]
+    Corner {
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// A density could not be made of samples.
+    #[error(transparent)]
+    Infer(#[from] imnn_infer::InferError),
     /// The expected det F is not a positive number.
     #[error("the expected det F is {found}, but it must be a positive finite number; leave it out if it is unknown")]
     Expected {

@@ -1,4 +1,4 @@
-//! Plots of training histories, as PNG, SVG and PDF.
+//! Plots of training histories, posteriors and their calibration, as PNG, SVG and PDF.
 //!
 //! One call draws the three panels by which a training run is judged: `det F` with the expected value, `det C` and
 //! `det C⁻¹`, and the regularisation `Λ₂` with its strength `r`. The format follows from the file's extension.
@@ -24,10 +24,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod axis;
+mod calibration;
+mod corner;
 mod decimate;
 mod error;
 mod font;
 mod format;
+mod frame;
 mod history;
 mod panel;
 mod pdf;
@@ -39,6 +42,8 @@ mod style;
 mod svg;
 mod ticks;
 
+pub use calibration::{CalibrationPlot, plot_calibration};
+pub use corner::{CornerLayer, CornerPlot, plot_corner};
 pub use error::PlotError;
 pub use history::{HistoryPlot, history_svg, plot_history};
 pub use refinement::{RefinementPlot, plot_refinement};

@@ -63,7 +63,8 @@ pub(crate) fn pdf(picture: &Picture) -> std::io::Result<Vec<u8>> {
     resources.finish();
     page.finish();
     for (&opacity, number) in opacities.iter().zip(FIRST..) {
-        pdf.ext_graphics(Ref::new(number)).stroking_alpha(f32::from(opacity) / 100.0);
+        let alpha = f32::from(opacity) / 100.0;
+        pdf.ext_graphics(Ref::new(number)).stroking_alpha(alpha).non_stroking_alpha(alpha);
     }
     pdf.stream(CONTENT, &compressed(&content.finish())?).filter(Filter::FlateDecode);
     embed(&mut pdf, shapes)?;
@@ -73,7 +74,7 @@ pub(crate) fn pdf(picture: &Picture) -> std::io::Result<Vec<u8>> {
 /// The opacity of a shape, in hundredths.
 fn opacity(shape: &Shape) -> u8 {
     match shape {
-        Shape::Line { opacity, .. } => (100.0 * opacity).round() as u8,
+        Shape::Line { opacity, .. } | Shape::Region { opacity, .. } => (100.0 * opacity).round() as u8,
         _ => 100,
     }
 }
@@ -99,6 +100,22 @@ fn draw(content: &mut Content, shape: &Shape) {
             let (x, y) = place(*centre);
             content.set_stroke_rgb(red, green, blue).set_line_width(2.0 * *radius as f32);
             content.move_to(x, y).line_to(x, y).stroke();
+        }
+        Shape::Region { rings, colour, .. } => {
+            let [red, green, blue] = rgb(*colour);
+            content.set_fill_rgb(red, green, blue);
+            for ring in rings {
+                for (k, &point) in ring.iter().enumerate() {
+                    let (x, y) = place(point);
+                    if k == 0 {
+                        content.move_to(x, y)
+                    } else {
+                        content.line_to(x, y)
+                    };
+                }
+                content.close_path();
+            }
+            content.fill_even_odd();
         }
         Shape::Text { at, text, lettering } => letter(content, *at, text, lettering),
     }

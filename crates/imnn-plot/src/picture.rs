@@ -1,4 +1,4 @@
-//! What is drawn, lines, discs and texts on white, before it is an image in some format.
+//! What is drawn, lines, discs, regions and texts on white, before it is an image in some format.
 
 use crate::style::{Dash, Rgb, Stroke};
 
@@ -30,6 +30,12 @@ pub(crate) enum Shape {
         centre: Place,
         radius: i32,
         colour: Rgb,
+    },
+    /// What lies inside an odd number of closed lines.
+    Region {
+        rings: Vec<Vec<Place>>,
+        colour: Rgb,
+        opacity: f64,
     },
     /// One line of text; `at` is on its baseline.
     Text {
@@ -82,6 +88,15 @@ impl Picture {
 
     pub(crate) fn disc(&mut self, centre: (f64, f64), radius: f64, colour: Rgb) {
         self.shapes.push(Shape::Disc { centre: place(centre), radius: units(radius).max(1), colour });
+    }
+
+    /// What lies inside an odd number of closed lines.
+    pub(crate) fn region(&mut self, rings: &[Vec<(f64, f64)>], colour: Rgb, opacity: f64) {
+        let rings: Vec<Vec<Place>> =
+            rings.iter().filter(|ring| ring.len() > 2).map(|ring| ring.iter().copied().map(place).collect()).collect();
+        if !rings.is_empty() {
+            self.shapes.push(Shape::Region { rings, colour, opacity });
+        }
     }
 
     /// One line of text; `at` is on its baseline.

@@ -1,6 +1,6 @@
 //! Pictures as SVG.
 
-use crate::picture::{Align, Picture, Shape, UNITS};
+use crate::picture::{Align, Picture, Place, Shape, UNITS};
 use crate::style::{FONT_FAMILY, Rgb};
 
 /// The text of the file. Its coordinates are those of the picture, and it is shown at its size in logical pixels.
@@ -25,6 +25,14 @@ fn element(shape: &Shape) -> String {
         }
         Shape::Disc { centre: (x, y), radius, colour } => {
             format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" fill=\"{}\"/>\n", hex(*colour))
+        }
+        Shape::Region { rings, colour, opacity } => {
+            let ring = |ring: &Vec<Place>| {
+                let points: Vec<String> = ring.iter().map(|(x, y)| format!("{x},{y}")).collect();
+                format!("M{}Z", points.join(" "))
+            };
+            let path: String = rings.iter().map(ring).collect();
+            format!("<path fill=\"{}\" fill-rule=\"evenodd\" opacity=\"{opacity}\" d=\"{path}\"/>\n", hex(*colour))
         }
         Shape::Text { at: (x, y), text, lettering } => {
             let anchor = match lettering.align {
