@@ -39,6 +39,8 @@ const LAYERS: &[Layer] = &[
         never: &[FILES, &["cudarc", "dfdx"], TERMINAL, PLOTS, LINEAR_ALGEBRA, THREADS] },
     Layer { name: "imnn-models", uses: &["imnn-compute", "imnn-io", "imnn-sim"],
         never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA] },
+    Layer { name: "imnn-flow", uses: &["imnn-compute", "imnn-io", "imnn-models", "imnn-sim"],
+        never: &[TERMINAL, PLOTS, LINEAR_ALGEBRA] },
     Layer { name: "imnn-engine", uses: &["imnn-compute", "imnn-models"],
         never: &[&["cudarc"], TERMINAL, PLOTS, LINEAR_ALGEBRA] },
     Layer { name: "imnn-device", never: &[TERMINAL, PLOTS],
