@@ -58,6 +58,12 @@ impl<E: Number> Ensemble<E> {
         Ok(self)
     }
 
+    /// The same members with weights that were those of an ensemble before.
+    pub(crate) fn with_exact_weights(mut self, weights: Vec<f64>) -> Self {
+        self.weights = weights;
+        self
+    }
+
     /// The members.
     pub fn members(&self) -> &[Flow<E>] {
         &self.members

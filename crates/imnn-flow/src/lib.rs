@@ -7,6 +7,7 @@ mod bijection;
 mod ensemble;
 mod error;
 mod evaluator;
+mod files;
 mod flow;
 mod pairs;
 mod shuffle;

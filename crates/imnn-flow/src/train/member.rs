@@ -105,6 +105,32 @@ impl<E: Number> MemberState<E> {
         self.end
     }
 
+    /// Whether counters, history and settings agree: what training leaves does, and what does not may not be gone on from.
+    pub(crate) fn is_consistent(&self, settings: &TrainingSettings) -> bool {
+        let (epochs, best) = (self.history.len(), self.best_loss_checked());
+        let waited = epochs.checked_sub(self.counted_from);
+        self.attempt <= RETRIES
+            && self.cooled <= settings.cooldowns
+            && epochs <= settings.max_epochs
+            && self.best_epoch <= self.counted_from
+            && (self.best_epoch > 0) == (epochs > 0)
+            && waited.is_some_and(|waited| waited <= settings.patience)
+            && best.is_some_and(|best| self.history.iter().all(|epoch| epoch.validation >= best))
+            && match self.end {
+                None => epochs < settings.max_epochs && waited < Some(settings.patience),
+                Some(End::Limit) => epochs == settings.max_epochs,
+                Some(End::Patience) => waited == Some(settings.patience) && self.cooled == settings.cooldowns,
+            }
+    }
+
+    /// The loss of the best epoch, if there is such an epoch.
+    fn best_loss_checked(&self) -> Option<f64> {
+        match self.best_epoch {
+            0 => Some(f64::NEG_INFINITY),
+            epoch => self.history.get(epoch - 1).map(|epoch| epoch.validation),
+        }
+    }
+
     fn best_loss(&self) -> f64 {
         self.best_epoch.checked_sub(1).map_or(f64::INFINITY, |at| self.history[at].validation)
     }

@@ -154,6 +154,11 @@ impl<E: Number> Transforms<E> {
     }
 }
 
+/// Shape `(rows, 1 + inputs)` of each layer of a transform's network, without making one.
+pub(crate) fn layer_shapes(architecture: &Architecture, dims: usize, context: usize) -> Vec<(usize, usize)> {
+    layout(architecture, dims, context).layers.iter().map(|layer| (layer.rows, layer.cols)).collect()
+}
+
 fn layout(architecture: &Architecture, dims: usize, context: usize) -> Layout {
     Layout::new(dims, context, &architecture.hidden, architecture.bijection.n_parameters())
 }
