@@ -44,6 +44,18 @@ pub enum FlowError {
         value: f64,
     },
 
+    /// A density or a draw is not a number.
+    #[error(
+        "row {row}: the flow overflows in {precision}; its weights are too large, as after a training that failed or in a \
+         damaged file{}", if *precision == "f32" { ", or cast it to f64" } else { "" }
+    )]
+    Overflow {
+        /// The row, from 0.
+        row: usize,
+        /// What the flow computes in.
+        precision: &'static str,
+    },
+
     /// The pairs cannot be trained on.
     #[error("{0}")]
     Pairs(String),

@@ -38,7 +38,9 @@ impl<'a, E: Number> Evaluator<'a, E> {
         for batch in self.batches(y, c)? {
             self.load(y, c, &batch)?;
             self.flow.transforms().forward(&mut self.work);
-            batch.clone().for_each(|row| densities[row] = self.work.log_density(row - batch.start) - volume);
+            for row in batch.clone() {
+                densities[row] = number::<E>(self.work.log_density(row - batch.start), row)? - volume;
+            }
         }
         Ok(densities)
     }
@@ -62,7 +64,7 @@ impl<'a, E: Number> Evaluator<'a, E> {
             self.flow.transforms().backward(&mut self.work, None, true);
             for row in batch.clone() {
                 let (at, work) = (row - batch.start, &self.work);
-                found.log_density[row] = work.log_density(at) - volume;
+                found.log_density[row] = number::<E>(work.log_density(at), row)? - volume;
                 self.y.resize(self.flow.dims(), 0.0);
                 self.c.resize(self.flow.context(), 0.0);
                 self.flow.y().undo_gradient(work.column(&work.gradient, at), &mut self.y);
@@ -130,7 +132,10 @@ impl<'a, E: Number> Evaluator<'a, E> {
                 self.y.resize(self.flow.dims(), 0.0);
                 self.flow.y().undo(self.work.column(&self.work.values, at), &mut self.y);
                 y.row_mut(row).iter_mut().zip(&self.y).for_each(|(to, from)| *to = *from);
-                densities[row] = self.work.log_density_of_base(at, base[at]) - self.flow.y().log_volume();
+                // A sum that is a number has terms that are.
+                number::<E>(self.y.iter().sum(), row)?;
+                densities[row] =
+                    number::<E>(self.work.log_density_of_base(at, base[at]), row)? - self.flow.y().log_volume();
             }
         }
         Ok((y, densities))
@@ -203,6 +208,11 @@ impl<'a, E: Number> Evaluator<'a, E> {
         self.work.fill_up();
         Ok(())
     }
+}
+
+/// A log density that is a number, if only minus infinity.
+fn number<E: Number>(value: f64, row: usize) -> Result<f64> {
+    if value.is_nan() { Err(FlowError::Overflow { row, precision: E::NAME }) } else { Ok(value) }
 }
 
 /// Row `row` of an array, or its only row; all of it finite.

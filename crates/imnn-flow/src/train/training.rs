@@ -155,9 +155,10 @@ impl<E: Number> Training<E> {
                     .into(),
             ));
         }
-        let lengths = |members: &[MemberState<E>]| members.iter().map(|m| m.weights.len()).collect::<Vec<_>>();
-        if lengths(&training.members) != lengths(&state.members) {
-            return Err(FlowError::Parts("the state has other members than its settings".into()));
+        let transforms = start(member_key(training.key, 0), &state.settings, &training.data, 0)?;
+        let fits = |member: &MemberState<E>| transforms.allows(&member.weights) && transforms.allows(&member.best);
+        if training.members.len() != state.members.len() || !state.members.iter().all(fits) {
+            return Err(FlowError::Parts("the state has other members or weights than its settings".into()));
         }
         training.members = state.members;
         Ok(training)

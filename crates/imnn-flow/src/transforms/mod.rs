@@ -88,19 +88,26 @@ impl<E: Number> Transforms<E> {
         if let Some(at) = weights.iter().position(|weight| !weight.is_finite()) {
             return refuse(format!("weight {at} is {}; weights must be finite", weights[at]));
         }
-        for transform in weights.chunks_exact(layout.len) {
-            for layer in &layout.layers {
-                for block in &layer.blocks {
-                    for row in block.rows.clone() {
-                        let row = &transform[layer.range()][row * layer.cols..][block.cols..layer.cols];
-                        if row.iter().any(|weight| *weight != E::zero()) {
-                            return refuse("a weight that the mask of the flow forbids is not 0".into());
-                        }
-                    }
-                }
-            }
+        let transforms = Transforms { architecture: architecture.clone(), layout, permutations, weights };
+        if !transforms.allows(&transforms.weights) {
+            return refuse("a weight that the mask of the flow forbids is not 0".into());
         }
-        Ok(Transforms { architecture: architecture.clone(), layout, permutations, weights })
+        Ok(transforms)
+    }
+
+    /// Whether these are weights of such transforms, 0 where the mask forbids others.
+    pub(crate) fn allows(&self, weights: &[E]) -> bool {
+        let allowed = |transform: &[E]| {
+            self.layout.layers.iter().all(|layer| {
+                layer.blocks.iter().all(|block| {
+                    block.rows.clone().all(|row| {
+                        let row = &transform[layer.range()][row * layer.cols..][block.cols..layer.cols];
+                        row.iter().all(|weight| *weight == E::zero())
+                    })
+                })
+            })
+        };
+        weights.len() == self.weights.len() && weights.chunks_exact(self.layout.len).all(allowed)
     }
 
     /// What the transforms are made of.
