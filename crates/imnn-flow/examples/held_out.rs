@@ -119,7 +119,7 @@ fn main() -> Outcome<()> {
         architecture: Architecture { bijection, transforms, hidden: vec![hidden, hidden] },
         members: setting("members", "4").parse()?,
         learning_rate: setting("rate", &defaults.learning_rate.to_string()).parse()?,
-        batch: setting("batch", &defaults.batch.to_string()).parse()?,
+        batch: Some(setting("batch", "0").parse()?).filter(|batch| *batch > 0),
         patience: setting("patience", &defaults.patience.to_string()).parse()?,
         cooldowns: setting("cooldowns", &defaults.cooldowns.to_string()).parse()?,
         ..defaults

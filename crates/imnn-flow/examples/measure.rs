@@ -1,10 +1,11 @@
 //! Measures how long trainings take, in CPU time of one thread, on pairs of (mu, Sigma) and the mean and variance of ten
 //! draws: `cargo run --release -p imnn-flow --example measure -- epochs|train|sample affine|spline [pairs] [epochs]`.
-//! `examples/sbi_times.py` does the same with sbi.
+//! `sbi_times.py` beside this does the same with sbi.
 
 use imnn_flow::{Architecture, Bijection, Flow, Pairs, Training, TrainingSettings, train};
 use imnn_sim::{Key, Real};
 use ndarray::{Array2, Axis, array};
+use rand::RngExt;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -14,12 +15,11 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 fn pairs(n: usize, key: Key) -> Result<Pairs, imnn_flow::FlowError> {
     let (mut y, mut c) = (Array2::<f64>::zeros((n, 2)), Array2::<f64>::zeros((n, 2)));
     for (k, key) in key.fold_in_each(0..n as u64).enumerate() {
-        let mut numbers = [0.0; 12];
-        key.fill_normal(&mut numbers);
-        // Two uniform numbers from two normal ones.
-        let [u, v] = [numbers[10], numbers[11]].map(|z: f64| 1.0 / (1.0 + (-1.702 * z).exp()));
-        let (mu, sigma) = (20.0 * u - 10.0, 10.0 * v);
-        let draws: Vec<f64> = numbers[..10].iter().map(|z| mu + sigma.sqrt() * z).collect();
+        let [prior, noise] = key.split();
+        let (mut rng, mut numbers) = (prior.rng(), [0.0; 10]);
+        noise.fill_normal(&mut numbers);
+        let (mu, sigma): (f64, f64) = (20.0 * rng.random::<f64>() - 10.0, 10.0 * rng.random::<f64>());
+        let draws: Vec<f64> = numbers.iter().map(|z| mu + sigma.sqrt() * z).collect();
         let mean = draws.iter().sum::<f64>() / 10.0;
         let variance = draws.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / 10.0;
         y.row_mut(k).assign(&array![mu, sigma]);

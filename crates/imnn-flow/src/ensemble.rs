@@ -1,7 +1,7 @@
 //! Mixtures of flows.
 
 use crate::error::{FlowError, Result};
-use crate::evaluator::rows;
+use crate::evaluator::{Evaluator, rows};
 use crate::flow::{Draws, Flow, Gradients};
 use crate::weighting::mixture;
 use imnn_compute::Number;
@@ -90,16 +90,17 @@ impl<E: Number> Ensemble<E> {
         Some(Ensemble { members, weights: self.weights.clone() })
     }
 
+    /// Evaluates again and again without new memory for passes, as samplers need it.
+    pub fn evaluator(&self) -> EnsembleEvaluator<'_, E> {
+        EnsembleEvaluator { ensemble: self, members: self.members.iter().map(Flow::evaluator).collect() }
+    }
+
     /// `ln q_m(y | c)` of each member, `(n, members)`; rows as in [`Flow::log_density`].
     ///
     /// # Errors
     /// As there.
     pub fn member_log_densities(&self, y: ArrayView2<'_, f64>, c: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
-        let mut all = Array2::zeros((rows(y.nrows(), c.nrows())?, self.members.len()));
-        for (member, mut column) in self.members.iter().zip(all.columns_mut()) {
-            column.assign(&member.log_density(y, c)?);
-        }
-        Ok(all)
+        self.evaluator().member_log_densities(y, c)
     }
 
     /// `ln q(y | c)`; rows as in [`Flow::log_density`].
@@ -107,7 +108,7 @@ impl<E: Number> Ensemble<E> {
     /// # Errors
     /// As there.
     pub fn log_density(&self, y: ArrayView2<'_, f64>, c: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
-        Ok(mixture(self.member_log_densities(y, c)?.view(), &self.weights))
+        self.evaluator().log_density(y, c)
     }
 
     /// `ln q(y | c)` with its gradients by y and c; rows as in [`Flow::log_density`].
@@ -119,20 +120,7 @@ impl<E: Number> Ensemble<E> {
     /// # Errors
     /// As there.
     pub fn gradients(&self, y: ArrayView2<'_, f64>, c: ArrayView2<'_, f64>) -> Result<Gradients> {
-        let found: Vec<Gradients> = self.members.iter().map(|member| member.gradients(y, c)).collect::<Result<_>>()?;
-        let n = found[0].log_density.len();
-        let all = Array2::from_shape_fn((n, found.len()), |(row, m)| found[m].log_density[row]);
-        let log_density = mixture(all.view(), &self.weights);
-        let mut sum =
-            Gradients { y: Array2::zeros((n, self.dims())), c: Array2::zeros((n, self.context())), log_density };
-        for ((m, member), weight) in found.iter().enumerate().zip(&self.weights) {
-            for row in 0..n {
-                let share = weight * (all[[row, m]] - sum.log_density[row]).exp();
-                sum.y.row_mut(row).scaled_add(share, &member.y.row(row));
-                sum.c.row_mut(row).scaled_add(share, &member.c.row(row));
-            }
-        }
-        Ok(sum)
+        self.evaluator().gradients(y, c)
     }
 
     /// `n` draws of y for each row of `c`, with the log densities of the mixture.
@@ -196,6 +184,62 @@ impl<E: Number> Ensemble<E> {
         Ok((0..c.nrows())
             .map(|k| disagreement(&draws.iter().map(|draws| draws.index_axis(Axis(0), k)).collect::<Vec<_>>()))
             .collect())
+    }
+}
+
+/// An ensemble with the memory of its members' passes, for one thread.
+#[derive(Debug)]
+pub struct EnsembleEvaluator<'a, E> {
+    ensemble: &'a Ensemble<E>,
+    members: Vec<Evaluator<'a, E>>,
+}
+
+impl<E: Number> EnsembleEvaluator<'_, E> {
+    /// See [`Ensemble::member_log_densities`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn member_log_densities(&mut self, y: ArrayView2<'_, f64>, c: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        let mut all = Array2::zeros((rows(y.nrows(), c.nrows())?, self.members.len()));
+        for (member, mut column) in self.members.iter_mut().zip(all.columns_mut()) {
+            column.assign(&member.log_density(y, c)?);
+        }
+        Ok(all)
+    }
+
+    /// See [`Ensemble::log_density`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn log_density(&mut self, y: ArrayView2<'_, f64>, c: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
+        Ok(mixture(self.member_log_densities(y, c)?.view(), self.ensemble.weights()))
+    }
+
+    /// See [`Ensemble::gradients`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn gradients(&mut self, y: ArrayView2<'_, f64>, c: ArrayView2<'_, f64>) -> Result<Gradients> {
+        let n = rows(y.nrows(), c.nrows())?;
+        let mut found = Vec::new();
+        for member in &mut self.members {
+            found.push(member.gradients(y, c)?);
+        }
+        let weights = self.ensemble.weights();
+        let all = Array2::from_shape_fn((n, found.len()), |(row, m)| found[m].log_density[row]);
+        let log_density = mixture(all.view(), weights);
+        let [dims, context] = [self.ensemble.dims(), self.ensemble.context()];
+        let mut sum = Gradients { y: Array2::zeros((n, dims)), c: Array2::zeros((n, context)), log_density };
+        for ((m, member), weight) in found.iter().enumerate().zip(weights) {
+            for row in 0..n {
+                // Where all members say minus infinity there is no share.
+                let share = weight * (all[[row, m]] - sum.log_density[row]).exp();
+                let share = if share.is_nan() { 0.0 } else { share };
+                sum.y.row_mut(row).scaled_add(share, &member.y.row(row));
+                sum.c.row_mut(row).scaled_add(share, &member.c.row(row));
+            }
+        }
+        Ok(sum)
     }
 }
 

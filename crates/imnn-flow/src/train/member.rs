@@ -211,7 +211,7 @@ impl<'a, E: Number> Trainer<'a, E> {
         let pairs = self.data.split.training();
         let [_, order] = keys(self.key, state.attempt);
         let order = shuffled(pairs.len(), order.fold_in(state.history.len() as u64));
-        let batch = self.settings.batch.min(pairs.len());
+        let batch = self.settings.batch_of(pairs.len());
         self.transforms.weights_mut().copy_from_slice(&state.weights);
         let (mut sum, mut batches) = (0.0, 0);
         for batch in order.chunks_exact(batch) {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 ///     members: 2,
 ///     ..TrainingSettings::default()
 /// };
-/// assert_eq!((settings.batch, settings.patience), (200, 20));
+/// assert_eq!((settings.learning_rate, settings.patience), (2e-3, 20));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -25,11 +25,13 @@ pub struct TrainingSettings {
     pub members: usize,
     /// How the members are weighted. Defaults to stacking.
     pub weighting: Weighting,
-    /// Learning rate of Adam, above 0. Defaults to 1e-3.
+    /// Learning rate of Adam, above 0. Defaults to 2e-3.
     pub learning_rate: f64,
-    /// Pairs in a batch, at least 1. Defaults to 200. The last, smaller batch of an epoch is left out; where there are
-    /// fewer pairs than a batch, all of them are one.
-    pub batch: usize,
+    /// Pairs in a batch, at least 1. By default a twentieth of the pairs, but no fewer than 50 and no more than 200: few
+    /// pairs need many updates. The last, smaller batch of an epoch is left out; where there are fewer pairs than a batch,
+    /// all of them are one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<usize>,
     /// The Euclidean norm that a gradient is scaled down to, above 0. Defaults to 5.
     pub clip_norm: f64,
     /// Share of the pairs that is held out, the same for all members. Defaults to 0.1.
@@ -37,7 +39,7 @@ pub struct TrainingSettings {
     /// How many epochs may pass without a better loss on the held-out pairs. Defaults to 20.
     pub patience: usize,
     /// How often, when patience has ended, training goes back to the best weights and on with a tenth of the learning rate.
-    /// Defaults to 0.
+    /// Defaults to 1.
     pub cooldowns: usize,
     /// The most epochs of a member. Defaults to 2000.
     pub max_epochs: usize,
@@ -56,12 +58,12 @@ impl Default for TrainingSettings {
             architecture: Architecture::default(),
             members: 4,
             weighting: Weighting::default(),
-            learning_rate: 1e-3,
-            batch: 200,
+            learning_rate: 2e-3,
+            batch: None,
             clip_norm: 5.0,
             validation: 0.1,
             patience: 20,
-            cooldowns: 0,
+            cooldowns: 1,
             max_epochs: 2000,
             standardise_y: true,
             threads: 0,
@@ -70,6 +72,11 @@ impl Default for TrainingSettings {
 }
 
 impl TrainingSettings {
+    /// Pairs in a batch, of so many that are trained on.
+    pub(crate) fn batch_of(&self, pairs: usize) -> usize {
+        self.batch.unwrap_or_else(|| (pairs / 20).clamp(50, 200)).min(pairs)
+    }
+
     /// Whether all settings are in their ranges; those of the architecture are checked with the data.
     ///
     /// # Errors
@@ -84,7 +91,7 @@ impl TrainingSettings {
             false => Err(FlowError::setting(name, value, format!("{least} to {most}"))),
         };
         within("members", self.members, 1, 1000)?;
-        within("batch", self.batch, 1, 1_000_000)?;
+        within("batch", self.batch.unwrap_or(1), 1, 1_000_000)?;
         within("patience", self.patience, 1, 1_000_000)?;
         within("cooldowns", self.cooldowns, 0, 10)?;
         within("max_epochs", self.max_epochs, 1, 1_000_000)?;

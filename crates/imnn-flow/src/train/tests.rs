@@ -35,6 +35,9 @@ fn small() -> TrainingSettings {
         architecture: Architecture { bijection: Bijection::Affine, transforms: 3, hidden: vec![20, 20] },
         members: 2,
         max_epochs: 6,
+        cooldowns: 0,
+        learning_rate: 1e-3,
+        batch: Some(200),
         ..TrainingSettings::default()
     }
 }
@@ -171,18 +174,43 @@ fn columns_that_have_a_scale_by_nature_keep_it() {
     assert_ne!(member.c().sd(), [1.0, 1.0]);
 }
 
-/// A rate that ruins the weights: two new starts at half the rate each, then an error; and where the last works, a note.
+/// A rate that ruins the weights: two new starts at half the rate each, then an error.
 #[test]
-fn losses_that_are_not_finite_are_met() {
+fn losses_that_are_not_finite_end_in_an_error() {
     let data = pairs(500, Key::new(1));
     let settings = TrainingSettings { learning_rate: 1e30, ..small() };
     let error = train::<f32>(&data, &settings, Key::new(0)).unwrap_err();
-    assert!(
-        matches!(error, FlowError::Diverged { member: 0, learning_rate, .. } if learning_rate == 2.5e29),
-        "{error}"
-    );
+    assert!(matches!(error, FlowError::Diverged { learning_rate, .. } if learning_rate == 2.5e29), "{error}");
     let message = error.to_string();
     assert!(message.contains("look for outliers in the pairs, or lower learning_rate"), "{message}");
+}
+
+/// Weights that overflow, as if an update had ruined them: a new start, and a note.
+#[test]
+fn a_member_that_is_ruined_starts_again() {
+    let data = pairs(500, Key::new(1));
+    let mut state = Training::<f32>::new(&data, &small(), Key::new(0)).unwrap().state();
+    let start = state.members[1].weights.clone();
+    // Shifts of the first two transforms, by their biases, whose sum is beyond single precision.
+    let layers = crate::transforms::layer_shapes(&small().architecture, 2, 2);
+    let sizes: Vec<usize> = layers.iter().map(|(rows, cols)| rows * cols).collect();
+    for (transform, row) in [(0, 0), (0, 2), (1, 0), (1, 2)] {
+        let at = transform * sizes.iter().sum::<usize>() + sizes[0] + sizes[1] + row * layers[2].1;
+        state.members[1].weights[at] = 3e38;
+    }
+    let mut training = Training::resume(&data, state).unwrap();
+    let rates = std::sync::Mutex::new(vec![]);
+    let observer = |progress: &Progress| {
+        if progress.member == 1 {
+            rates.lock().unwrap().push(progress.learning_rate);
+        }
+        ControlFlow::Continue(())
+    };
+    training.run(usize::MAX, &observer).unwrap();
+    assert_eq!(rates.into_inner().unwrap(), [0.5e-3; 6]);
+    assert_ne!(training.state().members[1].weights, start);
+    let notes: Vec<String> = training.finish().unwrap().notes.iter().map(Note::to_string).collect();
+    assert!(notes.iter().any(|note| note.starts_with("member 1 was started again 1 time(s) at half")), "{notes:?}");
 }
 
 #[test]
@@ -227,7 +255,7 @@ fn settings_out_of_range_are_refused() {
     let data = pairs(100, Key::new(1));
     let message = |settings: TrainingSettings| train::<f64>(&data, &settings, Key::new(0)).unwrap_err().to_string();
     assert_eq!(message(TrainingSettings { members: 0, ..small() }), "members is 0, it must be 1 to 1000");
-    assert_eq!(message(TrainingSettings { batch: 0, ..small() }), "batch is 0, it must be 1 to 1000000");
+    assert_eq!(message(TrainingSettings { batch: Some(0), ..small() }), "batch is 0, it must be 1 to 1000000");
     let rate = TrainingSettings { learning_rate: f64::NAN, ..small() };
     assert_eq!(message(rate), "learning_rate is NaN, it must be above 0 and finite");
     let architecture = Architecture { hidden: vec![], ..Architecture::default() };

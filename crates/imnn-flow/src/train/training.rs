@@ -174,7 +174,8 @@ impl<E: Number> Training<E> {
     pub fn state(&self) -> TrainingState<E> {
         TrainingState {
             members: self.members.clone(),
-            settings: self.settings.clone(),
+            // Where it goes on there may be other processors.
+            settings: TrainingSettings { threads: 0, ..self.settings.clone() },
             key: self.key,
             checksum: self.checksum,
         }
