@@ -29,11 +29,14 @@ fn normal_cdf(x: f64) -> f64 {
     0.5 + sum * (-0.5 * x * x).exp() / (2.0 * PI).sqrt()
 }
 
+type Numbers<'a> = &'a mut dyn FnMut() -> f64;
+
 /// Uniform priors within ±half, and what is observed of theta.
 struct Task {
     dims: usize,
     half: f64,
-    observe: fn(&[f64], &mut dyn FnMut() -> f64, &mut dyn FnMut() -> f64) -> Vec<f64>,
+    /// From theta and sources of normal and of uniform numbers.
+    observe: fn(&[f64], Numbers<'_>, Numbers<'_>) -> Vec<f64>,
 }
 
 fn task(name: &str) -> Option<Task> {
