@@ -175,14 +175,26 @@ pub fn ln_1p<L: Number>(x: L) -> L {
 /// [`ln_1p`] for finite `x > -1`, or a NaN.
 #[inline(always)]
 fn ln_1p_finite<L: Number>(x: L) -> L {
-    let (one, two) = (L::one(), L::of(2.0));
+    let one = L::one();
     let u = one + x;
     // What the sum has lost.
     let lost = if x > one { one - (u - x) } else { x - (u - one) };
     let [k, m, inverse] = L::decompose(u);
-    let f = lost.mul_add(inverse, m - one);
+    scaled_log(k, lost.mul_add(inverse, m - one))
+}
+
+/// `ln x` for finite positive normal `x`; anything else gives some number or a NaN.
+#[inline(always)]
+pub fn ln_normal<L: Number>(x: L) -> L {
+    let [k, m, _] = L::decompose(x);
+    scaled_log(k, m - L::one())
+}
+
+/// `k ln 2 + ln(1 + f)`.
+#[inline(always)]
+fn scaled_log<L: Number>(k: L, f: L) -> L {
     let half_square = L::of(0.5) * f * f;
-    let s = f / (two + f);
+    let s = f / (L::of(2.0) + f);
     // ln(1 + f) = 2 s + s tail = f - (f^2/2 - s (f^2/2 + tail)).
     let small = k.mul_add(L::LN_2[1], s * (half_square + L::log_tail(s * s)));
     k.mul_add(L::LN_2[0], f - (half_square - small))
@@ -229,6 +241,7 @@ mod tests {
         assert!(negative().filter(|x| *x < f32::EXP_NORMAL).all(|x| exp_negative(x) == 0.0));
         assert!(worst(negative(), |x| exp_and_exp_m1(x)[1], f64::exp_m1) < 1.5);
         assert!(worst(singles(), ln_1p, f64::ln_1p) < 1.5);
+        assert!(worst(singles().filter(|x| x.is_normal() && *x > 0.0), ln_normal, f64::ln) < 1.5);
         let unit = || singles().filter(|x| !x.is_nan()).map(|x| x.abs().min(1.0));
         assert!(worst(unit(), |x| ln_1p_and_inverse(x)[0], f64::ln_1p) < 3.0);
         assert!(worst(unit(), |x| ln_1p_and_inverse(x)[1], |x| 1.0 / (1.0 + x)) < 3.0);
@@ -248,6 +261,7 @@ mod tests {
                 (exp_and_exp_m1(y)[1], y.exp_m1()),
                 (ln_1p(x), x.ln_1p()),
                 (ln_1p(x / 800.0), (x / 800.0).ln_1p()),
+                if x.is_normal() && x > 0.0 { (ln_normal(x), x.ln()) } else { (0.0, 0.0) },
             ];
             for (found, expected) in pairs {
                 let same = found == expected || found.is_nan() && expected.is_nan();

@@ -66,6 +66,7 @@
 //! | [`io`] | files that appear whole or not at all, TOML files read with errors that name line and key |
 //! | [`sim`] | random keys, simulators with exact derivatives, built-in simulators |
 //! | [`models`] | networks with exact tangents, layers of your own, weights, optimisers |
+//! | [`flow`] | densities `q(y \| c)` by normalising flows, learnt from pairs, in ensembles |
 //! | [`device`] | where networks run: the threads of a CPU, several devices as one |
 //! | [`ranks`] | processes that train together: MPI, found when the program runs; threads for tests |
 //! | [`stats`] | covariance, Fisher information, regularisation, loss with exact gradients, estimates |
@@ -93,6 +94,8 @@ pub mod data {
 pub use imnn_device as device;
 #[doc(inline)]
 pub use imnn_fit as fit;
+#[doc(inline)]
+pub use imnn_flow as flow;
 #[doc(inline)]
 pub use imnn_hdf5 as hdf5;
 #[doc(inline)]

@@ -1,5 +1,6 @@
 //! The targets: what is done with the bytes of each format, and what has to hold if they are accepted.
 
+mod flows;
 mod hdf5;
 mod npy;
 mod npz;
@@ -18,7 +19,7 @@ const H5PY: &str = "crates/imnn-data/tests/h5py";
 const HDF5: &[(&str, &[&str])] = &[(FOREIGN, &[".h5"]), (H5PY, &[".h5", ".hdf5"])];
 
 /// All of them.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     Target {
         name: "npy",
         about: "an npy file, from memory and by rows",
@@ -70,6 +71,13 @@ pub const TARGETS: [Target; 12] = [
         seeds: &[],
     },
     Target {
+        name: "flows",
+        about: "an ensemble of flows, and states of their training",
+        run: flows::flows,
+        words: flows::WORDS,
+        seeds: &[],
+    },
+    Target {
         name: "run_file",
         about: "the file of `imnn fit`",
         run: texts::run_file,
@@ -115,6 +123,15 @@ pub fn target(name: &str) -> Option<&'static Target> {
 
 /// The inputs to begin with that are no files of the repository as they are, by the names of their targets.
 pub(crate) fn made_seeds() -> Vec<(&'static str, String, Vec<u8>)> {
-    [records::seeds(), hdf5::seeds(), tables::seeds(), weights::seeds(), texts::seeds(), saved::seeds(), runs::seeds()]
-        .concat()
+    [
+        records::seeds(),
+        hdf5::seeds(),
+        tables::seeds(),
+        weights::seeds(),
+        flows::seeds(),
+        texts::seeds(),
+        saved::seeds(),
+        runs::seeds(),
+    ]
+    .concat()
 }
