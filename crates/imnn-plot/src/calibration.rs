@@ -139,7 +139,7 @@ fn ranks(picture: &mut Picture, calibration: &Calibration, place: Place) {
         })
         .collect();
     let band = band_region(&sbc.band, true);
-    let reach = lines.iter().flatten().chain(&band).fold(0.02, |reach: f64, (_, y)| reach.max(y.abs())) * 1.15;
+    let reach = lines.iter().flatten().chain(&band).fold(0.02, |reach: f64, (_, y)| reach.max(y.abs())) * 1.35;
     let frame = frame(place, [(0.0, 1.0), (-reach, reach)]);
     frame.region(picture, &[band], BAND, 0.25);
     frame.line(picture, &[(0.0, 0.0), (1.0, 0.0)], Stroke::solid(MUTED, 1.0).dashed(LONG_DASHED));

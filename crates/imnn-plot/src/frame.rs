@@ -1,6 +1,7 @@
 //! A frame with two linear axes, and what is drawn inside it.
 
 use crate::axis::Axis;
+use crate::font::text_width;
 use crate::picture::{Align, Lettering, Picture};
 use crate::style::{FRAME_WIDTH, INK, LABEL_SIZE, MUTED, Rgb, Stroke, TICK_SIZE};
 use crate::ticks::superscript;
@@ -122,6 +123,9 @@ impl Frame {
             let (x, _) = self.place((tick.value, 0.0));
             picture.line(&[(x, self.bottom), (x, self.bottom - TICK)], Stroke::solid(INK, FRAME_WIDTH));
             if let Some(label) = tick.label.as_ref().filter(|_| labels[0]) {
+                // A number at the very edge would run into that of the next panel.
+                let half = 0.5 * text_width(label, TICK_SIZE);
+                let x = x.max(self.left + half - 3.0).min(self.right - half + 3.0);
                 picture.text((x, self.bottom + 5.0 + TICK_SIZE), label, Lettering::new(TICK_SIZE, INK, Align::Centre));
             }
         }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, ArrayView1};
 
-use super::{Span, bandwidth, share};
+use super::{Span, WIDER, bandwidth, share};
 use crate::error::{InferError, Result};
 
 /// Points of a density.
@@ -55,7 +55,8 @@ impl Density1 {
     ) -> Result<Self> {
         let span = Span::of(values, weights, bounds)?;
         let step = span.width() / (NODES - 1) as f64;
-        let h = bandwidth(values, weights, independent, [span.low, span.high]).clamp(0.8 * step, 0.3 * span.width());
+        let h = WIDER * bandwidth(values, weights, independent, [span.low, span.high]);
+        let h = h.clamp(0.8 * step, 0.3 * span.width());
         let mut mass = vec![0.0; NODES];
         for (value, &w) in values.iter().zip(weights) {
             let (k, part) = span.place(*value, NODES);

@@ -3,7 +3,7 @@
 use imnn_prior::Cholesky;
 use ndarray::{Array1, Array2, ArrayView1, array};
 
-use super::{Span, bandwidth, share};
+use super::{Span, WIDER, bandwidth, share};
 use crate::error::{InferError, Result};
 
 /// Nodes of a grid along each axis: as many as the kernel needs, within these.
@@ -143,7 +143,7 @@ fn kernel_covariance(
     let sd = [moment(0, 0).sqrt(), moment(1, 1).sqrt()];
     let correlation = moment(0, 1) / (sd[0] * sd[1]);
     let n = independent.max(2.0);
-    let wider = n.powf(0.2 - 1.0 / 6.0) / (4.0_f64 / 3.0).powf(0.2);
+    let wider = WIDER * n.powf(0.2 - 1.0 / 6.0) / (4.0_f64 / 3.0).powf(0.2);
     if correlation.abs() < 0.1 {
         // The axes themselves are the principal ones, and hard bounds are ends of them.
         let h: [f64; 2] = std::array::from_fn(|i| {

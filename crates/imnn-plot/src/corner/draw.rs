@@ -138,7 +138,9 @@ fn alone(picture: &mut Picture, frame: &Frame, layers: &[CornerLayer], settings:
             let [_, low, middle, high, _] = layer.quantiles[i];
             let text = interval(middle, middle - low, high - middle);
             let at = (0.5 * (frame.left + frame.right), frame.top - 8.0 - LINE * (layers.len() - 1 - k) as f64);
-            picture.text(at, &text, Lettering::new(TICK_SIZE, colour, Align::Centre));
+            // Small panels have small numbers.
+            let room = (frame.right - frame.left + 0.5 * GAP) / text_width(&text, TICK_SIZE);
+            picture.text(at, &text, Lettering::new(TICK_SIZE * room.min(1.0), colour, Align::Centre));
         }
     }
 }
