@@ -53,6 +53,20 @@ fn epochs<E: Real + imnn_compute::Number>(settings: &TrainingSettings, data: &Pa
     Ok(())
 }
 
+fn whole<E: Real + imnn_compute::Number>(settings: &TrainingSettings, data: &Pairs) -> Outcome {
+    let start = cpu();
+    let trained = train::<E>(data, settings, Key::new(1))?;
+    let seconds = cpu() - start;
+    let member = &trained.members[0];
+    let fresh = pairs(4000, Key::new(2))?;
+    let loss = -trained.ensemble.log_density(fresh.y(), fresh.c())?.sum() / 4000.0;
+    let volume: f64 = trained.ensemble.members()[0].y().sd().iter().map(|sd| sd.ln()).sum();
+    let best = member.history[member.best_epoch - 1].validation + volume;
+    let epochs = member.history.len();
+    println!("{}: {seconds:.2} s of CPU, {epochs} epochs, loss {best:.4}, on fresh pairs {loss:.4}", E::NAME);
+    Ok(())
+}
+
 fn main() -> Outcome {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let word = |k: usize, or: &str| words.get(k).cloned().unwrap_or_else(|| or.to_string());
@@ -67,13 +81,8 @@ fn main() -> Outcome {
     let data = pairs(n, Key::new(0))?;
     match &*word(0, "epochs") {
         "train" => {
-            let start = cpu();
-            let trained = train::<f32>(&data, &settings, Key::new(1))?;
-            let seconds = cpu() - start;
-            let member = &trained.members[0];
-            let volume: f64 = trained.ensemble.members()[0].y().sd().iter().map(|sd| sd.ln()).sum();
-            let best = member.history[member.best_epoch - 1].validation + volume;
-            println!("whole training: {seconds:.2} s of CPU, {} epochs, loss {best:.4}", member.history.len());
+            whole::<f32>(&settings, &data)?;
+            whole::<f64>(&settings, &data)?;
         }
         "sample" => {
             let flow = Flow::<f32>::new(&settings.architecture, 2, 2, Key::new(0))?;

@@ -47,9 +47,9 @@
 //!
 //! # Precision
 //!
-//! `E` is what weights and passes are in. `f32` trains twice as fast, and its losses are the same to three digits; densities
-//! are good to about 1e-5. A flow trained in `f32` and [`cast`](Flow::cast) to `f64` has gradients that are exact to 1e-10,
-//! for samplers that want them.
+//! `E` is what weights and passes are in. `f32` trains twice as fast; its densities are good to about 1e-5. A flow trained in
+//! `f32` and [`cast`](Flow::cast) to `f64` has densities and gradients to the rounding of `f64`, for samplers that want them.
+//! What was measured is in `docs/flows.md`.
 //!
 //! # References
 //! Germain, Gregor, Murray & Larochelle 2015, arXiv:1502.03509 (masks); Papamakarios, Pavlakou & Murray 2017,
