@@ -104,7 +104,7 @@ fn trained<E: Element>(kind: u8) -> Result<Vec<(&'static str, String, Vec<u8>)>,
     let mut training = Training::<E>::new(&pairs()?, &settings, Key::new(0))?.threads(1);
     training.run(2, &|_| ControlFlow::Continue(()))?;
     let path = scratch().join("seed-flows.safetensors");
-    let mut seed = |kind: u8, name: &str| {
+    let seed = |kind: u8, name: &str| {
         let bytes = fs::read(&path).unwrap_or_default();
         ("flows", format!("{name}-{}", E::NAME), [&[kind], &bytes[..]].concat())
     };
