@@ -92,12 +92,15 @@ fn state<E: Element>(data: &[u8]) -> Answer {
     }
 }
 
+/// A target, the name of a file, and what is in it.
+type Seed = (&'static str, String, Vec<u8>);
+
 /// A training of two epochs, and its ensemble.
-pub(super) fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
+pub(super) fn seeds() -> Vec<Seed> {
     [trained::<f32>(0), trained::<f64>(1)].into_iter().flat_map(|seeds| seeds.unwrap_or_default()).collect()
 }
 
-fn trained<E: Element>(kind: u8) -> Result<Vec<(&'static str, String, Vec<u8>)>, FlowError> {
+fn trained<E: Element>(kind: u8) -> Result<Vec<Seed>, FlowError> {
     let bijection = if kind == 0 { Bijection::Affine } else { Bijection::Spline { bins: 3, bound: 4.0 } };
     let architecture = Architecture { bijection, transforms: 2, hidden: vec![4] };
     let settings = TrainingSettings { architecture, members: 2, max_epochs: 5, ..TrainingSettings::default() };
