@@ -245,7 +245,7 @@ fn unknown_keys_are_refused_with_a_suggestion() {
     refused(
         "theta_fid",
         "theta_fiducial",
-        "runs/run.toml line 2: unknown key \"theta_fiducial\"; expected one of seed, theta_fid, parameters, simulations, network, optimiser, fit, checkpoints, device",
+        "runs/run.toml line 2: unknown key \"theta_fiducial\"; expected one of seed, theta_fid, parameters, simulations, summaries, network, optimiser, fit, checkpoints, device",
     );
     refused("[fit]", "[fits]", "runs/run.toml line 36: unknown key \"fits\"; did you mean \"fit\"?");
     refused(
