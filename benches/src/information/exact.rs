@@ -143,7 +143,6 @@ impl Modes {
         }
     }
 
-    /// The modes of a field, in the order of its transpose, which the weights do not see.
     /// The wave number of each mode but the mean and `|d_k|^2 / n^2`, whose mean is the power, of the power-law field.
     pub(crate) fn powers(&self, d: &[f64]) -> Vec<(f64, f64)> {
         let n = (self.n * self.n) as f64;
@@ -151,6 +150,7 @@ impl Modes {
         self.weights[0].iter().zip(self.modes(d)).map(of).skip(1).collect()
     }
 
+    /// The modes of a field, in the order of its transpose, which the weights do not see.
     fn modes(&self, d: &[f64]) -> Vec<Complex64> {
         let n = self.n;
         let mut rows: Vec<Complex64> = d.iter().map(|&d| Complex64::from((self.transform)(d))).collect();
