@@ -7,7 +7,7 @@ use crate::input::InputMoments;
 use crate::outcome::Shares;
 use crate::read_out::{moments, per_feature, solve};
 use imnn_data::{Given, Source};
-use imnn_models::{Element, Features, Network};
+use imnn_models::{Element, Features, Network, Parameters};
 use imnn_sim::Key;
 use imnn_stats::FeatureMoments;
 
@@ -40,23 +40,18 @@ pub fn beside_given<E: Element>(network: Network, source: &dyn Source<E>, key: K
 }
 
 impl<E: Element> Imnn<E> {
-    /// What given summaries and the network tell with the present weights; `None` where there are no given summaries or no held-out
+    /// What given summaries and the network tell with the best weights; `None` where there are no given summaries or no held-out
     /// simulations.
     pub(crate) fn shares(&mut self) -> Result<Option<Shares>> {
         let (Some(features), Some(given)) = (self.parts.model.features(), self.parts.training.spec().given.clone())
         else {
             return Ok(None);
         };
-        let before = self.state.parameters.clone();
-        if let Some(best) = &self.state.best {
-            self.state.parameters = best.clone();
-        }
-        let found = self.shares_of(&features, &given);
-        self.state.parameters = before;
-        found
+        let weights = self.state.best.as_ref().unwrap_or(&self.state.parameters).clone();
+        self.shares_of(&features, &given, &weights)
     }
 
-    fn shares_of(&mut self, features: &Features, given: &Given) -> Result<Option<Shares>> {
+    fn shares_of(&mut self, features: &Features, given: &Given, weights: &Parameters<E>) -> Result<Option<Shares>> {
         let n = features.model().n_summaries();
         if given.n_given > n {
             return Ok(None);
@@ -64,18 +59,18 @@ impl<E: Element> Imnn<E> {
         let (training, key) = (self.parts.training.as_ref(), self.state.keys.read_out);
         let n_sims = per_feature(training.spec().data_shape());
         let device = self.parts.device.as_ref();
-        let halves = moments(features, &self.state.parameters, device, training, key, n_sims, 2)?;
+        let halves = moments(features, weights, device, training, key, n_sims, 2)?;
         let Ok(halves) = <[FeatureMoments; 2]>::try_from(halves) else { return Ok(None) };
         // The features of the network come first.
         let parts = [(n - given.n_given..n, 0), (0..n - given.n_given, 0), (0..n, given.n_given)];
         let mut found = Vec::with_capacity(parts.len());
         for (part, n_given) in parts {
             let of_part = halves.each_ref().map(|half| half.features(part.clone()));
-            let Ok(read_out) = solve(features, &self.state.parameters, part.clone(), &of_part, n_given) else {
+            let Ok(read_out) = solve(features, weights, part.clone(), &of_part, n_given) else {
                 found.push(None);
                 continue;
             };
-            let mut parameters = self.state.parameters.clone();
+            let mut parameters = weights.clone();
             let n_summaries = read_out.bias.len();
             let mut weight = vec![0.0; n * n_summaries];
             let own = &mut weight[part.start * n_summaries..part.end * n_summaries];
